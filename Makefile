@@ -1,0 +1,65 @@
+# Every target installs what it needs. Python 3.11, make and git must be there; `make check` and `make e2e` also use Go.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+TOOLS := .tools/bin
+INSTALLED := $(VENV)/.installed
+# The tools of the cluster and of the workflows are Go programs; versions are pinned so that a check means the same next year.
+HELM_VERSION := v3.19.5
+ACTIONLINT_VERSION := v1.7.7
+
+export PATH := $(CURDIR)/$(TOOLS):$(CURDIR)/$(BIN):$(PATH)
+export TF_CPP_MIN_LOG_LEVEL := 3
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench bench-quality e2e clean tools lock
+
+help: ## Show this list
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
+
+demo: $(INSTALLED) ## Train on real purchases and serve on http://127.0.0.1:8080/ (CHECK=1: ask once and exit)
+	tandem demo $(if $(CHECK),--check) --port $(or $(PORT),8080)
+
+test: $(INSTALLED) ## Run all tests
+	pytest
+
+check: $(INSTALLED) tools ## Format, lint, types, layers, chart, Terraform, workflows
+	ruff format --check
+	ruff check
+	mypy
+	lint-imports
+	scripts/check-infra
+
+bench: $(INSTALLED) ## Load the demo's server: latency and errors of 1,000 requests (run `make demo CHECK=1` first)
+	python -m benchmarks.serving
+
+bench-quality: $(INSTALLED) ## Train and print our lists beside the baselines
+	dvc repro --quiet evaluate
+	tandem evaluate
+
+e2e: $(INSTALLED) tools ## Install the chart on the cluster of the current kubeconfig
+	@echo "e2e: the chart is rendered and validated by 'make check'; the cluster run is not built yet." && exit 2
+
+clean: ## Remove everything the pipeline and the server wrote
+	rm -rf data bundles feature_repo/data mlruns mlflow.db dvc.lock .dvc/tmp .dvc/cache
+
+lock: $(INSTALLED) ## Compile the lock files from pyproject.toml
+	scripts/lock
+
+tools: $(TOOLS)/helm $(TOOLS)/actionlint
+
+$(TOOLS)/helm:
+	GOBIN=$(CURDIR)/$(TOOLS) go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
+
+$(TOOLS)/actionlint:
+	GOBIN=$(CURDIR)/$(TOOLS) go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
+
+# uv resolves nothing here: it installs exactly what the lock file lists, hashes checked.
+$(INSTALLED): locks/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "Tandem needs Python 3.11; set PYTHON=/path/to/python3.11"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/pip install --quiet "uv==$$(sed -n 's/^uv==\([^ ]*\).*/\1/p' locks/dev.txt)"
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --require-hashes locks/dev.txt
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --editable .
+	touch $@
