@@ -1,0 +1,138 @@
+"""Which items are ranked: the union of several sources, and the ranker's input for it, offline and online alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts.ranking import (
+    DAY_SECONDS,
+    Catalogue,
+    Floats,
+    Rows,
+    UserHistory,
+    pair_features,
+    ranking_inputs,
+    scaled_user_statistics,
+)
+
+TWO_TOWER: Final = "two_tower"
+REPEAT: Final = "repeat"
+POPULAR: Final = "popular"
+SOURCES: Final = (TWO_TOWER, REPEAT, POPULAR)
+"""Bit i of a source mask stands for SOURCES[i]."""
+
+REPEAT_HALF_LIFE_DAYS: Final = 91.0
+
+
+@dataclass(frozen=True)
+class CandidatePlan:
+    """How many candidates each source may propose."""
+
+    num_two_tower: int
+    num_repeat: int
+    num_popular: int
+
+
+@dataclass(frozen=True)
+class ItemSide:
+    """What a bundle knows of all items. Row i of every array is catalogue row i, but for popular, a list of rows."""
+
+    catalogue: Catalogue
+    scaled_statistics: Floats  # [num_items, len(ITEM_STATISTICS)]
+    embeddings: Floats  # [num_items, embedding_dim]
+    popularity: Floats  # [num_items] buyers of the last 28 days
+    popular: Rows  # rows by popularity, best first
+
+
+@dataclass(frozen=True)
+class UserSide:
+    """What one request knows of its user."""
+
+    query: Floats  # [embedding_dim]
+    history: UserHistory
+    statistics: Floats  # [len(USER_STATISTICS)], raw
+    baskets: float  # in a year
+    now: float  # Unix seconds
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """Candidates of one user. Row i of every array is one candidate."""
+
+    rows: Rows
+    sources: npt.NDArray[np.uint8]  # bit mask over SOURCES
+    inputs: Floats  # [k, len(RANKING_FEATURES)]
+
+
+def item_side(catalogue: Catalogue, embeddings: Floats, popular_column: int, max_popular: int) -> ItemSide:
+    """The item side, with its derived matrices computed once."""
+    popularity = catalogue.statistics[:, popular_column]
+    return ItemSide(
+        catalogue=catalogue,
+        scaled_statistics=catalogue.scaled_statistics(),
+        embeddings=embeddings,
+        popularity=popularity,
+        popular=np.argsort(-popularity, kind="stable")[:max_popular],
+    )
+
+
+def shortlist(user: UserSide, nearest: Rows, items: ItemSide, plan: CandidatePlan) -> Shortlist:
+    """The user's candidates with the ranker's input.
+
+    nearest: rows the index found for user.query, best first; -1 where it found nothing.
+    """
+    rows, sources = union(
+        {
+            TWO_TOWER: nearest[: plan.num_two_tower],
+            REPEAT: repeat_candidates(user.history, plan.num_repeat, user.now),
+            POPULAR: items.popular[: plan.num_popular],
+        }
+    )
+    return Shortlist(rows=rows, sources=sources, inputs=_ranker_inputs(user, rows, items))
+
+
+def shortlist_of(user: UserSide, rows: Rows, items: ItemSide) -> Shortlist:
+    """Given catalogue rows with the ranker's input, whichever source would propose them."""
+    return Shortlist(rows, np.zeros(len(rows), np.uint8), _ranker_inputs(user, rows, items))
+
+
+def _ranker_inputs(user: UserSide, rows: Rows, items: ItemSide) -> Floats:
+    scores = items.embeddings[rows] @ user.query
+    pairs = pair_features(user.history, rows, scores, items.catalogue, user.baskets, user.now)
+    return ranking_inputs(pairs, items.scaled_statistics[rows], scaled_user_statistics(user.statistics))
+
+
+def repeat_candidates(history: UserHistory, limit: int, now: float) -> Rows:
+    """Up to limit rows of items the user has bought, likeliest repeats first.
+
+    Ordered by purchases that fade with a half-life since the last one: the order of P-TopFreq for what is still
+    bought, with abandoned items sinking.
+    """
+    if len(history) <= limit:
+        return history.item_rows
+    decay = np.exp2((history.last - now) / (REPEAT_HALF_LIFE_DAYS * DAY_SECONDS))
+    weight = (history.counts + history.counts_91d) * decay
+    return history.item_rows[np.argsort(-weight, kind="stable")[:limit]]
+
+
+def union(sources: Mapping[str, Rows]) -> tuple[Rows, npt.NDArray[np.uint8]]:
+    """([k] distinct rows in order of first appearance, [k] bit mask of the sources that proposed each).
+
+    Bit i stands for the i-th source of the mapping. Negative rows (an index's "nothing found") are left out.
+    """
+    rows = np.concatenate(list(sources.values()))
+    bits = np.concatenate([np.full(len(r), 1 << i, np.uint8) for i, r in enumerate(sources.values())])
+    rows, bits = rows[rows >= 0], bits[rows >= 0]
+    distinct, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
+    mask = np.zeros(len(distinct), np.uint8)
+    np.bitwise_or.at(mask, inverse, bits)
+    order = np.argsort(first)
+    return distinct[order], mask[order]
+
+
+def source_names(mask: int) -> str:
+    """Names of the sources in a mask, joined by "+"."""
+    return "+".join(name for bit, name in enumerate(SOURCES) if mask >> bit & 1)

@@ -1,0 +1,61 @@
+"""The one event schema, with its user and item tables: what every adapter yields and everything else reads.
+
+Timestamps are UTC with microseconds. Ids are strings, whatever the source used. A column that a source does
+not know is null, never invented; categorical nulls become UNKNOWN when features are built.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+UNKNOWN: Final = "unknown"
+
+
+class EventType(StrEnum):
+    """What a user did. PURCHASE is the label of every model; the others are evidence."""
+
+    VIEW = "view"
+    LIKE = "like"
+    CART_ADD = "cart_add"
+    CART_REMOVE = "cart_remove"
+    CART_CLEAR = "cart_clear"
+    CART_VIEW = "cart_view"
+    PURCHASE = "purchase"
+    VISIT = "visit"
+    CATEGORY_VIEW = "category_view"
+    SEARCH = "search"
+
+
+# Column -> logical type in Ibis' spelling. Row i of EVENT is one thing one user did to one item at one moment.
+EVENT_COLUMNS: Final[dict[str, str]] = {
+    "event_id": "string",
+    "event_type": "string",
+    "user_id": "string",
+    "item_id": "string",
+    "event_timestamp": "timestamp('UTC', 6)",
+    "basket_id": "string",  # order or session: what belongs together
+    "quantity": "int64",  # units, at least 1
+    "price": "float64",  # paid per unit, in the currency of the source
+    "discount": "float64",  # taken off per unit, not negative
+}
+
+USER_COLUMNS: Final[dict[str, str]] = {
+    "user_id": "string",
+    "age_band": "string",
+    "income_band": "string",
+    "household_size": "string",
+    "household_type": "string",
+    "home_ownership": "string",
+    "marital_status": "string",
+    "kids_count": "string",
+}
+
+ITEM_COLUMNS: Final[dict[str, str]] = {
+    "item_id": "string",
+    "title": "string",
+    "department": "string",  # coarsest level of the catalogue
+    "category": "string",
+    "subcategory": "string",  # finest level
+    "brand": "string",
+    "manufacturer": "string",
+    "package_size": "string",
+}

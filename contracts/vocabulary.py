@@ -1,0 +1,32 @@
+"""String categories to row numbers, the same table in training and serving."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+OUT_OF_VOCABULARY = 0
+
+
+class Vocabulary:
+    """Maps known terms to 1..size and every other term to OUT_OF_VOCABULARY."""
+
+    def __init__(self, terms: Sequence[str]) -> None:
+        self.terms = tuple(terms)
+        self._index = {term: position for position, term in enumerate(self.terms, start=1)}
+        if len(self._index) != len(self.terms):
+            raise ValueError("A vocabulary's terms must be distinct.")
+
+    def __len__(self) -> int:
+        """Rows an embedding table needs: all terms and the out-of-vocabulary row."""
+        return len(self.terms) + 1
+
+    def encode(self, values: Iterable[str | None]) -> npt.NDArray[np.int32]:
+        """[n] row numbers, one per value; None counts as unknown."""
+        get = self._index.get
+        return np.fromiter((get(value, OUT_OF_VOCABULARY) for value in values), dtype=np.int32)  # type: ignore[arg-type]
+
+
+def vocabularies_from_json(payload: Mapping[str, Sequence[str]]) -> dict[str, Vocabulary]:
+    """One vocabulary per column of the bundle's vocabularies.json."""
+    return {column: Vocabulary(terms) for column, terms in payload.items()}
