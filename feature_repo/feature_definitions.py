@@ -1,0 +1,59 @@
+"""Feast entities, feature views and services. Names come from contracts.features; nobody imports this file."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
+from feast.types import Array, Float64, Int64, PrimitiveFeastType, String
+
+from contracts import features as names
+
+# No expiry: a user who was away for a month still has a history. Staleness is watched by monitoring instead.
+FOREVER = timedelta(0)
+
+# Feast's DuckDB store resolves relative paths against the working directory of whoever reads, hence absolute.
+FEATURES = Path(__file__).resolve().parent.parent / "data" / "features"
+
+user = Entity(name="user", join_keys=[names.USER_ID], value_type=ValueType.STRING)
+item = Entity(name="item", join_keys=[names.ITEM_ID], value_type=ValueType.STRING)
+
+
+def _view(name: str, entity: Entity, schema: dict[str, PrimitiveFeastType | Array], online: bool) -> FeatureView:
+    key = entity.join_key
+    return FeatureView(
+        name=name,
+        entities=[entity],
+        ttl=FOREVER,
+        schema=[Field(name=key, dtype=String), *(Field(name=column, dtype=kind) for column, kind in schema.items())],
+        source=FileSource(
+            name=f"{name}_source",
+            path=str(FEATURES / f"{name}.parquet"),
+            timestamp_field=names.EVENT_TIMESTAMP,
+        ),
+        online=online,
+    )
+
+
+user_profile = _view(names.USER_PROFILE_VIEW, user, dict.fromkeys(names.USER_PROFILE, String), online=True)
+user_statistics = _view(names.USER_STATISTICS_VIEW, user, dict.fromkeys(names.USER_STATISTICS, Float64), online=True)
+user_sequence = _view(
+    names.USER_SEQUENCE_VIEW,
+    user,
+    {names.SEQUENCE_ITEM_IDS: Array(String), names.SEQUENCE_TIMESTAMPS: Array(Int64)},
+    online=True,
+)
+user_history = _view(
+    names.USER_HISTORY_VIEW,
+    user,
+    {column: Array(String) if column == names.HISTORY_ITEM_IDS else Array(Int64) for column in names.HISTORY},
+    online=True,
+)
+# Item features are not read online: 500 items cost 29 ms of CPU in Feast and nothing as matrices of the bundle.
+item_profile = _view(names.ITEM_PROFILE_VIEW, item, dict.fromkeys(names.ITEM_CONTENT, String), online=False)
+item_statistics = _view(names.ITEM_STATISTICS_VIEW, item, dict.fromkeys(names.ITEM_STATISTICS, Float64), online=False)
+
+query_service = FeatureService(name=names.QUERY_SERVICE, features=[user_profile, user_statistics, user_sequence])
+candidate_service = FeatureService(name=names.CANDIDATE_SERVICE, features=[item_profile, item_statistics])
+serving_service = FeatureService(
+    name=names.SERVING_SERVICE, features=[user_profile, user_statistics, user_sequence, user_history]
+)

@@ -1,0 +1,96 @@
+"""Trained parts to one sealed release bundle."""
+
+import json
+import shutil
+import string
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from contracts import bundle, encoding
+from contracts import features as names
+from training.artifacts import Embeddings
+from training.dataset import Dataset, Moment
+from training.evaluate import rank_with_scores
+from training.settings import Settings
+from training.steps import shortlists
+from training.workspace import Workspace, require
+
+REFERENCE_USERS = 2000
+REFERENCE_LENGTH = 10  # items of a list whose scores are compared
+EXAMPLE_USERS = 20
+
+
+def assemble(workspace: Workspace, settings: Settings) -> Path:
+    """The new bundle's folder, with `current` pointing at it. Item features are as of the end of the data."""
+    dataset = Dataset(workspace)
+    metrics = json.loads(require(workspace.metrics, "tandem evaluate").read_text())
+    moment = dataset.moment(dataset.timeline.data_end)
+    embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
+    items = embeddings.items(moment.seconds)
+    with bundle.write_bundle(workspace.bundles) as folder:
+        _copy_models(workspace, folder)
+        shutil.copyfile(dataset.folder / "vocabularies.json", folder / bundle.VOCABULARIES)
+        np.save(folder / bundle.ITEM_EMBEDDINGS, items)
+        np.savez_compressed(folder / bundle.ITEMS, codes=dataset.content, statistics=moment.item_statistics)
+        (folder / bundle.DISPLAY).write_text(json.dumps(_display(dataset)))
+        pq.write_table(_reference(workspace, dataset, moment, embeddings, settings), folder / bundle.REFERENCE)
+        sealed = bundle.seal(
+            folder,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            data_end_timestamp=float(dataset.timeline.data_end),
+            training_cutoff_timestamp=float(dataset.timeline.cutoff),
+            time_zone=dataset.timeline.time_zone,
+            num_items=len(items),
+            embedding_dim=items.shape[1],
+            example_user_ids=_examples(moment),
+            hyper_parameters=json.loads(json.dumps(settings.to_dict())),
+            metrics=metrics,
+        )
+    workspace.bundle_receipt.write_text(json.dumps({"bundle_version": sealed.name}) + "\n")
+    return sealed
+
+
+def _copy_models(workspace: Workspace, folder: Path) -> None:
+    for name in (bundle.QUERY_TOWER, bundle.CANDIDATE_TOWER, bundle.INDEX):
+        shutil.copyfile(workspace.towers / name, folder / name)
+    shutil.copyfile(workspace.ranker / bundle.RANKER, folder / bundle.RANKER)
+    for models in (workspace.towers, workspace.ranker):
+        shutil.copytree(models / bundle.SAVED_MODELS, folder / bundle.SAVED_MODELS, dirs_exist_ok=True)
+
+
+def _display(dataset: Dataset) -> dict[str, list[str]]:
+    table = dataset.display()
+    return {
+        column: [string.capwords(value or "Unnamed item") for value in table.column(column).to_pylist()]
+        for column in ("title", "department")
+    }
+
+
+def _examples(moment: Moment) -> list[str]:
+    """Users with histories of every length, longest and shortest left out."""
+    order = np.argsort([len(history) for history in moment.histories], kind="stable")
+    quantiles = np.linspace(0.98, 0.3, EXAMPLE_USERS) * (len(order) - 1)
+    return list(dict.fromkeys(moment.user_ids[order[int(at)]] for at in quantiles))
+
+
+def _reference(
+    workspace: Workspace, dataset: Dataset, moment: Moment, embeddings: Embeddings, settings: Settings
+) -> pa.Table:
+    """What the server will log for users of today: profile, statistics and scores of their lists."""
+    users = np.linspace(0, len(moment.user_ids) - 1, min(REFERENCE_USERS, len(moment.user_ids)), dtype=int)
+    candidates = shortlists(dataset, moment, users.tolist(), embeddings, settings.ranker, settings.index)
+    scores = [ranked[1][:REFERENCE_LENGTH] for ranked in rank_with_scores(candidates, workspace)]
+    profile, statistics = moment.queries[encoding.PROFILE][users], moment.queries[encoding.STATISTICS][users]
+    columns: dict[str, pa.Array] = {}
+    for i, name in enumerate(names.USER_PROFILE):
+        terms = ("", *dataset.vocabularies[name].terms)
+        columns[name] = pa.array([terms[code] for code in profile[:, i]])
+    for i, name in enumerate(names.USER_STATISTICS):
+        columns[name] = pa.array(statistics[:, i].astype(np.float64))
+    columns[names.TOP_SCORE] = pa.array([float(one.max()) for one in scores])
+    columns[names.MEAN_SCORE] = pa.array([float(one.mean()) for one in scores])
+    return pa.table(columns)

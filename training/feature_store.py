@@ -1,0 +1,79 @@
+"""Feast as the pipeline uses it: apply, point-in-time reads that count their rows, materialize."""
+
+import contextlib
+import io
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from feast import FeatureStore
+
+from contracts.errors import TandemError
+from contracts.features import EVENT_TIMESTAMP, USER_VIEWS
+from training.timeline import Timeline
+from training.workspace import Workspace, require
+
+ROW_ID = "row_id"
+
+
+def apply_definitions(workspace: Workspace) -> None:
+    """Registers feature_definitions.py. Runs Feast's own command: it imports definitions by flat file name.
+
+    Raises TandemError with Feast's words when the definitions do not apply.
+    """
+    (workspace.feature_repo / "data").mkdir(exist_ok=True)
+    # `-m feast.cli.cli` would skip the console script; this form works in any environment that has Feast.
+    command = [sys.executable, "-c", "from feast.cli.cli import cli; cli()", "apply", "--skip-source-validation"]
+    done = subprocess.run(command, cwd=workspace.feature_repo, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise TandemError(f"`feast apply` failed in {workspace.feature_repo}: {done.stderr.strip() or done.stdout}")
+
+
+def open_store(workspace: Workspace) -> FeatureStore:
+    """The feature store of the workspace."""
+    return FeatureStore(repo_path=str(workspace.feature_repo))
+
+
+def features_as_of(
+    store: FeatureStore,
+    service: str,
+    join_key: str,
+    ids: Sequence[str] | npt.NDArray[np.object_],
+    seconds: npt.NDArray[np.int64] | int,
+) -> pa.Table:
+    """Features known at each moment; row i belongs to ids[i] at seconds[i], by point-in-time join.
+
+    DuckDB returns rows in any order and other stores were seen to lose some, so a row id travels along and the
+    count is checked. Raises TandemError when rows are lost or doubled.
+    """
+    entity_rows = pd.DataFrame(
+        {
+            ROW_ID: np.arange(len(ids), dtype=np.int64),
+            join_key: np.asarray(ids, dtype=object),
+            EVENT_TIMESTAMP: pd.to_datetime(np.broadcast_to(seconds, len(ids)), unit="s", utc=True),
+        }
+    )
+    job = store.get_historical_features(entity_df=entity_rows, features=store.get_feature_service(service))
+    table: pa.Table = job.to_arrow()
+    table = table.sort_by(ROW_ID)
+    rows = table.column(ROW_ID).to_numpy()
+    if len(rows) != len(ids) or not np.array_equal(rows, entity_rows[ROW_ID].to_numpy()):
+        raise TandemError(
+            f"The point-in-time join of {service} was asked for {len(ids)} rows and returned {len(rows)} "
+            f"({len(np.unique(rows))} distinct). No training set is written from it."
+        )
+    return table.drop_columns([ROW_ID, EVENT_TIMESTAMP])
+
+
+def materialize_users(workspace: Workspace) -> None:
+    """Writes each user's latest features to the online store."""
+    timeline = Timeline.read(require(workspace.timeline, "tandem features"))
+    store = open_store(workspace)
+    end = datetime.fromtimestamp(timeline.data_end, UTC)
+    with contextlib.redirect_stdout(io.StringIO()):  # Feast prints its own progress
+        store.materialize(start_date=datetime(1970, 1, 2, tzinfo=UTC), end_date=end, feature_views=list(USER_VIEWS))

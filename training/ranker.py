@@ -1,0 +1,119 @@
+"""The ranker: DCN-v2 (Wang et al., WWW 2021) over a user's candidates, trained with a listwise softmax loss."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts.ranking import RANKING_FEATURES, Floats, Rows
+from training.keras2 import keras, tf, tfrs
+from training.settings import RankerSettings
+from training.two_tower import Progress
+
+MASKED = -1e9
+
+
+@dataclass(frozen=True)
+class LabelledLists:
+    """Candidates of many users. Entry i of each is one user's list of its own length k_i."""
+
+    inputs: tuple[Floats, ...]  # [k_i, len(RANKING_FEATURES)]
+    labels: tuple[Floats, ...]  # [k_i] 1 where the candidate was bought in the label window
+
+    def __len__(self) -> int:
+        """Users."""
+        return len(self.inputs)
+
+
+class Ranker(keras.Model):  # type: ignore[misc]
+    """Scores for each candidate of each list; higher is likelier."""
+
+    def __init__(self, sample: Floats, settings: RankerSettings) -> None:
+        """sample: [rows, len(RANKING_FEATURES)] that sets mean and variance of the inputs."""
+        super().__init__()
+        self.mean = tf.constant(sample.mean(axis=0))
+        self.deviation = tf.constant(sample.std(axis=0) + 1e-3)
+        self.crosses = [tfrs.layers.dcn.Cross() for _ in range(settings.cross_layers)]
+        self.deep = [keras.layers.Dense(units, activation="relu") for units in settings.hidden_units]
+        self.score = keras.layers.Dense(1)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """[batch, candidates, len(RANKING_FEATURES)] to [batch, candidates]."""
+        normal = tf.clip_by_value((inputs - self.mean) / self.deviation, -5.0, 5.0)
+        crossed = normal
+        for cross in self.crosses:
+            crossed = cross(normal, crossed)
+        deep = normal
+        for layer in self.deep:
+            deep = layer(deep)
+        return self.score(tf.concat([crossed, deep], axis=-1))[..., 0]
+
+
+def labelled_lists(inputs: Sequence[Floats], rows: Sequence[Rows], truths: Sequence[Rows]) -> LabelledLists:
+    """Lists with at least one truth among their candidates; the others teach a listwise loss nothing."""
+    labels = [np.isin(r, t).astype(np.float32) for r, t in zip(rows, truths, strict=True)]
+    taught = [i for i, label in enumerate(labels) if label.any()]
+    return LabelledLists(tuple(inputs[i] for i in taught), tuple(labels[i] for i in taught))
+
+
+def listwise_loss(labels: tf.Tensor, scores: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+    """Mean over lists of the softmax cross-entropy to the normalised labels (ListNet; Bruch et al., ICTIR 2019).
+
+    labels, scores and present are [batch, candidates]; where present is False there is no candidate.
+    """
+    log_probabilities = tf.nn.log_softmax(tf.where(present, scores, MASKED), axis=1)
+    target = labels / tf.reduce_sum(labels, axis=1, keepdims=True)
+    return tf.reduce_mean(-tf.reduce_sum(target * log_probabilities, axis=1))
+
+
+def train_ranker(lists: LabelledLists, settings: RankerSettings, progress: Progress) -> tuple[Ranker, list[float]]:
+    """The trained ranker and the mean loss of each epoch."""
+    keras.utils.set_random_seed(settings.seed)
+    order = np.random.default_rng(settings.seed)
+    ranker = Ranker(np.concatenate(lists.inputs[:: max(len(lists) // 500, 1)]), settings)
+    steps = -(-len(lists) // settings.batch_users)
+    schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps * settings.epochs)
+    optimizer = keras.optimizers.legacy.Adam(schedule)
+    step = _train_step(ranker, optimizer)
+    losses = []
+    for epoch in range(settings.epochs):
+        total = 0.0
+        for at, chosen in enumerate(np.array_split(order.permutation(len(lists)), steps)):
+            total += float(step(*_padded(lists, chosen)))
+            progress(epoch * steps + at + 1, settings.epochs * steps, f"epoch {epoch + 1} of {settings.epochs}")
+        losses.append(total / steps)
+    return ranker, losses
+
+
+def _train_step(ranker: Ranker, optimizer: keras.optimizers.Optimizer) -> tf.types.experimental.PolymorphicFunction:
+    width = len(RANKING_FEATURES)
+    lists = tf.TensorSpec([None, None], tf.float32)
+
+    def step(inputs: tf.Tensor, labels: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            loss = listwise_loss(labels, ranker(inputs), present > 0)
+        gradients = tape.gradient(loss, ranker.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, ranker.trainable_variables, strict=True))
+        return loss
+
+    # One signature: lists of any length share a trace.
+    return tf.function(step, input_signature=[tf.TensorSpec([None, None, width], tf.float32), lists, lists])
+
+
+def _padded(lists: LabelledLists, chosen: npt.NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+    """([users, longest, features] inputs, [users, longest] labels, [users, longest] 1 where there is a candidate)."""
+    longest = max(len(lists.labels[i]) for i in chosen)
+    inputs = np.zeros((len(chosen), longest, len(RANKING_FEATURES)), np.float32)
+    labels = np.zeros((len(chosen), longest), np.float32)
+    present = np.zeros((len(chosen), longest), np.float32)
+    for row, i in enumerate(chosen):
+        k = len(lists.labels[i])
+        inputs[row, :k], labels[row, :k], present[row, :k] = lists.inputs[i], lists.labels[i], 1.0
+    return inputs, labels, present
+
+
+def scores_of(ranker: Ranker, inputs: Sequence[Floats]) -> list[Floats]:
+    """[k_i] scores for each list of [k_i, features]."""
+    score = tf.function(ranker.call, input_signature=[tf.TensorSpec([None, None, len(RANKING_FEATURES)], tf.float32)])
+    return [score(one[np.newaxis]).numpy()[0] for one in inputs]

@@ -1,0 +1,129 @@
+"""Parameters of the pipeline, read once from params.yaml."""
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from contracts.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class IngestSettings:
+    """How raw data becomes events."""
+
+    adapter: str = "complete-journey"  # name of a module in training/adapters
+    max_users: int = 0  # take the first so many users by id, for a quick trial; 0 takes all
+    max_dropped_share: float = 0.05  # more dropped rows than this stop the run
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """When features are snapshotted."""
+
+    test_days: int = 28  # the last days are the test window; no model sees them
+    ranker_windows: int = 3  # label windows of test_days each, before the cutoff
+    snapshot_every_days: int = 7  # spacing of statistics and sequences
+    two_tower_weeks: int = 26  # training history of the towers, ends at the cutoff
+
+
+@dataclass(frozen=True)
+class TwoTowerSettings:
+    """Hyper-parameters of retrieval."""
+
+    embedding_dim: int = 64  # of both towers' output
+    item_id_dim: int = 32  # of the item-id embedding, shared with the sequence
+    hidden_units: tuple[int, ...] = (128,)  # of each tower, before the output layer
+    temperature: float = (
+        1.0  # of the sampled softmax; taste is a cosine, so it moves a logit by at most 1 / temperature
+    )
+    learning_rate: float = 0.2  # Adagrad
+    batch_size: int = 1024  # also the number of in-batch negatives; 4096 is slower per example on CPU
+    epochs: int = 5  # over the positives before the ranker windows
+    fine_tune_epochs: int = 2  # over the ranker windows, once the ranker's candidates are drawn
+    repeat_weight: float = 0.0  # of positives the user had bought before: repeats have a candidate source of their own
+    user_evenness: float = 1.0  # 0: every purchase counts the same, 1: every user does, as in per-user metrics
+    id_dropout: float = 0.8  # share of ids hidden in training, so that content carries unseen items and users
+    dropout: float = 0.4  # after each hidden layer
+    seed: int = 17  # of TensorFlow and numpy
+
+
+@dataclass(frozen=True)
+class IndexSettings:
+    """How items are searched."""
+
+    factory: str = "Flat"  # FAISS index factory string; inner product
+    recall_k: int = 100  # neighbours compared with brute force
+    recall_queries: int = 500  # users sampled for that
+
+
+@dataclass(frozen=True)
+class RankerSettings:
+    """Hyper-parameters of ranking and of the candidate union it ranks."""
+
+    num_two_tower: int = 200  # candidates by the towers
+    num_repeat: int = 300  # candidates from the user's own history
+    num_popular: int = 100  # candidates by popularity of the last 28 days
+    cross_layers: int = 2  # DCN-v2 cross layers
+    hidden_units: tuple[int, ...] = (128, 64)  # deep part
+    learning_rate: float = 0.001  # Adam
+    batch_users: int = 16  # lists a step
+    epochs: int = 4  # over all windows
+    seed: int = 17  # of TensorFlow and numpy
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All sections of params.yaml."""
+
+    ingest: IngestSettings = field(default_factory=IngestSettings)
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    two_tower: TwoTowerSettings = field(default_factory=TwoTowerSettings)
+    index: IndexSettings = field(default_factory=IndexSettings)
+    ranker: RankerSettings = field(default_factory=RankerSettings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for the manifest and for MLflow."""
+        return asdict(self)
+
+
+def load_settings(path: Path) -> Settings:
+    """Settings of a params.yaml; a section or key left out has its default.
+
+    Raises InvalidInput listing every unknown name and wrong type at once.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise InvalidInput(f"Cannot read the parameters in {path}: {error}") from error
+    faults: list[str] = []
+    sections = {f.name: f.default_factory for f in fields(Settings)}
+    for name in raw.keys() - sections.keys():
+        faults.append(f"section {name!r} is unknown; there are {', '.join(sections)}")
+    built = {
+        name: _section(name, factory, raw.get(name) or {}, faults)  # type: ignore[arg-type]
+        for name, factory in sections.items()
+    }
+    if faults:
+        raise InvalidInput(f"{path} cannot be used: {'; '.join(sorted(faults))}.")
+    return Settings(**built)
+
+
+def _section(name: str, section: type, values: dict[str, Any], faults: list[str]) -> Any:
+    defaults = section()
+    accepted: dict[str, Any] = {}
+    for key, value in values.items():
+        if not hasattr(defaults, key):
+            faults.append(f"{name}.{key} is unknown; there are {', '.join(f.name for f in fields(section))}")
+            continue
+        default = getattr(defaults, key)
+        if isinstance(default, tuple) and isinstance(value, list):
+            value = tuple(value)
+        if isinstance(default, float) and type(value) is int:
+            value = float(value)
+        if type(value) is not type(default):
+            faults.append(f"{name}.{key} is {value!r}, expected {type(default).__name__} like {default!r}")
+            continue
+        accepted[key] = value
+    return section(**accepted)

@@ -1,0 +1,117 @@
+"""The training steps of the pipeline: each reads what earlier steps wrote and leaves files for the next."""
+
+import json
+import shutil
+from collections.abc import Sequence
+
+from contracts import encoding
+from contracts import features as names
+from contracts.bundle import INDEX
+from contracts.candidates import CandidatePlan, Shortlist, UserSide, item_side, shortlist
+from contracts.ranking import Floats
+from training.artifacts import Embeddings, export_ranker, export_towers
+from training.dataset import Dataset, Moment
+from training.index import build_index, index_recall, save_index, search
+from training.ranker import LabelledLists, labelled_lists, train_ranker
+from training.settings import IndexSettings, RankerSettings, Settings
+from training.two_tower import Progress, Towers, fit, new_towers
+from training.workspace import Workspace, require
+
+REPORT = "report.json"
+POPULAR_COLUMN = names.ITEM_STATISTICS.index("item_buyers_28d")
+BASKETS_COLUMN = names.USER_STATISTICS.index("user_baskets_365d")
+
+
+def train_towers(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, list[float]]:
+    """Losses by phase. Writes embeddings of every moment, the towers' exports and the index.
+
+    The towers that propose the ranker's training candidates have not seen the ranker's label windows; otherwise
+    their scores would give the labels away. They are trained on afterwards up to the cutoff, and that is what serves.
+    """
+    dataset = Dataset(workspace)
+    timeline, positives = dataset.timeline, dataset.positives()
+    shutil.rmtree(workspace.towers, ignore_errors=True)
+    embeddings = Embeddings(workspace.towers)
+    towers = new_towers(dataset, positives, settings.two_tower)
+    tower = settings.two_tower
+    windows_start = timeline.ranker_starts[0]
+    base = fit(towers, positives, timeline.two_tower_start, windows_start, tower.epochs, tower, progress)
+    for start in timeline.ranker_starts:
+        _embed(towers, dataset.moment(start), embeddings)
+    tuned = fit(towers, positives, windows_start, timeline.cutoff, tower.fine_tune_epochs, tower, progress)
+    for moment in (timeline.cutoff, timeline.data_end):
+        _embed(towers, dataset.moment(moment), embeddings)
+    export_towers(towers, workspace.towers)
+    losses = {"base": base, "fine_tune": tuned}
+    recall = _index(workspace, embeddings, timeline.data_end, settings.index)
+    report = {"losses": losses, f"index_recall@{settings.index.recall_k}": recall}
+    (workspace.towers / REPORT).write_text(json.dumps(report, indent=2) + "\n")
+    return losses
+
+
+def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) -> list[float]:
+    """Loss of each epoch. Writes the ranker's exports."""
+    dataset = Dataset(workspace)
+    embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
+    lists = LabelledLists((), ())
+    for start, end in dataset.timeline.ranker_windows:
+        window = ranking_lists(dataset, embeddings, start, end, settings)
+        lists = LabelledLists(lists.inputs + window.inputs, lists.labels + window.labels)
+        progress(start, end, "candidates")
+    ranker, losses = train_ranker(lists, settings.ranker, progress)
+    shutil.rmtree(workspace.ranker, ignore_errors=True)
+    export_ranker(ranker, workspace.ranker)
+    (workspace.ranker / REPORT).write_text(json.dumps({"losses": losses}, indent=2) + "\n")
+    return losses
+
+
+def ranking_lists(dataset: Dataset, embeddings: Embeddings, start: int, end: int, settings: Settings) -> LabelledLists:
+    """Candidates as of start, labelled by what was bought in [start, end)."""
+    moment, bought = dataset.moment(start), dataset.bought(start, end)
+    users = [row for row, user in enumerate(moment.user_ids) if user in bought]
+    lists = shortlists(dataset, moment, users, embeddings, settings.ranker, settings.index)
+    truths = [bought[moment.user_ids[row]] for row in users]
+    return labelled_lists([one.inputs for one in lists], [one.rows for one in lists], truths)
+
+
+def shortlists(
+    dataset: Dataset,
+    moment: Moment,
+    users: Sequence[int],
+    embeddings: Embeddings,
+    ranker: RankerSettings,
+    index: IndexSettings,
+) -> list[Shortlist]:
+    """Candidates of the moment's users, by the code that serves: entry i belongs to users[i]."""
+    plan = candidate_plan(ranker)
+    items = item_side(
+        dataset.catalogue(moment.item_statistics), embeddings.items(moment.seconds), POPULAR_COLUMN, plan.num_popular
+    )
+    queries = embeddings.queries(moment.seconds)[list(users)]
+    nearest = search(build_index(items.embeddings, index), queries, plan.num_two_tower)
+    return [
+        shortlist(user_side(moment, row, query), found, items, plan)
+        for row, query, found in zip(users, queries, nearest, strict=True)
+    ]
+
+
+def user_side(moment: Moment, row: int, query: Floats) -> UserSide:
+    """One user of a moment as the shared candidate code wants it."""
+    statistics = moment.queries[encoding.STATISTICS][row]
+    return UserSide(query, moment.histories[row], statistics, float(statistics[BASKETS_COLUMN]), moment.seconds)
+
+
+def candidate_plan(settings: RankerSettings) -> CandidatePlan:
+    """The sources' shares of the candidates."""
+    return CandidatePlan(settings.num_two_tower, settings.num_repeat, settings.num_popular)
+
+
+def _embed(towers: Towers, moment: Moment, embeddings: Embeddings) -> None:
+    embeddings.save(moment.seconds, towers.embed_queries(moment.queries), towers.embed_items(moment.item_statistics))
+
+
+def _index(workspace: Workspace, embeddings: Embeddings, seconds: int, settings: IndexSettings) -> float:
+    items = embeddings.items(seconds)
+    index = build_index(items, settings)
+    save_index(index, workspace.towers / INDEX)
+    return index_recall(index, items, embeddings.queries(seconds), settings)

@@ -1,0 +1,104 @@
+"""Which moments the pipeline looks at: end of data, training cutoff, label windows and feature snapshots."""
+
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from contracts.errors import DataRejected
+from contracts.features import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
+from training.settings import FeatureSettings
+
+DAY_SECONDS = 86_400
+
+
+class Timeline(BaseModel):
+    """Moments as Unix seconds, UTC.
+
+    data_end is the local midnight after the last event. The test window is [cutoff, data_end). Each ranker window is
+    one more test_days back from the cutoff; its label is what was bought in it, its features are as of its start.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    time_zone: str
+    data_end: int
+    cutoff: int
+    ranker_starts: tuple[int, ...]  # oldest first; window i is [ranker_starts[i], ranker_starts[i + 1] or cutoff)
+    two_tower_start: int  # positives of the towers begin here
+    snapshots: tuple[int, ...]  # statistics and sequences, oldest first, data_end last
+    history_snapshots: tuple[int, ...]  # full histories: where the ranker or the server needs them
+
+    @property
+    def ranker_windows(self) -> tuple[tuple[int, int], ...]:
+        """(start, end) of each label window, oldest first."""
+        ends = (*self.ranker_starts[1:], self.cutoff)
+        return tuple(zip(self.ranker_starts, ends, strict=True))
+
+    def write(self, path: Path) -> None:
+        """As JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> "Timeline":
+        """What `write` wrote."""
+        return cls.model_validate_json(path.read_text())
+
+
+def plan_timeline(first: datetime, last: datetime, time_zone: str, settings: FeatureSettings) -> Timeline:
+    """Moments for events between first and last (both with a zone).
+
+    Raises DataRejected when the log is too short for the asked windows.
+    """
+    zone = ZoneInfo(time_zone)
+    end_day = (last.astimezone(zone) + timedelta(days=1)).date()
+    end = datetime.combine(end_day, time(), zone)
+
+    def days_before_end(days: int) -> int:
+        """Local midnights, so that a window never starts at 23:00 or 1:00 across a daylight-saving change."""
+        return int(datetime.combine(end_day - timedelta(days=days), time(), zone).timestamp())
+
+    test = settings.test_days
+    first_window = test * (settings.ranker_windows + 1)
+    tower_start = test + 7 * settings.two_tower_weeks
+    if first > end - timedelta(days=first_window + test):
+        raise DataRejected(
+            f"The log spans {(last - first).days} days; {settings.ranker_windows} label windows of {test} days, the "
+            f"test window and one of history need {first_window + test}. Lower features.test_days or ranker_windows."
+        )
+    reach = max(tower_start, first_window)
+    grid = {days_before_end(days) for days in range(0, reach + 1, settings.snapshot_every_days)}
+    windows = tuple(days_before_end(test * (i + 1)) for i in range(settings.ranker_windows, 0, -1))
+    moments = {*windows, days_before_end(test), days_before_end(0)}
+    earliest = int(first.timestamp())
+    return Timeline(
+        time_zone=time_zone,
+        data_end=days_before_end(0),
+        cutoff=days_before_end(test),
+        ranker_starts=windows,
+        two_tower_start=max(days_before_end(tower_start), earliest + 7 * DAY_SECONDS),
+        snapshots=tuple(sorted(moment for moment in grid | moments if moment > earliest)),
+        history_snapshots=tuple(sorted(moments)),
+    )
+
+
+def local_context(
+    seconds: npt.NDArray[np.int64], time_zone: str
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """([n] hour 0..23, [n] weekday 0..6 from Monday) of Unix seconds in the shop's time zone."""
+    zone = ZoneInfo(time_zone)
+    # The offset is constant within an hour, so each distinct hour is converted once.
+    hours, inverse = np.unique(seconds // 3600, return_inverse=True)
+    moments = [datetime.fromtimestamp(int(hour) * 3600, zone) for hour in hours]
+    hour = np.array([moment.hour for moment in moments], dtype=np.int32)[inverse]
+    weekday = np.array([moment.weekday() for moment in moments], dtype=np.int32)[inverse]
+    return hour, weekday
+
+
+def unknown_context(rows: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """([rows] hour, [rows] weekday) of a list that is meant for the coming weeks, not for one visit."""
+    return np.full(rows, HOUR_UNKNOWN, np.int32), np.full(rows, WEEKDAY_UNKNOWN, np.int32)

@@ -1,0 +1,146 @@
+"""The two towers (Covington et al., RecSys 2016; Yi et al., RecSys 2019) on tf-keras.
+
+Both end in L2-normalised embeddings, so that their inner product is a cosine. The item part is shared: what the
+candidate tower knows of an item's id and content is also how the query tower reads the user's sequence.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts import encoding
+from contracts import features as names
+from contracts.features import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
+from training.keras2 import keras, tf
+from training.settings import TwoTowerSettings
+
+CONTENT_DIMS = {"department": 8, "category": 16, "subcategory": 32, "brand": 2, "manufacturer": 16}
+PROFILE_DIM = 4
+POPULARITY_DIM = 4  # numbers of an embedding that are not normalised: how popular an item is, how mainstream a user
+USER_ID_DIM = 16
+
+
+class LogNormalization(keras.layers.Layer):  # type: ignore[misc]
+    """log1p, then zero mean and unit variance per column; lives in the tower so that serving cannot differ."""
+
+    def __init__(self, raw: npt.NDArray[np.float32]) -> None:
+        """raw: [rows, columns] sample that sets mean and variance."""
+        super().__init__()
+        scaled = np.log1p(np.maximum(raw, 0.0))
+        self.mean = tf.constant(scaled.mean(axis=0), tf.float32)
+        self.deviation = tf.constant(scaled.std(axis=0) + 1e-3, tf.float32)
+
+    def call(self, raw: tf.Tensor) -> tf.Tensor:
+        """[batch, columns] to the same shape."""
+        return (tf.math.log1p(tf.maximum(raw, 0.0)) - self.mean) / self.deviation
+
+
+class IdDropout(keras.layers.Layer):  # type: ignore[misc]
+    """Replaces ids by 0 (unknown) for a share of rows in training, so that row 0 is a trained "somebody"."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def call(self, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """[batch] ids to [batch] ids."""
+        if not training:
+            return ids
+        return tf.where(tf.random.uniform(tf.shape(ids)) < self.rate, tf.zeros_like(ids), ids)
+
+
+class ItemEncoder(keras.layers.Layer):  # type: ignore[misc]
+    """Id and content of items as one vector."""
+
+    def __init__(self, num_items: int, content_sizes: list[int], id_dim: int) -> None:
+        """content_sizes: vocabulary size of each of ITEM_CONTENT."""
+        super().__init__()
+        self.id_embedding = keras.layers.Embedding(num_items + 1, id_dim)
+        self.content_embeddings = [
+            keras.layers.Embedding(size, CONTENT_DIMS[column])
+            for column, size in zip(names.ITEM_CONTENT, content_sizes, strict=True)
+        ]
+
+    def call(self, ids: tf.Tensor, content: tf.Tensor) -> tf.Tensor:
+        """ids [...], content [..., len(ITEM_CONTENT)] to [..., id_dim + content dims]."""
+        parts = [self.id_embedding(ids)]
+        parts += [embed(content[..., i]) for i, embed in enumerate(self.content_embeddings)]
+        return tf.concat(parts, axis=-1)
+
+
+class CandidateTower(keras.Model):  # type: ignore[misc]
+    """Items to embeddings, from id, content and statistics."""
+
+    def __init__(self, encoder: ItemEncoder, statistics: npt.NDArray[np.float32], settings: TwoTowerSettings) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.id_dropout = IdDropout(settings.id_dropout)
+        self.normalize = LogNormalization(statistics)
+        self.dense = _dense(settings)
+        self.popularity = keras.layers.Dense(POPULARITY_DIM)
+
+    def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """item [batch] (0 = unknown), content [batch, 5], item_statistics [batch, 12] to [batch, embedding_dim]."""
+        ids = self.id_dropout(inputs[encoding.ITEM], training=training)
+        item = self.encoder(ids, inputs[encoding.CONTENT])
+        statistics = self.normalize(inputs[encoding.ITEM_STATISTICS_INPUT])
+        taste = tf.math.l2_normalize(self.dense(tf.concat([item, statistics], axis=1), training=training), axis=1)
+        return tf.concat([taste, self.popularity(statistics)], axis=1)
+
+
+class QueryTower(keras.Model):  # type: ignore[misc]
+    """Users at a moment to embeddings, from id, profile, statistics, latest purchases and context."""
+
+    def __init__(
+        self,
+        encoder: ItemEncoder,
+        content: npt.NDArray[np.int32],
+        statistics: npt.NDArray[np.float32],
+        num_users: int,
+        profile_sizes: list[int],
+        settings: TwoTowerSettings,
+    ) -> None:
+        """content: [num_items, 5] codes of the whole catalogue, looked up for the items of the sequence."""
+        super().__init__()
+        self.encoder = encoder
+        self.content = tf.constant(np.concatenate([np.zeros_like(content[:1]), content]))  # row 0: no item
+        self.id_dropout = IdDropout(settings.id_dropout)
+        self.user_embedding = keras.layers.Embedding(num_users + 1, USER_ID_DIM)
+        self.profile_embeddings = [keras.layers.Embedding(size, PROFILE_DIM) for size in profile_sizes]
+        self.hour_embedding = keras.layers.Embedding(HOUR_UNKNOWN + 1, PROFILE_DIM)
+        self.weekday_embedding = keras.layers.Embedding(WEEKDAY_UNKNOWN + 1, PROFILE_DIM)
+        self.normalize = LogNormalization(statistics)
+        self.dense = _dense(settings)
+        self.mainstream = keras.layers.Dense(POPULARITY_DIM, bias_initializer="ones")
+
+    def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """user [batch], profile [batch, 7], statistics [batch, 16], sequence [batch, 50], hour and weekday [batch]."""
+        hour, weekday = inputs[encoding.HOUR], inputs[encoding.WEEKDAY]
+        if training:  # half of the rows are asked without a visit, as batch lists and evaluations are
+            without_visit = tf.random.uniform(tf.shape(hour)) < 0.5
+            hour = tf.where(without_visit, HOUR_UNKNOWN, hour)
+            weekday = tf.where(without_visit, WEEKDAY_UNKNOWN, weekday)
+        statistics = self.normalize(inputs[encoding.STATISTICS])
+        parts = [
+            self.user_embedding(self.id_dropout(inputs[encoding.USER], training=training)),
+            statistics,
+            self._pooled(inputs[encoding.SEQUENCE]),
+            self.hour_embedding(hour),
+            self.weekday_embedding(weekday),
+        ]
+        parts += [embed(inputs[encoding.PROFILE][:, i]) for i, embed in enumerate(self.profile_embeddings)]
+        taste = tf.math.l2_normalize(self.dense(tf.concat(parts, axis=1), training=training), axis=1)
+        return tf.concat([taste, self.mainstream(statistics)], axis=1)
+
+    def _pooled(self, sequence: tf.Tensor) -> tf.Tensor:
+        """[batch, length] item ids to the mean [batch, item dim] of those that are items."""
+        present = tf.cast(sequence > 0, tf.float32)[:, :, tf.newaxis]
+        items = self.encoder(sequence, tf.gather(self.content, sequence)) * present
+        return tf.reduce_sum(items, axis=1) / tf.maximum(tf.reduce_sum(present, axis=1), 1.0)
+
+
+def _dense(settings: TwoTowerSettings) -> keras.Sequential:
+    """Hidden layers and the taste part of the embedding; its last POPULARITY_DIM numbers come on top."""
+    layers = []
+    for units in settings.hidden_units:
+        layers += [keras.layers.Dense(units, activation="relu"), keras.layers.Dropout(settings.dropout)]
+    return keras.Sequential([*layers, keras.layers.Dense(settings.embedding_dim - POPULARITY_DIM)])

@@ -1,0 +1,91 @@
+"""Where the pipeline's files lie below one root folder; the only place that spells their names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.errors import MissingArtifact
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths below root. Tests and the demo differ in root alone."""
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        """Everything the pipeline writes but bundles."""
+        return self.root / "data"
+
+    @property
+    def feature_repo(self) -> Path:
+        """The Feast repository: feature_store.yaml and feature_definitions.py."""
+        return self.root / "feature_repo"
+
+    @property
+    def bundles(self) -> Path:
+        """One folder a version, and the link `current`."""
+        return self.root / "bundles"
+
+    def ingested(self, table: str) -> Path:
+        """events, users, items or quarantine, after ingest."""
+        return self.data / "ingested" / f"{table}.parquet"
+
+    @property
+    def ingest_report(self) -> Path:
+        """Rows in, kept and dropped by reason."""
+        return self.data / "ingested" / "report.json"
+
+    def feature_table(self, view: str) -> Path:
+        """Rows of one feature view, with event_timestamp; feature_definitions.py reads the same paths."""
+        return self.data / "features" / f"{view}.parquet"
+
+    @property
+    def timeline(self) -> Path:
+        """Data end, training cutoff and snapshots, as written by the features step."""
+        return self.data / "features" / "timeline.json"
+
+    @property
+    def dataset(self) -> Path:
+        """Point-in-time training sets."""
+        return self.data / "dataset"
+
+    @property
+    def towers(self) -> Path:
+        """Exported towers, embeddings per moment and the index, before they are bundled."""
+        return self.data / "models" / "towers"
+
+    @property
+    def ranker(self) -> Path:
+        """The exported ranker, before it is bundled."""
+        return self.data / "models" / "ranker"
+
+    @property
+    def bundle_receipt(self) -> Path:
+        """Names the bundle that the last run sealed."""
+        return self.data / "bundle.json"
+
+    @property
+    def metrics(self) -> Path:
+        """Evaluation of the last run."""
+        return self.data / "metrics.json"
+
+    @property
+    def impression_log(self) -> Path:
+        """What a server started with `tandem serve` has shown."""
+        return self.data / "impressions.jsonl"
+
+    @property
+    def reports(self) -> Path:
+        """Drift and data reports for people."""
+        return self.data / "reports"
+
+
+def require(path: Path, command: str) -> Path:
+    """The path, if an earlier step has written it.
+
+    Raises MissingArtifact naming the command that writes it.
+    """
+    if not path.exists():
+        raise MissingArtifact(f"{path} does not exist yet. Run `{command}` first.")
+    return path
