@@ -1,0 +1,1 @@
+"""One process that answers: user features, retrieval, ranking, lists and the page; no TensorFlow."""

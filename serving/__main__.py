@@ -1,0 +1,87 @@
+"""`python -m serving`: settings from TANDEM_* environment variables, one bundle, KServe's model server."""
+
+import asyncio
+import logging
+import sys
+
+from kserve import ModelServer
+from kserve.model_server import app
+from prometheus_client import REGISTRY
+
+from contracts.errors import TandemError
+from serving.bundle import LoadedBundle, load_bundle
+from serving.features import FeastLookup
+from serving.impressions import JsonLinesImpressions, NoImpressions
+from serving.metrics import Metrics
+from serving.models import models
+from serving.recommender import Now, Recommender, frozen_clock, wall_clock
+from serving.routes import CountRequests, add_api_page, add_error_answers, router
+from serving.settings import Clock, ServingSettings
+from serving.worker import new_worker
+
+
+class LoopbackModelServer(ModelServer):  # type: ignore[misc]
+    """KServe's server on the host that was asked for; its own is fixed to every interface."""
+
+    def __init__(self, host: str, settings: ServingSettings) -> None:
+        super().__init__(
+            http_port=settings.http_port,
+            grpc_port=settings.grpc_port or 8081,
+            enable_grpc=settings.grpc_port is not None,
+            enable_latency_logging=False,
+        )
+        self._host = host
+
+    async def _serve(self) -> None:
+        self._rest_server.config.host = self._host  # made by start(), not yet listening
+        await asyncio.gather(*self.servers)
+
+
+def serve(settings: ServingSettings) -> None:
+    """Loads, warms up and answers until a signal ends it.
+
+    Raises TandemError where the bundle or the feature store cannot be used.
+    """
+    bundle = load_bundle(settings.bundle_dir)
+    metrics = Metrics(REGISTRY)
+    log = settings.impression_log
+    recommender = Recommender(
+        bundle,
+        FeastLookup(settings.feature_repo),
+        JsonLinesImpressions(log) if log else NoImpressions(),
+        metrics,
+        _now(settings, bundle),
+    )
+    worker = new_worker()
+    app.title, app.description = (
+        "Tandem",
+        "Recommendations over HTTP; KServe's v1 and v2 protocols are under /v1 and /v2.",
+    )
+    app.include_router(router(recommender, worker))  # before KServe's own routes, so that / is the page
+    app.add_middleware(CountRequests, metrics=metrics)
+    add_error_answers(app)
+    add_api_page(app)
+    server = LoopbackModelServer(settings.host, settings)
+    logging.getLogger("kserve").setLevel(settings.log_level)
+    logging.getLogger("uvicorn").setLevel(settings.log_level)
+    server.start(models(recommender, worker))
+
+
+def _now(settings: ServingSettings, bundle: LoadedBundle) -> Now:
+    if settings.clock is Clock.DATA:
+        return frozen_clock(bundle.manifest.data_end_timestamp)
+    return wall_clock(bundle.manifest.time_zone)
+
+
+def main() -> int:
+    """Exit code 2 with one line where the server cannot start."""
+    try:
+        serve(ServingSettings())
+    except TandemError as error:
+        sys.stderr.write(f"tandem: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

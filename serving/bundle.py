@@ -1,0 +1,130 @@
+"""A verified bundle in memory: models, index and item matrices."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import onnxruntime
+
+from contracts import bundle as parts
+from contracts import features as names
+from contracts.bundle import Manifest
+from contracts.candidates import CandidatePlan, ItemSide, item_side
+from contracts.errors import BundleRefused
+from contracts.ranking import RANKING_FEATURES, Catalogue, Floats, Rows
+from contracts.vocabulary import Vocabulary, vocabularies_from_json
+
+POPULAR_COLUMN = names.ITEM_STATISTICS.index("item_buyers_28d")
+
+
+@dataclass(frozen=True)
+class LoadedBundle:
+    """Everything a request needs of a bundle. Catalogue row i is item_ids[i], titles[i] and departments[i]."""
+
+    manifest: Manifest
+    vocabularies: dict[str, Vocabulary]
+    titles: tuple[str, ...]
+    departments: tuple[str, ...]
+    items: ItemSide
+    plan: CandidatePlan
+    index: faiss.Index
+    query_tower: onnxruntime.InferenceSession
+    ranker: onnxruntime.InferenceSession
+
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """Row i is catalogue row i."""
+        return self.vocabularies[names.ITEM_ID].terms
+
+    def embed(self, inputs: dict[str, Any]) -> Floats:
+        """[batch, embedding_dim] query embeddings."""
+        (embeddings,) = self.query_tower.run(None, inputs)
+        result: Floats = embeddings
+        return result
+
+    def nearest(self, queries: Floats, k: int) -> tuple[Rows, Floats]:
+        """([batch, k] catalogue rows, [batch, k] inner products), best first; row -1 where fewer were found."""
+        scores, rows = self.index.search(queries, k)
+        return rows, scores
+
+    def rank(self, inputs: Floats) -> Floats:
+        """[k] scores of [k, len(RANKING_FEATURES)] candidates."""
+        (scores,) = self.ranker.run(None, {"inputs": inputs[np.newaxis]})
+        result: Floats = scores[0]
+        return result
+
+
+def load_bundle(folder: Path) -> LoadedBundle:
+    """The bundle in memory, after every check.
+
+    Raises MissingArtifact where there is none, BundleRefused where it is altered, mixed, of another contract version,
+    or where its parts do not fit together.
+    """
+    folder = folder.resolve()  # a link like `current` may move while files are read
+    manifest = parts.verify(folder)
+    faiss.omp_set_num_threads(1)  # requests are the parallelism; threads inside one only add latency
+    vocabularies = vocabularies_from_json(json.loads((folder / parts.VOCABULARIES).read_text()))
+    display = json.loads((folder / parts.DISPLAY).read_text())
+    matrices = np.load(folder / parts.ITEMS)
+    codes = matrices["codes"]
+    catalogue = Catalogue(
+        codes={column: codes[:, i] for i, column in enumerate(names.ITEM_CONTENT)},
+        sizes={column: len(vocabularies[column]) for column in names.ITEM_CONTENT},
+        statistics=matrices["statistics"],
+    )
+    plan = _plan(manifest)
+    embeddings = np.load(folder / parts.ITEM_EMBEDDINGS)
+    loaded = LoadedBundle(
+        manifest=manifest,
+        vocabularies=vocabularies,
+        titles=tuple(display["title"]),
+        departments=tuple(display["department"]),
+        items=item_side(catalogue, embeddings, POPULAR_COLUMN, len(embeddings)),
+        plan=plan,
+        index=faiss.read_index(str(folder / parts.INDEX)),
+        query_tower=_session(folder / parts.QUERY_TOWER),
+        ranker=_session(folder / parts.RANKER),
+    )
+    _check_dimensions(loaded)
+    return loaded
+
+
+def _plan(manifest: Manifest) -> CandidatePlan:
+    ranker = manifest.hyper_parameters["ranker"]
+    return CandidatePlan(ranker["num_two_tower"], ranker["num_repeat"], ranker["num_popular"])
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _check_dimensions(loaded: LoadedBundle) -> None:
+    manifest, rows = loaded.manifest, len(loaded.item_ids)
+    sizes = {
+        "items in the manifest": manifest.num_items,
+        "embedding rows": len(loaded.items.embeddings),
+        "index entries": loaded.index.ntotal,
+        "titles": len(loaded.titles),
+    }
+    faults = [f"{size} {what}, {rows} item ids" for what, size in sizes.items() if size != rows]
+    widths = {
+        "embeddings": loaded.items.embeddings.shape[1],
+        "the index": loaded.index.d,
+        "the query tower": loaded.query_tower.get_outputs()[0].shape[-1],
+    }
+    faults += [
+        f"{what} has dimension {width}, the manifest says {manifest.embedding_dim}"
+        for what, width in widths.items()
+        if width != manifest.embedding_dim
+    ]
+    ranked = loaded.ranker.get_inputs()[0].shape[-1]
+    if ranked != len(RANKING_FEATURES):
+        faults.append(f"the ranker reads {ranked} features, this server computes {len(RANKING_FEATURES)}")
+    if faults:
+        raise BundleRefused(f"Bundle {manifest.bundle_version} does not fit together: {'; '.join(faults)}.")

@@ -1,0 +1,29 @@
+"""Settings of the server, read once from TANDEM_* environment variables."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Clock(StrEnum):
+    """What "now" is for recency features."""
+
+    WALL = "wall"
+    DATA = "data"
+
+
+class ServingSettings(BaseSettings):
+    """One server. Command line options of `tandem serve` set the same fields."""
+
+    model_config = SettingsConfigDict(env_prefix="TANDEM_", frozen=True, extra="ignore")
+
+    bundle_dir: Path = Path("bundles/current")  # a bundle, or a link to one
+    feature_repo: Path = Path("feature_repo")  # folder with feature_store.yaml
+    host: str = "127.0.0.1"  # containers set 0.0.0.0
+    http_port: int = Field(8080, ge=1, le=65535)
+    grpc_port: int | None = Field(None, ge=1, le=65535)  # no gRPC unless a port is given
+    clock: Clock = Clock.WALL  # "data" freezes now at the bundle's data end: for demos on historical data
+    impression_log: Path | None = None  # JSON lines of what was shown; read by `tandem drift`
+    log_level: str = "WARNING"  # INFO writes three lines a request

@@ -1,0 +1,19 @@
+"""One thread that computes, beside the event loop that answers probes."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def new_worker() -> Executor:
+    """A single thread: models and stores hold one core each, and SQLite wants one thread per connection."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="recommender")
+
+
+async def call(worker: Executor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """The function's result, computed in the worker while the event loop goes on."""
+    return await asyncio.get_running_loop().run_in_executor(worker, lambda: function(*args, **kwargs))
