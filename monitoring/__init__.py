@@ -1,0 +1,1 @@
+"""Whether what is served still looks like what was trained on: drift, exposure and degraded answers."""
