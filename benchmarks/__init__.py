@@ -1,0 +1,1 @@
+"""Measurements that people run; nothing here is a test."""

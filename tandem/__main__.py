@@ -1,0 +1,259 @@
+"""The command line: parse, read settings, call one function per command.
+
+Heavy libraries are imported inside the commands, so that `tandem --help` answers at once.
+"""
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from contracts.errors import TandemError
+from tandem.console import console, errors, ingest_table, metrics_tables, verdict_lines, working
+
+if TYPE_CHECKING:
+    from training.settings import Settings
+    from training.workspace import Workspace
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Tandem: from an event log to a monitored recommendation API.\n\n"
+    "The pipeline runs [bold]ingest → features → materialize → dataset → train-towers → train-ranker → evaluate → "
+    "bundle[/], each as a command of its own or all together by [bold]dvc repro[/]. Then [bold]serve[/] answers and "
+    "[bold]drift[/] watches.\n\nExample: [cyan]tandem ingest && tandem features[/]",
+)
+PIPELINE, OPERATION = "Pipeline, in order", "Operation"
+Root = Annotated[Path, typer.Option(help="Folder with params.yaml and feature_repo; data and bundles lie below it.")]
+HERE = Path()
+
+
+@dataclass(frozen=True)
+class Project:
+    """Workspace and settings of one root folder."""
+
+    workspace: "Workspace"
+    settings: "Settings"
+
+
+def open_project(root: Path) -> Project:
+    """The project in a folder. Raises InvalidInput for a params.yaml that cannot be used."""
+    from training.settings import load_settings
+    from training.workspace import Workspace
+
+    return Project(Workspace(root.resolve()), load_settings(root / "params.yaml"))
+
+
+@app.command(rich_help_panel=PIPELINE)
+def ingest(root: Root = HERE) -> None:
+    """Raw files to the event schema, with a data-quality report.
+
+    Example: tandem ingest
+    """
+    from training.engine import connect_duckdb
+    from training.ingest import ingest as run
+
+    project = open_project(root)
+    with working("ingest"):
+        report = run(project.workspace, project.settings.ingest, connect_duckdb())
+    ingest_table(report)
+
+
+@app.command(rich_help_panel=PIPELINE)
+def features(root: Root = HERE) -> None:
+    """Events to feature tables, each row as of a snapshot.
+
+    Example: tandem features
+    """
+    from training.engine import connect_duckdb
+    from training.features import build_features
+
+    project = open_project(root)
+    with working("features") as work:
+        build_features(project.workspace, project.settings.features, connect_duckdb(), work.note)
+
+
+@app.command(rich_help_panel=PIPELINE)
+def materialize(root: Root = HERE) -> None:
+    """Feast: apply the definitions, write each user's latest features to the online store.
+
+    Example: tandem materialize
+    """
+    from training.feature_store import apply_definitions, materialize_users
+
+    project = open_project(root)
+    with working("materialize") as work:
+        work.note("apply definitions")
+        apply_definitions(project.workspace)
+        work.note("online store")
+        materialize_users(project.workspace)
+
+
+@app.command(rich_help_panel=PIPELINE)
+def dataset(root: Root = HERE) -> None:
+    """Feast: training sets by point-in-time join.
+
+    Example: tandem dataset
+    """
+    from training.dataset import build_dataset
+    from training.engine import connect_duckdb
+
+    project = open_project(root)
+    with working("dataset") as work:
+        build_dataset(project.workspace, connect_duckdb(), work.note)
+
+
+@app.command(rich_help_panel=PIPELINE)
+def train_towers(root: Root = HERE) -> None:
+    """Train the two towers, embed the catalogue, build the index.
+
+    Example: tandem train-towers
+    """
+    from training.steps import train_towers as run
+
+    project = open_project(root)
+    with working("train towers") as work:
+        losses = run(project.workspace, project.settings, work.steps)
+    console.print(
+        f"  loss by epoch: {_rounded(losses['base'])}, then on the latest weeks {_rounded(losses['fine_tune'])}"
+    )
+
+
+@app.command(rich_help_panel=PIPELINE)
+def train_ranker(root: Root = HERE) -> None:
+    """Train the ranker on candidates as they are served.
+
+    Example: tandem train-ranker
+    """
+    from training.steps import train_ranking as run
+
+    project = open_project(root)
+    with working("train ranker") as work:
+        losses = run(project.workspace, project.settings, work.steps)
+    console.print(f"  loss by epoch: {_rounded(losses)}")
+
+
+@app.command(rich_help_panel=PIPELINE)
+def evaluate(root: Root = HERE) -> None:
+    """Our lists beside the baselines, on the last days, over the full catalogue.
+
+    Example: tandem evaluate
+    """
+    from training.evaluate import evaluate as run
+    from training.evaluate import verdicts
+
+    project = open_project(root)
+    with working("evaluate"):
+        metrics = run(project.workspace, project.settings)
+    metrics_tables(metrics)
+    verdict_lines(verdicts(metrics))
+
+
+@app.command(rich_help_panel=PIPELINE)
+def bundle(root: Root = HERE) -> None:
+    """Seal the trained parts into one bundle and log the run to MLflow.
+
+    Example: tandem bundle
+    """
+    from training.assemble import assemble
+    from training.tracking import log_run
+
+    project = open_project(root)
+    with working("bundle") as work:
+        folder = assemble(project.workspace, project.settings)
+        work.note("MLflow")
+        log_run(project.workspace, project.settings, folder)
+    console.print(f"  bundles/{folder.name}")
+
+
+@app.command(rich_help_panel=OPERATION)
+def serve(
+    root: Root = HERE,
+    bundle: Annotated[str, typer.Option(help="Version below bundles/, or `current`.")] = "current",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="HTTP port.")] = 8080,
+    historical: Annotated[
+        bool, typer.Option(help="Freeze the clock at the end of the data, for logs that ended long ago.")
+    ] = False,
+) -> None:
+    """Answer requests with a bundle, until Ctrl-C.
+
+    Example: tandem serve --port 8080 --historical
+    """
+    from tandem.demo import serve_here
+
+    console.print(f"Serving on [bold]http://{host}:{port}/[/] · metrics at /metrics · Ctrl-C ends it")
+    serve_here(open_project(root).workspace, bundle, host, port, historical=historical)
+
+
+@app.command(rich_help_panel=OPERATION)
+def demo(
+    root: Root = HERE,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="HTTP port.")] = 8080,
+    check: Annotated[bool, typer.Option(help="Ask one request, print the answer and exit.")] = False,
+) -> None:
+    """The whole way on real purchases: run what has changed, show the metrics, serve.
+
+    Example: tandem demo --check
+    """
+    import json
+
+    from tandem.demo import ask_once, reproduce, serve_here
+    from training.evaluate import verdicts
+
+    workspace = open_project(root).workspace
+    reproduce(workspace)
+    metrics = json.loads(workspace.metrics.read_text())
+    metrics_tables(metrics)
+    verdict_lines(verdicts(metrics))
+    if check:
+        console.print_json(data=ask_once(workspace, port))
+        return
+    console.print(f"\nOpen [bold]http://127.0.0.1:{port}/[/] · metrics at /metrics · Ctrl-C ends it", highlight=False)
+    serve_here(workspace, "current", "127.0.0.1", port, historical=True)
+
+
+@app.command(rich_help_panel=OPERATION)
+def drift(
+    root: Root = HERE,
+    bundle: Annotated[str, typer.Option(help="Version below bundles/, or `current`.")] = "current",
+) -> None:
+    """Compare what was served lately with the bundle's reference sample.
+
+    Example: tandem drift
+    """
+    from monitoring.drift import DriftSettings, drift_report
+
+    workspace = open_project(root).workspace
+    output = workspace.reports / "drift"
+    with working("drift"):
+        result = drift_report(workspace.bundles / bundle, workspace.impression_log, output, DriftSettings())
+    console.print(f"  {result.verdict}: see {output / 'drift.html'}")
+
+
+def _rounded(losses: list[float]) -> str:
+    return " → ".join(f"{loss:.3f}" for loss in losses)
+
+
+def main(arguments: list[str] | None = None, run: Callable[..., object] = app) -> None:
+    """Runs a command; a TandemError is one clear line and exit code 2."""
+    if not sys.warnoptions:  # what libraries tell each other's developers is not for users; tests turn it into errors
+        warnings.simplefilter("ignore")
+    for chatty in ("alembic", "feast", "mlflow"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    try:
+        run(arguments)
+    except TandemError as error:
+        errors.print(f"[bold red]tandem:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""What commands print: progress, tables and errors, in one style."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from training.ingest import IngestReport
+
+console = Console()
+errors = Console(stderr=True)
+
+COLUMNS = ("recall@20", "recall@100", "ndcg@20", "precision@5", "coverage@20")
+LIST_NAMES = {
+    "popularity": "popularity",
+    "recent_popularity": "last-28-day popularity",
+    "p_top_freq": "P-TopFreq",
+    "gp_top_freq": "GP-TopFreq",
+    "two_tower": "Tandem two-tower alone",
+    "final_list": "Tandem final list",
+}
+TABLE_TITLES = {"all_items": "All items", "new_to_user": "Items new to the user"}
+
+
+@contextmanager
+def working(title: str) -> Iterator["Work"]:
+    """A progress line while the block runs, a done line with the seconds after it."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+        work = Work(progress, title)
+        yield work
+    console.print(f"[green]✓[/] {title} [dim]({work.seconds:.0f} s)[/]")
+
+
+class Work:
+    """Progress of one command."""
+
+    def __init__(self, progress: Progress, title: str) -> None:
+        self._progress = progress
+        self._title = title
+        self._task = progress.add_task(title, total=None)
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return self._progress.tasks[0].elapsed or 0.0
+
+    def steps(self, done: int, total: int, what: str) -> None:
+        """done of total, of what."""
+        self._progress.update(self._task, completed=done, total=total, description=f"{self._title}: {what}")
+
+    def note(self, what: str) -> None:
+        """What is being worked on, where steps cannot be counted."""
+        self._progress.update(self._task, description=f"{self._title}: {what}")
+
+
+def ingest_table(report: "IngestReport") -> None:
+    """Prints rows in, kept and dropped by reason, and the notices of the source."""
+    table = Table(title=f"Data quality · {report.adapter}", show_header=False)
+    table.add_row("events in", f"{report.events_in:,}")
+    for reason, rows in report.events_dropped.items():
+        table.add_row(f"dropped: {reason.replace('_', ' ')}", f"{rows:,}")
+    table.add_row("[bold]events kept[/]", f"[bold]{report.events_kept:,}[/]")
+    table.add_row("users (without profile)", f"{report.users:,} ({report.users_without_profile:,})")
+    table.add_row("items (without events)", f"{report.items:,} ({report.items_without_events:,})")
+    table.add_row("from, to (UTC)", f"{report.first_event[:16]}, {report.last_event[:16]}")
+    console.print(table)
+    for notice in report.notices:
+        console.print(f"[dim]{notice}[/]", highlight=False)
+
+
+def metrics_tables(metrics: Mapping[str, Any]) -> None:
+    """Prints the evaluation as one table for all items and one for items new to the user."""
+    for name, title in TABLE_TITLES.items():
+        rows = metrics[name]
+        users = int(next(iter(rows.values()))["users"])
+        table = Table(title=f"{title} · last {metrics['test_days']} days, {users:,} users, full catalogue")
+        table.add_column("list")
+        best = {column: max(row[column] for row in rows.values()) for column in COLUMNS}
+        for column in COLUMNS:
+            table.add_column(column.replace("@", " @"), justify="right")
+        for key, row in rows.items():
+            cells = [f"[bold]{row[c]:.4f}[/]" if row[c] == best[c] else f"{row[c]:.4f}" for c in COLUMNS]
+            table.add_row(LIST_NAMES.get(key, key), *cells)
+        console.print(table)
+
+
+def verdict_lines(verdicts: list[tuple[str, bool]]) -> None:
+    """Prints each claim with whether it holds."""
+    for claim, holds in verdicts:
+        console.print(f"[green]holds[/]      {claim}" if holds else f"[red]does not hold[/]  {claim}", highlight=False)
