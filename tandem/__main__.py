@@ -246,7 +246,7 @@ def main(arguments: list[str] | None = None, run: Callable[..., object] = app) -
     """Runs a command; a TandemError is one clear line and exit code 2."""
     if not sys.warnoptions:  # what libraries tell each other's developers is not for users; tests turn it into errors
         warnings.simplefilter("ignore")
-    for chatty in ("alembic", "feast", "mlflow"):
+    for chatty in ("alembic", "feast", "mlflow", "tensorflow", "tf2onnx"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     try:
         run(arguments)

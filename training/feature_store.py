@@ -1,9 +1,8 @@
 """Feast as the pipeline uses it: apply, point-in-time reads that count their rows, materialize."""
 
 import contextlib
+import importlib.util
 import io
-import subprocess
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from feast import FeatureStore
+from feast import Entity, FeatureService, FeatureStore, FeatureView
 
 from contracts.errors import TandemError
 from contracts.features import EVENT_TIMESTAMP, USER_VIEWS
@@ -22,16 +21,19 @@ ROW_ID = "row_id"
 
 
 def apply_definitions(workspace: Workspace) -> None:
-    """Registers feature_definitions.py. Runs Feast's own command: it imports definitions by flat file name.
+    """Registers feature_definitions.py; what `feast apply` in the folder does, without its eight seconds of start.
 
-    Raises TandemError with Feast's words when the definitions do not apply.
+    Raises MissingArtifact where there is no such file.
     """
+    path = require(workspace.feature_repo / "feature_definitions.py", "git checkout feature_repo")
     (workspace.feature_repo / "data").mkdir(exist_ok=True)
-    # `-m feast.cli.cli` would skip the console script; this form works in any environment that has Feast.
-    command = [sys.executable, "-c", "from feast.cli.cli import cli; cli()", "apply", "--skip-source-validation"]
-    done = subprocess.run(command, cwd=workspace.feature_repo, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise TandemError(f"`feast apply` failed in {workspace.feature_repo}: {done.stderr.strip() or done.stdout}")
+    # Loaded under a name of its own: each workspace has definitions that point at its own files.
+    spec = importlib.util.spec_from_file_location("applied_feature_definitions", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    registered = (Entity, FeatureView, FeatureService)
+    open_store(workspace).apply([value for value in vars(module).values() if isinstance(value, registered)])
 
 
 def open_store(workspace: Workspace) -> FeatureStore:

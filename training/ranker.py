@@ -32,8 +32,9 @@ class Ranker(keras.Model):  # type: ignore[misc]
     def __init__(self, sample: Floats, settings: RankerSettings) -> None:
         """sample: [rows, len(RANKING_FEATURES)] that sets mean and variance of the inputs."""
         super().__init__()
-        self.mean = tf.constant(sample.mean(axis=0))
-        self.deviation = tf.constant(sample.std(axis=0) + 1e-3)
+        # numpy, not tensors: an eager tensor would become an input of the exported graph.
+        self.mean = sample.mean(axis=0, dtype=np.float32)
+        self.deviation = sample.std(axis=0, dtype=np.float32) + np.float32(1e-3)
         self.crosses = [tfrs.layers.dcn.Cross() for _ in range(settings.cross_layers)]
         self.deep = [keras.layers.Dense(units, activation="relu") for units in settings.hidden_units]
         self.score = keras.layers.Dense(1)

@@ -26,12 +26,14 @@ class LogNormalization(keras.layers.Layer):  # type: ignore[misc]
         """raw: [rows, columns] sample that sets mean and variance."""
         super().__init__()
         scaled = np.log1p(np.maximum(raw, 0.0))
-        self.mean = tf.constant(scaled.mean(axis=0), tf.float32)
-        self.deviation = tf.constant(scaled.std(axis=0) + 1e-3, tf.float32)
+        # numpy, not tensors: an eager tensor would become an input of the exported graph.
+        self.mean = scaled.mean(axis=0, dtype=np.float32)
+        self.deviation = scaled.std(axis=0, dtype=np.float32) + np.float32(1e-3)
 
     def call(self, raw: tf.Tensor) -> tf.Tensor:
         """[batch, columns] to the same shape."""
-        return (tf.math.log1p(tf.maximum(raw, 0.0)) - self.mean) / self.deviation
+        # log(1 + x) and not log1p, which has no ONNX operator.
+        return (tf.math.log(1.0 + tf.maximum(raw, 0.0)) - self.mean) / self.deviation
 
 
 class IdDropout(keras.layers.Layer):  # type: ignore[misc]
@@ -102,7 +104,7 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         """content: [num_items, 5] codes of the whole catalogue, looked up for the items of the sequence."""
         super().__init__()
         self.encoder = encoder
-        self.content = tf.constant(np.concatenate([np.zeros_like(content[:1]), content]))  # row 0: no item
+        self.content = np.concatenate([np.zeros_like(content[:1]), content])  # row 0: no item
         self.id_dropout = IdDropout(settings.id_dropout)
         self.user_embedding = keras.layers.Embedding(num_users + 1, USER_ID_DIM)
         self.profile_embeddings = [keras.layers.Embedding(size, PROFILE_DIM) for size in profile_sizes]

@@ -1,0 +1,91 @@
+"""A small but real pipeline run, shared by every test that needs one."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tandem.__main__ import app
+from tandem.demo import wait_until_ready
+from training.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+SLICE = """
+ingest: {max_users: 250}
+features: {ranker_windows: 1, two_tower_weeks: 10}
+two_tower: {epochs: 1, fine_tune_epochs: 1, batch_size: 512}
+ranker: {epochs: 1, num_two_tower: 100, num_popular: 50}
+"""
+
+
+def new_workspace(root: Path, params: str) -> Workspace:
+    """A root folder with its own feature repository and parameters."""
+    shutil.copytree(ROOT / "feature_repo", root / "feature_repo", ignore=shutil.ignore_patterns("data", "__pycache__"))
+    (root / "params.yaml").write_text(params)
+    return Workspace(root)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's TANDEM_* variables must not change what tests see."""
+    for name in [name for name in os.environ if name.startswith("TANDEM_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def empty_workspace(tmp_path: Path) -> Workspace:
+    """A workspace in which nothing has run."""
+    return new_workspace(tmp_path, "{}")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """250 households of The Complete Journey, through every pipeline command."""
+    workspace = new_workspace(tmp_path_factory.mktemp("slice"), SLICE)
+    for command in PIPELINE:
+        result = CliRunner().invoke(app, [command, "--root", str(workspace.root)], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    return workspace
+
+
+PIPELINE = ("ingest", "features", "materialize", "dataset", "train-towers", "train-ranker", "evaluate", "bundle")
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def start_server(trained: Workspace) -> Iterator[Callable[..., str]]:
+    """Starts `tandem serve` on the trained slice; gives its base URL, ends it with the session."""
+    servers = []
+
+    def start(*options: str) -> str:
+        port = free_port()
+        command = [sys.executable, "-m", "tandem", "serve", "--root", str(trained.root), "--port", str(port), *options]
+        server = subprocess.Popen(command)
+        servers.append(server)
+        wait_until_ready(port, server)
+        return f"http://127.0.0.1:{port}"
+
+    yield start
+    for server in servers:
+        server.terminate()
+    for server in servers:
+        server.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def server(start_server: Callable[..., str]) -> str:
+    """Base URL of one server for all tests that only ask."""
+    return start_server("--historical")
