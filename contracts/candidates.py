@@ -35,6 +35,11 @@ class CandidatePlan:
     num_repeat: int
     num_popular: int
 
+    @property
+    def num_nearest(self) -> int:
+        """How many items to ask of the index, so that num_two_tower are left without those the user has bought."""
+        return 2 * self.num_two_tower
+
 
 @dataclass(frozen=True)
 class ItemSide:
@@ -82,11 +87,12 @@ def item_side(catalogue: Catalogue, embeddings: Floats, popular_column: int, max
 def shortlist(user: UserSide, nearest: Rows, items: ItemSide, plan: CandidatePlan) -> Shortlist:
     """The user's candidates with the ranker's input.
 
-    nearest: rows the index found for user.query, best first; -1 where it found nothing.
+    nearest: rows the index found for user.query, best first, plan.num_nearest of them; -1 where it found nothing.
+    What the user has bought is not proposed by the towers: repeats have a source of their own.
     """
     rows, sources = union(
         {
-            TWO_TOWER: nearest[: plan.num_two_tower],
+            TWO_TOWER: nearest[~np.isin(nearest, user.history.item_rows)][: plan.num_two_tower],
             REPEAT: repeat_candidates(user.history, plan.num_repeat, user.now),
             POPULAR: items.popular[: plan.num_popular],
         }

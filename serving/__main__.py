@@ -3,11 +3,14 @@
 import asyncio
 import logging
 import sys
+from collections.abc import Sequence
 
+import kserve.errors
 from kserve import ModelServer
 from kserve.model_server import app
 from prometheus_client import REGISTRY
 
+from contracts.api import RankingRequest, RetrievalRequest
 from contracts.errors import TandemError
 from serving.bundle import LoadedBundle, load_bundle
 from serving.features import FeastLookup
@@ -62,9 +65,34 @@ def serve(settings: ServingSettings) -> None:
     add_error_answers(app)
     add_api_page(app)
     server = LoopbackModelServer(settings.host, settings)
-    logging.getLogger("kserve").setLevel(settings.log_level)
-    logging.getLogger("uvicorn").setLevel(settings.log_level)
+    _quiet(settings.log_level)
+    warm_up(recommender, bundle.manifest.example_user_ids)
     server.start(models(recommender, worker))
+
+
+def warm_up(recommender: Recommender, user_ids: Sequence[str]) -> None:
+    """Answers once before the first request does: models, index and store make their first allocations here."""
+    for user_id in user_ids[:2]:
+        try:
+            ids = recommender.retrieve(RetrievalRequest(user_id=user_id, k=10)).item_ids
+            recommender.rank(RankingRequest(user_id=user_id, item_ids=ids))
+        except TandemError as error:  # the server can answer without the store, so it starts without it
+            logging.getLogger(__name__).warning("Warm-up for user %s was not answered: %s", user_id, error)
+
+
+class ExpectedErrors(logging.Filter):
+    """Drops KServe's traceback for requests that were refused with 400: the fault is the client's, and counted."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to keep the record."""
+        return not (record.exc_info and isinstance(record.exc_info[1], kserve.errors.InvalidInput))
+
+
+def _quiet(level: str) -> None:
+    """KServe and uvicorn write three lines a request at their own levels, set when the server object is made."""
+    for name in ("kserve", "kserve.trace", "uvicorn", "uvicorn.access", "uvicorn.error"):
+        logging.getLogger(name).setLevel(level)
+    logging.getLogger("kserve").addFilter(ExpectedErrors())
 
 
 def _now(settings: ServingSettings, bundle: LoadedBundle) -> Now:

@@ -70,7 +70,7 @@ class Recommender:
             return self._popular(request, Reason.UNKNOWN_USER)
         user = self._user_side(request.user_id, features)
         with self._metrics.stage("retrieval"):
-            nearest, _ = self._bundle.nearest(user.query[np.newaxis], self._bundle.plan.num_two_tower)
+            nearest, _ = self._bundle.nearest(user.query[np.newaxis], self._bundle.plan.num_nearest)
         with self._metrics.stage("candidates"):
             candidates = shortlist(user, nearest[0], self._bundle.items, self._bundle.plan)
         scores, order = self._ranked(candidates)

@@ -5,7 +5,6 @@ Heavy libraries are imported inside the commands, so that `tandem --help` answer
 
 import logging
 import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,9 +120,7 @@ def train_towers(root: Root = HERE) -> None:
     project = open_project(root)
     with working("train towers") as work:
         losses = run(project.workspace, project.settings, work.steps)
-    console.print(
-        f"  loss by epoch: {_rounded(losses['base'])}, then on the latest weeks {_rounded(losses['fine_tune'])}"
-    )
+    console.print(f"  loss by epoch: {_rounded(losses['base'])}; on the latest weeks: {_rounded(losses['fine_tune'])}")
 
 
 @app.command(rich_help_panel=PIPELINE)
@@ -244,9 +241,9 @@ def _rounded(losses: list[float]) -> str:
 
 def main(arguments: list[str] | None = None, run: Callable[..., object] = app) -> None:
     """Runs a command; a TandemError is one clear line and exit code 2."""
-    if not sys.warnoptions:  # what libraries tell each other's developers is not for users; tests turn it into errors
-        warnings.simplefilter("ignore")
-    for chatty in ("alembic", "feast", "mlflow", "tensorflow", "tf2onnx"):
+    # What libraries tell each other's developers is not for users. Feast resets the filters, so they are not enough.
+    logging.captureWarnings(True)
+    for chatty in ("feast", "py.warnings", "tensorflow", "tf2onnx"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     try:
         run(arguments)

@@ -14,13 +14,19 @@ if TYPE_CHECKING:
 console = Console()
 errors = Console(stderr=True)
 
-COLUMNS = ("recall@20", "recall@100", "ndcg@20", "precision@5", "coverage@20")
+COLUMNS = {
+    "recall@20": "Rec@20",
+    "recall@100": "Rec@100",
+    "ndcg@20": "NDCG@20",
+    "precision@5": "Prec@5",
+    "coverage@20": "Cover@20",
+}
 LIST_NAMES = {
     "popularity": "popularity",
-    "recent_popularity": "last-28-day popularity",
+    "recent_popularity": "28-day popularity",
     "p_top_freq": "P-TopFreq",
     "gp_top_freq": "GP-TopFreq",
-    "two_tower": "Tandem two-tower alone",
+    "two_tower": "Tandem two-tower",
     "final_list": "Tandem final list",
 }
 TABLE_TITLES = {"all_items": "All items", "new_to_user": "Items new to the user"}
@@ -33,7 +39,7 @@ def working(title: str) -> Iterator["Work"]:
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
         work = Work(progress, title)
         yield work
-    console.print(f"[green]✓[/] {title} [dim]({work.seconds:.0f} s)[/]")
+    console.print(f"[green]✓[/] {title} [dim]({work.seconds:.0f} s)[/]", highlight=False)
 
 
 class Work:
@@ -78,11 +84,11 @@ def metrics_tables(metrics: Mapping[str, Any]) -> None:
     for name, title in TABLE_TITLES.items():
         rows = metrics[name]
         users = int(next(iter(rows.values()))["users"])
-        table = Table(title=f"{title} · last {metrics['test_days']} days, {users:,} users, full catalogue")
-        table.add_column("list")
+        table = Table(title=f"{title}: last {metrics['test_days']} days, {users:,} users, full catalogue")
+        table.add_column("list", no_wrap=True)
         best = {column: max(row[column] for row in rows.values()) for column in COLUMNS}
-        for column in COLUMNS:
-            table.add_column(column.replace("@", " @"), justify="right")
+        for header in COLUMNS.values():
+            table.add_column(header, justify="right", no_wrap=True)
         for key, row in rows.items():
             cells = [f"[bold]{row[c]:.4f}[/]" if row[c] == best[c] else f"{row[c]:.4f}" for c in COLUMNS]
             table.add_row(LIST_NAMES.get(key, key), *cells)
@@ -92,4 +98,5 @@ def metrics_tables(metrics: Mapping[str, Any]) -> None:
 def verdict_lines(verdicts: list[tuple[str, bool]]) -> None:
     """Prints each claim with whether it holds."""
     for claim, holds in verdicts:
-        console.print(f"[green]holds[/]      {claim}" if holds else f"[red]does not hold[/]  {claim}", highlight=False)
+        mark = "[green]holds:[/]" if holds else "[red]does not hold:[/]"
+        console.print(f"{mark} {claim}", highlight=False, soft_wrap=True)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from contracts import bundle, encoding
 from contracts import features as names
+from contracts.events import UNKNOWN
 from training.artifacts import Embeddings
 from training.dataset import Dataset, Moment
 from training.evaluate import rank_with_scores
@@ -87,7 +88,7 @@ def _reference(
     profile, statistics = moment.queries[encoding.PROFILE][users], moment.queries[encoding.STATISTICS][users]
     columns: dict[str, pa.Array] = {}
     for i, name in enumerate(names.USER_PROFILE):
-        terms = ("", *dataset.vocabularies[name].terms)
+        terms = (UNKNOWN, *dataset.vocabularies[name].terms)
         columns[name] = pa.array([terms[code] for code in profile[:, i]])
     for i, name in enumerate(names.USER_STATISTICS):
         columns[name] = pa.array(statistics[:, i].astype(np.float64))

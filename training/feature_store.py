@@ -10,14 +10,24 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from feast import Entity, FeatureService, FeatureStore, FeatureView
 
 from contracts.errors import TandemError
-from contracts.features import EVENT_TIMESTAMP, USER_VIEWS
+from contracts.features import (
+    EVENT_TIMESTAMP,
+    HISTORY_ITEM_IDS,
+    SERVING_SERVICE,
+    USER_HISTORY_VIEW,
+    USER_ID,
+    USER_VIEWS,
+)
 from training.timeline import Timeline
 from training.workspace import Workspace, require
 
 ROW_ID = "row_id"
+READ_BACK_USERS = 200
 
 
 def apply_definitions(workspace: Workspace) -> None:
@@ -73,9 +83,27 @@ def features_as_of(
 
 
 def materialize_users(workspace: Workspace) -> None:
-    """Writes each user's latest features to the online store."""
+    """Writes each user's latest features to the online store, and reads a sample of users back.
+
+    Raises TandemError when a user that was written cannot be read: such a store would serve popular items to everybody.
+    """
     timeline = Timeline.read(require(workspace.timeline, "tandem features"))
     store = open_store(workspace)
     end = datetime.fromtimestamp(timeline.data_end, UTC)
     with contextlib.redirect_stdout(io.StringIO()):  # Feast prints its own progress
         store.materialize(start_date=datetime(1970, 1, 2, tzinfo=UTC), end_date=end, feature_views=list(USER_VIEWS))
+    _check_written(store, workspace)
+
+
+def _check_written(store: FeatureStore, workspace: Workspace) -> None:
+    latest = pq.read_table(workspace.feature_table(USER_HISTORY_VIEW), columns=[USER_ID, EVENT_TIMESTAMP])
+    written = latest.filter(pc.equal(latest[EVENT_TIMESTAMP], pc.max(latest[EVENT_TIMESTAMP])))[USER_ID].to_pylist()
+    sample = written[:: max(len(written) // READ_BACK_USERS, 1)]
+    service = store.get_feature_service(SERVING_SERVICE)
+    read = store.get_online_features(features=service, entity_rows=[{USER_ID: user} for user in sample]).to_dict()
+    lost = [user for user, items in zip(sample, read[HISTORY_ITEM_IDS], strict=True) if items is None]
+    if lost:
+        raise TandemError(
+            f"{len(lost)} of {len(sample)} users read back from the online store have no history, the first is "
+            f"{lost[0]!r}. Remove the store and run `tandem materialize` again."
+        )

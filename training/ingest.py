@@ -33,11 +33,21 @@ class IngestReport:
 
 
 def ingest(workspace: Workspace, settings: IngestSettings, connection: ibis.BaseBackend) -> IngestReport:
-    """Writes events, users, items, quarantine and the report.
+    """Writes events, users, items, quarantine and the report of the adapter that the settings name.
 
     Raises InvalidInput for an unknown adapter and DataRejected when nothing, or too little, is left.
     """
-    source = _limited(adapter_named(settings.adapter)(connection), settings.max_users)
+    return ingest_source(workspace, settings, adapter_named(settings.adapter)(connection), connection)
+
+
+def ingest_source(
+    workspace: Workspace, settings: IngestSettings, source: Source, connection: ibis.BaseBackend
+) -> IngestReport:
+    """What `ingest` does, for tables that are already there.
+
+    Raises DataRejected when nothing, or too little, is left.
+    """
+    source = _limited(source, settings.max_users)
     workspace.ingested("events").parent.mkdir(parents=True, exist_ok=True)
     users = _write(source.users, USER_COLUMNS, workspace.ingested("users"), connection)
     items = _write(source.items, ITEM_COLUMNS, workspace.ingested("items"), connection)

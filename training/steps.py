@@ -88,7 +88,7 @@ def shortlists(
         dataset.catalogue(moment.item_statistics), embeddings.items(moment.seconds), POPULAR_COLUMN, plan.num_popular
     )
     queries = embeddings.queries(moment.seconds)[list(users)]
-    nearest = search(build_index(items.embeddings, index), queries, plan.num_two_tower)
+    nearest = search(build_index(items.embeddings, index), queries, plan.num_nearest)
     return [
         shortlist(user_side(moment, row, query), found, items, plan)
         for row, query, found in zip(users, queries, nearest, strict=True)

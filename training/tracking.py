@@ -1,6 +1,7 @@
 """One MLflow run a bundle: parameters, metrics and the manifest."""
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ EXPERIMENT = "tandem"
 
 def log_run(workspace: Workspace, settings: Settings, bundle: Path) -> None:
     """Logs the bundle to the workspace's own SQLite store."""
+    for chatty in ("alembic", "mlflow"):  # both announce the creation of the store table by table
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     mlflow.set_tracking_uri(f"sqlite:///{workspace.root / 'mlflow.db'}")
     if mlflow.get_experiment_by_name(EXPERIMENT) is None:
         mlflow.create_experiment(EXPERIMENT, artifact_location=(workspace.root / "mlruns").as_uri())

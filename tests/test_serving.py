@@ -1,0 +1,215 @@
+"""The served slice over HTTP: every protocol, every refusal, the page, the metrics."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from contracts.bundle import read_manifest
+from monitoring.drift import DriftSettings, drift_report
+from training.workspace import Workspace
+
+pytestmark = pytest.mark.tf
+
+
+@pytest.fixture(scope="module")
+def user(trained: Workspace) -> str:
+    return read_manifest(trained.bundles / "current").example_user_ids[0]
+
+
+def error_of(response: httpx.Response, status: int) -> str:
+    assert response.status_code == status, response.text
+    text: str = response.json()["error"]
+    assert "Traceback" not in text
+    return text
+
+
+def test_a_known_user_gets_n_distinct_items_with_names(server: str, user: str) -> None:
+    answer = httpx.get(f"{server}/recommendations/{user}?n=10").raise_for_status().json()
+    ids = [item["item_id"] for item in answer["items"]]
+    assert len(set(ids)) == 10
+    assert answer["degraded_level"] == "full"
+    assert all(item["title"] and item["department"] and item["source"] for item in answer["items"])
+    scores = [item["score"] for item in answer["items"]]
+    assert scores == sorted(scores, reverse=True)
+    assert any("repeat" in item["source"] for item in answer["items"])
+
+
+def test_the_same_request_gets_the_same_list(server: str, user: str) -> None:
+    first, second = (httpx.get(f"{server}/recommendations/{user}").json()["items"] for _ in range(2))
+    assert first == second
+
+
+def test_an_unknown_user_gets_popular_items_and_is_told(server: str) -> None:
+    answer = httpx.get(f"{server}/recommendations/nobody?n=5").raise_for_status().json()
+    assert (answer["degraded_level"], answer["degraded_reason"]) == ("popularity", "unknown_user")
+    assert [item["source"] for item in answer["items"]] == ["popular"] * 5
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/recommendations/1?n=0", "greater than or equal to 1"),
+        ("/recommendations/1?n=1000", "less than or equal to 100"),
+        ("/recommendations/1?n=ten", "valid integer"),
+        ("/recommendations/1?count=3", "query.count: unknown parameter; there is n"),
+        (f"/recommendations/{'x' * 200}", "at most 128 characters"),
+    ],
+)
+def test_bad_parameters_are_refused_with_what_was_expected(server: str, path: str, said: str) -> None:
+    assert said in error_of(httpx.get(f"{server}{path}"), 400)
+
+
+def test_history_is_latest_first_and_404_for_strangers(server: str, user: str) -> None:
+    items = httpx.get(f"{server}/users/{user}/history?n=20").raise_for_status().json()["items"]
+    dates = [item["last_purchased_at"] for item in items]
+    assert len(items) == 20
+    assert dates == sorted(dates, reverse=True)
+    assert "not in the online store" in error_of(httpx.get(f"{server}/users/nobody/history"), 404)
+
+
+def predict(server: str, model: str, body: Any, content_type: str = "application/json") -> httpx.Response:
+    content = body if isinstance(body, str) else json.dumps(body)
+    return httpx.post(f"{server}/v1/models/{model}:predict", content=content, headers={"content-type": content_type})
+
+
+def test_v1_answers_each_instance_in_order(server: str, user: str) -> None:
+    body = {"instances": [{"user_id": user, "n": 3}, {"user_id": "nobody", "n": 2}]}
+    predictions = predict(server, "recommender", body).raise_for_status().json()["predictions"]
+    assert [(p["user_id"], len(p["items"])) for p in predictions] == [(user, 3), ("nobody", 2)]
+
+
+def test_v1_takes_every_spelling_of_the_json_content_type(server: str, user: str) -> None:
+    """KServe hands the raw bytes over for this one."""
+    body = {"instances": [{"user_id": user, "n": 1}]}
+    assert predict(server, "recommender", body, "application/json; charset=utf-8").status_code == 200
+
+
+def test_retrieval_and_ranking_are_models_of_their_own(server: str, user: str) -> None:
+    (near,) = predict(server, "retrieval", {"instances": [{"user_id": user, "k": 20}]}).json()["predictions"]
+    assert len(near["item_ids"]) == 20
+    assert near["scores"] == sorted(near["scores"], reverse=True)
+    body = {"instances": [{"user_id": user, "item_ids": near["item_ids"][::-1]}]}
+    (ranked,) = predict(server, "ranking", body).json()["predictions"]
+    assert set(ranked["item_ids"]) == set(near["item_ids"])
+    assert ranked["scores"] == sorted(ranked["scores"], reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "said"),
+    [
+        ("recommender", '{"instances": [', "Unrecognized request format"),  # KServe's own words
+        ("recommender", {"inputs": []}, '{"instances": [...]}'),
+        ("recommender", {"instances": []}, "1 to 64 are answered at once"),
+        ("recommender", {"instances": [{"user_id": "1"}] * 65}, "65 instances"),
+        ("recommender", {"instances": [{"user": "1"}]}, "Expected user_id (string, required), n (integer)"),
+        ("recommender", {"instances": [{"user_id": 1}]}, "valid string"),
+        ("recommender", {"instances": [{"user_id": "1", "n": "3"}]}, "valid integer"),
+        ("recommender", {"instances": [{"user_id": "1", "n": 3, "m": 1}]}, "m: Extra inputs"),
+        ("ranking", {"instances": [{"user_id": "1", "item_ids": ["no such item"]}]}, "not in the catalogue"),
+        ("retrieval", {"instances": [{"user_id": "nobody"}]}, "not in the online store"),
+    ],
+)
+def test_v1_refuses_with_what_was_expected(server: str, model: str, body: Any, said: str) -> None:
+    assert said in error_of(predict(server, model, body), 400)
+
+
+def tensor(name: str, datatype: str, data: list[Any]) -> dict[str, Any]:
+    return {"name": name, "datatype": datatype, "shape": [len(data)], "data": data}
+
+
+def infer(server: str, model: str, *inputs: dict[str, Any]) -> httpx.Response:
+    return httpx.post(f"{server}/v2/models/{model}/infer", json={"id": "q", "inputs": list(inputs)})
+
+
+def test_v2_gives_aligned_tensors(server: str, user: str) -> None:
+    answer = infer(server, "recommender", tensor("user_id", "BYTES", [user, "nobody"]), tensor("n", "INT32", [4]))
+    outputs = {output["name"]: output for output in answer.raise_for_status().json()["outputs"]}
+    assert outputs["item_ids"]["shape"] == outputs["scores"]["shape"] == [2, 4]
+    plain = httpx.get(f"{server}/recommendations/{user}?n=4").json()["items"]
+    assert outputs["item_ids"]["data"][:4] == [item["item_id"] for item in plain]
+
+
+def test_v2_refuses_uneven_inputs_and_unknown_names(server: str) -> None:
+    uneven = infer(server, "recommender", tensor("user_id", "BYTES", ["1", "2", "3"]), tensor("n", "INT32", [4, 5]))
+    assert "3 rows or 1" in error_of(uneven, 400)
+    assert "user_id: Field required" in error_of(infer(server, "recommender", tensor("user", "BYTES", ["1"])), 400)
+
+
+def test_every_model_is_ready(server: str) -> None:
+    for model in ("recommender", "retrieval", "ranking"):
+        assert httpx.get(f"{server}/v1/models/{model}").json() == {"name": model, "ready": True}
+
+
+def test_the_page_the_api_page_and_the_bundle_card(server: str, trained: Workspace) -> None:
+    assert "<title>Tandem" in httpx.get(f"{server}/").text
+    assert "/swagger/swagger-ui-bundle.js" in httpx.get(f"{server}/docs").text
+    assert httpx.get(f"{server}/swagger/swagger-ui-bundle.js").status_code == 200
+    card = httpx.get(f"{server}/bundle").json()
+    assert card["bundle_version"] == (trained.bundles / "current").resolve().name
+    assert "final_list" in card["metrics"]["all_items"]
+
+
+def samples(server: str) -> dict[tuple[str, tuple[str, ...]], float]:
+    families = text_string_to_metric_families(httpx.get(f"{server}/metrics").text)
+    return {
+        (s.name, tuple(value for _, value in sorted(s.labels.items()))): s.value
+        for family in families
+        for s in family.samples
+    }
+
+
+def test_metrics_count_requests_stages_and_fallbacks(server: str, user: str) -> None:
+    before = samples(server)
+    httpx.get(f"{server}/recommendations/{user}")
+    httpx.get(f"{server}/recommendations/stranger")
+    httpx.get(f"{server}/recommendations/{user}?n=0")
+    after = samples(server)
+
+    def grown(name: str, *labels: str) -> float:
+        return after[name, labels] - before.get((name, labels), 0.0)
+
+    route = "/recommendations/{user_id}"
+    assert grown("tandem_http_requests_total", route, "200") == 2
+    assert grown("tandem_http_requests_total", route, "400") == 1
+    assert grown("tandem_degraded_answers_total", "popularity", "unknown_user") == 1
+    assert grown("tandem_impressions_total", "written") == 2
+    for stage in ("features", "query", "retrieval", "candidates", "ranking"):
+        assert grown("tandem_stage_seconds_count", stage) >= 1
+    buckets = {float(labels[0]) for name, labels in after if name == "tandem_stage_seconds_bucket"}
+    assert (min(buckets), sorted(buckets)[-2]) == (0.00025, 0.1)
+
+
+def test_served_requests_can_be_compared_with_the_reference(server: str, trained: Workspace) -> None:
+    """Drift end to end: the server's own log against the bundle's own sample finds nothing of note."""
+    bundle = trained.bundles / "current"
+    users = sorted(json.loads((bundle / "vocabularies.json").read_text())["user_id"])
+    for user_id in users[:150]:
+        httpx.get(f"{server}/recommendations/{user_id}?n=10").raise_for_status()
+    result = drift_report(bundle, trained.impression_log, trained.reports / "drift", DriftSettings())
+    assert result.verdict == "stable"
+    assert (trained.reports / "drift" / "drift.html").stat().st_size > 100_000
+
+
+def test_a_bundle_with_one_changed_byte_does_not_start(
+    start_server: Callable[..., str], trained: Workspace, tmp_path: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import shutil
+
+    from contracts.errors import TandemError
+
+    current = (trained.bundles / "current").resolve()
+    altered = trained.bundles / "altered"
+    shutil.copytree(current, altered)
+    path = altered / "item_embeddings.npy"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(TandemError, match="exit code 2"):
+        start_server("--historical", "--bundle", "altered")
+    said = capfd.readouterr().err
+    assert f"Bundle {current.name} is refused: item_embeddings.npy is altered" in said.replace("\n", " ")
+    shutil.rmtree(altered)

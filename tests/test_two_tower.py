@@ -1,0 +1,108 @@
+"""The towers' loss against sums done by hand, and their exports against TensorFlow."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from contracts import encoding
+from contracts import features as names
+from contracts.bundle import CANDIDATE_TOWER, QUERY_TOWER, RANKER
+from contracts.ranking import RANKING_FEATURES
+from training.artifacts import export_ranker, export_towers
+from training.dataset import Dataset
+from training.keras2 import tf, tfrs
+from training.ranker import Ranker, labelled_lists, listwise_loss, scores_of
+from training.settings import RankerSettings, TwoTowerSettings
+from training.two_tower import Towers, new_towers
+from training.workspace import Workspace
+
+pytestmark = pytest.mark.tf
+
+
+def test_retrieval_loss_is_temperature_then_log_q_then_accidental_hits() -> None:
+    """The task as TwoTowerModel sets it up, on embeddings whose logits can be written down."""
+    task = tfrs.tasks.Retrieval(temperature=0.5, remove_accidental_hits=True)
+    queries = tf.constant([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    candidates = tf.constant([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    ids = tf.constant([7, 8, 7])  # rows 0 and 2 hold the same item: no negatives of each other
+    probabilities = tf.constant([0.2, 0.5, 0.2])
+    loss = task(
+        queries,
+        candidates,
+        candidate_ids=ids,
+        candidate_sampling_probability=probabilities,
+        compute_metrics=False,
+    )
+    # Logits are q·c / 0.5 − ln Q: own item 2 − ln .2, item 8 for row 0: 0 − ln .5; row 2 is masked for row 0.
+    own, other = 2 - math.log(0.2), 0 - math.log(0.5)
+    row0 = math.log(math.exp(own) + math.exp(other)) - own
+    # Row 1 sees item 7 twice as a negative: accidental hits are equal ids to its own, and 7 is not 8.
+    own1, other1 = 2 - math.log(0.5), 0 - math.log(0.2)
+    row1 = math.log(math.exp(own1) + 2 * math.exp(other1)) - own1
+    assert float(loss) == pytest.approx(row0 + row1 + row0, rel=1e-5)  # the reduction is a sum; row 2 mirrors row 0
+
+
+def test_listwise_loss_ignores_padding_and_shares_the_target() -> None:
+    labels = tf.constant([[1.0, 1.0, 0.0, 0.0]])
+    scores = tf.constant([[1.0, 0.0, 0.0, 9.0]])  # the last is padding; its score must not matter
+    present = tf.constant([[True, True, True, False]])
+    log_sum = math.log(math.e + 1 + 1)
+    # Half the target on each of the two bought items: −½ (1 − logsum) − ½ (0 − logsum)
+    assert float(listwise_loss(labels, scores, present)) == pytest.approx(log_sum - 0.5, rel=1e-5)
+
+
+def test_lists_without_a_bought_candidate_teach_nothing() -> None:
+    inputs = [np.zeros((2, len(RANKING_FEATURES)), np.float32)] * 2
+    lists = labelled_lists(inputs, [np.array([4, 5]), np.array([6, 7])], [np.array([5, 9]), np.array([8])])
+    assert len(lists) == 1
+    assert lists.labels[0].tolist() == [0.0, 1.0]
+
+
+@pytest.fixture(scope="module")
+def towers(trained: Workspace) -> Towers:
+    dataset = Dataset(trained)
+    return new_towers(dataset, dataset.positives(), TwoTowerSettings())
+
+
+def test_towers_answer_the_same_in_tensorflow_and_onnx_runtime(
+    trained: Workspace, towers: Towers, tmp_path: Path
+) -> None:
+    dataset = Dataset(trained)
+    moment = dataset.moment(dataset.timeline.cutoff)
+    export_towers(towers, tmp_path)
+    query = onnxruntime.InferenceSession(str(tmp_path / QUERY_TOWER))
+    (found,) = query.run(None, moment.queries)
+    assert np.abs(found - towers.embed_queries(moment.queries)).max() < 1e-5
+    candidate = onnxruntime.InferenceSession(str(tmp_path / CANDIDATE_TOWER))
+    inputs = {
+        encoding.ITEM: towers.known_items,
+        encoding.CONTENT: towers.content,
+        encoding.ITEM_STATISTICS_INPUT: moment.item_statistics,
+    }
+    (found,) = candidate.run(None, inputs)
+    assert np.abs(found - towers.embed_items(moment.item_statistics)).max() < 1e-5
+
+
+def test_taste_is_normalised_and_an_unseen_item_embeds_by_its_content(trained: Workspace, towers: Towers) -> None:
+    dataset = Dataset(trained)
+    moment = dataset.moment(dataset.timeline.cutoff)
+    embeddings = towers.embed_items(moment.item_statistics)
+    taste = embeddings[:, :60]  # the last four numbers are popularity
+    assert np.allclose(np.linalg.norm(taste, axis=1), 1.0, atol=1e-5)
+    unseen = np.flatnonzero(towers.known_items == 0)
+    by_department = dataset.content[unseen, names.ITEM_CONTENT.index("department")]
+    first, other = unseen[0], unseen[np.flatnonzero(by_department != by_department[0])[0]]
+    assert np.isfinite(embeddings[unseen]).all()
+    assert not np.allclose(embeddings[first], embeddings[other])
+
+
+def test_ranker_answers_the_same_in_tensorflow_and_onnx_runtime(tmp_path: Path) -> None:
+    inputs = np.random.default_rng(5).normal(size=(40, len(RANKING_FEATURES))).astype(np.float32)
+    ranker = Ranker(inputs, RankerSettings())
+    (expected,) = scores_of(ranker, [inputs])
+    export_ranker(ranker, tmp_path)
+    (found,) = onnxruntime.InferenceSession(str(tmp_path / RANKER)).run(None, {"inputs": inputs[np.newaxis]})
+    assert np.abs(found[0] - expected).max() < 1e-4
