@@ -1,0 +1,85 @@
+"""params.yaml: defaults, the conversions that are meant, and every fault at once."""
+
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import InvalidInput
+from training.settings import Settings, load_settings
+
+
+@pytest.fixture
+def params(tmp_path: Path) -> Path:
+    return tmp_path / "params.yaml"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing set", "{}", "ranker:", "ranker: {}\nindex:"])
+def test_what_is_left_out_has_its_default(params: Path, text: str) -> None:
+    params.write_text(text)
+    assert load_settings(params) == Settings()
+
+
+def test_the_repositorys_own_parameters_are_accepted() -> None:
+    assert load_settings(Path(__file__).parent.parent / "params.yaml").ingest.adapter == "complete-journey"
+
+
+def test_a_key_that_is_set_leaves_its_neighbours_alone(params: Path) -> None:
+    params.write_text("ranker: {epochs: 9}")
+    settings = load_settings(params)
+    assert settings.ranker.epochs == 9
+    assert settings.ranker.batch_users == Settings().ranker.batch_users
+    assert settings.two_tower == Settings().two_tower
+
+
+def test_an_integer_serves_as_a_float_and_a_list_as_a_tuple(params: Path) -> None:
+    params.write_text("two_tower: {temperature: 2, hidden_units: [64, 32]}\nranker: {hidden_units: []}")
+    settings = load_settings(params)
+    assert settings.two_tower.temperature == 2.0
+    assert type(settings.two_tower.temperature) is float
+    assert settings.two_tower.hidden_units == (64, 32)
+    assert settings.ranker.hidden_units == ()
+
+
+def test_all_faults_are_listed_at_once_with_what_would_work(params: Path) -> None:
+    params.write_text(
+        """
+        rankers: {epochs: 1}
+        index: {recall: 10, factory: 3}
+        ranker: {epochs: 2.0, seed: true, hidden_units: 64}
+        two_tower: {dropout: "0.4", epochs: null}
+        """
+    )
+    with pytest.raises(InvalidInput) as refused:
+        load_settings(params)
+    text = str(refused.value)
+    assert text.startswith(f"{params} cannot be used: ")
+    assert text.removeprefix(f"{params} cannot be used: ").removesuffix(".").split("; ") == [
+        "index.factory is 3, expected str like 'Flat'",
+        "index.recall is unknown",
+        "there are factory, recall_k, recall_queries",
+        "ranker.epochs is 2.0, expected int like 4",
+        "ranker.hidden_units is 64, expected tuple like (128, 64)",
+        "ranker.seed is True, expected int like 17",
+        "section 'rankers' is unknown",
+        "there are ingest, features, two_tower, index, ranker",
+        "two_tower.dropout is '0.4', expected float like 0.4",
+        "two_tower.epochs is None, expected int like 5",
+    ]
+
+
+@pytest.mark.parametrize("text", ["ranker: {epochs", "a: b: c", "\tranker:"])
+def test_broken_yaml_is_refused_naming_the_file(params: Path, text: str) -> None:
+    params.write_text(text)
+    with pytest.raises(InvalidInput, match=r"Cannot read the parameters in .*params\.yaml: (?s:.*)line 1"):
+        load_settings(params)
+
+
+def test_a_missing_file_is_refused_naming_it(params: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"Cannot read the parameters in .*params\.yaml: .*No such file"):
+        load_settings(params)
+
+
+def test_settings_as_plain_values_have_every_section() -> None:
+    plain = Settings().to_dict()
+    assert list(plain) == ["ingest", "features", "two_tower", "index", "ranker"]
+    assert plain["ranker"]["num_two_tower"] == Settings().ranker.num_two_tower
