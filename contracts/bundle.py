@@ -69,6 +69,12 @@ class Manifest(BaseModel):
     hyper_parameters: dict[str, Any]
     metrics: dict[str, Any]
     files: dict[str, FileDigest]
+    manifest_sha256: str = ""  # of this manifest's JSON with this field empty
+
+
+def manifest_digest(manifest: Manifest) -> str:
+    """Digest that a manifest must carry: no timestamp, metric or parameter can be changed unnoticed."""
+    return hashlib.sha256(manifest.model_copy(update={"manifest_sha256": ""}).model_dump_json().encode()).hexdigest()
 
 
 def schema_hash() -> str:
@@ -129,6 +135,7 @@ def seal(temporary: Path, **fields: Any) -> Path:
         files=files,
         **fields,
     )
+    manifest = manifest.model_copy(update={"manifest_sha256": manifest_digest(manifest)})
     (temporary / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
     temporary.chmod(0o755)  # mkdtemp gives 0700; a server runs as another user
     final = temporary.parent / manifest.bundle_version
@@ -156,7 +163,7 @@ def read_manifest(bundle: Path) -> Manifest:
     if not path.is_file():
         raise MissingArtifact(f"No bundle at {bundle}: {MANIFEST} is missing. Build one with `tandem bundle`.")
     try:
-        manifest = Manifest.model_validate_json(path.read_text())
+        manifest = Manifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise BundleRefused(f"{path} is not a manifest of contract version {CONTRACT_VERSION}: {error}") from error
     if manifest.contract_version != CONTRACT_VERSION:
@@ -164,6 +171,8 @@ def read_manifest(bundle: Path) -> Manifest:
             f"Bundle {manifest.bundle_version} has contract version {manifest.contract_version}, this server reads "
             f"{CONTRACT_VERSION}. Serve it with the matching release or rebuild it with `tandem bundle`."
         )
+    if manifest.manifest_sha256 != manifest_digest(manifest):
+        raise BundleRefused(f"Bundle {manifest.bundle_version} is refused: {MANIFEST} is altered.")
     if manifest.schema_hash != schema_hash():
         raise BundleRefused(
             f"Bundle {manifest.bundle_version} was trained on feature schema {manifest.schema_hash}, this server "

@@ -112,7 +112,7 @@ def _ranker_inputs(user: UserSide, rows: Rows, items: ItemSide) -> Floats:
 
 
 def repeat_candidates(history: UserHistory, limit: int, now: float) -> Rows:
-    """Up to limit rows of items the user has bought, likeliest repeats first.
+    """Up to limit rows of items the user has bought: latest first where all fit, else likeliest repeats first.
 
     Ordered by purchases that fade with a half-life since the last one: the order of P-TopFreq for what is still
     bought, with abandoned items sinking.

@@ -34,7 +34,7 @@ def query_inputs(
     """Inputs of the query tower for a batch of users.
 
     features maps each feature of QUERY_SERVICE to [batch] values as Feast returns them, None where nothing is known.
-    Returns user [batch], profile [batch, 7], statistics [batch, 17], sequence [batch, 50] (0 = no item or an item
+    Returns user [batch], profile [batch, 7], statistics [batch, 16], sequence [batch, 50] (0 = no item or an item
     that the vocabulary lacks), hour [batch], weekday [batch]. Row i of each belongs to user_ids[i].
     """
     profile = [vocabularies[column].encode(features[column]) for column in names.USER_PROFILE]
@@ -56,7 +56,7 @@ def item_statistics(features: Mapping[str, Sequence[Any]]) -> npt.NDArray[np.flo
 
 def _numbers(values: Sequence[Any]) -> npt.NDArray[np.float32]:
     """[n] float32, nothing known becomes 0."""
-    return np.nan_to_num(np.asarray(values, dtype=np.float32), copy=False)
+    return np.nan_to_num(np.asarray(values, dtype=np.float32))
 
 
 def _sequences(sequences: Sequence[Sequence[str] | None], items: Vocabulary) -> npt.NDArray[np.int32]:

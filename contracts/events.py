@@ -25,6 +25,11 @@ class EventType(StrEnum):
     SEARCH = "search"
 
 
+# What a user can do without an item: such an event may have no item_id.
+WITHOUT_ITEM: Final = frozenset(
+    {EventType.VISIT, EventType.CATEGORY_VIEW, EventType.SEARCH, EventType.CART_CLEAR, EventType.CART_VIEW}
+)
+
 # Column -> logical type in Ibis' spelling. Row i of EVENT is one thing one user did to one item at one moment.
 EVENT_COLUMNS: Final[dict[str, str]] = {
     "event_id": "string",
@@ -47,6 +52,8 @@ USER_COLUMNS: Final[dict[str, str]] = {
     "home_ownership": "string",
     "marital_status": "string",
     "kids_count": "string",
+    "gender": "string",
+    "region": "string",
 }
 
 ITEM_COLUMNS: Final[dict[str, str]] = {
@@ -58,4 +65,9 @@ ITEM_COLUMNS: Final[dict[str, str]] = {
     "brand": "string",
     "manufacturer": "string",
     "package_size": "string",
+    "description": "string",
+    "shop_id": "string",  # of a catalogue that several shops share
+    "price": "float64",  # asked now, in the currency of the source
+    "list_price": "float64",  # asked before a reduction
+    "available_from": "timestamp('UTC', 6)",  # when the item joined the catalogue
 }

@@ -68,12 +68,12 @@ def load_bundle(folder: Path) -> LoadedBundle:
     faiss.omp_set_num_threads(1)  # requests are the parallelism; threads inside one only add latency
     vocabularies = vocabularies_from_json(json.loads((folder / parts.VOCABULARIES).read_text()))
     display = json.loads((folder / parts.DISPLAY).read_text())
-    matrices = np.load(folder / parts.ITEMS)
-    codes = matrices["codes"]
+    with np.load(folder / parts.ITEMS) as matrices:
+        codes, statistics = matrices["codes"], matrices["statistics"]
     catalogue = Catalogue(
         codes={column: codes[:, i] for i, column in enumerate(names.ITEM_CONTENT)},
         sizes={column: len(vocabularies[column]) for column in names.ITEM_CONTENT},
-        statistics=matrices["statistics"],
+        statistics=statistics,
     )
     plan = _plan(manifest)
     embeddings = np.load(folder / parts.ITEM_EMBEDDINGS)

@@ -31,3 +31,7 @@ class JsonLinesImpressions:
     def write(self, record: ImpressionRecord) -> None:
         """Appends the record."""
         self._file.write(record.model_dump_json() + "\n")
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()

@@ -1,5 +1,6 @@
 """The bundle: sealed once under the name of its content, refused when a single byte of it differs."""
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -13,7 +14,9 @@ from contracts import CONTRACT_VERSION
 from contracts.bundle import (
     CURRENT,
     MANIFEST,
+    Manifest,
     digests,
+    manifest_digest,
     point_current,
     read_manifest,
     schema_hash,
@@ -51,8 +54,11 @@ def make_bundle(bundles: Path, parts: Mapping[str, bytes] = PARTS, **fields: Any
 
 
 def rewrite_manifest(bundle: Path, **changes: Any) -> None:
-    manifest = json.loads((bundle / MANIFEST).read_text())
-    (bundle / MANIFEST).write_text(json.dumps(manifest | changes))
+    """A manifest changed by somebody who knows how to sign it off."""
+    manifest = json.loads((bundle / MANIFEST).read_text()) | changes
+    with contextlib.suppress(ValidationError):  # of changes that make it no manifest at all
+        manifest["manifest_sha256"] = manifest_digest(Manifest.model_validate(manifest))
+    (bundle / MANIFEST).write_text(json.dumps(manifest))
 
 
 @pytest.fixture
@@ -181,3 +187,16 @@ def test_no_bundle_names_the_command_that_builds_one(tmp_path: Path) -> None:
     (tmp_path / CURRENT).symlink_to("gone")
     with pytest.raises(MissingArtifact, match=r"manifest\.json is missing.*`tandem bundle`"):
         verify(tmp_path / CURRENT)
+
+
+def test_a_changed_timestamp_or_metric_in_the_manifest_is_refused(bundle: Path) -> None:
+    text = (bundle / MANIFEST).read_text()
+    (bundle / MANIFEST).write_text(text.replace("2026-01-01", "2026-02-01"))
+    with pytest.raises(BundleRefused, match=r"manifest\.json is altered"):
+        read_manifest(bundle)
+
+
+def test_a_manifest_that_is_not_text_is_refused(bundle: Path) -> None:
+    (bundle / MANIFEST).write_bytes(b"\xff\xfe{")
+    with pytest.raises(BundleRefused, match="is not a manifest of contract version"):
+        read_manifest(bundle)

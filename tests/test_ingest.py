@@ -1,7 +1,8 @@
 """Ingest of a made-up shop: each fault of an event once, and every row accounted for."""
 
 import json
-from dataclasses import asdict
+import math
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,9 @@ BAD = [
     ("missing_id", event("no-item", item_id=None)),
     ("missing_timestamp", event("no-time", event_timestamp=None)),
     ("unknown_event_type", event("odd", event_type="teleport")),
+    ("unknown_event_type", event("untyped", event_type=None)),
+    ("money_not_finite", event("nan", price=math.nan)),
+    ("money_not_finite", event("endless", discount=math.inf)),
     ("quantity_not_positive", event("none", quantity=0)),
     ("quantity_not_positive", event("returned", quantity=-1)),
     ("quantity_not_positive", event("uncounted", quantity=None)),
@@ -94,11 +98,12 @@ def test_every_row_is_kept_or_dropped_for_the_first_rule_it_fails(tmp_path: Path
         "item_not_in_catalogue": 1,
         "missing_id": 3,
         "missing_timestamp": 1,
+        "money_not_finite": 2,
         "negative_money": 2,
         "quantity_not_positive": 3,
-        "unknown_event_type": 1,
+        "unknown_event_type": 2,
     }
-    assert (report.events_in, report.events_kept) == (16, 4)  # 3 x 1 + 1 + 1 + 3 + 2 + 1 + 1 = 12 dropped
+    assert (report.events_in, report.events_kept) == (19, 4)  # 1 + 1 + 3 + 1 + 2 + 2 + 3 + 2 = 15 dropped
 
 
 def test_the_quarantine_holds_each_dropped_row_with_its_reason(tmp_path: Path) -> None:
@@ -138,6 +143,7 @@ def test_the_report_describes_the_source_and_is_written(tmp_path: Path) -> None:
         events_dropped={},
         users=2,
         items=2,
+        users_not_in_table=0,
         users_without_profile=1,
         items_without_events=1,
         first_event="2024-01-02T12:00:00+00:00",
@@ -176,3 +182,26 @@ def test_an_empty_source_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_adapter_is_refused_listing_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"no adapter 'made-up'\. Available: complete-journey\."):
         ingest(Workspace(tmp_path), ACCEPT_ALL, connect_duckdb())
+
+
+def test_a_faulty_twin_does_not_cost_the_good_event(tmp_path: Path) -> None:
+    report = ingested(tmp_path, [event("x", day=1, quantity=0), event("x", day=2)])
+    assert (report.events_kept, report.events_dropped) == (1, {"quantity_not_positive": 1})
+
+
+def test_ids_that_are_not_distinct_are_refused_before_they_multiply_events(tmp_path: Path) -> None:
+    source = source_of(GOOD)
+    twice = replace(source, items=ibis.memtable(source.items.execute().iloc[[0, 0, 1]]))
+    with pytest.raises(DataRejected, match="items table has 3 rows, 0 of them without item_id, and 2 distinct ids"):
+        ingest_source(Workspace(tmp_path), ACCEPT_ALL, twice, connect_duckdb())
+
+
+def test_refused_events_do_not_stay_for_the_next_step(tmp_path: Path) -> None:
+    with pytest.raises(DataRejected):
+        ingested(tmp_path, [*GOOD, event("bad", quantity=0)], IngestSettings(max_dropped_share=0.1))
+    assert not Workspace(tmp_path).ingested("events").exists()
+    assert Workspace(tmp_path).ingested("quarantine").exists()
+
+
+def test_users_with_events_and_no_row_are_counted(tmp_path: Path) -> None:
+    assert ingested(tmp_path, [*GOOD, event("walk-in", user_id="u9")]).users_not_in_table == 1

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -114,8 +115,9 @@ def test_a_full_disk_costs_the_impression_and_not_the_answer(
 
 
 def test_impressions_are_whole_records(build: Build, user: str, tmp_path: Path) -> None:
-    recommender = build(sink=JsonLinesImpressions(tmp_path / "log" / "shown.jsonl"))
-    answers = [recommender.recommend(RecommendationRequest(user_id=who, n=3)) for who in (user, "stranger")]
+    with closing(JsonLinesImpressions(tmp_path / "log" / "shown.jsonl")) as sink:
+        recommender = build(sink=sink)
+        answers = [recommender.recommend(RecommendationRequest(user_id=who, n=3)) for who in (user, "stranger")]
     lines = (tmp_path / "log" / "shown.jsonl").read_text().splitlines()
     records = [ImpressionRecord.model_validate_json(line) for line in lines]
     assert [record.request_id for record in records] == [answer.request_id for answer in answers]

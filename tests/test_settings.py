@@ -83,3 +83,30 @@ def test_settings_as_plain_values_have_every_section() -> None:
     plain = Settings().to_dict()
     assert list(plain) == ["ingest", "features", "two_tower", "index", "ranker"]
     assert plain["ranker"]["num_two_tower"] == Settings().ranker.num_two_tower
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- a list", "must hold sections with keys"),
+        ("ranker: 3", "section 'ranker' is 3, expected keys with values"),
+        ("ranker: 0", "section 'ranker' is 0, expected keys with values"),
+        ("ranker: {1: 2}", "ranker.1 is unknown"),
+        ("two_tower: {hidden_units: [a]}", "two_tower.hidden_units is ('a',), expected tuple like (128,)"),
+        ("two_tower: {epochs: -1}", "two_tower.epochs is -1, expected more than 0, and finite"),
+        ("two_tower: {temperature: .nan}", "two_tower.temperature is nan, expected more than 0, and finite"),
+        ("two_tower: {dropout: -0.1}", "two_tower.dropout is -0.1, expected 0 or more, and finite"),
+        ("index: {factory: ''}", "index.factory is '', expected a name"),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused(params: Path, text: str, said: str) -> None:
+    params.write_text(text)
+    with pytest.raises(InvalidInput) as refused:
+        load_settings(params)
+    assert said in str(refused.value)
+
+
+def test_a_file_that_is_not_utf8_is_refused(params: Path) -> None:
+    params.write_bytes(b"ranker: {epochs: \xff}")
+    with pytest.raises(InvalidInput, match="Cannot read the parameters"):
+        load_settings(params)

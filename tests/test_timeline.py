@@ -1,5 +1,6 @@
 """Moments of the pipeline, across the end of daylight-saving time in New York (3 November 2024, 2:00)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from contracts.errors import DataRejected
+from contracts.errors import DataRejected, InvalidInput
 from training.settings import FeatureSettings
 from training.timeline import Timeline, local_context, plan_timeline, unknown_context
 
@@ -21,8 +22,10 @@ def seconds(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> 
     return int(datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp())
 
 
-def planned(first: datetime = datetime(2024, 7, 1, tzinfo=UTC), last: datetime = LAST) -> Timeline:
-    return plan_timeline(first, last, NEW_YORK, SETTINGS)
+def planned(
+    first: datetime = datetime(2024, 7, 1, tzinfo=UTC), last: datetime = LAST, settings: FeatureSettings = SETTINGS
+) -> Timeline:
+    return plan_timeline(first, last, NEW_YORK, settings)
 
 
 def test_windows_start_at_local_midnight_on_both_sides_of_the_change() -> None:
@@ -59,18 +62,30 @@ def test_snapshots_hold_every_moment_the_ranker_or_the_server_needs_and_end_with
 
 
 def test_nothing_is_snapshotted_before_the_first_event_and_towers_wait_a_week() -> None:
-    first = datetime(2024, 10, 10, 12, tzinfo=UTC)
-    timeline = planned(first=first)
-    assert timeline.snapshots[0] == seconds(2024, 10, 15, 4)  # 25 days before the end; 30 days are the 10th, 4:00
-    assert timeline.two_tower_start == seconds(2024, 10, 17, 12)
+    first = datetime(2024, 10, 4, 12, tzinfo=UTC)
+    timeline = planned(first=first, settings=replace(SETTINGS, two_tower_weeks=6))
+    assert timeline.snapshots[0] == seconds(2024, 10, 5, 4)  # 35 days before the end; 40 days are 30 September
+    assert timeline.two_tower_start == seconds(2024, 10, 11, 12)
 
 
 def test_a_log_of_just_the_needed_days_is_accepted_and_one_second_less_is_not() -> None:
-    # Two label windows, the test window and one of history: 4 x 7 = 28 local days before 9 November.
-    needed = datetime(2024, 10, 12, 4, tzinfo=UTC)
+    # Two label windows, the test window and 14 days of history: 3 x 7 + 14 = 35 local days before 9 November.
+    needed = datetime(2024, 10, 5, 4, tzinfo=UTC)
     assert planned(first=needed).ranker_starts[0] == seconds(2024, 10, 19, 4)
-    with pytest.raises(DataRejected, match=r"spans 27 days; 2 label windows of 7 days.* need 28\. Lower .*test_days"):
+    with pytest.raises(DataRejected, match=r"spans 34 days; 2 label windows of 7 days.* need 35\. Lower .*test_days"):
         planned(first=needed + timedelta(seconds=1))
+
+
+def test_towers_without_days_of_their_own_are_refused() -> None:
+    # Two label windows of a week: two weeks before the cutoff, all of which label the ranker.
+    with pytest.raises(InvalidInput, match=r"two_tower_weeks is 2: .* More than 14 days before the cutoff are needed"):
+        planned(settings=FeatureSettings(test_days=7, ranker_windows=2, two_tower_weeks=2))
+
+
+def test_half_hour_zones_have_their_own_hours() -> None:
+    # 00:45 UTC is 6:15 in Kolkata (+5:30); 18:45 UTC is 0:15 of the next day.
+    hour, weekday = local_context(np.array([2700, 67500]), "Asia/Kolkata")
+    assert (hour.tolist(), weekday.tolist()) == ([6, 0], [3, 4])  # Thursday 1 January 1970, then Friday
 
 
 def test_a_timeline_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ class IngestReport:
     events_dropped: dict[str, int]  # by reason
     users: int
     items: int
+    users_not_in_table: int  # users with events and no row in the users table; their events are kept
     users_without_profile: int
     items_without_events: int
     first_event: str  # ISO 8601, UTC
@@ -51,13 +52,19 @@ def ingest_source(
     workspace.ingested("events").parent.mkdir(parents=True, exist_ok=True)
     users = _write(source.users, USER_COLUMNS, workspace.ingested("users"), connection)
     items = _write(source.items, ITEM_COLUMNS, workspace.ingested("items"), connection)
+    _refuse_unusable_ids(users, "user_id", "users")
+    _refuse_unusable_ids(items, "item_id", "items")
     judged = connection.create_table("judged_events", _judge(source, items), temp=True)
     kept = judged.filter(_.reason.isnull()).order_by("event_timestamp", "event_id")
     events = _write(kept, EVENT_COLUMNS, workspace.ingested("events"), connection)
     connection.to_parquet(judged.filter(_.reason.notnull()), workspace.ingested("quarantine"))
     report = _report(source, settings, judged, events, users, items)
     workspace.ingest_report.write_text(json.dumps(asdict(report), indent=2) + "\n")
-    _refuse_if_too_little(report, settings)
+    try:
+        _refuse_if_too_little(report, settings)
+    except DataRejected:
+        workspace.ingested("events").unlink()  # or the next step would go on with what was refused
+        raise
     return report
 
 
@@ -73,19 +80,37 @@ def _judge(source: Source, items: ibis.Table) -> ibis.Table:
     raw = source.events.select(**{name: _[name].cast(kind) for name, kind in EVENT_COLUMNS.items()})
     known = items.select(known_item=_.item_id)
     joined = raw.left_join(known, raw.item_id == known.known_item)
-    copy = ibis.row_number().over(group_by="event_id", order_by="event_timestamp")
     names = [event_type.value for event_type in EventType]
-    return joined.mutate(
-        reason=ibis.cases(
+    faulty = joined.mutate(
+        fault=ibis.cases(
             (_.event_id.isnull() | _.user_id.isnull() | _.item_id.isnull(), "missing_id"),
             (_.event_timestamp.isnull(), "missing_timestamp"),
-            (~_.event_type.isin(names), "unknown_event_type"),
+            (_.event_type.isnull() | ~_.event_type.isin(names), "unknown_event_type"),
             (_.quantity.isnull() | (_.quantity <= 0), "quantity_not_positive"),
+            (_not_finite(_.price) | _not_finite(_.discount), "money_not_finite"),
             ((_.price < 0) | (_.discount < 0), "negative_money"),
             (_.known_item.isnull(), "item_not_in_catalogue"),
-            (copy > 0, "duplicate_event_id"),
         )
-    ).drop("known_item")
+    )
+    # Duplicates among good rows only: a faulty twin must not cost the good event.
+    copy = ibis.row_number().over(group_by=["event_id", faulty.fault.isnull()], order_by="event_timestamp")
+    return faulty.mutate(reason=ibis.cases((_.fault.notnull(), _.fault), (copy > 0, "duplicate_event_id"))).drop(
+        "known_item", "fault"
+    )
+
+
+def _not_finite(money: ibis.Deferred) -> ibis.Deferred:
+    return (money.isnan() | money.isinf()).fill_null(False)
+
+
+def _refuse_unusable_ids(table: ibis.Table, key: str, name: str) -> None:
+    """Raises DataRejected where ids are null or not distinct: joins on them would lose or multiply events."""
+    counts = table.agg(rows=_.count(), known=_[key].count(), distinct=_[key].nunique()).execute().iloc[0]
+    if not counts["rows"] == counts["known"] == counts["distinct"]:
+        raise DataRejected(
+            f"The {name} table has {counts['rows']} rows, {counts['rows'] - counts['known']} of them without {key}, "
+            f"and {counts['distinct']} distinct ids. Each row must have an id of its own."
+        )
 
 
 def _write(table: ibis.Table, columns: dict[str, str], path: Path, connection: ibis.BaseBackend) -> ibis.Table:
@@ -121,6 +146,7 @@ def _report(
         events_dropped=dropped,
         users=int(users.count().execute()),
         items=int(items.count().execute()),
+        users_not_in_table=int(events.anti_join(users, "user_id").user_id.nunique().execute()),
         users_without_profile=int(no_profile.count().execute()),
         items_without_events=int(items.anti_join(events, "item_id").count().execute()),
         first_event=span["first"].isoformat() if kept else "",

@@ -1,6 +1,7 @@
 """Parameters of the pipeline, read once from params.yaml."""
 
-from dataclasses import asdict, dataclass, field, fields
+import math
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,21 @@ import yaml
 
 from contracts.errors import InvalidInput
 
+LOWEST = 1e-9
+"""Numbers are positive unless their key is listed here."""
+ZERO_MEANS_SOMETHING = frozenset(
+    {"max_users", "max_dropped_share", "repeat_weight", "user_evenness", "id_dropout", "dropout", "seed",
+     "fine_tune_epochs", "cross_layers", "num_popular"}
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class IngestSettings:
     """How raw data becomes events."""
 
     adapter: str = "complete-journey"  # name of a module in training/adapters
+    path: str = ""  # folder or URL of the raw files, for adapters that read any
+    mapping: str = ""  # YAML file with the names of files and columns, see docs/data.md
     max_users: int = 0  # take the first so many users by id, for a quick trial; 0 takes all
     max_dropped_share: float = 0.05  # more dropped rows than this stop the run
 
@@ -91,39 +101,57 @@ class Settings:
 def load_settings(path: Path) -> Settings:
     """Settings of a params.yaml; a section or key left out has its default.
 
-    Raises InvalidInput listing every unknown name and wrong type at once.
+    Raises InvalidInput listing every unknown name, wrong type and impossible value at once.
     """
     try:
-        raw = yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidInput(f"Cannot read the parameters in {path}: {error}") from error
+    raw = {} if raw is None else raw
+    if not isinstance(raw, dict):
+        raise InvalidInput(f"{path} must hold sections with keys, like `two_tower: {{epochs: 5}}`, not {raw!r}.")
     faults: list[str] = []
-    sections = {f.name: f.default_factory for f in fields(Settings)}
-    for name in raw.keys() - sections.keys():
-        faults.append(f"section {name!r} is unknown; there are {', '.join(sections)}")
-    built = {
-        name: _section(name, factory, raw.get(name) or {}, faults)  # type: ignore[arg-type]
-        for name, factory in sections.items()
-    }
+    defaults = {f.name: getattr(Settings(), f.name) for f in fields(Settings)}
+    faults += [f"section {name!r} is unknown; there are {', '.join(defaults)}" for name in raw.keys() - defaults.keys()]
+    built = {name: _section(name, default, raw.get(name), faults) for name, default in defaults.items()}
     if faults:
         raise InvalidInput(f"{path} cannot be used: {'; '.join(sorted(faults))}.")
     return Settings(**built)
 
 
-def _section(name: str, section: type, values: dict[str, Any], faults: list[str]) -> Any:
-    defaults = section()
+def _section(name: str, defaults: Any, values: Any, faults: list[str]) -> Any:
+    if values is None:
+        return defaults
+    if not isinstance(values, dict):
+        faults.append(f"section {name!r} is {values!r}, expected keys with values")
+        return defaults
+    known = {f.name: getattr(defaults, f.name) for f in fields(defaults)}
     accepted: dict[str, Any] = {}
     for key, value in values.items():
-        if not hasattr(defaults, key):
-            faults.append(f"{name}.{key} is unknown; there are {', '.join(f.name for f in fields(section))}")
-            continue
-        default = getattr(defaults, key)
-        if isinstance(default, tuple) and isinstance(value, list):
-            value = tuple(value)
-        if isinstance(default, float) and type(value) is int:
-            value = float(value)
-        if type(value) is not type(default):
-            faults.append(f"{name}.{key} is {value!r}, expected {type(default).__name__} like {default!r}")
-            continue
-        accepted[key] = value
-    return section(**accepted)
+        if key not in known:
+            faults.append(f"{name}.{key} is unknown; there are {', '.join(known)}")
+        elif fault := _fault(key, value := _like(value, known[key]), known[key]):
+            faults.append(f"{name}.{key} is {value!r}, {fault}")
+        else:
+            accepted[key] = value
+    return replace(defaults, **accepted)
+
+
+def _like(value: Any, default: Any) -> Any:
+    """YAML's spelling in Python's type: a list for a tuple, an integer for a float."""
+    if isinstance(default, tuple) and isinstance(value, list):
+        return tuple(value)
+    return float(value) if isinstance(default, float) and type(value) is int else value
+
+
+def _fault(key: str, value: Any, default: Any) -> str | None:
+    """What is wrong with a value, or None."""
+    kinds = {type(element) for element in value} if isinstance(value, tuple) else {type(value)}
+    expected = {type(element) for element in default} if isinstance(default, tuple) else {type(default)}
+    if type(value) is not type(default) or not kinds <= expected:
+        return f"expected {type(default).__name__} like {default!r}"
+    numbers = value if isinstance(value, tuple) else (value,)
+    lowest = 0 if key in ZERO_MEANS_SOMETHING else LOWEST
+    if any(isinstance(n, int | float) and not lowest <= n < math.inf for n in numbers):
+        return f"expected {'0 or more' if lowest == 0 else 'more than 0'}, and finite"
+    return "expected a name" if value == "" and default != "" else None

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from contracts.errors import DataRejected
+from contracts.errors import DataRejected, InvalidInput
 from contracts.features import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
 from training.settings import FeatureSettings
 
 DAY_SECONDS = 86_400
+WARM_UP_DAYS = 7  # of history before the first positive of the towers
 
 
 class Timeline(BaseModel):
@@ -65,10 +66,17 @@ def plan_timeline(first: datetime, last: datetime, time_zone: str, settings: Fea
     test = settings.test_days
     first_window = test * (settings.ranker_windows + 1)
     tower_start = test + 7 * settings.two_tower_weeks
-    if first > end - timedelta(days=first_window + test):
+    history = max(test, 2 * WARM_UP_DAYS)
+    if first > end - timedelta(days=first_window + history):
         raise DataRejected(
             f"The log spans {(last - first).days} days; {settings.ranker_windows} label windows of {test} days, the "
-            f"test window and one of history need {first_window + test}. Lower features.test_days or ranker_windows."
+            f"test window and {history} days of history need {first_window + history}. "
+            "Lower features.test_days or ranker_windows."
+        )
+    if tower_start <= first_window:
+        raise InvalidInput(
+            f"features.two_tower_weeks is {settings.two_tower_weeks}: the towers would learn only from days that "
+            f"label the ranker. More than {first_window - test} days before the cutoff are needed."
         )
     reach = max(tower_start, first_window)
     grid = {days_before_end(days) for days in range(0, reach + 1, settings.snapshot_every_days)}
@@ -80,7 +88,7 @@ def plan_timeline(first: datetime, last: datetime, time_zone: str, settings: Fea
         data_end=days_before_end(0),
         cutoff=days_before_end(test),
         ranker_starts=windows,
-        two_tower_start=max(days_before_end(tower_start), earliest + 7 * DAY_SECONDS),
+        two_tower_start=max(days_before_end(tower_start), earliest + WARM_UP_DAYS * DAY_SECONDS),
         snapshots=tuple(sorted(moment for moment in grid | moments if moment > earliest)),
         history_snapshots=tuple(sorted(moments)),
     )
@@ -91,9 +99,9 @@ def local_context(
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """([n] hour 0..23, [n] weekday 0..6 from Monday) of Unix seconds in the shop's time zone."""
     zone = ZoneInfo(time_zone)
-    # The offset is constant within an hour, so each distinct hour is converted once.
-    hours, inverse = np.unique(seconds // 3600, return_inverse=True)
-    moments = [datetime.fromtimestamp(int(hour) * 3600, zone) for hour in hours]
+    # Offsets are multiples of a quarter of an hour and change at one, so each distinct quarter is converted once.
+    quarters, inverse = np.unique(seconds // 900, return_inverse=True)
+    moments = [datetime.fromtimestamp(int(quarter) * 900, zone) for quarter in quarters]
     hour = np.array([moment.hour for moment in moments], dtype=np.int32)[inverse]
     weekday = np.array([moment.weekday() for moment in moments], dtype=np.int32)[inverse]
     return hour, weekday
