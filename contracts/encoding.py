@@ -38,11 +38,10 @@ def query_inputs(
     that the vocabulary lacks), hour [batch], weekday [batch]. Row i of each belongs to user_ids[i].
     """
     profile = [vocabularies[column].encode(features[column]) for column in names.USER_PROFILE]
-    statistics = [_numbers(features[column]) for column in names.USER_STATISTICS]
     return {
         USER: vocabularies[names.USER_ID].encode(user_ids),
         PROFILE: np.stack(profile, axis=1),
-        STATISTICS: np.stack(statistics, axis=1),
+        STATISTICS: _numbers(features, names.USER_STATISTICS),
         SEQUENCE: _sequences(features[names.SEQUENCE_ITEM_IDS], vocabularies[names.ITEM_ID]),
         HOUR: hour,
         WEEKDAY: weekday,
@@ -51,12 +50,12 @@ def query_inputs(
 
 def item_statistics(features: Mapping[str, Sequence[Any]]) -> npt.NDArray[np.float32]:
     """[num_items, len(ITEM_STATISTICS)]; an item without events has zeros."""
-    return np.stack([_numbers(features[column]) for column in names.ITEM_STATISTICS], axis=1)
+    return _numbers(features, names.ITEM_STATISTICS)
 
 
-def _numbers(values: Sequence[Any]) -> npt.NDArray[np.float32]:
-    """[n] float32, nothing known becomes 0."""
-    return np.nan_to_num(np.asarray(values, dtype=np.float32))
+def _numbers(features: Mapping[str, Sequence[Any]], columns: Sequence[str]) -> npt.NDArray[np.float32]:
+    """[n, len(columns)], nothing known becomes 0."""
+    return np.nan_to_num(np.array([features[column] for column in columns], dtype=np.float32).T)
 
 
 def _sequences(sequences: Sequence[Sequence[str] | None], items: Vocabulary) -> npt.NDArray[np.int32]:
