@@ -92,6 +92,22 @@ class PurchasedItem(BaseModel):
     last_purchased_at: str  # ISO 8601, UTC
 
 
+class Companion(BaseModel):
+    """An item that was bought together with another."""
+
+    item_id: str
+    title: str
+    department: str
+    baskets: int  # that held both
+
+
+class AlsoBought(BaseModel):
+    """What was bought together with an item, most frequent first; empty for an item nobody has met."""
+
+    item_id: str
+    items: list[Companion]
+
+
 class History(BaseModel):
     """A user's purchases, latest first."""
 

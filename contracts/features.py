@@ -20,12 +20,17 @@ ITEM_PROFILE_VIEW: Final = "item_profile"
 ITEM_STATISTICS_VIEW: Final = "item_statistics"
 USER_VIEWS: Final = (USER_PROFILE_VIEW, USER_STATISTICS_VIEW, USER_SEQUENCE_VIEW, USER_HISTORY_VIEW)
 
+ITEM_COPURCHASE_VIEW: Final = "item_copurchase"
+
 QUERY_SERVICE: Final = "query_v1"
 """What the query tower reads: profile, statistics and sequence of the user."""
 CANDIDATE_SERVICE: Final = "candidate_v1"
 """What the candidate tower reads: profile and statistics of the item."""
 SERVING_SERVICE: Final = "recommender_v1"
 """The one online read of a request: QUERY_SERVICE and the purchase history for the ranker."""
+
+COPURCHASE_SERVICE: Final = "copurchase_v1"
+"""What is bought together with an item."""
 
 USER_PROFILE: Final = (
     "age_band",
@@ -67,6 +72,10 @@ HISTORY: Final = (
     HISTORY_FIRST_TIMESTAMPS,
     HISTORY_LAST_TIMESTAMPS,
 )
+
+# Aligned arrays: row i is the i-th most frequent companion of the item, with the baskets that held both.
+COPURCHASE_ITEM_IDS: Final = "copurchase_item_ids"
+COPURCHASE_COUNTS: Final = "copurchase_counts"
 
 ITEM_CONTENT: Final = ("department", "category", "subcategory", "brand", "manufacturer")
 

@@ -12,13 +12,15 @@ from contracts import features as names
 FOREVER = timedelta(0)
 
 # Feast's DuckDB store resolves relative paths against the working directory of whoever reads, hence absolute.
-FEATURES = Path(__file__).resolve().parent.parent / "data" / "features"
+DATA = Path(__file__).resolve().parent.parent / "data"
 
 user = Entity(name="user", join_keys=[names.USER_ID], value_type=ValueType.STRING)
 item = Entity(name="item", join_keys=[names.ITEM_ID], value_type=ValueType.STRING)
 
 
-def _view(name: str, entity: Entity, schema: dict[str, PrimitiveFeastType | Array], online: bool) -> FeatureView:
+def _view(
+    name: str, entity: Entity, schema: dict[str, PrimitiveFeastType | Array], online: bool, path: Path | None = None
+) -> FeatureView:
     key = entity.join_key
     return FeatureView(
         name=name,
@@ -27,7 +29,7 @@ def _view(name: str, entity: Entity, schema: dict[str, PrimitiveFeastType | Arra
         schema=[Field(name=key, dtype=String), *(Field(name=column, dtype=kind) for column, kind in schema.items())],
         source=FileSource(
             name=f"{name}_source",
-            path=str(FEATURES / f"{name}.parquet"),
+            path=str(path or DATA / "features" / f"{name}.parquet"),
             timestamp_field=names.EVENT_TIMESTAMP,
         ),
         online=online,
@@ -52,8 +54,17 @@ user_history = _view(
 item_profile = _view(names.ITEM_PROFILE_VIEW, item, dict.fromkeys(names.ITEM_CONTENT, String), online=False)
 item_statistics = _view(names.ITEM_STATISTICS_VIEW, item, dict.fromkeys(names.ITEM_STATISTICS, Float64), online=False)
 
+item_copurchase = _view(
+    names.ITEM_COPURCHASE_VIEW,
+    item,
+    {names.COPURCHASE_ITEM_IDS: Array(String), names.COPURCHASE_COUNTS: Array(Int64)},
+    online=True,
+    path=DATA / "copurchase.parquet",
+)
+
 query_service = FeatureService(name=names.QUERY_SERVICE, features=[user_profile, user_statistics, user_sequence])
 candidate_service = FeatureService(name=names.CANDIDATE_SERVICE, features=[item_profile, item_statistics])
 serving_service = FeatureService(
     name=names.SERVING_SERVICE, features=[user_profile, user_statistics, user_sequence, user_history]
 )
+copurchase_service = FeatureService(name=names.COPURCHASE_SERVICE, features=[item_copurchase])

@@ -4,10 +4,18 @@ import logging
 from pathlib import Path
 from typing import Any, Protocol
 
-from feast import FeatureStore
+from feast import FeatureService, FeatureStore
 
 from contracts.errors import MissingArtifact, TandemError
-from contracts.features import SERVING_SERVICE, USER_ID, USER_PROFILE
+from contracts.features import (
+    COPURCHASE_COUNTS,
+    COPURCHASE_ITEM_IDS,
+    COPURCHASE_SERVICE,
+    ITEM_ID,
+    SERVING_SERVICE,
+    USER_ID,
+    USER_PROFILE,
+)
 
 UserFeatures = dict[str, Any]
 """Feature name to value; None where nothing is known."""
@@ -26,6 +34,10 @@ class FeatureLookup(Protocol):
         """The user's features, or None for a user nobody has met. Raises OnlineStoreError."""
         ...
 
+    def companions(self, item_id: str) -> list[tuple[str, int]]:
+        """(item id, baskets that held both), most frequent first. Raises OnlineStoreError."""
+        ...
+
 
 class FeastLookup:
     """Reads SERVING_SERVICE from Feast's online store."""
@@ -40,6 +52,7 @@ class FeastLookup:
         try:
             self._store = FeatureStore(repo_path=str(feature_repo))
             self._service = self._store.get_feature_service(SERVING_SERVICE)
+            self._copurchase = self._store.get_feature_service(COPURCHASE_SERVICE)
         except Exception as error:  # Feast raises bare and private types here; each means the same to the operator
             raise MissingArtifact(
                 f"Feature service {SERVING_SERVICE} cannot be read from {feature_repo}: {error}. "
@@ -48,11 +61,19 @@ class FeastLookup:
 
     def user(self, user_id: str) -> UserFeatures | None:
         """One online read. Raises OnlineStoreError."""
-        try:
-            answer = self._store.get_online_features(features=self._service, entity_rows=[{USER_ID: user_id}])
-            columns = answer.to_dict()
-        except Exception as error:  # every online store has exceptions of its own; none may become an empty answer
-            raise OnlineStoreError(f"The online store did not answer: {type(error).__name__}.") from error
-        features = {name: values[0] for name, values in columns.items() if name != USER_ID}
+        features = self._read(self._service, {USER_ID: user_id})
         # A store that knows nothing of a user answers with None values and status PRESENT.
         return features if any(features[name] is not None for name in USER_PROFILE) else None
+
+    def companions(self, item_id: str) -> list[tuple[str, int]]:
+        """One online read. Raises OnlineStoreError."""
+        features = self._read(self._copurchase, {ITEM_ID: item_id})
+        ids, counts = features[COPURCHASE_ITEM_IDS], features[COPURCHASE_COUNTS]
+        return list(zip(ids, counts, strict=True)) if ids is not None else []
+
+    def _read(self, service: FeatureService, entity: dict[str, str]) -> UserFeatures:
+        try:
+            columns = self._store.get_online_features(features=service, entity_rows=[entity]).to_dict()
+        except Exception as error:  # every online store has exceptions of its own; none may become an empty answer
+            raise OnlineStoreError(f"The online store did not answer: {type(error).__name__}.") from error
+        return {name: values[0] for name, values in columns.items() if name not in entity}

@@ -11,7 +11,9 @@ import numpy as np
 from contracts import encoding
 from contracts import features as names
 from contracts.api import (
+    AlsoBought,
     BundleCard,
+    Companion,
     DegradedLevel,
     History,
     ImpressionRecord,
@@ -130,6 +132,26 @@ class Recommender:
             for at, row in enumerate(history.item_rows[:n])
         ]
         return History(user_id=user_id, items=items)
+
+    def also_bought(self, item_id: str) -> AlsoBought:
+        """What was bought together with an item. Raises OnlineStoreError.
+
+        A companion that this bundle's catalogue lacks is left out: it could not be shown.
+        """
+        with self._metrics.stage("features"):
+            companions = self._lookup.companions(item_id)
+        codes = self._bundle.vocabularies[names.ITEM_ID].encode(companion for companion, _ in companions)
+        items = [
+            Companion(
+                item_id=companion,
+                title=self._bundle.titles[code - 1],
+                department=self._bundle.departments[code - 1],
+                baskets=baskets,
+            )
+            for (companion, baskets), code in zip(companions, codes, strict=True)
+            if code != OUT_OF_VOCABULARY
+        ]
+        return AlsoBought(item_id=item_id, items=items)
 
     def card(self) -> BundleCard:
         """What serves right now."""

@@ -14,13 +14,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from swagger_ui_bundle import swagger_ui_path
 
-from contracts.api import MAX_ITEMS, BundleCard, History, RecommendationRequest, Recommendations
+from contracts.api import MAX_ITEMS, AlsoBought, BundleCard, History, RecommendationRequest, Recommendations
 from contracts.errors import TandemError
 from serving.metrics import Metrics
 from serving.recommender import Recommender
 from serving.worker import call
 
 MAX_HISTORY = 200
+Item = Annotated[str, Path(min_length=1, max_length=128, description="Id of the item, as in the catalogue.")]
 User = Annotated[str, Path(min_length=1, max_length=128, description="Id of the user, as in the event log.")]
 
 
@@ -41,6 +42,11 @@ def router(recommender: Recommender, worker: Executor) -> APIRouter:
     async def history(request: Request, user_id: User, n: Annotated[int, Query(ge=1, le=MAX_HISTORY)] = 10) -> History:
         refuse_unknown_parameters(request, {"n"})
         return await call(worker, recommender.history, user_id, n)
+
+    @routes.get("/items/{item_id}/also-bought", tags=["items"], summary="What was bought together with an item")
+    async def also_bought(request: Request, item_id: Item) -> AlsoBought:
+        refuse_unknown_parameters(request, set())
+        return await call(worker, recommender.also_bought, item_id)
 
     @routes.get("/bundle", tags=["release"], summary="What serves right now")
     async def bundle() -> BundleCard:
@@ -77,7 +83,7 @@ def refuse_unknown_parameters(request: Request, known: set[str]) -> None:
     Raises RequestValidationError naming the parameters that exist.
     """
     if unknown := sorted(set(request.query_params) - known):
-        message = f"unknown parameter; there is {', '.join(sorted(known))}"
+        message = f"unknown parameter; there is {', '.join(sorted(known)) or 'none'}"
         raise RequestValidationError([{"loc": ("query", name), "msg": message} for name in unknown])
 
 

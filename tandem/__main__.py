@@ -25,8 +25,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     help="Tandem: from an event log to a monitored recommendation API.\n\n"
-    "The pipeline runs [bold]ingest → features → materialize → dataset → train-towers → train-ranker → evaluate → "
-    "bundle[/], each as a command of its own or all together by [bold]dvc repro[/]. Then [bold]serve[/] answers and "
+    "The pipeline runs [bold]ingest → features → copurchase → materialize → dataset → train-towers → train-ranker → "
+    "evaluate → bundle[/], each as a command of its own or all together by [bold]dvc repro[/]. Then [bold]serve[/] answers and "
     "[bold]drift[/] watches.\n\nExample: [cyan]tandem ingest && tandem features[/]",
 )
 PIPELINE, OPERATION = "Pipeline, in order", "Operation"
@@ -51,17 +51,51 @@ def open_project(root: Path) -> Project:
 
 
 @app.command(rich_help_panel=PIPELINE)
-def ingest(root: Root = HERE) -> None:
-    """Raw files to the event schema, with a data-quality report.
+def ingest(
+    root: Root = HERE,
+    adapter: Annotated[
+        str, typer.Option(help="complete-journey, ecommerce, clickstream, retail-baskets, instacart or synthetic.")
+    ] = "",
+    path: Annotated[str, typer.Option(help="Folder or URL (s3://…) of the raw files.")] = "",
+    mapping: Annotated[str, typer.Option(help="YAML file with the names of files and columns.")] = "",
+) -> None:
+    """Raw files to the event schema, with a data-quality report. Options override params.yaml.
 
-    Example: tandem ingest
+    Your own shop: put interactions.csv and products.csv (users.csv and sessions.csv if there are any) into a folder and
+    say in a mapping file what they are called. A column of the right name needs no line.
+
+    \b
+    time_zone: Europe/Paris          # of timestamps that carry none
+    interactions:
+      file: clicks.csv               # .csv, .tsv or .parquet
+      user_id: visitor               # our name: your column
+      item_id: sku
+      event_timestamp: at
+      event_type: action
+    event_types:                     # your value: our type
+      bought: purchase
+      basket: cart_add
+    products: {item_id: sku, title: name, category: group}
+
+    All columns, event types and files of the adapters: docs/data.md.
+
+    Example: tandem ingest --adapter ecommerce --path raw/ --mapping shop.yaml
     """
+    from dataclasses import replace
+
     from training.engine import connect_duckdb
     from training.ingest import ingest as run
 
     project = open_project(root)
+    settings = project.settings.ingest
+    settings = replace(
+        settings,
+        adapter=adapter or settings.adapter,
+        path=path or settings.path,
+        mapping=mapping or settings.mapping,
+    )
     with working("ingest"):
-        report = run(project.workspace, project.settings.ingest, connect_duckdb())
+        report = run(project.workspace, settings, connect_duckdb())
     ingest_table(report)
 
 
@@ -80,19 +114,36 @@ def features(root: Root = HERE) -> None:
 
 
 @app.command(rich_help_panel=PIPELINE)
+def copurchase(root: Root = HERE) -> None:
+    """What is bought together: the top companions of each item.
+
+    Example: tandem copurchase
+    """
+    from training.copurchase import build_copurchase
+    from training.engine import connect_duckdb
+
+    project = open_project(root)
+    with working("copurchase"):
+        report = build_copurchase(project.workspace, connect_duckdb())
+    console.print(f"  companions of {report.items:,} items, from {report.baskets:,} baskets", highlight=False)
+
+
+@app.command(rich_help_panel=PIPELINE)
 def materialize(root: Root = HERE) -> None:
-    """Feast: apply the definitions, write each user's latest features to the online store.
+    """Feast: apply the definitions, write users' latest features and items' companions to the online store.
 
     Example: tandem materialize
     """
-    from training.feature_store import apply_definitions, materialize_users
+    from training.feature_store import apply_definitions, materialize_copurchase, materialize_users
 
     project = open_project(root)
     with working("materialize") as work:
         work.note("apply definitions")
         apply_definitions(project.workspace)
-        work.note("online store")
+        work.note("users")
         materialize_users(project.workspace)
+        work.note("companions")
+        materialize_copurchase(project.workspace)
 
 
 @app.command(rich_help_panel=PIPELINE)

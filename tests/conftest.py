@@ -54,7 +54,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return workspace
 
 
-PIPELINE = ("ingest", "features", "materialize", "dataset", "train-towers", "train-ranker", "evaluate", "bundle")
+PIPELINE = (
+    "ingest",
+    "features",
+    "copurchase",
+    "materialize",
+    "dataset",
+    "train-towers",
+    "train-ranker",
+    "evaluate",
+    "bundle",
+)
 
 
 def free_port() -> int:

@@ -37,6 +37,9 @@ class StoreDown:
     def user(self, user_id: str) -> UserFeatures | None:
         raise OnlineStoreError(f"no answer for {user_id}")
 
+    def companions(self, item_id: str) -> list[tuple[str, int]]:
+        raise OnlineStoreError(f"no answer for {item_id}")
+
 
 class DiskFull:
     """A log that cannot keep anything."""

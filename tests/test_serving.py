@@ -71,6 +71,17 @@ def test_history_is_latest_first_and_404_for_strangers(server: str, user: str) -
     assert "not in the online store" in error_of(httpx.get(f"{server}/users/nobody/history"), 404)
 
 
+def test_also_bought_names_companions_and_is_empty_for_strangers(server: str, user: str) -> None:
+    top = httpx.get(f"{server}/recommendations/{user}?n=1").json()["items"][0]["item_id"]
+    items = httpx.get(f"{server}/items/{top}/also-bought").raise_for_status().json()["items"]
+    assert 1 <= len(items) <= 5
+    assert all(item["title"] and item["item_id"] != top for item in items)
+    counts = [item["baskets"] for item in items]
+    assert counts == sorted(counts, reverse=True)
+    assert httpx.get(f"{server}/items/no-such-item/also-bought").json() == {"item_id": "no-such-item", "items": []}
+    assert "there is none" in error_of(httpx.get(f"{server}/items/{top}/also-bought?n=3"), 400)
+
+
 def predict(server: str, model: str, body: Any, content_type: str = "application/json") -> httpx.Response:
     content = body if isinstance(body, str) else json.dumps(body)
     return httpx.post(f"{server}/v1/models/{model}:predict", content=content, headers={"content-type": content_type})

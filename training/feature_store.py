@@ -18,6 +18,7 @@ from contracts.errors import TandemError
 from contracts.features import (
     EVENT_TIMESTAMP,
     HISTORY_ITEM_IDS,
+    ITEM_COPURCHASE_VIEW,
     SERVING_SERVICE,
     USER_HISTORY_VIEW,
     USER_ID,
@@ -89,10 +90,21 @@ def materialize_users(workspace: Workspace) -> None:
     """
     timeline = Timeline.read(require(workspace.timeline, "tandem features"))
     store = open_store(workspace)
-    end = datetime.fromtimestamp(timeline.data_end, UTC)
-    with contextlib.redirect_stdout(io.StringIO()):  # Feast prints its own progress
-        store.materialize(start_date=datetime(1970, 1, 2, tzinfo=UTC), end_date=end, feature_views=list(USER_VIEWS))
+    _materialize(store, USER_VIEWS, timeline.data_end)
     _check_written(store, workspace)
+
+
+def materialize_copurchase(workspace: Workspace) -> None:
+    """Writes each item's companions to the online store."""
+    timeline = Timeline.read(require(workspace.timeline, "tandem features"))
+    require(workspace.copurchase, "tandem copurchase")
+    _materialize(open_store(workspace), [ITEM_COPURCHASE_VIEW], timeline.data_end)
+
+
+def _materialize(store: FeatureStore, views: Sequence[str], until_seconds: int) -> None:
+    end = datetime.fromtimestamp(until_seconds, UTC)
+    with contextlib.redirect_stdout(io.StringIO()):  # Feast prints its own progress
+        store.materialize(start_date=datetime(1970, 1, 2, tzinfo=UTC), end_date=end, feature_views=list(views))
 
 
 def _check_written(store: FeatureStore, workspace: Workspace) -> None:

@@ -5,7 +5,9 @@ aggregates a snapshot: pairs (user, item) and baskets.
 """
 
 import json
+import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import ibis
@@ -28,8 +30,10 @@ def build_features(
     """Writes the timeline and the table of every feature view."""
     time_zone = json.loads(require(workspace.ingest_report, "tandem ingest").read_text())["time_zone"]
     events = _events(workspace, connection)
-    span = events.agg(first=_.event_timestamp.min(), last=_.event_timestamp.max()).execute().iloc[0]
-    timeline = plan_timeline(span["first"].to_pydatetime(), span["last"].to_pydatetime(), time_zone, settings)
+    seconds = _.event_timestamp.epoch_seconds()  # engines disagree on what a timestamp with zone is in Python
+    span = events.agg(first=seconds.min(), last=seconds.max()).execute().iloc[0]
+    first, last = (datetime.fromtimestamp(int(span[name]), UTC) for name in ("first", "last"))
+    timeline = plan_timeline(first, last, time_zone, settings)
     purchases = events.filter(_.event_type == EventType.PURCHASE.value).select(
         "user_id",
         "item_id",
@@ -53,7 +57,7 @@ def build_features(
     write(names.USER_STATISTICS_VIEW, user_statistics(purchases, pairs, timeline))
     write(names.ITEM_STATISTICS_VIEW, item_statistics(pairs))
     write(names.USER_HISTORY_VIEW, user_history(pairs, timeline))
-    _scratch(workspace, "pairs").unlink()
+    _remove(_scratch(workspace, "pairs"))
     timeline.write(workspace.timeline)
     return timeline
 
@@ -225,6 +229,14 @@ def _events(workspace: Workspace, connection: ibis.BaseBackend) -> ibis.Table:
 
 def _scratch(workspace: Workspace, name: str) -> Path:
     return workspace.data / "features" / f".{name}.parquet"
+
+
+def _remove(path: Path) -> None:
+    """A Parquet file, or the folder of part files that Spark writes in its place."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _materialized(table: ibis.Table, name: str, workspace: Workspace, connection: ibis.BaseBackend) -> ibis.Table:

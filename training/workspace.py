@@ -46,6 +46,11 @@ class Workspace:
         return self.data / "features" / "timeline.json"
 
     @property
+    def copurchase(self) -> Path:
+        """What is bought together with each item; feature_definitions.py reads the same path."""
+        return self.data / "copurchase.parquet"
+
+    @property
     def dataset(self) -> Path:
         """Point-in-time training sets."""
         return self.data / "dataset"
