@@ -70,6 +70,9 @@ def ingest_table(report: "IngestReport") -> None:
     table.add_row("events in", f"{report.events_in:,}")
     for reason, rows in report.events_dropped.items():
         table.add_row(f"dropped: {reason.replace('_', ' ')}", f"{rows:,}")
+    for name, reasons in report.profiles_dropped.items():
+        for reason, rows in reasons.items():
+            table.add_row(f"{name.replace('_', ' ')} dropped: {reason.replace('_', ' ')}", f"{rows:,}")
     table.add_row("[bold]events kept[/]", f"[bold]{report.events_kept:,}[/]")
     table.add_row("users (without profile)", f"{report.users:,} ({report.users_without_profile:,})")
     table.add_row("items (without events)", f"{report.items:,} ({report.items_without_events:,})")

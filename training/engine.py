@@ -1,10 +1,59 @@
-"""The engine under Ibis."""
+"""The engines under Ibis: DuckDB in this process, Spark when one machine is outgrown."""
+
+import shutil
+from pathlib import Path
 
 import ibis
 
+from contracts.errors import InvalidInput
+from training.settings import Engine
+
+
+def connect(engine: Engine, spark_master: str) -> ibis.BaseBackend:
+    """A connection that thinks in UTC; spark_master is a Spark master URL and is used by Spark alone."""
+    return connect_duckdb() if engine is Engine.DUCKDB else connect_spark(spark_master)
+
 
 def connect_duckdb() -> ibis.BaseBackend:
-    """An embedded engine that thinks in UTC."""
+    """An embedded engine."""
     connection = ibis.duckdb.connect()
     connection.raw_sql("SET TimeZone = 'UTC'")
     return connection
+
+
+def connect_spark(master: str) -> ibis.BaseBackend:
+    """A Spark session on a master; spark-defaults.conf and the environment set everything else.
+
+    Raises InvalidInput where PySpark is not installed.
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise InvalidInput("The engine spark needs PySpark: install Tandem with the extra `spark`.") from error
+    builder = SparkSession.builder.appName("tandem").master(master)
+    settings = {
+        "spark.sql.session.timeZone": "UTC",
+        # Spark's default writes nanoseconds in a legacy type that other readers do not know.
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    return ibis.pyspark.connect(builder.getOrCreate())
+
+
+def materialized(table: ibis.Table, path: Path, connection: ibis.BaseBackend) -> ibis.Table:
+    """The table written once and read back, for what several results are derived from.
+
+    A Parquet file and not a temporary table: those do not exist on every engine.
+    """
+    connection.to_parquet(table, path)
+    return connection.read_parquet(path)
+
+
+def remove(path: Path) -> None:
+    """Removes a Parquet file, or the folder of part files that Spark writes in its place, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

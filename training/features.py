@@ -5,10 +5,8 @@ aggregates a snapshot: pairs (user, item) and baskets.
 """
 
 import json
-import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import ibis
 from ibis import _
@@ -16,6 +14,7 @@ from ibis import _
 from contracts import features as names
 from contracts.events import UNKNOWN, EventType
 from contracts.features import WINDOWS_DAYS
+from training.engine import materialized, remove
 from training.settings import FeatureSettings
 from training.timeline import DAY_SECONDS, Timeline, plan_timeline
 from training.workspace import Workspace, require
@@ -53,11 +52,12 @@ def build_features(
     write(names.ITEM_PROFILE_VIEW, item_profile(connection.read_parquet(workspace.ingested("items")), timeline))
     write(names.USER_SEQUENCE_VIEW, user_sequence(purchases, timeline))
     report("user and item pairs")
-    pairs = _materialized(pairs_as_of(purchases, timeline.snapshots), "pairs", workspace, connection)
+    scratch = workspace.data / "features" / ".pairs.parquet"
+    pairs = materialized(pairs_as_of(purchases, timeline.snapshots), scratch, connection)
     write(names.USER_STATISTICS_VIEW, user_statistics(purchases, pairs, timeline))
     write(names.ITEM_STATISTICS_VIEW, item_statistics(pairs))
     write(names.USER_HISTORY_VIEW, user_history(pairs, timeline))
-    _remove(_scratch(workspace, "pairs"))
+    remove(scratch)
     timeline.write(workspace.timeline)
     return timeline
 
@@ -225,22 +225,3 @@ def _since_ever(timeline: Timeline) -> ibis.Value:
 
 def _events(workspace: Workspace, connection: ibis.BaseBackend) -> ibis.Table:
     return connection.read_parquet(require(workspace.ingested("events"), "tandem ingest"))
-
-
-def _scratch(workspace: Workspace, name: str) -> Path:
-    return workspace.data / "features" / f".{name}.parquet"
-
-
-def _remove(path: Path) -> None:
-    """A Parquet file, or the folder of part files that Spark writes in its place."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
-
-
-def _materialized(table: ibis.Table, name: str, workspace: Workspace, connection: ibis.BaseBackend) -> ibis.Table:
-    """The table written once and read back: three views are aggregated from it."""
-    path = _scratch(workspace, name)
-    connection.to_parquet(table, path)
-    return connection.read_parquet(path)

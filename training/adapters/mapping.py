@@ -1,0 +1,74 @@
+"""The mapping file: YAML that tells an adapter what the files and columns of a source are called.
+
+Nested sections become dotted keys: `interactions: {user_id: visitor}` is `interactions.user_id` → `visitor`.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import yaml
+
+from contracts.errors import InvalidInput
+
+
+def load_mapping(path: str) -> dict[str, str]:
+    """Dotted keys and texts of a mapping file; no path: {}.
+
+    Raises InvalidInput for a file that cannot be read or is not a mapping of texts.
+    """
+    if not path:
+        return {}
+    try:
+        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InvalidInput(f"Cannot read the mapping in {path}: {error}") from error
+    if not isinstance(raw, dict):
+        raise InvalidInput(f"{path} holds no mapping: expected lines like `time_zone: Europe/Paris`.")
+    return dict(_flat(raw, "", path))
+
+
+def _flat(section: Mapping[Any, Any], prefix: str, path: str) -> Iterable[tuple[str, str]]:
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.", path)
+        elif isinstance(value, str | int | float):
+            yield f"{prefix}{key}", str(value)
+        else:
+            raise InvalidInput(f"{prefix}{key} in {path} is {value!r}, expected a name.")
+
+
+def refuse_unknown_keys(mapping: Mapping[str, str], known: Iterable[str], adapter: str) -> None:
+    """Raises InvalidInput listing every key that the adapter does not read; `section.*` in known allows a section."""
+    exact = set(known)
+    open_sections = tuple(key.removesuffix("*") for key in exact if key.endswith(".*"))
+    unknown = [key for key in mapping if key not in exact and not (open_sections and key.startswith(open_sections))]
+    if unknown:
+        raise InvalidInput(
+            f"The adapter {adapter} does not know the mapping {'keys' if len(unknown) > 1 else 'key'} "
+            f"{', '.join(sorted(unknown))}. It knows: {', '.join(sorted(exact)) or 'none'}."
+        )
+
+
+def time_zone_of(mapping: Mapping[str, str], default: str = "UTC") -> str:
+    """The shop's zone.
+
+    Raises InvalidInput for a name that is not IANA's.
+    """
+    name = mapping.get("time_zone", default)
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError; a folder's name an OSError
+        raise InvalidInput(f"time_zone is {name!r}, expected an IANA name like Europe/Paris or UTC.") from error
+
+
+def number_of(mapping: Mapping[str, str], key: str, default: int) -> int:
+    """A whole number of at least 1.
+
+    Raises InvalidInput for anything else.
+    """
+    text = mapping.get(key, str(default)).replace("_", "")
+    if not text.isdecimal() or int(text) < 1:
+        raise InvalidInput(f"{key} is {mapping[key]!r}, expected a whole number of at least 1.")
+    return int(text)
