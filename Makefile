@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(CURDIR)/$(BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-quality e2e clean tools lock
+.PHONY: help demo test test-spark check bench bench-quality e2e clean tools lock
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -22,6 +22,10 @@ demo: $(INSTALLED) ## Train on real purchases and serve on http://127.0.0.1:8080
 
 test: $(INSTALLED) ## Run all tests
 	pytest
+
+test-spark: $(INSTALLED) ## Run the tests that compare DuckDB with Spark (installs PySpark; needs Java 17)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --require-hashes --requirements locks/spark.txt
+	pytest -m spark
 
 check: $(INSTALLED) tools ## Format, lint, types, layers, chart, Terraform, workflows
 	ruff format --check

@@ -1,0 +1,99 @@
+"""The same Ibis code on DuckDB and on Spark (two worker processes) gives the same rows. Needs Java and PySpark."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from contracts import features as names
+from tests.conftest import new_workspace
+from training.copurchase import build_copurchase
+from training.engine import connect
+from training.features import build_features
+from training.ingest import ingest
+from training.settings import Engine, FeatureSettings, IngestSettings
+from training.workspace import Workspace
+
+pytest.importorskip("pyspark", reason="PySpark is not installed: `make test-spark` installs it")
+pytestmark = [
+    pytest.mark.spark,
+    # PySpark with pandas and with Ibis; each entry goes when the libraries have moved on.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
+]
+
+VIEWS = (*names.USER_VIEWS, names.ITEM_PROFILE_VIEW, names.ITEM_STATISTICS_VIEW)
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[ibis.BaseBackend]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        connection = connect(Engine.SPARK, "local-cluster[2,1,1024]")
+        yield connection
+        connection.disconnect()
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory, spark: ibis.BaseBackend) -> tuple[Workspace, Workspace]:
+    """The same 40 households of real purchases through ingest, features and copurchase on each engine."""
+    duckdb = connect(Engine.DUCKDB, "")
+    workspaces = []
+    for name, connection in (("duckdb", duckdb), ("spark", spark)):
+        workspace = new_workspace(tmp_path_factory.mktemp(name) / "root", "{}")
+        ingest(workspace, IngestSettings(max_users=40), connection)
+        build_features(workspace, FeatureSettings(ranker_windows=1, two_tower_weeks=6), connection, lambda _: None)
+        build_copurchase(workspace, connection)
+        workspaces.append(workspace)
+    return workspaces[0], workspaces[1]
+
+
+def rows(path: Path) -> pd.DataFrame:
+    frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    keys = [c for c in (names.USER_ID, names.ITEM_ID, "event_id", names.EVENT_TIMESTAMP) if c in frame.columns]
+    if names.EVENT_TIMESTAMP in frame.columns:
+        frame[names.EVENT_TIMESTAMP] = pd.to_datetime(frame[names.EVENT_TIMESTAMP], utc=True)
+    ordered: pd.DataFrame = frame.sort_values(keys, ignore_index=True)
+    return ordered
+
+
+def equal(left: Any, right: Any) -> bool:
+    if isinstance(left.iloc[0], np.ndarray):
+        return all(list(a) == list(b) for a, b in zip(left, right, strict=True))
+    if left.dtype.kind == "f":
+        return bool(np.allclose(left, right.astype(float), rtol=1e-9, equal_nan=True))
+    return bool(((left == right) | (left.isna() & right.isna())).all())
+
+
+def assert_same(duckdb: Path, spark: Path) -> None:
+    expected, found = rows(duckdb), rows(spark)
+    assert list(expected.columns) == list(found.columns)
+    assert len(expected) == len(found) > 0
+    different = [column for column in expected if not equal(expected[column], found[column])]
+    assert different == []
+
+
+@pytest.mark.parametrize("table", ["events", "users", "items", "quarantine"])
+def test_ingest_is_the_same_on_spark(both: tuple[Workspace, Workspace], table: str) -> None:
+    assert_same(both[0].ingested(table), both[1].ingested(table))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_feature_is_the_same_on_spark(both: tuple[Workspace, Workspace], view: str) -> None:
+    assert_same(both[0].feature_table(view), both[1].feature_table(view))
+
+
+def test_companions_are_the_same_on_spark(both: tuple[Workspace, Workspace]) -> None:
+    assert_same(both[0].copurchase, both[1].copurchase)
+
+
+def test_nothing_is_left_of_the_scratch_tables(both: tuple[Workspace, Workspace]) -> None:
+    left = [path for workspace in both for path in workspace.data.rglob(".*") if path.suffix == ".parquet"]
+    assert left == []
+    for workspace in both:
+        shutil.rmtree(workspace.root)
