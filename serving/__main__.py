@@ -66,7 +66,7 @@ def serve(settings: ServingSettings) -> None:
     add_api_page(app)
     server = LoopbackModelServer(settings.host, settings)
     _quiet(settings.log_level)
-    warm_up(recommender, bundle.manifest.example_user_ids)
+    worker.submit(warm_up, recommender, bundle.manifest.example_user_ids).result()
     server.start(models(recommender, worker))
 
 

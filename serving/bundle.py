@@ -65,7 +65,6 @@ def load_bundle(folder: Path) -> LoadedBundle:
     """
     folder = folder.resolve()  # a link like `current` may move while files are read
     manifest = parts.verify(folder)
-    faiss.omp_set_num_threads(1)  # requests are the parallelism; threads inside one only add latency
     vocabularies = vocabularies_from_json(json.loads((folder / parts.VOCABULARIES).read_text()))
     display = json.loads((folder / parts.DISPLAY).read_text())
     with np.load(folder / parts.ITEMS) as matrices:
