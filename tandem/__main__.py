@@ -6,7 +6,7 @@ Heavy libraries are imported inside the commands, so that `tandem --help` answer
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,7 @@ import typer
 
 from contracts.errors import TandemError
 from tandem.console import console, errors, ingest_table, metrics_tables, verdict_lines, working
+from training.settings import Engine
 
 if TYPE_CHECKING:
     from training.settings import Settings
@@ -26,12 +27,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tandem: from an event log to a monitored recommendation API.\n\n"
     "The pipeline runs [bold]ingest → features → copurchase → materialize → dataset → train-towers → train-ranker → "
-    "evaluate → bundle[/], each as a command of its own or all together by [bold]dvc repro[/]. Then [bold]serve[/] answers and "
-    "[bold]drift[/] watches.\n\nExample: [cyan]tandem ingest && tandem features[/]",
+    "evaluate → bundle[/], each as a command of its own or all together by [bold]dvc repro[/]. Then [bold]serve[/] "
+    "answers and [bold]drift[/] watches.\n\nExample: [cyan]tandem ingest && tandem features[/]",
 )
 PIPELINE, OPERATION = "Pipeline, in order", "Operation"
+reports = typer.Typer(no_args_is_help=True, help="Pages for people about what lies in the workspace.")
+app.add_typer(reports, name="report", rich_help_panel=OPERATION)
 Root = Annotated[Path, typer.Option(help="Folder with params.yaml and feature_repo; data and bundles lie below it.")]
 HERE = Path()
+EngineOption = Annotated[Engine, typer.Option("--engine", help="Where the data work runs.")]
+MasterOption = Annotated[
+    str, typer.Option("--spark-master", help="Spark master URL, for --engine spark.", envvar="SPARK_MASTER")
+]
+ALL_CORES = "local[*]"
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,8 @@ def ingest(
     ] = "",
     path: Annotated[str, typer.Option(help="Folder or URL (s3://…) of the raw files.")] = "",
     mapping: Annotated[str, typer.Option(help="YAML file with the names of files and columns.")] = "",
+    engine: EngineOption = Engine.DUCKDB,
+    spark_master: MasterOption = ALL_CORES,
 ) -> None:
     """Raw files to the event schema, with a data-quality report. Options override params.yaml.
 
@@ -81,9 +91,7 @@ def ingest(
 
     Example: tandem ingest --adapter ecommerce --path raw/ --mapping shop.yaml
     """
-    from dataclasses import replace
-
-    from training.engine import connect_duckdb
+    from training.engine import connect
     from training.ingest import ingest as run
 
     project = open_project(root)
@@ -95,36 +103,36 @@ def ingest(
         mapping=mapping or settings.mapping,
     )
     with working("ingest"):
-        report = run(project.workspace, settings, connect_duckdb())
+        report = run(project.workspace, settings, connect(engine, spark_master))
     ingest_table(report)
 
 
 @app.command(rich_help_panel=PIPELINE)
-def features(root: Root = HERE) -> None:
+def features(root: Root = HERE, engine: EngineOption = Engine.DUCKDB, spark_master: MasterOption = ALL_CORES) -> None:
     """Events to feature tables, each row as of a snapshot.
 
-    Example: tandem features
+    Example: tandem features --engine spark --spark-master spark://master:7077
     """
-    from training.engine import connect_duckdb
+    from training.engine import connect
     from training.features import build_features
 
     project = open_project(root)
     with working("features") as work:
-        build_features(project.workspace, project.settings.features, connect_duckdb(), work.note)
+        build_features(project.workspace, project.settings.features, connect(engine, spark_master), work.note)
 
 
 @app.command(rich_help_panel=PIPELINE)
-def copurchase(root: Root = HERE) -> None:
+def copurchase(root: Root = HERE, engine: EngineOption = Engine.DUCKDB, spark_master: MasterOption = ALL_CORES) -> None:
     """What is bought together: the top companions of each item.
 
     Example: tandem copurchase
     """
     from training.copurchase import build_copurchase
-    from training.engine import connect_duckdb
+    from training.engine import connect
 
     project = open_project(root)
     with working("copurchase"):
-        report = build_copurchase(project.workspace, connect_duckdb())
+        report = build_copurchase(project.workspace, connect(engine, spark_master))
     console.print(f"  companions of {report.items:,} items, from {report.baskets:,} baskets", highlight=False)
 
 
@@ -284,6 +292,20 @@ def drift(
     with working("drift"):
         result = drift_report(workspace.bundles / bundle, workspace.impression_log, output, DriftSettings())
     console.print(f"  {result.verdict}: see {output / 'drift.html'}")
+
+
+@reports.command("data")
+def report_data(root: Root = HERE) -> None:
+    """What was ingested, as one HTML page: volumes, seasons, baskets, funnel, long tail, segments, quality.
+
+    Example: tandem report data
+    """
+    from training.engine import connect_duckdb
+    from training.report.data import data_report
+
+    with working("report data"):
+        page = data_report(open_project(root).workspace, connect_duckdb())
+    console.print(f"  open {page}", highlight=False, soft_wrap=True)
 
 
 def _rounded(losses: list[float]) -> str:

@@ -1,0 +1,112 @@
+"""What was ingested, with the shop's local day and hour beside each event."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import ibis
+import pandas as pd
+from ibis import _
+
+from contracts.errors import DataRejected, MissingArtifact
+from contracts.events import EventType
+from training.ingest import IngestReport
+from training.timeline import DAY_SECONDS
+from training.workspace import Workspace, require
+
+
+@dataclass(frozen=True)
+class EventLog:
+    """Events with seconds (Unix), local_day (days since 1970-01-01) and hour; users and items as ingested."""
+
+    events: ibis.Table
+    users: ibis.Table
+    items: ibis.Table
+    report: IngestReport
+    event_counts: dict[str, int]  # by event type, only those that occur
+    first_day: int
+    last_day: int
+
+    @property
+    def purchases(self) -> ibis.Table:
+        """Purchase lines; `basket` is the basket id, or user and moment where the source knows no baskets."""
+        moment = _.user_id.concat("@", _.seconds.cast("string"))
+        return self.events.filter(_.event_type == EventType.PURCHASE.value).mutate(
+            basket=ibis.coalesce(_.basket_id, moment), paid=_.price * _.quantity
+        )
+
+    @property
+    def lines(self) -> int:
+        """Purchase lines."""
+        return self.event_counts.get(EventType.PURCHASE.value, 0)
+
+
+def read_event_log(workspace: Workspace, connection: ibis.BaseBackend) -> EventLog:
+    """The log of a workspace.
+
+    Raises MissingArtifact where nothing was ingested, or by another version, and DataRejected where no event was kept.
+    """
+    tables = [
+        connection.read_parquet(require(workspace.ingested(name), "tandem ingest"))
+        for name in ("events", "users", "items")
+    ]
+    report = _read_report(workspace.ingest_report)
+    if report.events_kept == 0:
+        raise DataRejected("The ingested log has no events. See data/ingested/report.json for why, then ingest again.")
+    events = _with_local_time(tables[0], report.time_zone)
+    counts = events.group_by("event_type").agg(events=_.count()).execute()
+    span = events.agg(first=_.local_day.min(), last=_.local_day.max()).execute().iloc[0]
+    return EventLog(
+        events=events,
+        users=tables[1],
+        items=tables[2],
+        report=report,
+        event_counts={str(kind): int(n) for kind, n in zip(counts["event_type"], counts["events"], strict=True)},
+        first_day=int(span["first"]),
+        last_day=int(span["last"]),
+    )
+
+
+def _read_report(path: Path) -> IngestReport:
+    try:
+        return IngestReport(**json.loads(require(path, "tandem ingest").read_text()))
+    except TypeError as error:
+        raise MissingArtifact(f"{path} is of another version of Tandem. Run `tandem ingest` again.") from error
+
+
+def _with_local_time(events: ibis.Table, time_zone: str) -> ibis.Table:
+    """Integer arithmetic on Unix seconds: engines disagree on what a timestamp with a zone is."""
+    timed = events.mutate(seconds=_.event_timestamp.epoch_seconds().cast("int64"))
+    span = timed.agg(first=_.seconds.min(), last=_.seconds.max()).execute().iloc[0]
+    offset = _offset(zone_offsets(int(span["first"]), int(span["last"]), time_zone))
+    local = timed.mutate(local=(_.seconds + offset).cast("int64"))
+    return local.mutate(
+        local_day=(_.local // DAY_SECONDS).cast("int64"), hour=((_.local % DAY_SECONDS) // 3600).cast("int64")
+    )
+
+
+def zone_offsets(first: int, last: int, time_zone: str) -> list[tuple[int, int]]:
+    """(start in Unix seconds, seconds ahead of UTC) of each stretch with one offset; the first starts at `first`.
+
+    Clocks change on quarter hours of UTC, so looking at each of them finds every change.
+    """
+    quarter = 900
+    moments = pd.date_range(
+        pd.Timestamp(first // quarter * quarter, unit="s", tz="UTC"),
+        pd.Timestamp(last, unit="s", tz="UTC"),
+        freq=f"{quarter}s",
+    )
+    local = moments.tz_convert(ZoneInfo(time_zone)).tz_localize(None)
+    offsets = pd.Series((local - moments.tz_localize(None)).total_seconds().astype("int64"))
+    starts = (moments.tz_localize(None) - pd.Timestamp(0)).total_seconds().astype("int64")
+    changed = offsets.ne(offsets.shift()).to_numpy()
+    return [(int(start), int(offset)) for start, offset in zip(starts[changed], offsets[changed], strict=True)]
+
+
+def _offset(stretches: list[tuple[int, int]]) -> ibis.Value:
+    """The offset at `seconds`, as an expression."""
+    if len(stretches) == 1:
+        return ibis.literal(stretches[0][1])
+    later = reversed(stretches[1:])
+    return ibis.cases(*((_.seconds >= start, offset) for start, offset in later), else_=stretches[0][1])
