@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from contracts import features as names
 from contracts.ranking import (
     DAY_SECONDS,
     Catalogue,
@@ -23,6 +24,11 @@ REPEAT: Final = "repeat"
 POPULAR: Final = "popular"
 SOURCES: Final = (TWO_TOWER, REPEAT, POPULAR)
 """Bit i of a source mask stands for SOURCES[i]."""
+
+POPULAR_COLUMN: Final = names.ITEM_STATISTICS.index("item_buyers_28d")
+"""The item statistic that orders the popular source."""
+BASKETS_COLUMN: Final = names.USER_STATISTICS.index("user_baskets_365d")
+"""The user statistic that UserSide.baskets is."""
 
 REPEAT_HALF_LIFE_DAYS: Final = 91.0
 

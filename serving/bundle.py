@@ -12,12 +12,10 @@ import onnxruntime
 from contracts import bundle as parts
 from contracts import features as names
 from contracts.bundle import Manifest
-from contracts.candidates import CandidatePlan, ItemSide, item_side
+from contracts.candidates import POPULAR_COLUMN, CandidatePlan, ItemSide, item_side
 from contracts.errors import BundleRefused
 from contracts.ranking import RANKING_FEATURES, Catalogue, Floats, Rows
 from contracts.vocabulary import Vocabulary, vocabularies_from_json
-
-POPULAR_COLUMN = names.ITEM_STATISTICS.index("item_buyers_28d")
 
 
 @dataclass(frozen=True)

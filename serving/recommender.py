@@ -26,7 +26,7 @@ from contracts.api import (
     RetrievalRequest,
     ScoredItems,
 )
-from contracts.candidates import POPULAR, Shortlist, UserSide, shortlist, shortlist_of, source_names
+from contracts.candidates import BASKETS_COLUMN, POPULAR, Shortlist, UserSide, shortlist, shortlist_of, source_names
 from contracts.errors import InvalidInput
 from contracts.features import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
 from contracts.ranking import Floats, Rows, UserHistory, user_history
@@ -36,7 +36,6 @@ from serving.features import FeatureLookup, OnlineStoreError, UserFeatures
 from serving.impressions import ImpressionSink
 from serving.metrics import Metrics
 
-BASKETS_COLUMN = names.USER_STATISTICS.index("user_baskets_365d")
 REFERENCE_LENGTH = 10  # scores of the first items are logged, as many as the bundle's reference sample has
 
 Now = Callable[[], tuple[float, int, int]]

@@ -5,9 +5,16 @@ import shutil
 from collections.abc import Sequence
 
 from contracts import encoding
-from contracts import features as names
 from contracts.bundle import INDEX
-from contracts.candidates import CandidatePlan, Shortlist, UserSide, item_side, shortlist
+from contracts.candidates import (
+    BASKETS_COLUMN,
+    POPULAR_COLUMN,
+    CandidatePlan,
+    Shortlist,
+    UserSide,
+    item_side,
+    shortlist,
+)
 from contracts.ranking import Floats
 from training.artifacts import Embeddings, export_ranker, export_towers
 from training.dataset import Dataset, Moment
@@ -18,8 +25,6 @@ from training.two_tower import Progress, Towers, fit, new_towers
 from training.workspace import Workspace, require
 
 REPORT = "report.json"
-POPULAR_COLUMN = names.ITEM_STATISTICS.index("item_buyers_28d")
-BASKETS_COLUMN = names.USER_STATISTICS.index("user_baskets_365d")
 
 
 def train_towers(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, list[float]]:
