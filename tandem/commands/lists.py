@@ -1,0 +1,51 @@
+"""Lists for all users as files, and what such a file is worth."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tandem.commands.options import HERE, OPERATION, Root, open_project
+from tandem.console import console, working
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=OPERATION)
+def batch(
+    root: Root = HERE,
+    output: Annotated[Path, typer.Option(help="File to write, .parquet or .csv.")] = Path("data/lists.parquet"),
+    n: Annotated[int, typer.Option(min=1, max=1000, help="Length of each list.")] = 25,
+    before_test: Annotated[
+        bool, typer.Option(help="Lists as of the start of the test window, for evaluate-submission.")
+    ] = False,
+) -> None:
+    """Lists for all users as a file: one row a user, user_id and products.
+
+    Example: tandem batch --n 25 --output lists.csv
+    """
+    from training.batch import AsOf, recommend_all, write_lists
+
+    project = open_project(root)
+    with working("batch"):
+        table = recommend_all(project.workspace, project.settings, n, AsOf.CUTOFF if before_test else AsOf.DATA_END)
+        write_lists(table, output)
+    console.print(f"  {table.num_rows:,} users: {output}", highlight=False, soft_wrap=True)
+
+
+@app.command(rich_help_panel=OPERATION)
+def evaluate_submission(
+    lists: Annotated[Path, typer.Argument(help="File with user_id and products, .parquet or .csv.")],
+    root: Root = HERE,
+    limit: Annotated[int, typer.Option(min=1, help="Longest list that is allowed.")] = 25,
+) -> None:
+    """Mean recall per user of a file of lists on the test window; a missing user counts 0.
+
+    Example: tandem batch --before-test --output lists.csv && tandem evaluate-submission lists.csv
+    """
+    from training.batch import read_lists, submission_recall, truths_of_test_window
+
+    submitted, truths = read_lists(lists), truths_of_test_window(open_project(root).workspace)
+    recall = submission_recall(submitted, truths, limit)
+    missing = len(truths.keys() - submitted.keys())
+    console.print(f"recall {recall:.4f} over {len(truths):,} users, {missing:,} of them missing", highlight=False)

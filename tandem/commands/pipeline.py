@@ -1,0 +1,187 @@
+"""The pipeline's steps, in the order in which `dvc repro` runs them."""
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from tandem.commands.options import ALL_CORES, HERE, PIPELINE, EngineOption, MasterOption, Root, open_project
+from tandem.console import console, ingest_table, metrics_tables, verdict_lines, working
+from training.settings import Engine
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=PIPELINE)
+def ingest(
+    root: Root = HERE,
+    adapter: Annotated[
+        str, typer.Option(help="complete-journey, ecommerce, clickstream, retail-baskets, instacart or synthetic.")
+    ] = "",
+    path: Annotated[str, typer.Option(help="Folder or URL (s3://…) of the raw files.")] = "",
+    mapping: Annotated[str, typer.Option(help="YAML file with the names of files and columns.")] = "",
+    engine: EngineOption = Engine.DUCKDB,
+    spark_master: MasterOption = ALL_CORES,
+) -> None:
+    """Raw files to the event schema, with a data-quality report. Options override params.yaml.
+
+    Your own shop: put interactions.csv and products.csv (users.csv and sessions.csv if there are any) into a folder and
+    say in a mapping file what they are called. A column of the right name needs no line.
+
+    \b
+    time_zone: Europe/Paris          # of timestamps that carry none
+    interactions:
+      file: clicks.csv               # .csv, .tsv or .parquet
+      user_id: visitor               # our name: your column
+      item_id: sku
+      event_timestamp: at
+      event_type: action
+    event_types:                     # your value: our type
+      bought: purchase
+      basket: cart_add
+    products: {item_id: sku, title: name, category: group}
+
+    All columns, event types and files of the adapters: docs/data.md.
+
+    Example: tandem ingest --adapter ecommerce --path raw/ --mapping shop.yaml
+    """
+    from training.engine import connect
+    from training.ingest import ingest as run
+
+    project = open_project(root)
+    settings = project.settings.ingest
+    settings = replace(
+        settings,
+        adapter=adapter or settings.adapter,
+        path=path or settings.path,
+        mapping=mapping or settings.mapping,
+    )
+    with working("ingest"):
+        report = run(project.workspace, settings, connect(engine, spark_master))
+    ingest_table(report)
+
+
+@app.command(rich_help_panel=PIPELINE)
+def features(root: Root = HERE, engine: EngineOption = Engine.DUCKDB, spark_master: MasterOption = ALL_CORES) -> None:
+    """Events to feature tables, each row as of a snapshot.
+
+    Example: tandem features --engine spark --spark-master spark://master:7077
+    """
+    from training.engine import connect
+    from training.features import build_features
+
+    project = open_project(root)
+    with working("features") as work:
+        build_features(project.workspace, project.settings.features, connect(engine, spark_master), work.note)
+
+
+@app.command(rich_help_panel=PIPELINE)
+def copurchase(root: Root = HERE, engine: EngineOption = Engine.DUCKDB, spark_master: MasterOption = ALL_CORES) -> None:
+    """What is bought together: the top companions of each item.
+
+    Example: tandem copurchase
+    """
+    from training.copurchase import build_copurchase
+    from training.engine import connect
+
+    project = open_project(root)
+    with working("copurchase"):
+        report = build_copurchase(project.workspace, connect(engine, spark_master))
+    console.print(f"  companions of {report.items:,} items, from {report.baskets:,} baskets", highlight=False)
+
+
+@app.command(rich_help_panel=PIPELINE)
+def materialize(root: Root = HERE) -> None:
+    """Feast: apply the definitions, write users' latest features and items' companions to the online store.
+
+    Example: tandem materialize
+    """
+    from training.feature_store import apply_definitions, materialize_copurchase, materialize_users
+
+    project = open_project(root)
+    with working("materialize") as work:
+        work.note("apply definitions")
+        apply_definitions(project.workspace)
+        work.note("users")
+        materialize_users(project.workspace)
+        work.note("companions")
+        materialize_copurchase(project.workspace)
+
+
+@app.command(rich_help_panel=PIPELINE)
+def dataset(root: Root = HERE) -> None:
+    """Feast: training sets by point-in-time join.
+
+    Example: tandem dataset
+    """
+    from training.dataset import build_dataset
+    from training.engine import connect_duckdb
+
+    project = open_project(root)
+    with working("dataset") as work:
+        build_dataset(project.workspace, connect_duckdb(), work.note)
+
+
+@app.command(rich_help_panel=PIPELINE)
+def train_towers(root: Root = HERE) -> None:
+    """Train the two towers, embed the catalogue, build the index.
+
+    Example: tandem train-towers
+    """
+    from training.steps import train_towers as run
+
+    project = open_project(root)
+    with working("train towers") as work:
+        losses = run(project.workspace, project.settings, work.steps)
+    console.print(f"  loss by epoch: {_rounded(losses['base'])}; on the latest weeks: {_rounded(losses['fine_tune'])}")
+
+
+@app.command(rich_help_panel=PIPELINE)
+def train_ranker(root: Root = HERE) -> None:
+    """Train the ranker on candidates as they are served.
+
+    Example: tandem train-ranker
+    """
+    from training.steps import train_ranking as run
+
+    project = open_project(root)
+    with working("train ranker") as work:
+        losses = run(project.workspace, project.settings, work.steps)
+    console.print(f"  loss by epoch: {_rounded(losses)}")
+
+
+@app.command(rich_help_panel=PIPELINE)
+def evaluate(root: Root = HERE) -> None:
+    """Our lists beside the baselines, on the last days, over the full catalogue.
+
+    Example: tandem evaluate
+    """
+    from training.evaluate import evaluate as run
+    from training.evaluate import verdicts
+
+    project = open_project(root)
+    with working("evaluate"):
+        metrics = run(project.workspace, project.settings)
+    metrics_tables(metrics)
+    verdict_lines(verdicts(metrics))
+
+
+@app.command(rich_help_panel=PIPELINE)
+def bundle(root: Root = HERE) -> None:
+    """Seal the trained parts into one bundle and log the run to MLflow.
+
+    Example: tandem bundle
+    """
+    from training.assemble import assemble
+    from training.tracking import log_run
+
+    project = open_project(root)
+    with working("bundle") as work:
+        folder = assemble(project.workspace, project.settings)
+        work.note("MLflow")
+        log_run(project.workspace, project.settings, folder)
+    console.print(f"  bundles/{folder.name}")
+
+
+def _rounded(losses: list[float]) -> str:
+    return " → ".join(f"{loss:.3f}" for loss in losses)
