@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
 
 import kserve.errors
 from kserve import ModelServer
@@ -13,13 +12,18 @@ from prometheus_client import REGISTRY
 from contracts.api import RankingRequest, RetrievalRequest
 from contracts.errors import TandemError
 from serving.bundle import LoadedBundle, load_bundle
+from serving.clock import Now, frozen_clock, wall_clock
 from serving.features import FeastLookup
 from serving.impressions import JsonLinesImpressions, NoImpressions
+from serving.items import Items
 from serving.metrics import Metrics
 from serving.models import models
-from serving.recommender import Now, Recommender, frozen_clock, wall_clock
-from serving.routes import CountRequests, add_api_page, add_error_answers, router
+from serving.recommender import Recommender
+from serving.releases import OneRelease
+from serving.routes import add_routes
+from serving.service import Service
 from serving.settings import Clock, ServingSettings
+from serving.users import Users
 from serving.worker import new_worker
 
 
@@ -45,37 +49,39 @@ def serve(settings: ServingSettings) -> None:
 
     Raises TandemError where the bundle or the feature store cannot be used.
     """
-    bundle = load_bundle(settings.bundle_dir)
-    metrics = Metrics(REGISTRY)
-    log = settings.impression_log
-    recommender = Recommender(
-        bundle,
-        FeastLookup(settings.feature_repo),
-        JsonLinesImpressions(log) if log else NoImpressions(),
-        metrics,
-        _now(settings, bundle),
-    )
-    worker = new_worker()
-    app.title, app.description = (
-        "Tandem",
-        "Recommendations over HTTP; KServe's v1 and v2 protocols are under /v1 and /v2.",
-    )
-    app.include_router(router(recommender, worker))  # before KServe's own routes, so that / is the page
-    app.add_middleware(CountRequests, metrics=metrics)
-    add_error_answers(app)
-    add_api_page(app)
+    service = new_service(settings, Metrics(REGISTRY, settings.variant))
+    add_routes(app, service)  # before KServe's own routes, so that / is the page
     server = LoopbackModelServer(settings.host, settings)
     _quiet(settings.log_level)
-    worker.submit(warm_up, recommender, bundle.manifest.example_user_ids).result()
-    server.start(models(recommender, worker))
+    service.worker.submit(warm_up, service).result()
+    server.start(models(service.recommender, service.worker))
 
 
-def warm_up(recommender: Recommender, user_ids: Sequence[str]) -> None:
+def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
+    """The collaborators of one process. Raises TandemError where bundle or feature store cannot be used."""
+    bundle = load_bundle(settings.bundle_dir)
+    releases = OneRelease(bundle, settings.variant)
+    metrics.serve({settings.variant: bundle.manifest.bundle_version})
+    lookup = FeastLookup(settings.feature_repo)
+    log = settings.impression_log
+    impressions = JsonLinesImpressions(log) if log else NoImpressions()
+    return Service(
+        settings=settings,
+        metrics=metrics,
+        releases=releases,
+        recommender=Recommender(releases, lookup, impressions, metrics, _now(settings, bundle)),
+        users=Users(releases, lookup, metrics),
+        items=Items(releases, lookup, metrics),
+        worker=new_worker(),
+    )
+
+
+def warm_up(service: Service) -> None:
     """Answers once before the first request does: models, index and store make their first allocations here."""
-    for user_id in user_ids[:2]:
+    for user_id in service.releases.serving().bundle.manifest.example_user_ids[:2]:
         try:
-            ids = recommender.retrieve(RetrievalRequest(user_id=user_id, k=10)).item_ids
-            recommender.rank(RankingRequest(user_id=user_id, item_ids=ids))
+            ids = service.recommender.retrieve(RetrievalRequest(user_id=user_id, k=10)).item_ids
+            service.recommender.rank(RankingRequest(user_id=user_id, item_ids=ids))
         except TandemError as error:  # the server can answer without the store, so it starts without it
             logging.getLogger(__name__).warning("Warm-up for user %s was not answered: %s", user_id, error)
 

@@ -4,23 +4,34 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 STAGE_BUCKETS_SECONDS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
 """0.25 ms to 100 ms; KServe's own histograms begin at 5 ms, above most stages."""
+ANSWER_BUCKETS_SECONDS = (0.001, 0.0015, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 
 
 class Metrics:
-    """Collectors on one registry, which tests bring along."""
+    """Collectors on one registry, which tests bring along. variant: of this server, where no experiment names one."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, variant: str = "stable") -> None:
+        self.registry = registry  # parts with metrics of their own add them here
+        self._variant = variant
         self._stage = Histogram(
             "tandem_stage_seconds", "Time in one stage of an answer.", ["stage"],
             buckets=STAGE_BUCKETS_SECONDS, registry=registry,
         )  # fmt: skip
+        self._answer_seconds = Histogram(
+            "tandem_answer_seconds", "Time from a recommendation request to its answer, without HTTP.", ["variant"],
+            buckets=ANSWER_BUCKETS_SECONDS, registry=registry,
+        )  # fmt: skip
+        self._answers = Counter(
+            "tandem_answers_total", "Lists answered, by degraded level.", ["variant", "level"], registry=registry
+        )
+        self._empty = Counter("tandem_empty_answers_total", "Lists without an item.", ["variant"], registry=registry)
         self._requests = Counter(
-            "tandem_http_requests_total", "Requests answered, by route and status.", ["route", "status"],
-            registry=registry,
+            "tandem_http_requests_total", "HTTP requests answered, by route and status.",
+            ["variant", "route", "status"], registry=registry,
         )  # fmt: skip
         self._degraded = Counter(
             "tandem_degraded_answers_total", "Answers below the full path.", ["level", "reason"], registry=registry
@@ -28,7 +39,10 @@ class Metrics:
         self._impressions = Counter(
             "tandem_impressions_total", "Lists written to the impression log, or lost.", ["outcome"], registry=registry
         )
-        self._bundle = Info("tandem_bundle", "The bundle that serves.", registry=registry)
+        self._bundle = Gauge(
+            "tandem_bundle_info", "1 for each bundle that serves.", ["version", "variant"], registry=registry
+        )
+        self._empty.labels(variant)  # a rate of nothing is 0 and not absent
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -39,9 +53,16 @@ class Metrics:
         finally:
             self._stage.labels(name).observe(time.perf_counter() - started)
 
-    def answered(self, route: str, status: int) -> None:
+    def answered(self, variant: str, level: str, items: int, seconds: float) -> None:
+        """One list of so many items."""
+        self._answer_seconds.labels(variant).observe(seconds)
+        self._answers.labels(variant, level).inc()
+        if not items:
+            self._empty.labels(variant).inc()
+
+    def responded(self, route: str, status: int, variant: str | None = None) -> None:
         """One HTTP request by route template and status."""
-        self._requests.labels(route, str(status)).inc()
+        self._requests.labels(variant or self._variant, route, str(status)).inc()
 
     def degraded(self, level: str, reason: str) -> None:
         """One answer below the full path."""
@@ -51,6 +72,8 @@ class Metrics:
         """One list "written" to the impression log or "lost"."""
         self._impressions.labels(outcome).inc()
 
-    def serves(self, bundle_version: str) -> None:
-        """Names the bundle that serves from now on."""
-        self._bundle.info({"version": bundle_version})
+    def serve(self, bundles: dict[str, str]) -> None:
+        """Names the bundles that serve from now on, version by variant."""
+        self._bundle.clear()
+        for variant, version in bundles.items():
+            self._bundle.labels(version, variant).set(1)

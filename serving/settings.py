@@ -24,6 +24,7 @@ class ServingSettings(BaseSettings):
     host: str = "127.0.0.1"  # containers set 0.0.0.0
     http_port: int = Field(8080, ge=1, le=65535)
     grpc_port: int | None = Field(None, ge=1, le=65535)  # no gRPC unless a port is given
+    variant: str = Field("stable", pattern=r"^[a-z0-9_-]{1,32}$")  # of this server, in metrics and answers
     clock: Clock = Clock.WALL  # "data" freezes now at the bundle's data end: for demos on historical data
     impression_log: Path | None = None  # JSON lines of what was shown; read by `tandem drift`
     log_level: str = "WARNING"  # INFO writes three lines a request

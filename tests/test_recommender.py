@@ -22,10 +22,13 @@ from contracts.api import (
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
 from contracts.features import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
 from serving.bundle import LoadedBundle, load_bundle
+from serving.clock import frozen_clock, wall_clock
 from serving.features import FeastLookup, OnlineStoreError, UserFeatures
 from serving.impressions import ImpressionSink, JsonLinesImpressions, NoImpressions
 from serving.metrics import Metrics
-from serving.recommender import Recommender, UnknownUser, frozen_clock, wall_clock
+from serving.recommender import Recommender
+from serving.releases import OneRelease
+from serving.users import UnknownUser, Users
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
@@ -70,7 +73,7 @@ Build = Callable[..., Recommender]
 def build(bundle: LoadedBundle, lookup: FeastLookup, registry: CollectorRegistry) -> Build:
     def make(store: FeastLookup | StoreDown = lookup, sink: ImpressionSink | None = None) -> Recommender:
         now = frozen_clock(bundle.manifest.data_end_timestamp)
-        return Recommender(bundle, store, sink or NoImpressions(), Metrics(registry), now)
+        return Recommender(OneRelease(bundle, "stable"), store, sink or NoImpressions(), Metrics(registry), now)
 
     return make
 
@@ -91,17 +94,27 @@ def test_while_the_online_store_is_down_popular_items_are_served_and_counted(
     assert registry.get_sample_value("tandem_stage_seconds_count", {"stage": "features"}) == 1
 
 
-def test_history_and_retrieval_have_no_fallback_and_say_so(build: Build, user: str) -> None:
-    recommender = build(StoreDown())
+def test_history_and_retrieval_have_no_fallback_and_say_so(build: Build, bundle: LoadedBundle, user: str) -> None:
     with pytest.raises(OnlineStoreError):
-        recommender.history(user, 3)
+        build(StoreDown()).retrieve(RetrievalRequest(user_id=user, k=3))
     with pytest.raises(OnlineStoreError):
-        recommender.retrieve(RetrievalRequest(user_id=user, k=3))
+        Users(OneRelease(bundle, "stable"), StoreDown(), Metrics(CollectorRegistry())).history(user, 3)
 
 
-def test_a_stranger_has_no_history(build: Build) -> None:
+def test_a_stranger_has_no_history(bundle: LoadedBundle, lookup: FeastLookup, registry: CollectorRegistry) -> None:
     with pytest.raises(UnknownUser, match="'stranger' is not in the online store"):
-        build().history("stranger", 3)
+        Users(OneRelease(bundle, "stable"), lookup, Metrics(registry)).history("stranger", 3)
+
+
+def test_an_answer_names_its_variant_and_is_counted_and_timed_under_it(
+    build: Build, registry: CollectorRegistry, user: str
+) -> None:
+    answer = build().recommend(RecommendationRequest(user_id=user, n=3))
+    assert answer.variant == "stable"
+    assert answer.request_id.endswith("-stable")
+    assert registry.get_sample_value("tandem_answers_total", {"variant": "stable", "level": "full"}) == 1
+    assert registry.get_sample_value("tandem_answer_seconds_count", {"variant": "stable"}) == 1
+    assert registry.get_sample_value("tandem_empty_answers_total", {"variant": "stable"}) == 0
 
 
 def test_ranking_names_the_items_it_does_not_know(build: Build, user: str) -> None:

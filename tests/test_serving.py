@@ -184,8 +184,8 @@ def test_metrics_count_requests_stages_and_fallbacks(server: str, user: str) -> 
         return after[name, labels] - before.get((name, labels), 0.0)
 
     route = "/recommendations/{user_id}"
-    assert grown("tandem_http_requests_total", route, "200") == 2
-    assert grown("tandem_http_requests_total", route, "400") == 1
+    assert grown("tandem_http_requests_total", route, "200", "stable") == 2
+    assert grown("tandem_http_requests_total", route, "400", "stable") == 1
     assert grown("tandem_degraded_answers_total", "popularity", "unknown_user") == 1
     assert grown("tandem_impressions_total", "written") == 2
     for stage in ("features", "query", "retrieval", "candidates", "ranking"):

@@ -1,0 +1,103 @@
+"""What is answered; every list says which bundle and variant made it and how much of the full path it took."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class DegradedLevel(StrEnum):
+    """How much of the full path an answer took, best first; each level below FULL is counted by reason."""
+
+    FULL = "full"
+    RETRIEVAL = "retrieval"  # in the order of retrieval: the ranker failed or came too late
+    HISTORY = "history"  # from the user's own purchases: nothing could be retrieved
+    SEGMENT = "segment"  # what people of the user's profile buy: the user has no history that can be read
+    POPULARITY = "popularity"  # what everybody buys
+
+
+class Reason(StrEnum):
+    """Why an answer is degraded."""
+
+    UNKNOWN_USER = "unknown_user"
+    ONLINE_STORE = "online_store"
+    QUERY_TOWER = "query_tower"
+    INDEX = "index"
+    RANKER = "ranker"
+    DEADLINE = "deadline"
+
+
+class RecommendedItem(BaseModel):
+    """One line of a list, with what a page needs to show it."""
+
+    item_id: str
+    score: float
+    title: str
+    department: str
+    source: str  # which candidate source proposed it; several are joined by "+"
+
+
+class Recommendations(BaseModel):
+    """One user's list, best first."""
+
+    user_id: str
+    request_id: str  # opaque; send it back with an interaction to say that this list led to it
+    bundle_version: str
+    variant: str
+    degraded_level: DegradedLevel
+    degraded_reason: Reason | None = None
+    shortfall: int = 0  # items fewer than asked for, because no more are allowed
+    items: list[RecommendedItem]
+
+
+class ScoredItems(BaseModel):
+    """Answer of retrieval and ranking: row i of scores belongs to row i of item_ids, best first."""
+
+    user_id: str
+    bundle_version: str
+    item_ids: list[str]
+    scores: list[float]
+
+
+class PurchasedItem(BaseModel):
+    """One distinct item a user has bought."""
+
+    item_id: str
+    title: str
+    department: str
+    count: int
+    last_purchased_at: str  # ISO 8601, UTC
+
+
+class Companion(BaseModel):
+    """An item that was bought together with another."""
+
+    item_id: str
+    title: str
+    department: str
+    baskets: int  # that held both
+
+
+class AlsoBought(BaseModel):
+    """What was bought together with an item, most frequent first; empty for an item nobody has met."""
+
+    item_id: str
+    items: list[Companion]
+
+
+class History(BaseModel):
+    """A user's purchases, latest first."""
+
+    user_id: str
+    items: list[PurchasedItem]
+
+
+class BundleCard(BaseModel):
+    """What serves right now."""
+
+    bundle_version: str
+    created_at: str
+    data_end: str  # ISO 8601, UTC
+    num_items: int
+    metrics: dict[str, Any]
+    example_user_ids: list[str]

@@ -1,0 +1,17 @@
+"""How much one request may ask for; a larger number is refused with the limit named."""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+MAX_ITEMS: Final = 100
+"""Items of one list."""
+MAX_BATCH: Final = 64
+"""Requests in one body."""
+MAX_CANDIDATES: Final = 1000
+"""Items that retrieval finds or ranking orders."""
+MAX_HISTORY: Final = 200
+"""Purchases of one user."""
+
+UserId = Annotated[str, Field(min_length=1, max_length=128, description="Id of the user, as in the event log.")]
+ItemId = Annotated[str, Field(min_length=1, max_length=128, description="Id of the item, as in the catalogue.")]

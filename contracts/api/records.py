@@ -1,0 +1,24 @@
+"""What the server writes about its own answers."""
+
+from pydantic import BaseModel
+
+from contracts.api.answers import DegradedLevel
+
+
+class ImpressionRecord(BaseModel):
+    """One served list as written to the impression log: what was shown, to whom, on which feature values.
+
+    Row i of item_ids and scores is position i of the list. Monitoring compares `features` with the bundle's
+    reference sample; ids never enter a drift test (a 50,000-category column costs half a minute and says nothing).
+    """
+
+    request_id: str
+    served_at: str  # ISO 8601, UTC
+    user_id: str
+    bundle_version: str
+    variant: str = "stable"
+    propensity: float = 1.0  # of this user getting this variant, for estimates from logged answers
+    degraded_level: DegradedLevel
+    item_ids: list[str]
+    scores: list[float]
+    features: dict[str, float | str]

@@ -1,0 +1,36 @@
+"""What one request knows of its user, in the terms of one bundle."""
+
+import numpy as np
+
+from contracts import encoding
+from contracts import features as names
+from contracts.candidates import BASKETS_COLUMN, UserSide
+from contracts.ranking import UserHistory, user_history
+from serving.bundle import LoadedBundle
+from serving.clock import Now
+from serving.features import UserFeatures
+
+
+def user_side(bundle: LoadedBundle, user_id: str, features: UserFeatures, now: Now) -> UserSide:
+    """The user's query embedding, history and statistics as of now."""
+    seconds, hour, weekday = now()
+    inputs = encoding.query_inputs(
+        [user_id],
+        {name: [value] for name, value in features.items()},
+        bundle.vocabularies,
+        np.array([hour], np.int32),
+        np.array([weekday], np.int32),
+    )
+    statistics = inputs[encoding.STATISTICS][0]
+    return UserSide(
+        query=bundle.embed(inputs)[0],
+        history=history_in(bundle, features),
+        statistics=statistics,
+        baskets=float(statistics[BASKETS_COLUMN]),
+        now=seconds,
+    )
+
+
+def history_in(bundle: LoadedBundle, features: UserFeatures) -> UserHistory:
+    """The user's purchases that the bundle's catalogue knows."""
+    return user_history({name: features[name] for name in names.HISTORY}, bundle.vocabularies[names.ITEM_ID])

@@ -1,0 +1,22 @@
+"""Plain HTTP beside KServe's protocols: one file per subject, one function per route."""
+
+from fastapi import FastAPI
+
+from serving.routes import admin, events, items, page, recommendations, users
+from serving.routes.errors import CountRequests, add_error_answers
+from serving.service import Service
+
+SUBJECTS = (recommendations, users, items, events, admin, page)
+
+
+def add_routes(app: FastAPI, service: Service) -> None:
+    """Every route, the middleware and the answers to errors. To be called before KServe adds its own routes."""
+    app.title, app.description = (
+        "Tandem",
+        "Recommendations over HTTP; KServe's v1 and v2 protocols are under /v1 and /v2.",
+    )
+    for subject in SUBJECTS:
+        app.include_router(subject.router(service))
+    app.add_middleware(CountRequests, metrics=service.metrics)
+    add_error_answers(app)
+    page.add_api_page(app)

@@ -1,0 +1,58 @@
+"""Every error as {"error": text} with a status that says whose fault it is; every answer counted."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from contracts.errors import TandemError
+from serving.metrics import Metrics
+
+
+def add_error_answers(app: FastAPI) -> None:
+    """Handlers for our own errors, for refused parameters and for what Starlette raises."""
+
+    async def tandem(_: Request, error: Exception) -> JSONResponse:
+        status = error.http_status if isinstance(error, TandemError) else 500
+        return JSONResponse({"error": str(error)}, status)
+
+    async def invalid(_: Request, error: Exception) -> JSONResponse:
+        faults = error.errors() if isinstance(error, RequestValidationError) else []
+        text = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+        return JSONResponse({"error": text}, 400)
+
+    async def http(_: Request, error: Exception) -> JSONResponse:
+        status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "error")
+        return JSONResponse({"error": detail}, status)
+
+    app.add_exception_handler(TandemError, tandem)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+
+
+class CountRequests:
+    """ASGI middleware: counts each answer by variant, route template and status."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on and counts the status that is sent."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        await self._app(scope, receive, self._counting(scope, send))
+
+    def _counting(self, scope: Scope, send: Send) -> Callable[[Message], Awaitable[None]]:
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "unmatched")
+                variant = scope.get("state", {}).get("variant")  # routes that know it set it
+                self._metrics.responded(route, message["status"], variant)
+            await send(message)
+
+        return counted

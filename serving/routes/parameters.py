@@ -1,0 +1,19 @@
+"""Parameters that several routes take."""
+
+from typing import Annotated
+
+from fastapi import Path, Request
+from fastapi.exceptions import RequestValidationError
+
+Item = Annotated[str, Path(min_length=1, max_length=128, description="Id of the item, as in the catalogue.")]
+User = Annotated[str, Path(min_length=1, max_length=128, description="Id of the user, as in the event log.")]
+
+
+def refuse_unknown_parameters(request: Request, known: set[str]) -> None:
+    """A misspelt parameter is an error, not a default.
+
+    Raises RequestValidationError naming the parameters that exist.
+    """
+    if unknown := sorted(set(request.query_params) - known):
+        message = f"unknown parameter; there is {', '.join(sorted(known)) or 'none'}"
+        raise RequestValidationError([{"loc": ("query", name), "msg": message} for name in unknown])

@@ -1,0 +1,34 @@
+"""Everything that routes answer with, built once and passed along."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+from serving.items import Items
+from serving.metrics import Metrics
+from serving.recommender import Recommender
+from serving.releases import Releases
+from serving.settings import ServingSettings
+from serving.users import Users
+from serving.worker import call
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Service:
+    """The collaborators of one process."""
+
+    settings: ServingSettings
+    metrics: Metrics
+    releases: Releases
+    recommender: Recommender
+    users: Users
+    items: Items
+    worker: Executor
+
+    async def computed(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The function's result, computed beside the event loop."""
+        return await call(self.worker, function, *args, **kwargs)
