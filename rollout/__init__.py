@@ -1,0 +1,1 @@
+"""Releases: the canary that decides, its state in the cluster, and the way back."""

@@ -1,0 +1,298 @@
+"""The canary that decides: a state machine that may be killed anywhere.
+
+    STAGING ─▶ SHIFTING ─▶ ANALYSING ─▶ ... ─▶ PROMOTING ─▶ PROMOTED
+       │           ▲            │ successful: next step
+       │           └────────────┤ inconclusive: stays, says what it waits for
+       └──────▶ ABORTING ◀──────┘ failed                    ABORTING ─▶ ABORTED
+
+A phase is written into the cluster before its act, and every act may be done twice. So whoever finds a phase does its
+act, and it makes no difference whether the one before had done none of it, half of it or all.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from contracts.errors import InvalidInput
+from rollout.announce import Announcer
+from rollout.observer import Observer
+from rollout.settings import GateName, RolloutSettings
+from rollout.slots import Slots, other
+from rollout.state import Choice, Decision, Phase, Record, Request, Rollout, Step
+from rollout.store import Store
+from rollout.verdict import Analysis, GateResult, Verdict
+
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time and waiting, which tests bring along."""
+
+    now: Callable[[], float] = time.time
+    wait: Callable[[float], None] = time.sleep
+
+
+class Controller:
+    """Drives the rollout of one release to its end, or to a pause that only people can end."""
+
+    def __init__(
+        self,
+        slots: Slots,
+        store: Store,
+        observer: Observer,
+        announcers: Sequence[Announcer],
+        settings: RolloutSettings,
+        clock: Clock,
+    ) -> None:
+        self._slots = slots
+        self._store = store
+        self._observer = observer
+        self._announcers = announcers
+        self._settings = settings
+        self._clock = clock
+        self._acts = {
+            Phase.STAGING: self._stage,
+            Phase.SHIFTING: self._shift,
+            Phase.ANALYSING: self._analyse,
+            Phase.PROMOTING: self._promote,
+            Phase.ABORTING: self._abort,
+        }
+
+    def start(self, bundle: str, again: bool = False) -> Rollout | None:
+        """Rolls a bundle out, or goes on where a killed controller stopped; None when it is stable already."""
+        record = self._claim()
+        try:
+            rollout = record.rollout
+            if rollout is None or rollout.ended:
+                if bundle == self._stable_bundle(record):
+                    return None
+                _refuse_aborted(rollout, bundle, again)
+                rollout = self._begin(record, bundle, direct=False)
+            elif rollout.bundle != bundle:
+                raise InvalidInput(
+                    f"asked for {bundle}, but {rollout.bundle} is {rollout.phase} at {rollout.percent} %; "
+                    "end that by `tandem rollout promote` or `tandem rollout abort` first"
+                )
+            return self._drive(rollout)
+        finally:
+            self._store.release()
+
+    def resume(self) -> Rollout:
+        """Goes on with the rollout under way. Raises InvalidInput when there is none."""
+        record = self._claim()
+        try:
+            if record.rollout is None or record.rollout.ended:
+                raise InvalidInput("no rollout is under way; `tandem rollout start --bundle V` begins one")
+            return self._drive(record.rollout)
+        finally:
+            self._store.release()
+
+    def roll_back(self, to: str | None = None) -> Rollout:
+        """Gives all traffic to an earlier bundle, without steps.
+
+        Raises InvalidInput when none is known or it is stable already.
+        """
+        record = self._claim()
+        try:
+            stable = self._stable_bundle(record)
+            target = to or self._earlier(record, stable)
+            if target is None:
+                raise InvalidInput("no earlier bundle is known of this release; name one with --to")
+            if target == stable:
+                raise InvalidInput(
+                    f"{target} is stable already; earlier ones: {', '.join(record.history) or 'none known'}"
+                )
+            return self._drive(self._begin(record, target, direct=True))
+        finally:
+            self._store.release()
+
+    def _claim(self) -> Record:
+        return self._store.claim(self._settings.claim_seconds, self._clock.wait)
+
+    def _begin(self, record: Record, bundle: str, direct: bool) -> Rollout:
+        canary = other(self._slots.stable())
+        rollout = Rollout(
+            id=secrets.token_hex(4),
+            phase=Phase.STAGING,
+            bundle=bundle,
+            canary=canary,
+            stable_bundle=self._stable_bundle(record),
+            displaced_bundle=self._slots.bundle(canary),
+            step=Step(since=self._clock.now()),
+            direct=direct,
+        )
+        kind = "roll back to it" if direct else f"steps {', '.join(f'{percent} %' for percent in self._settings.steps)}"
+        return self._decide(rollout, Choice.STARTED, f"slot {canary}, {kind}; stable is {rollout.stable_bundle}")
+
+    def _stable_bundle(self, record: Record) -> str | None:
+        return self._slots.bundle(self._slots.stable()) or (record.history[-1] if record.history else None)
+
+    def _earlier(self, record: Record, stable: str | None) -> str | None:
+        """The last bundle that was stable and is not now; before any rollout what lies in the idle slot."""
+        known = [bundle for bundle in record.history if bundle != stable]
+        return known[-1] if known else self._slots.bundle(other(self._slots.stable()))
+
+    def _drive(self, rollout: Rollout) -> Rollout:
+        """Act after act until the end; the latest decision is told again, in case its teller was killed."""
+        if rollout.decision:
+            self._announce(rollout, rollout.decision)
+        patience_ends = self._clock.now() + self._settings.patience_seconds
+        while not rollout.ended:
+            if rollout.waits_for and self._clock.now() >= patience_ends:
+                return rollout
+            waited = bool(rollout.waits_for)
+            rollout = self._asked(rollout) or self._acts[rollout.phase](rollout)
+            if not (waited and rollout.waits_for):
+                patience_ends = self._clock.now() + self._settings.patience_seconds
+        return rollout
+
+    def _asked(self, rollout: Rollout) -> Rollout | None:
+        """What a person asked, where it can still be done."""
+        request = self._store.beat().request
+        if request is Request.ABORT and rollout.phase in (Phase.STAGING, Phase.SHIFTING, Phase.ANALYSING):
+            return self._decide(rollout, Choice.ABORTING, "asked for by hand", phase=Phase.ABORTING, waits_for="")
+        if request is Request.PROMOTE and rollout.phase in (Phase.SHIFTING, Phase.ANALYSING):
+            return self._decide(rollout, Choice.PROMOTING, "asked for by hand", phase=Phase.PROMOTING, waits_for="")
+        return None
+
+    def _stage(self, rollout: Rollout) -> Rollout:
+        """The bundle into the idle slot. No traffic can come there: the share is taken away first."""
+        self._slots.share(rollout.canary, 0)
+        self._slots.put(rollout.canary, rollout.bundle)
+        readiness = self._slots.readiness(rollout.canary, rollout.bundle)
+        if readiness.ready:
+            following = Phase.PROMOTING if rollout.direct else Phase.SHIFTING
+            return self._decide(rollout, Choice.STAGED, f"slot {rollout.canary} is ready", phase=following)
+        if self._clock.now() - rollout.step.since > self._settings.ready_seconds:
+            sentence = f"not ready after {self._settings.ready_seconds:g} s: {readiness.sentence}"
+            return self._decide(rollout, Choice.ABORTING, sentence, phase=Phase.ABORTING)
+        self._clock.wait(POLL_SECONDS)
+        return rollout
+
+    def _shift(self, rollout: Rollout) -> Rollout:
+        percent = self._settings.steps[min(rollout.step.index, len(self._settings.steps) - 1)]
+        self._slots.share(rollout.canary, percent)
+        step = rollout.step.model_copy(update={"since": self._clock.now()})
+        return self._decide(
+            rollout, Choice.SHIFTED, f"{percent} % of the traffic", phase=Phase.ANALYSING, percent=percent, step=step
+        )
+
+    def _analyse(self, rollout: Rollout) -> Rollout:
+        """Waits for the interval, looks, decides. A request by hand ends the wait."""
+        self._slots.share(rollout.canary, rollout.percent)  # whatever an upgrade of the chart has made of it meanwhile
+        if self._interrupted(self._settings.interval_seconds):
+            return rollout
+        analysis, step = self._observer.look(rollout)
+        rollout = rollout.model_copy(update={"step": step})
+        if analysis.verdict is Verdict.FAILED:
+            return self._failed(rollout, analysis)
+        if analysis.verdict is Verdict.INCONCLUSIVE:
+            return self._inconclusive(rollout, analysis)
+        return self._successful(rollout, analysis)
+
+    def _failed(self, rollout: Rollout, analysis: Analysis) -> Rollout:
+        step = rollout.step.model_copy(update={"failed": rollout.step.failed + 1, "successful": 0})
+        if step.failed <= self._settings.failure_limit:
+            sentence = f"failure {step.failed} of {self._settings.failure_limit} that are forgiven; {analysis.sentence}"
+            return self._decide(rollout, Choice.FORGIVEN, sentence, analysis, step=step, waits_for="")
+        return self._decide(
+            rollout, Choice.ABORTING, analysis.sentence, analysis, phase=Phase.ABORTING, step=step, waits_for=""
+        )
+
+    def _inconclusive(self, rollout: Rollout, analysis: Analysis) -> Rollout:
+        """A pause is told when it begins and when it waits for other gates, not at every look."""
+        last = rollout.decision
+        told = last.gates if last and last.choice is Choice.PAUSED else ()
+        if _waiting_gates(told) == _waiting_gates(analysis.gates):
+            return self._save(rollout.model_copy(update={"waits_for": analysis.sentence}))
+        return self._decide(rollout, Choice.PAUSED, analysis.sentence, analysis, waits_for=analysis.sentence)
+
+    def _successful(self, rollout: Rollout, analysis: Analysis) -> Rollout:
+        step = rollout.step.model_copy(update={"successful": rollout.step.successful + 1})
+        needed = self._settings.analyses_per_step
+        if step.successful < needed:
+            sentence = f"analysis {step.successful} of {needed}: {analysis.sentence}"
+            return self._decide(rollout, Choice.CONTINUED, sentence, analysis, step=step, waits_for="")
+        if step.index + 1 >= len(self._settings.steps):
+            return self._decide(
+                rollout, Choice.PROMOTING, analysis.sentence, analysis, phase=Phase.PROMOTING, waits_for=""
+            )
+        following = Step(index=step.index + 1, earlier_click_evidence=analysis.click_evidence)
+        return self._decide(
+            rollout, Choice.CONTINUED, analysis.sentence, analysis, phase=Phase.SHIFTING, step=following, waits_for=""
+        )
+
+    def _promote(self, rollout: Rollout) -> Rollout:
+        self._slots.share(rollout.canary, 100)
+        return self._decide(
+            rollout,
+            Choice.PROMOTED,
+            f"slot {rollout.canary} is stable",
+            phase=Phase.PROMOTED,
+            percent=100,
+            waits_for="",
+        )
+
+    def _abort(self, rollout: Rollout) -> Rollout:
+        """Traffic first. Then the slot gets its earlier bundle back, so that a later rollback finds it loaded."""
+        self._slots.share(rollout.canary, 0)
+        if rollout.displaced_bundle:
+            self._slots.put(rollout.canary, rollout.displaced_bundle)
+        sentence = f"all traffic to {rollout.stable_bundle} in slot {rollout.stable}"
+        return self._decide(rollout, Choice.ABORTED, sentence, phase=Phase.ABORTED, percent=0, waits_for="")
+
+    def _interrupted(self, seconds: float) -> bool:
+        """Waits with signs of life in between; True as soon as a person asks for something."""
+        ends = self._clock.now() + seconds
+        while (left := ends - self._clock.now()) > 0:
+            self._clock.wait(min(left, self._settings.claim_seconds / 3))
+            if self._store.beat().request:
+                return True
+        return False
+
+    def _decide(
+        self, rollout: Rollout, choice: Choice, sentence: str, analysis: Analysis | None = None, **changes: object
+    ) -> Rollout:
+        """Records the decision and where it leads, then tells it."""
+        after = rollout.model_copy(update=changes)
+        decision = Decision(
+            number=rollout.decision.number + 1 if rollout.decision else 1,
+            at=self._clock.now(),
+            choice=choice,
+            sentence=sentence,
+            percent=after.percent,
+            gates=analysis.gates if analysis else (),
+        )
+        after = self._save(after.model_copy(update={"decision": decision}))
+        self._announce(after, decision)
+        return after
+
+    def _save(self, rollout: Rollout) -> Rollout:
+        """The end of a rollout also ends what was asked of it, and a promotion is remembered."""
+
+        def change(record: Record) -> Record:
+            besides: dict[str, object] = {"request": None} if rollout.ended else {}
+            if rollout.phase is Phase.PROMOTED:
+                before = record.history or ((rollout.stable_bundle,) if rollout.stable_bundle else ())
+                besides["history"] = (*before, rollout.bundle)
+            return record.model_copy(update={"rollout": rollout, **besides})
+
+        self._store.save(change)
+        return rollout
+
+    def _announce(self, rollout: Rollout, decision: Decision) -> None:
+        for announcer in self._announcers:
+            announcer.announce(rollout, decision)
+
+
+def _refuse_aborted(last: Rollout | None, bundle: str, again: bool) -> None:
+    """A Job that is restarted must not try an aborted bundle for ever."""
+    if last and last.phase is Phase.ABORTED and last.bundle == bundle and not again:
+        why = last.decision.sentence if last.decision else ""
+        raise InvalidInput(f"{bundle} was aborted last time ({why}); --again tries it once more")
+
+
+def _waiting_gates(results: Sequence[GateResult]) -> set[GateName]:
+    return {result.gate for result in results if result.verdict is Verdict.INCONCLUSIVE}

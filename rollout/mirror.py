@@ -1,0 +1,78 @@
+"""The same users asked of both slots, through the gateway and by the header that forces a slot.
+
+A mirrored list is seen by nobody. Its requests say so (MIRROR_HEADER), so that a server can keep them out of what it
+learns from, and their number is known, so that they are taken out of the click rate.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from urllib.parse import quote
+
+import httpx
+
+from contracts.errors import InvalidInput
+from rollout import settings
+from rollout.measurements import Mirrored
+
+MIRROR_HEADER = "x-tandem-mirror"
+List = tuple[str, ...]
+
+
+class Mirror:
+    """Asks for lists of k items; `headers` gives what forces a slot."""
+
+    def __init__(
+        self,
+        client: httpx.Client,
+        headers: Callable[[str], dict[str, str]],
+        asked: settings.Mirror,
+        seed: int | None = None,
+    ) -> None:
+        self._client = client
+        self._headers = headers
+        self._settings = asked
+        self._random = random.Random(seed)  # noqa: S311 - which users are asked is no secret
+        self._users: Sequence[str] = []
+
+    def ask(self, stable: str, canary: str) -> Mirrored:
+        """Both answers to a fresh sample of users; the slots take turns in being first."""
+        users = self._sample(stable)
+        answers: dict[str, list[List | None]] = {stable: [], canary: []}
+        for row, user in enumerate(users):
+            # The second to be asked finds the user's features in warm caches.
+            for slot in (stable, canary) if row % 2 else (canary, stable):
+                answers[slot].append(self._list(slot, user))
+        return Mirrored(tuple(answers[stable]), tuple(answers[canary]))
+
+    def _sample(self, stable: str) -> Sequence[str]:
+        self._users = self._users or self._known_users(stable)
+        return self._random.sample(self._users, min(self._settings.users_per_analysis, len(self._users)))
+
+    def _known_users(self, stable: str) -> Sequence[str]:
+        """The users of the file, or those that stable's bundle names as examples; none while it does not answer."""
+        if path := self._settings.users_file:
+            try:
+                users = path.read_text().split()
+            except OSError as error:
+                raise InvalidInput(f"mirror.usersFile {path} cannot be read: {error.strerror}") from error
+            if not users:
+                raise InvalidInput(f"mirror.usersFile {path} is empty; one user id a line is asked")
+            return users
+        card = self._json(stable, "/bundle")
+        return [str(user) for user in card.get("example_user_ids", [])] if isinstance(card, dict) else []
+
+    def _list(self, slot: str, user: str) -> List | None:
+        answer = self._json(slot, f"/recommendations/{quote(user, safe='')}?n={self._settings.k}")
+        if not isinstance(answer, dict) or "items" not in answer:
+            return None
+        return tuple(item["item_id"] for item in answer["items"])
+
+    def _json(self, slot: str, path: str) -> object:
+        """The body of a 200; None for anything else, which the gate `answered` counts."""
+        host = {"Host": self._settings.host} if self._settings.host else {}
+        try:
+            answer = self._client.get(path, headers={**host, **self._headers(slot), MIRROR_HEADER: "1"})
+            found: object = answer.json() if answer.status_code == httpx.codes.OK else None
+        except (httpx.HTTPError, ValueError):
+            return None
+        return found

@@ -1,0 +1,61 @@
+"""One look at both slots: Prometheus for what users met, the mirror for what both answer to the same users."""
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from rollout.analysis import analyse
+from rollout.measurements import Measurements, Mirrored
+from rollout.mirror import Mirror
+from rollout.prometheus import MetricsUnavailable, Prometheus
+from rollout.settings import Thresholds
+from rollout.state import Rollout, Step
+from rollout.verdict import Analysis, GateResult, Verdict
+
+
+class Observer(Protocol):
+    """Looks once at a step of a rollout."""
+
+    def look(self, rollout: Rollout) -> tuple[Analysis, Step]:
+        """The analysis, and the step with what has to be remembered of the look."""
+
+
+class ClusterObserver:
+    """Observer of running slots; mirror is None where no mirrored gate is asked."""
+
+    def __init__(
+        self,
+        prometheus: Prometheus,
+        mirror: Mirror | None,
+        thresholds: Thresholds,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._prometheus = prometheus
+        self._mirror = mirror
+        self._thresholds = thresholds
+        self._clock = clock
+
+    def look(self, rollout: Rollout) -> tuple[Analysis, Step]:
+        """Without Prometheus every gate is inconclusive: a canary is neither judged nor trusted blindly."""
+        step = rollout.step
+        mirrored = self._mirror.ask(rollout.stable, rollout.canary) if self._mirror else Mirrored()
+        answered = tuple(sum(answer is not None for answer in slot) for slot in (mirrored.stable, mirrored.canary))
+        step = step.model_copy(
+            update={
+                "mirrored_answers": (step.mirrored_answers[0] + answered[0], step.mirrored_answers[1] + answered[1])
+            }
+        )
+        now = self._clock()
+        try:
+            stable, canary = (
+                self._prometheus.numbers(slot, step.since, now) for slot in (rollout.stable, rollout.canary)
+            )
+        except MetricsUnavailable as error:
+            return _waiting(str(error), self._thresholds, step.earlier_click_evidence), step
+        measured = Measurements(stable, canary, mirrored, step.mirrored_answers, step.earlier_click_evidence)
+        return analyse(measured, self._thresholds), step
+
+
+def _waiting(sentence: str, thresholds: Thresholds, evidence: float) -> Analysis:
+    gates = tuple(GateResult(gate=gate, verdict=Verdict.INCONCLUSIVE, sentence=sentence) for gate in thresholds.gates)
+    return Analysis(gates=gates, click_evidence=evidence)

@@ -1,0 +1,109 @@
+"""What a rollout has come to, as it is written into the cluster before anything is done about it."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from rollout.slots import other
+from rollout.verdict import GateResult
+
+
+class Phase(StrEnum):
+    """What is to be done next; the two last ones are ends."""
+
+    STAGING = "staging"  # the canary's slot gets the bundle and is waited for
+    SHIFTING = "shifting"  # the canary gets the percent of the step
+    ANALYSING = "analysing"  # the step is measured
+    PROMOTING = "promoting"  # the canary gets everything
+    ABORTING = "aborting"  # stable gets everything, the canary's slot its earlier bundle
+    PROMOTED = "promoted"
+    ABORTED = "aborted"
+
+
+ENDS = (Phase.PROMOTED, Phase.ABORTED)
+
+
+class Request(StrEnum):
+    """What a person asked of a rollout under way."""
+
+    PROMOTE = "promote"
+    ABORT = "abort"
+
+
+class Choice(StrEnum):
+    """The decisions; each is a Kubernetes Event, a line of JSON and a metric."""
+
+    STARTED = "Started"
+    STAGED = "Staged"
+    SHIFTED = "Shifted"
+    CONTINUED = "Continued"
+    PAUSED = "Paused"
+    FORGIVEN = "Forgiven"  # a failed analysis within the failure limit
+    ABORTING = "Aborting"
+    ABORTED = "Aborted"
+    PROMOTING = "Promoting"
+    PROMOTED = "Promoted"
+
+
+class Part(BaseModel):
+    """Base of everything in the record; a change is a new object."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Decision(Part):
+    """One decision, numbered within its rollout."""
+
+    number: int
+    at: float  # seconds since the epoch
+    choice: Choice
+    sentence: str
+    percent: int  # of the canary, when it was decided
+    gates: tuple[GateResult, ...] = ()
+
+
+class Step(Part):
+    """Where the rollout stands in its steps."""
+
+    index: int = 0
+    since: float = 0.0  # when the weights were set; what is measured began then
+    successful: int = 0  # analyses
+    failed: int = 0
+    mirrored_answers: tuple[int, int] = (0, 0)  # of stable and canary in this step
+    earlier_click_evidence: float = 0.0  # log e-value of the steps before
+
+
+class Rollout(Part):
+    """One bundle on its way from the idle slot to all of the traffic."""
+
+    id: str
+    phase: Phase
+    bundle: str
+    canary: str  # slot
+    stable_bundle: str | None  # what serves until then
+    displaced_bundle: str | None  # what lay in the canary's slot before; an abort puts it back
+    step: Step = Step()
+    percent: int = 0
+    direct: bool = False  # a rollback: no steps, no analysis
+    waits_for: str = ""  # of a pause: what would make the analysis conclusive
+    decision: Decision | None = None  # the latest
+
+    @property
+    def stable(self) -> str:
+        """Slot that is not the canary's."""
+        return other(self.canary)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.phase in ENDS
+
+
+class Record(Part):
+    """Everything that the cluster remembers of a release."""
+
+    holder: str = ""  # the controller at work
+    heartbeat: int = 0  # rises while it is
+    request: Request | None = None
+    rollout: Rollout | None = None
+    history: tuple[str, ...] = ()  # bundles that were stable, latest last

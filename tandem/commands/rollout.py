@@ -1,0 +1,135 @@
+"""Releases on a cluster: a canary that decides, and the ways to decide for it."""
+
+import os
+import socket
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from contracts.errors import InvalidInput
+from tandem.commands.options import OPERATION
+from tandem.console import console
+
+if TYPE_CHECKING:
+    from rollout.release import Release
+    from rollout.state import Rollout
+
+app = typer.Typer()
+rollouts = typer.Typer(no_args_is_help=True, help="Release a bundle on a cluster by a canary that decides for itself.")
+app.add_typer(rollouts, name="rollout", rich_help_panel=OPERATION)
+
+ReleaseOption = Annotated[str, typer.Option("--release", envvar="TANDEM_RELEASE", help="Name of the chart's release.")]
+NamespaceOption = Annotated[
+    str, typer.Option("--namespace", help="Namespace of the release; without it that of the kubeconfig or the pod.")
+]
+SettingsOption = Annotated[
+    Path | None, typer.Option("--settings", help="YAML file: steps, waits, thresholds; docs/releases.md has them all.")
+]
+Bundle = Annotated[str, typer.Option("--bundle", help="Bundle to release, as the servers reach it: s3://… or a path.")]
+
+
+class Exit(IntEnum):
+    """What a Job can read off the end of a rollout; 2 is an error, as everywhere."""
+
+    PROMOTED = 0
+    ABORTED = 3
+    PAUSED = 4
+
+
+@rollouts.command("start")
+def start(
+    bundle: Bundle,
+    release: ReleaseOption,
+    namespace: NamespaceOption = "",
+    settings: SettingsOption = None,
+    again: Annotated[bool, typer.Option("--again", help="Try a bundle that was aborted last time.")] = False,
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the controller's own metrics; 0 is none.")
+    ] = 0,
+) -> None:
+    """Roll a bundle out step by step, each one analysed; goes on where a killed controller stopped.
+
+    Ends with 0 promoted (or stable already), 3 aborted, 4 paused beyond its patience.
+
+    Example: tandem rollout start --release shop --bundle s3://bundles/20260101-2 --settings rollout.yaml
+    """
+    opened = _open(release, namespace, settings, metrics_port)
+    _end(opened.controller.start(bundle, again))
+
+
+@rollouts.command("status")
+def status(release: ReleaseOption, namespace: NamespaceOption = "") -> None:
+    """Where the rollout stands, what it waits for, what was decided why, and what was stable before.
+
+    Example: tandem rollout status --release shop
+    """
+    from rollout.release import record_of
+    from rollout.status import lines
+
+    for line in lines(record_of(release, namespace)):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+@rollouts.command("promote")
+def promote(release: ReleaseOption, namespace: NamespaceOption = "", settings: SettingsOption = None) -> None:
+    """Give the canary all traffic now, whatever its analysis says.
+
+    Example: tandem rollout promote --release shop
+    """
+    from rollout.state import Request
+
+    _end(_open(release, namespace, settings).ask(Request.PROMOTE))
+
+
+@rollouts.command("abort")
+def abort(release: ReleaseOption, namespace: NamespaceOption = "", settings: SettingsOption = None) -> None:
+    """Give stable all traffic now; the canary's slot gets its earlier bundle back.
+
+    Example: tandem rollout abort --release shop
+    """
+    from rollout.state import Request
+
+    _open(release, namespace, settings).ask(Request.ABORT)
+    console.print("aborted; all traffic is on stable")
+
+
+@app.command("rollback", rich_help_panel=OPERATION)
+def rollback(
+    release: Annotated[str, typer.Option("--release", envvar="TANDEM_RELEASE", help="Release on a cluster.")] = "",
+    namespace: NamespaceOption = "",
+    to: Annotated[
+        str, typer.Option("--to", help="Bundle to go back to; without it the one that was stable before.")
+    ] = "",
+    settings: SettingsOption = None,
+) -> None:
+    """Give all traffic back to an earlier bundle, at once. A rollout under way is aborted first.
+
+    Example: tandem rollback --release shop
+    """
+    if not release:
+        raise InvalidInput("rollback needs --release, the chart's release on the cluster")
+    opened = _open(release, namespace, settings)
+    _end(opened.roll_back(to or None))
+
+
+def _open(release: str, namespace: str, settings: Path | None, metrics_port: int = 0) -> "Release":
+    from rollout.release import open_release
+    from rollout.settings import load_settings
+
+    return open_release(
+        release, namespace, load_settings(settings), f"{socket.gethostname()}:{os.getpid()}", metrics_port
+    )
+
+
+def _end(rollout: "Rollout | None") -> None:
+    from rollout.state import Phase
+
+    if rollout is None:
+        console.print("stable already; nothing to do")
+    elif rollout.phase is Phase.ABORTED:
+        raise typer.Exit(Exit.ABORTED)
+    elif not rollout.ended:
+        console.print(f"paused at {rollout.percent} %: {rollout.waits_for}", highlight=False, soft_wrap=True)
+        raise typer.Exit(Exit.PAUSED)
