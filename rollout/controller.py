@@ -109,7 +109,11 @@ class Controller:
             self._store.release()
 
     def _claim(self) -> Record:
-        return self._store.claim(self._settings.claim_seconds, self._clock.wait)
+        """The record. What a killed controller decided last is told again, in case it died before it could."""
+        record = self._store.claim(self._settings.claim_seconds, self._clock.wait)
+        if record.holder and record.rollout and record.rollout.decision:
+            self._announce(record.rollout, record.rollout.decision)
+        return record
 
     def _begin(self, record: Record, bundle: str, direct: bool) -> Rollout:
         canary = other(self._slots.stable())
@@ -135,9 +139,7 @@ class Controller:
         return known[-1] if known else self._slots.bundle(other(self._slots.stable()))
 
     def _drive(self, rollout: Rollout) -> Rollout:
-        """Act after act until the end; the latest decision is told again, in case its teller was killed."""
-        if rollout.decision:
-            self._announce(rollout, rollout.decision)
+        """Act after act until the end, or until patience with inconclusive analyses ends."""
         patience_ends = self._clock.now() + self._settings.patience_seconds
         while not rollout.ended:
             if rollout.waits_for and self._clock.now() >= patience_ends:

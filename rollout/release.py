@@ -6,7 +6,7 @@ import httpx
 from prometheus_client import CollectorRegistry, start_http_server
 
 from contracts.errors import InvalidInput
-from rollout.announce import Events, Exposition, JsonLines
+from rollout.announce import Announcer, Events, Exposition, JsonLines
 from rollout.controller import Clock, Controller
 from rollout.knative_slots import KnativeSlots
 from rollout.kubernetes_objects import connect
@@ -80,7 +80,7 @@ def open_release(
         start_http_server(metrics_port, registry=registry)
     slots, clock = slots_of(objects, release, settings), Clock()
     store = Store(objects, release, holder)
-    announcers = [Events(objects, release), JsonLines(release), Exposition(registry)]
+    announcers: list[Announcer] = [Events(objects, release), JsonLines(release), Exposition(registry)]
     return Release(Controller(slots, store, observer_of(slots, settings), announcers, settings, clock), store, clock)
 
 

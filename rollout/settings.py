@@ -108,11 +108,15 @@ class RolloutSettings(Part):
     def _consistent(self) -> Self:
         if not self.steps or list(self.steps) != sorted(set(self.steps)):
             raise ValueError("steps must be percents that rise, such as [1, 5, 25, 50]; 100 follows by itself")
-        if not self.mirror.url and (asked := [gate for gate in self.analysis.gates if gate in MIRRORED]):
-            raise ValueError(
-                f"the gates {', '.join(asked)} need mirror.url, the gateway's address; or leave them out of gates"
-            )
         return self
+
+    def refuse_unasked_gates(self) -> None:
+        """Raises InvalidInput when a gate is listed that nothing could answer. Only what analyses has to ask this."""
+        if not self.mirror.url and (asked := [gate for gate in self.analysis.gates if gate in MIRRORED]):
+            raise InvalidInput(
+                f"the gates {', '.join(asked)} need mirror.url, the gateway's address; give it, or list in "
+                f"analysis.gates only {', '.join(gate for gate in GateName if gate not in MIRRORED)}"
+            )
 
 
 def load_settings(path: Path | None) -> RolloutSettings:

@@ -45,9 +45,10 @@ class Store:
         raise ClusterProblem(f"ConfigMap {self.name} was changed by somebody else {ATTEMPTS} times in a row")
 
     def claim(self, seconds: float, wait: Callable[[float], None]) -> Record:
-        """Makes this controller the one at work. Raises RolloutHeld when another gives a sign within `seconds`.
+        """The record as it was found, with this controller the one at work from now on.
 
-        Only changes of the heartbeat count, not its age: the clocks of two machines need not agree.
+        Raises RolloutHeld when another gives a sign of life within `seconds`. A holder in the record that was found
+        never ended its claim: it was killed. Only changes of the heartbeat count, not its age: the clocks of two machines need not agree.
         """
         seen = self.read()
         if seen.holder not in ("", self.holder):
@@ -63,7 +64,8 @@ class Store:
                 raise RolloutHeld(f"rollout {self.name} has just been taken by {record.holder or 'another controller'}")
             return record.model_copy(update={"holder": self.holder, "heartbeat": record.heartbeat + 1})
 
-        return self.change(take)
+        self.change(take)
+        return seen
 
     def beat(self) -> Record:
         """A sign of life; gives what is asked meanwhile. Raises RolloutHeld when the claim was lost."""

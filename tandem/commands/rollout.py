@@ -14,6 +14,7 @@ from tandem.console import console
 
 if TYPE_CHECKING:
     from rollout.release import Release
+    from rollout.settings import RolloutSettings
     from rollout.state import Rollout
 
 app = typer.Typer()
@@ -55,7 +56,9 @@ def start(
 
     Example: tandem rollout start --release shop --bundle s3://bundles/20260101-2 --settings rollout.yaml
     """
-    opened = _open(release, namespace, settings, metrics_port)
+    loaded = _settings(settings)
+    loaded.refuse_unasked_gates()
+    opened = _open(release, namespace, loaded, metrics_port)
     _end(opened.controller.start(bundle, again))
 
 
@@ -80,7 +83,7 @@ def promote(release: ReleaseOption, namespace: NamespaceOption = "", settings: S
     """
     from rollout.state import Request
 
-    _end(_open(release, namespace, settings).ask(Request.PROMOTE))
+    _end(_open(release, namespace, _settings(settings)).ask(Request.PROMOTE))
 
 
 @rollouts.command("abort")
@@ -91,7 +94,7 @@ def abort(release: ReleaseOption, namespace: NamespaceOption = "", settings: Set
     """
     from rollout.state import Request
 
-    _open(release, namespace, settings).ask(Request.ABORT)
+    _open(release, namespace, _settings(settings)).ask(Request.ABORT)
     console.print("aborted; all traffic is on stable")
 
 
@@ -110,17 +113,20 @@ def rollback(
     """
     if not release:
         raise InvalidInput("rollback needs --release, the chart's release on the cluster")
-    opened = _open(release, namespace, settings)
+    opened = _open(release, namespace, _settings(settings))
     _end(opened.roll_back(to or None))
 
 
-def _open(release: str, namespace: str, settings: Path | None, metrics_port: int = 0) -> "Release":
-    from rollout.release import open_release
+def _settings(path: Path | None) -> "RolloutSettings":
     from rollout.settings import load_settings
 
-    return open_release(
-        release, namespace, load_settings(settings), f"{socket.gethostname()}:{os.getpid()}", metrics_port
-    )
+    return load_settings(path)
+
+
+def _open(release: str, namespace: str, settings: "RolloutSettings", metrics_port: int = 0) -> "Release":
+    from rollout.release import open_release
+
+    return open_release(release, namespace, settings, f"{socket.gethostname()}:{os.getpid()}", metrics_port)
 
 
 def _end(rollout: "Rollout | None") -> None:

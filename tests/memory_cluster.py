@@ -1,0 +1,136 @@
+"""A cluster in memory: objects with resourceVersions that refuse a lost update, and what KServe makes of them.
+
+tests/test_rollout_cluster.py holds it against a real API server by one suite over both.
+"""
+
+import copy
+from typing import Any
+
+from rollout.objects import CONFIG_MAP, DEPLOYMENT, HTTP_ROUTE, INFERENCE_SERVICE, Conflict, Kind, Object
+from rollout.slots import BUNDLE_VARIABLE, VARIANT_VARIABLE, container_of, variable
+
+RELEASE = "shop"
+
+
+class Killed(BaseException):
+    """kill -9: no handler of Exception sees it."""
+
+
+class MemoryObjects:
+    """Objects of namespace `test`. The write number `killed_at` is done, and then the writer is dead."""
+
+    def __init__(self) -> None:
+        self.namespace = "test"
+        self.writes = 0
+        self.killed_at = 0
+        self._stored: dict[tuple[str, str], Object] = {}
+
+    def get(self, kind: Kind, name: str) -> Object | None:
+        return copy.deepcopy(self._stored.get((kind.name, name)))
+
+    def create(self, kind: Kind, body: Object) -> None:
+        if (kind.name, body["metadata"]["name"]) in self._stored:
+            raise Conflict(f"{kind.name} {body['metadata']['name']} is there")
+        self._write(kind, body, generation=1)
+
+    def replace(self, kind: Kind, body: Object) -> None:
+        before = self._stored[(kind.name, body["metadata"]["name"])]
+        if body["metadata"].get("resourceVersion") != before["metadata"]["resourceVersion"]:
+            raise Conflict(f"{kind.name} {body['metadata']['name']} was changed")
+        changed = body.get("spec") != before.get("spec")
+        self._write(kind, body, before["metadata"]["generation"] + changed)
+
+    def of(self, kind: Kind) -> list[Object]:
+        """All objects of a kind, oldest first."""
+        return [copy.deepcopy(body) for (name, _), body in self._stored.items() if name == kind.name]
+
+    def _write(self, kind: Kind, body: Object, generation: int) -> None:
+        if self.killed_at and self.writes >= self.killed_at:
+            raise Killed
+        self.writes += 1
+        stored = copy.deepcopy(body)
+        stored["metadata"] |= {"resourceVersion": str(self.writes), "generation": generation}
+        self._stored[(kind.name, body["metadata"]["name"])] = stored
+        if kind == INFERENCE_SERVICE:
+            self._reconcile(stored)
+        if self.writes == self.killed_at:
+            raise Killed
+
+    def _reconcile(self, service: Object) -> None:
+        """KServe: a Deployment with the same variables in Standard mode, a revision and its traffic in Knative mode."""
+        generation = service["metadata"]["generation"]
+        if service["metadata"].get("annotations", {}).get("serving.kserve.io/deploymentMode") == "Knative":
+            revision = f"{service['metadata']['name']}-{variable(container_of(service), BUNDLE_VARIABLE)}"
+            components = {"predictor": {"latestCreatedRevision": revision, "latestReadyRevision": revision}}
+        else:
+            components = {}
+            self._stored[(DEPLOYMENT.name, f"{service['metadata']['name']}-predictor")] = deployment(service)
+        ready = [{"type": "Ready", "status": "True"}]
+        service["status"] = {"observedGeneration": generation, "conditions": ready, "components": components}
+
+
+def deployment(service: Object, replicas: int = 2) -> Object:
+    """What KServe and Kubernetes make of an InferenceService when all goes well."""
+    pods = {"observedGeneration": 1, "replicas": replicas, "updatedReplicas": replicas, "availableReplicas": replicas}
+    containers = copy.deepcopy(service["spec"]["predictor"]["containers"])
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": f"{service['metadata']['name']}-predictor", "resourceVersion": "1", "generation": 1},
+        "spec": {"replicas": replicas, "template": {"spec": {"containers": containers}}},
+        "status": pods,
+    }
+
+
+def inference_service(name: str, bundle: str, variant: str, mode: str) -> Object:
+    """As the chart writes it, in what a rollout reads."""
+    environment = [{"name": VARIANT_VARIABLE, "value": variant}, {"name": BUNDLE_VARIABLE, "value": bundle}]
+    container = {"name": "kserve-container", "image": "registry.local/hello:1", "env": environment}
+    return {
+        "apiVersion": INFERENCE_SERVICE.api_version,
+        "kind": INFERENCE_SERVICE.name,
+        "metadata": {"name": name, "annotations": {"serving.kserve.io/deploymentMode": mode}},
+        "spec": {"predictor": {"containers": [container]}},
+    }
+
+
+def http_route(release: str) -> Object:
+    """All traffic to blue, and a header that forces either slot."""
+
+    def backend(slot: str, **weight: int) -> dict[str, Any]:
+        return {"name": f"{release}-{slot}-predictor", "port": 80, **weight}
+
+    def forced(slot: str) -> dict[str, Any]:
+        header = {"type": "Exact", "name": "x-tandem-slot", "value": slot}
+        return {"matches": [{"headers": [header]}], "backendRefs": [backend(slot, weight=1)]}
+
+    split = {"backendRefs": [backend("blue", weight=100), backend("green", weight=0)]}
+    return {
+        "apiVersion": HTTP_ROUTE.api_version,
+        "kind": HTTP_ROUTE.name,
+        "metadata": {"name": release},
+        "spec": {
+            "parentRefs": [{"name": "kserve-ingress-gateway", "namespace": "kserve"}],
+            "rules": [forced("blue"), forced("green"), split],
+        },
+    }
+
+
+def standard_release(objects: Any, release: str = RELEASE) -> None:
+    """Two slots: bundle v1 in blue with all traffic, v0 in green."""
+    objects.create(INFERENCE_SERVICE, inference_service(f"{release}-blue", "v1", "blue", "Standard"))
+    objects.create(INFERENCE_SERVICE, inference_service(f"{release}-green", "v0", "green", "Standard"))
+    objects.create(HTTP_ROUTE, http_route(release))
+
+
+def knative_release(objects: Any, release: str = RELEASE) -> None:
+    """One service: bundle v1, named blue."""
+    objects.create(INFERENCE_SERVICE, inference_service(release, "v1", "blue", "Knative"))
+
+
+def end_state(objects: MemoryObjects) -> Object:
+    """What a release has come to, without versions, numbers and names that differ from run to run."""
+    services = {body["metadata"]["name"]: body["spec"] for body in objects.of(INFERENCE_SERVICE)}
+    routes = [body["spec"]["rules"] for body in objects.of(HTTP_ROUTE)]
+    [record] = objects.of(CONFIG_MAP)
+    return {"services": services, "routes": routes, "record": record["data"]}

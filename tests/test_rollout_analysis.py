@@ -1,0 +1,184 @@
+"""Gates: what fails, what succeeds, what waits, and that the sentence says why."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from rollout.analysis import analyse
+from rollout.measurements import Histogram, Measurements, Mirrored, SlotNumbers
+from rollout.settings import GateName, Thresholds
+from rollout.verdict import Analysis, GateResult, Verdict
+
+FAST = Histogram((0.01, 0.02, 0.05, 0.1, math.inf), (9800, 190, 10, 0, 0))  # p99: 9,900 lie at 10 + 100/190 * 10 ms
+BEYOND = "the limit is beyond the histogram's last bucket"
+GOOD = SlotNumbers(requests=10_000, errors=10, answers=10_000, empty=5, degraded=200, clicks=500, latency=FAST)
+SAME = tuple(tuple(f"item{(user + row) % 40}" for row in range(10)) for user in range(40))
+
+
+def measured(canary: SlotNumbers = GOOD, stable: SlotNumbers = GOOD, mirrored: Mirrored | None = None) -> Measurements:
+    return Measurements(stable, canary, mirrored or Mirrored(SAME, SAME))
+
+
+def gate(name: GateName, look: Measurements, **thresholds: object) -> GateResult:
+    [result] = analyse(look, Thresholds.model_validate({"gates": (name,)} | thresholds)).gates
+    return result
+
+
+def test_a_canary_like_stable_passes_every_gate() -> None:
+    analysis = analyse(measured(), Thresholds())
+    assert [result.gate for result in analysis.gates] == list(GateName)
+    assert analysis.verdict is Verdict.SUCCESSFUL
+    assert analysis.sentence == "all 8 gates successful"
+
+
+def test_one_failed_gate_fails_the_analysis_and_is_what_it_says() -> None:
+    analysis = analyse(measured(replace(GOOD, errors=900, clicks=0, answers=0, empty=0, degraded=0)), Thresholds())
+    assert analysis.verdict is Verdict.FAILED
+    assert analysis.sentence.startswith("errors: 9.00% errors of 10000, stable 0.10% of 10000; 0.50% more is allowed")
+
+
+def test_inconclusive_outranks_successful() -> None:
+    gates = tuple(
+        GateResult(gate=GateName.ERRORS, verdict=verdict, sentence="so") for verdict in Verdict if verdict != "failed"
+    )
+    assert Analysis(gates=gates).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("name", [GateName.ERRORS, GateName.EMPTY, GateName.DEGRADED])
+def test_shares_above_stable_and_margin_fail(name: GateName) -> None:
+    bad = {
+        GateName.ERRORS: replace(GOOD, errors=900),
+        GateName.EMPTY: replace(GOOD, empty=900),
+        GateName.DEGRADED: replace(GOOD, degraded=900),
+    }[name]
+    assert gate(name, measured(bad)).verdict is Verdict.FAILED
+    assert gate(name, measured(stable=bad)).verdict is Verdict.SUCCESSFUL
+
+
+def test_errors_only_fail_early() -> None:
+    """10 of 10: B(10.5, .5)/B(.5, .5) = 0.1762, so shares below (0.1762/200)^(1/10) = 0.495 are refuted at 0.005."""
+    dead = SlotNumbers(requests=10, errors=10)
+    assert gate(GateName.ERRORS, measured(dead)).verdict is Verdict.FAILED
+
+
+def test_a_few_errors_are_not_held_against_a_canary() -> None:
+    few = gate(GateName.ERRORS, measured(SlotNumbers(requests=100, errors=1)))
+    assert (few.verdict, few.sentence) == (Verdict.INCONCLUSIVE, "waits for 200 requests to canary, has 100")
+    unclear = gate(GateName.ERRORS, measured(SlotNumbers(requests=300, errors=3)))
+    assert unclear.verdict is Verdict.INCONCLUSIVE
+    assert unclear.sentence.endswith("too few to say")
+
+
+def test_stable_without_traffic_is_nothing_to_compare_with() -> None:
+    result = gate(GateName.ERRORS, measured(stable=SlotNumbers()))
+    assert (result.verdict, result.sentence) == (Verdict.INCONCLUSIVE, "waits for 200 requests to stable, has 0")
+
+
+def test_slower_than_stables_p99_allows_fails() -> None:
+    slow = replace(GOOD, latency=Histogram(FAST.bounds, (9000, 500, 300, 200, 0)))
+    result = gate(GateName.LATENCY, measured(slow))
+    # p99 of stable 15 ms; times 1.25 plus 5 ms is 24 ms, which is known at the bucket bound of 50 ms: 200 of 10,000.
+    assert result.verdict is Verdict.FAILED
+    assert result.sentence == "2.00% of canary's answers took over 50 ms (p99 allows 1 %; stable's p99 is 15 ms)"
+
+
+def test_a_little_slower_than_allowed_on_few_answers_waits() -> None:
+    result = gate(GateName.LATENCY, measured(replace(GOOD, latency=Histogram(FAST.bounds, (290, 5, 0, 5, 0)))))
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.sentence.endswith("too few to say")
+
+
+@pytest.mark.parametrize(
+    ("stable", "canary", "sentence"),
+    [
+        (FAST, Histogram(), "waits for 200 answers of canary, has 0"),
+        (FAST, Histogram(FAST.bounds, (50, 0, 0, 0, 0)), "waits for 200 answers of canary, has 50"),
+        (Histogram(FAST.bounds, (50, 0, 0, 0, 0)), FAST, "stable has 50 answers to compare with, of 200"),
+        (Histogram(FAST.bounds, (0, 0, 0, 500, 0)), FAST, f"stable's p99 is 100 ms, {BEYOND}"),
+        (Histogram(FAST.bounds, (0, 0, 0, 0, 500)), FAST, f"stable's p99 is inf ms, {BEYOND}"),
+    ],
+)
+def test_latency_waits_for(stable: Histogram, canary: Histogram, sentence: str) -> None:
+    result = gate(GateName.LATENCY, measured(replace(GOOD, latency=canary), replace(GOOD, latency=stable)))
+    assert (result.verdict, result.sentence) == (Verdict.INCONCLUSIVE, sentence)
+
+
+def test_quantile_is_linear_within_its_bucket_and_nan_of_nothing() -> None:
+    assert Histogram((1.0, 2.0, math.inf), (1, 2, 1)).quantile(0.5) == 1.5
+    assert math.isnan(Histogram((1.0, math.inf), (0, 0)).quantile(0.5))
+
+
+def test_a_slot_that_leaves_mirrored_requests_unanswered_fails() -> None:
+    result = gate(GateName.ANSWERED, measured(mirrored=Mirrored(SAME, (None,) * 40)))
+    assert result.verdict is Verdict.FAILED
+    assert result.sentence.startswith("100.00% unanswered mirrored requests of 40, stable 0.00% of 40")
+
+
+def test_lists_that_have_nothing_in_common_fail() -> None:
+    others = tuple(tuple(f"other{row}" for row in range(10)) for _ in range(60))
+    same = SAME + SAME[:20]
+    # 60 means of 0 where 0.1 is asked: 0.9^60 = 0.0018 < 0.01.
+    assert gate(GateName.OVERLAP, measured(mirrored=Mirrored(same, others))).verdict is Verdict.FAILED
+    # 40 of them: 0.9^40 = 0.0148, which chance might do.
+    assert gate(GateName.OVERLAP, measured(mirrored=Mirrored(SAME, others[:40]))).verdict is Verdict.INCONCLUSIVE
+
+
+def test_overlap_is_of_the_longer_list() -> None:
+    half = tuple(row[:5] for row in SAME)
+    result = gate(GateName.OVERLAP, measured(mirrored=Mirrored(SAME, half)))
+    assert result.sentence == "mean overlap with stable's lists 0.50 over 40 users, at least 0.1 is asked"
+
+
+def test_one_list_for_all_fails_coverage() -> None:
+    result = gate(GateName.COVERAGE, measured(mirrored=Mirrored(SAME, (SAME[0],) * 40)))
+    assert result.verdict is Verdict.FAILED
+    assert result.sentence == "10 distinct items to 40 users, stable 40; 50% of that is asked"
+
+
+@pytest.mark.parametrize("name", [GateName.OVERLAP, GateName.COVERAGE])
+def test_mirrored_gates_wait_for_users(name: GateName) -> None:
+    result = gate(name, measured(mirrored=Mirrored(SAME[:40], (None,) * 20 + SAME[20:])))
+    assert (result.verdict, result.sentence) == (
+        Verdict.INCONCLUSIVE,
+        "waits for 30 users that both slots answer, has 20",
+    )
+
+
+def test_a_drop_of_clicks_fails() -> None:
+    result = gate(GateName.CLICKS, measured(replace(GOOD, clicks=350)))
+    assert result.verdict is Verdict.FAILED
+    assert "click rate 3.50% of 10000 lists, stable 5.00% of 10000; evidence of a drop beyond 2%" in result.sentence
+
+
+def test_evidence_of_earlier_steps_counts() -> None:
+    look = measured(replace(GOOD, clicks=440))
+    assert gate(GateName.CLICKS, look).verdict is Verdict.SUCCESSFUL
+    assert gate(GateName.CLICKS, replace(look, earlier_click_evidence=math.log(90))).verdict is Verdict.FAILED
+
+
+def test_mirrored_lists_are_no_lists_that_could_be_clicked() -> None:
+    """100 users and 5 clicks at each slot; canary's 900 mirrored lists must not look like a loss of clicks."""
+    stable = SlotNumbers(answers=20_000, clicks=1000)
+    canary = SlotNumbers(answers=1400, clicks=25)
+    look = replace(measured(canary, stable), mirrored_answers=(900, 900))
+    assert gate(GateName.CLICKS, look).sentence.startswith("click rate 5.00% of 500 lists, stable 5.24% of 19100")
+    assert gate(GateName.CLICKS, replace(look, mirrored_answers=(0, 0))).verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize(
+    ("stable", "canary", "sentence"),
+    [
+        (SlotNumbers(answers=900, clicks=9), SlotNumbers(answers=900), "waits for 30 clicks on both slots, has 9"),
+        (GOOD, SlotNumbers(answers=20, clicks=1), "waits for 200 lists of canary, has 20"),
+    ],
+)
+def test_clicks_wait_for(stable: SlotNumbers, canary: SlotNumbers, sentence: str) -> None:
+    result = gate(GateName.CLICKS, measured(canary, stable))
+    assert (result.verdict, result.sentence) == (Verdict.INCONCLUSIVE, sentence)
+
+
+def test_more_clicks_than_lists_are_no_rate() -> None:
+    result = gate(GateName.CLICKS, measured(SlotNumbers(answers=10, clicks=50)))
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "this is no rate" in result.sentence
