@@ -16,12 +16,13 @@ from dataclasses import dataclass
 
 from contracts.errors import InvalidInput
 from rollout.announce import Announcer
+from rollout.judgement import judge
 from rollout.observer import Observer
-from rollout.settings import GateName, RolloutSettings
+from rollout.settings import RolloutSettings
 from rollout.slots import Slots, other
-from rollout.state import Choice, Decision, Phase, Record, Request, Rollout, Step
+from rollout.state import Choice, Decision, Phase, Record, Request, Rollout, Step, history_after
 from rollout.store import Store
-from rollout.verdict import Analysis, GateResult, Verdict
+from rollout.verdict import Analysis
 
 POLL_SECONDS = 1.0
 
@@ -134,9 +135,10 @@ class Controller:
         return self._slots.bundle(self._slots.stable()) or (record.history[-1] if record.history else None)
 
     def _earlier(self, record: Record, stable: str | None) -> str | None:
-        """The last bundle that was stable and is not now; before any rollout what lies in the idle slot."""
-        known = [bundle for bundle in record.history if bundle != stable]
-        return known[-1] if known else self._slots.bundle(other(self._slots.stable()))
+        """The last bundle that was stable and is not now; before any promotion what lies in the idle slot."""
+        if not record.history:
+            return self._slots.bundle(other(self._slots.stable()))
+        return next((bundle for bundle in reversed(record.history) if bundle != stable), None)
 
     def _drive(self, rollout: Rollout) -> Rollout:
         """Act after act until the end, or until patience with inconclusive analyses ends."""
@@ -187,44 +189,11 @@ class Controller:
         if self._interrupted(self._settings.interval_seconds):
             return rollout
         analysis, step = self._observer.look(rollout)
-        rollout = rollout.model_copy(update={"step": step})
-        if analysis.verdict is Verdict.FAILED:
-            return self._failed(rollout, analysis)
-        if analysis.verdict is Verdict.INCONCLUSIVE:
-            return self._inconclusive(rollout, analysis)
-        return self._successful(rollout, analysis)
-
-    def _failed(self, rollout: Rollout, analysis: Analysis) -> Rollout:
-        step = rollout.step.model_copy(update={"failed": rollout.step.failed + 1, "successful": 0})
-        if step.failed <= self._settings.failure_limit:
-            sentence = f"failure {step.failed} of {self._settings.failure_limit} that are forgiven; {analysis.sentence}"
-            return self._decide(rollout, Choice.FORGIVEN, sentence, analysis, step=step, waits_for="")
-        return self._decide(
-            rollout, Choice.ABORTING, analysis.sentence, analysis, phase=Phase.ABORTING, step=step, waits_for=""
-        )
-
-    def _inconclusive(self, rollout: Rollout, analysis: Analysis) -> Rollout:
-        """A pause is told when it begins and when it waits for other gates, not at every look."""
-        last = rollout.decision
-        told = last.gates if last and last.choice is Choice.PAUSED else ()
-        if _waiting_gates(told) == _waiting_gates(analysis.gates):
-            return self._save(rollout.model_copy(update={"waits_for": analysis.sentence}))
-        return self._decide(rollout, Choice.PAUSED, analysis.sentence, analysis, waits_for=analysis.sentence)
-
-    def _successful(self, rollout: Rollout, analysis: Analysis) -> Rollout:
-        step = rollout.step.model_copy(update={"successful": rollout.step.successful + 1})
-        needed = self._settings.analyses_per_step
-        if step.successful < needed:
-            sentence = f"analysis {step.successful} of {needed}: {analysis.sentence}"
-            return self._decide(rollout, Choice.CONTINUED, sentence, analysis, step=step, waits_for="")
-        if step.index + 1 >= len(self._settings.steps):
-            return self._decide(
-                rollout, Choice.PROMOTING, analysis.sentence, analysis, phase=Phase.PROMOTING, waits_for=""
-            )
-        following = Step(index=step.index + 1, earlier_click_evidence=analysis.click_evidence)
-        return self._decide(
-            rollout, Choice.CONTINUED, analysis.sentence, analysis, phase=Phase.SHIFTING, step=following, waits_for=""
-        )
+        judgement = judge(rollout.model_copy(update={"step": step}), analysis, self._settings)
+        if judgement.told:
+            return self._save(rollout.model_copy(update={"step": step, **judgement.changes}))
+        changes = {"step": step, **judgement.changes}
+        return self._decide(rollout, judgement.choice, judgement.sentence, analysis, **changes)
 
     def _promote(self, rollout: Rollout) -> Rollout:
         self._slots.share(rollout.canary, 100)
@@ -277,8 +246,7 @@ class Controller:
         def change(record: Record) -> Record:
             besides: dict[str, object] = {"request": None} if rollout.ended else {}
             if rollout.phase is Phase.PROMOTED:
-                before = record.history or ((rollout.stable_bundle,) if rollout.stable_bundle else ())
-                besides["history"] = (*before, rollout.bundle)
+                besides["history"] = history_after(record.history, rollout)
             return record.model_copy(update={"rollout": rollout, **besides})
 
         self._store.save(change)
@@ -294,7 +262,3 @@ def _refuse_aborted(last: Rollout | None, bundle: str, again: bool) -> None:
     if last and last.phase is Phase.ABORTED and last.bundle == bundle and not again:
         why = last.decision.sentence if last.decision else ""
         raise InvalidInput(f"{bundle} was aborted last time ({why}); --again tries it once more")
-
-
-def _waiting_gates(results: Sequence[GateResult]) -> set[GateName]:
-    return {result.gate for result in results if result.verdict is Verdict.INCONCLUSIVE}

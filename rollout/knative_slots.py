@@ -7,12 +7,13 @@ traffic and the last one that had all of it gets the rest; without the field the
 from rollout.objects import INFERENCE_SERVICE, Object, Objects, modify, require
 from rollout.slots import (
     BLUE,
-    BUNDLE_VARIABLE,
     VARIANT_VARIABLE,
     Readiness,
+    bundle_of,
     condition,
     container_of,
     other,
+    set_bundle,
     set_variable,
     variable,
 )
@@ -39,17 +40,17 @@ class KnativeSlots:
         """Known for stable alone, and while it is the latest revision: an InferenceService has one specification."""
         service = self._read()
         whole = service["spec"]["predictor"].get(PERCENT) is None and slot == self._latest(service)
-        return variable(container_of(service), BUNDLE_VARIABLE) if whole else None
+        return bundle_of(container_of(service)) if whole else None
 
     def put(self, slot: str, bundle: str) -> None:
         """A new revision, without traffic from its first moment: name, bundle and percent change in one write."""
 
         def change(service: Object) -> None:
             container = container_of(service)
-            if (variable(container, BUNDLE_VARIABLE), self._latest(service)) == (bundle, slot):
+            if (bundle_of(container), self._latest(service)) == (bundle, slot):
                 return
             set_variable(container, VARIANT_VARIABLE, slot)
-            set_variable(container, BUNDLE_VARIABLE, bundle)
+            set_bundle(container, bundle)
             service["spec"]["predictor"][PERCENT] = 0
 
         modify(self._objects, INFERENCE_SERVICE, self._release, change)

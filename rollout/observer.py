@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from rollout.analysis import analyse
-from rollout.measurements import Measurements, Mirrored
+from rollout.measurements import Measurements, Mirrored, SlotNumbers
 from rollout.mirror import Mirror
-from rollout.prometheus import MetricsUnavailable, Prometheus
+from rollout.prometheus import MetricsUnavailable
 from rollout.settings import Thresholds
 from rollout.state import Rollout, Step
 from rollout.verdict import Analysis, GateResult, Verdict
@@ -20,17 +20,24 @@ class Observer(Protocol):
         """The analysis, and the step with what has to be remembered of the look."""
 
 
+class Numbers(Protocol):
+    """What one slot counted in (since, until]."""
+
+    def numbers(self, variant: str, since: float, until: float) -> SlotNumbers:
+        """Raises MetricsUnavailable."""
+
+
 class ClusterObserver:
     """Observer of running slots; mirror is None where no mirrored gate is asked."""
 
     def __init__(
         self,
-        prometheus: Prometheus,
+        numbers: Numbers,
         mirror: Mirror | None,
         thresholds: Thresholds,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._prometheus = prometheus
+        self._numbers = numbers
         self._mirror = mirror
         self._thresholds = thresholds
         self._clock = clock
@@ -47,9 +54,7 @@ class ClusterObserver:
         )
         now = self._clock()
         try:
-            stable, canary = (
-                self._prometheus.numbers(slot, step.since, now) for slot in (rollout.stable, rollout.canary)
-            )
+            stable, canary = (self._numbers.numbers(slot, step.since, now) for slot in (rollout.stable, rollout.canary))
         except MetricsUnavailable as error:
             return _waiting(str(error), self._thresholds, step.earlier_click_evidence), step
         measured = Measurements(stable, canary, mirrored, step.mirrored_answers, step.earlier_click_evidence)

@@ -8,6 +8,7 @@ from rollout.objects import ClusterProblem, Object
 BLUE: Final = "blue"
 GREEN: Final = "green"
 BUNDLE_VARIABLE: Final = "TANDEM_BUNDLE_DIR"
+DOWNLOAD_VARIABLE: Final = "STORAGE_URI"  # where KServe downloads, the server's own variable never changes
 VARIANT_VARIABLE: Final = "TANDEM_VARIANT"
 CONTAINER: Final = "kserve-container"
 
@@ -59,6 +60,16 @@ def container_of(service: Object) -> Object:
 def variable(container: Object, name: str) -> str | None:
     """Value of an environment variable of a container."""
     return next((entry.get("value") for entry in container.get("env", []) if entry["name"] == name), None)
+
+
+def bundle_of(container: Object) -> str | None:
+    """What a container serves, or will once its pods are replaced."""
+    return variable(container, DOWNLOAD_VARIABLE) or variable(container, BUNDLE_VARIABLE)
+
+
+def set_bundle(container: Object, bundle: str) -> None:
+    """Asks for another bundle, in the variable that says so already."""
+    set_variable(container, DOWNLOAD_VARIABLE if variable(container, DOWNLOAD_VARIABLE) else BUNDLE_VARIABLE, bundle)
 
 
 def set_variable(container: Object, name: str, value: str) -> None:

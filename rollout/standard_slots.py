@@ -3,15 +3,14 @@
 from rollout.objects import DEPLOYMENT, HTTP_ROUTE, INFERENCE_SERVICE, ClusterProblem, Object, Objects, modify, require
 from rollout.slots import (
     BLUE,
-    BUNDLE_VARIABLE,
     CONTAINER,
     GREEN,
     Readiness,
+    bundle_of,
     condition,
     container_of,
     other,
-    set_variable,
-    variable,
+    set_bundle,
 )
 
 SLOT_HEADER = "x-tandem-slot"
@@ -32,7 +31,7 @@ class StandardSlots:
     def bundle(self, slot: str) -> str | None:
         """What the InferenceService asks for."""
         service = self._objects.get(INFERENCE_SERVICE, self._service(slot))
-        return None if service is None else variable(container_of(service), BUNDLE_VARIABLE)
+        return None if service is None else bundle_of(container_of(service))
 
     def put(self, slot: str, bundle: str) -> None:
         """Changes one variable; KServe then replaces the slot's pods."""
@@ -40,7 +39,7 @@ class StandardSlots:
             self._objects,
             INFERENCE_SERVICE,
             self._service(slot),
-            lambda service: set_variable(container_of(service), BUNDLE_VARIABLE, bundle),
+            lambda service: set_bundle(container_of(service), bundle),
         )
 
     def readiness(self, slot: str, bundle: str) -> Readiness:
@@ -98,7 +97,7 @@ class StandardSlots:
 
 def _bundle_of_pods(deployment: Object) -> str | None:
     containers = deployment["spec"]["template"]["spec"]["containers"]
-    return next((variable(entry, BUNDLE_VARIABLE) for entry in containers if entry["name"] == CONTAINER), None)
+    return next((bundle_of(entry) for entry in containers if entry["name"] == CONTAINER), None)
 
 
 def _missing_pods(deployment: Object) -> str:

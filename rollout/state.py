@@ -107,3 +107,11 @@ class Record(Part):
     request: Request | None = None
     rollout: Rollout | None = None
     history: tuple[str, ...] = ()  # bundles that were stable, latest last
+
+
+def history_after(history: tuple[str, ...], promoted: Rollout) -> tuple[str, ...]:
+    """The bundles that were stable, latest last. What was rolled back from is off: the next one goes further."""
+    before = history or ((promoted.stable_bundle,) if promoted.stable_bundle else ())
+    if promoted.direct and promoted.bundle in before:
+        return before[: len(before) - before[::-1].index(promoted.bundle)]
+    return (*before, promoted.bundle)

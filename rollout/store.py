@@ -48,7 +48,8 @@ class Store:
         """The record as it was found, with this controller the one at work from now on.
 
         Raises RolloutHeld when another gives a sign of life within `seconds`. A holder in the record that was found
-        never ended its claim: it was killed. Only changes of the heartbeat count, not its age: the clocks of two machines need not agree.
+        never ended its claim: it was killed. Only changes of the heartbeat count, not its age: the clocks of two
+        machines need not agree.
         """
         seen = self.read()
         if seen.holder not in ("", self.holder):

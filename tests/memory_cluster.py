@@ -116,16 +116,18 @@ def http_route(release: str) -> Object:
     }
 
 
-def standard_release(objects: Any, release: str = RELEASE) -> None:
+def standard_release() -> list[tuple[Kind, Object]]:
     """Two slots: bundle v1 in blue with all traffic, v0 in green."""
-    objects.create(INFERENCE_SERVICE, inference_service(f"{release}-blue", "v1", "blue", "Standard"))
-    objects.create(INFERENCE_SERVICE, inference_service(f"{release}-green", "v0", "green", "Standard"))
-    objects.create(HTTP_ROUTE, http_route(release))
+    return [
+        (INFERENCE_SERVICE, inference_service(f"{RELEASE}-blue", "v1", "blue", "Standard")),
+        (INFERENCE_SERVICE, inference_service(f"{RELEASE}-green", "v0", "green", "Standard")),
+        (HTTP_ROUTE, http_route(RELEASE)),
+    ]
 
 
-def knative_release(objects: Any, release: str = RELEASE) -> None:
+def knative_release() -> list[tuple[Kind, Object]]:
     """One service: bundle v1, named blue."""
-    objects.create(INFERENCE_SERVICE, inference_service(release, "v1", "blue", "Knative"))
+    return [(INFERENCE_SERVICE, inference_service(RELEASE, "v1", "blue", "Knative"))]
 
 
 def end_state(objects: MemoryObjects) -> Object:

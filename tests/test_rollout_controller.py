@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry
 from contracts.errors import InvalidInput
 from rollout.announce import Announcer, Events, Exposition, JsonLines
 from rollout.controller import Clock, Controller
-from rollout.objects import DEPLOYMENT, EVENT, HTTP_ROUTE, INFERENCE_SERVICE
+from rollout.objects import DEPLOYMENT, EVENT, HTTP_ROUTE, INFERENCE_SERVICE, Objects
+from rollout.observer import Observer
 from rollout.release import Release, slots_of
 from rollout.settings import GateName, Mode, RolloutSettings
 from rollout.state import Phase, Request, Rollout, Step
@@ -63,6 +64,19 @@ def unclear(_: Rollout) -> Verdict:
     return Verdict.INCONCLUSIVE
 
 
+def release_of(
+    objects: Objects,
+    clock: Clock,
+    observer: Observer,
+    settings: RolloutSettings,
+    holder: str,
+    announcers: Sequence[Announcer] = (),
+) -> Release:
+    store, slots = Store(objects, RELEASE, holder), slots_of(objects, RELEASE, settings)
+    told = [Events(objects, RELEASE), *announcers]
+    return Release(Controller(slots, store, observer, told, settings, clock), store, clock)
+
+
 class World:
     """A release in a cluster in memory, and controllers for it."""
 
@@ -72,19 +86,14 @@ class World:
         self.time = Clockwork()
         self.out = io.StringIO()
         self.registry = CollectorRegistry()
-        standard_release(self.objects) if mode is Mode.STANDARD else knative_release(self.objects)
+        for kind, body in standard_release() if mode is Mode.STANDARD else knative_release():
+            self.objects.create(kind, body)
 
     def release(self, say: Say = good, holder: str = "one", **settings: Any) -> Release:
+        self.registry = CollectorRegistry()
+        announcers: list[Announcer] = [JsonLines(RELEASE, self.out), Exposition(self.registry)]
         chosen = RolloutSettings.model_validate({"mode": self.mode, **SHORT, **settings})
-        store, registry = Store(self.objects, RELEASE, holder), CollectorRegistry()
-        announcers: list[Announcer] = [
-            Events(self.objects, RELEASE),
-            JsonLines(RELEASE, self.out),
-            Exposition(registry),
-        ]
-        slots, clock = slots_of(self.objects, RELEASE, chosen), self.time.clock()
-        self.registry = registry
-        return Release(Controller(slots, store, Says(say), announcers, chosen, clock), store, clock)
+        return release_of(self.objects, self.time.clock(), Says(say), chosen, holder, announcers)
 
     def controller(self, say: Say = good, holder: str = "one", **settings: Any) -> Controller:
         return self.release(say, holder, **settings).controller
@@ -271,13 +280,20 @@ def test_nothing_can_be_asked_of_no_rollout(world: World) -> None:
         world.controller().resume()
 
 
-def test_rollback_goes_to_what_was_stable_before_and_back(world: World) -> None:
+def test_rollback_goes_to_what_was_stable_before(world: World) -> None:
     world.controller().start("v2")
     before = world.time.now
     assert world.release().roll_back(None).phase is Phase.PROMOTED
     assert world.weights() == {"blue": 100, "green": 0}
     assert world.time.now - before < 1  # the slot was loaded all along
-    assert ended(world.release().roll_back(None)).bundle == "v2"
+
+
+def test_the_next_rollback_goes_further_back(world: World) -> None:
+    for bundle in ("v2", "v3"):
+        world.controller().start(bundle)
+    assert [ended(world.release().roll_back(None)).bundle for _ in range(2)] == ["v2", "v1"]
+    with pytest.raises(InvalidInput, match="no earlier bundle is known of this release"):
+        world.release().roll_back(None)
 
 
 def test_rollback_to_a_named_bundle_loads_it(world: World) -> None:

@@ -1,0 +1,197 @@
+"""One suite over the cluster in memory and a real API server: what the rollout relies on holds in both.
+
+The real one is the cluster of the current kubeconfig, with KServe in Standard mode and the Gateway API. E2E_IMAGE names
+an image that answers on port 8080, so that slots become ready there.
+"""
+
+import os
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from rollout.controller import Clock
+from rollout.kubernetes_objects import connect
+from rollout.objects import (
+    CONFIG_MAP,
+    HTTP_ROUTE,
+    INFERENCE_SERVICE,
+    ClusterProblem,
+    Conflict,
+    Kind,
+    Object,
+    Objects,
+    modify,
+)
+from rollout.settings import RolloutSettings
+from rollout.standard_slots import StandardSlots
+from rollout.state import Phase, Record
+from rollout.store import RolloutHeld, Store
+from tests.memory_cluster import RELEASE, MemoryObjects, inference_service, standard_release
+from tests.test_rollout_controller import Says, good, release_of
+
+IMAGE = os.environ.get("E2E_IMAGE", "")
+READY_SECONDS = 90
+MISSING = Kind("tandem.example.com", "v1", "missings", "Missing")
+
+
+class RealObjects:
+    """Objects of a real namespace; pods of this test ask for next to nothing."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self.namespace = objects.namespace
+        self.get, self.replace = objects.get, objects.replace
+
+    def create(self, kind: Kind, body: Object) -> None:
+        if kind == INFERENCE_SERVICE:
+            small = {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "500m", "memory": "64Mi"}}
+            predictor = body["spec"]["predictor"]
+            predictor["containers"][0] |= {"image": IMAGE, "resources": small, "ports": [{"containerPort": 8080}]}
+            predictor |= {"minReplicas": 1, "maxReplicas": 1}
+        self._objects.create(kind, body)
+
+
+def kubectl(*arguments: str) -> str:
+    command = [shutil.which("kubectl") or "kubectl", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def real() -> Iterator[RealObjects]:
+    if not IMAGE or not os.environ.get("KUBECONFIG"):
+        pytest.skip("needs KUBECONFIG of a cluster with KServe and E2E_IMAGE, an image that answers on port 8080")
+    namespace = f"tandem-rollout-{secrets.token_hex(3)}"
+    kubectl("create", "namespace", namespace)
+    yield RealObjects(connect(namespace))
+    kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+@pytest.fixture(params=["memory", pytest.param("real", marks=pytest.mark.e2e)])
+def objects(request: pytest.FixtureRequest) -> Objects:
+    found: Objects = MemoryObjects() if request.param == "memory" else request.getfixturevalue("real")
+    return found
+
+
+def put_up(objects: Objects) -> StandardSlots:
+    """The release, ready."""
+    for kind, body in standard_release():
+        create_when_the_webhook_answers(objects, kind, body)
+    slots = StandardSlots(objects, RELEASE)
+    wait_until_ready(slots, "blue", "v1")
+    return slots
+
+
+def create_when_the_webhook_answers(objects: Objects, kind: Kind, body: Object) -> None:
+    """KServe's webhook may refuse connections for a moment after it was started."""
+    for attempt in range(20):
+        try:
+            return objects.create(kind, body)
+        except Conflict:
+            return
+        except ClusterProblem:
+            if attempt == 19:
+                raise
+            time.sleep(1)
+
+
+def wait_until_ready(slots: StandardSlots, slot: str, bundle: str) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not (readiness := slots.readiness(slot, bundle)).ready:
+        assert time.monotonic() < deadline, readiness.sentence
+        time.sleep(0.2)
+
+
+def test_a_lost_update_is_refused(objects: Objects) -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": objects.namespace}}
+    objects.create(CONFIG_MAP, body | {"data": {"a": "1"}})
+    with pytest.raises(Conflict):
+        objects.create(CONFIG_MAP, body)
+    stale = objects.get(CONFIG_MAP, "c")
+    assert stale
+    modify(objects, CONFIG_MAP, "c", lambda found: found["data"].update(a="2"))
+    with pytest.raises(Conflict):
+        objects.replace(CONFIG_MAP, stale | {"data": {"a": "3"}})
+    latest = objects.get(CONFIG_MAP, "c")
+    assert latest and latest["data"] == {"a": "2"}
+
+
+def test_nothing_is_written_when_nothing_changes(objects: Objects) -> None:
+    objects.create(CONFIG_MAP, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "1"}})
+    before = objects.get(CONFIG_MAP, "c")
+    modify(objects, CONFIG_MAP, "c", lambda found: found["data"].update(a="1"))
+    assert objects.get(CONFIG_MAP, "c") == before
+
+
+def test_what_is_not_there_is_none_or_named(objects: Objects) -> None:
+    assert objects.get(CONFIG_MAP, "nobody") is None
+    with pytest.raises(ClusterProblem, match="HTTPRoute shop is not in namespace"):
+        StandardSlots(objects, RELEASE).stable()
+
+
+def test_two_controllers_share_one_record(objects: Objects) -> None:
+    one, two = (Store(objects, RELEASE, holder) for holder in ("pod-a", "pod-b"))
+    assert one.read() == Record()
+    one.claim(1, time.sleep)
+
+    def beat(_: float) -> None:
+        one.beat()
+
+    with pytest.raises(RolloutHeld, match="in the hands of pod-a"):
+        two.claim(0.1, beat)
+    two.claim(0.1, time.sleep)  # pod-a gives no sign
+    with pytest.raises(RolloutHeld, match="taken over by pod-b"):
+        one.beat()
+
+
+def test_slots_take_bundles_and_shares(objects: Objects) -> None:
+    slots = put_up(objects)
+    assert (slots.stable(), slots.bundle("blue"), slots.bundle("green")) == ("blue", "v1", "v0")
+    slots.put("green", "v2")
+    wait_until_ready(slots, "green", "v2")
+    assert not slots.readiness("green", "v3").ready
+
+    slots.share("green", 25)
+    route = objects.get(HTTP_ROUTE, RELEASE)
+    assert route
+    weights = [[backend["weight"] for backend in rule["backendRefs"]] for rule in route["spec"]["rules"]]
+    assert weights == [[1], [1], [75, 25]]  # forced slots are left alone
+    slots.share("green", 100)
+    assert slots.stable() == "green"
+
+
+@pytest.mark.e2e
+def test_a_whole_rollout_on_a_real_cluster(real: RealObjects) -> None:
+    """Started, promoted, rolled back; each decision an Event that kubectl shows."""
+    slots = put_up(real)
+    wait_until_ready(slots, "green", "v0")
+    settings = RolloutSettings(interval_seconds=0.1, analyses_per_step=1, ready_seconds=READY_SECONDS)
+    release = release_of(real, Clock(), Says(good), settings, "one")
+    rollout = release.controller.start("v2")
+    assert rollout and rollout.phase is Phase.PROMOTED
+    assert slots.stable() == "green"
+
+    began = time.monotonic()
+    assert release.controller.roll_back().phase is Phase.PROMOTED
+    assert time.monotonic() - began < 30
+    assert (slots.stable(), slots.bundle("green")) == ("blue", "v2")
+    about = ("--field-selector", f"involvedObject.name={RELEASE}-rollout")
+    told = kubectl("-n", real.namespace, "get", "events", "-o", "jsonpath={.items[*].reason}", *about).split()
+    assert told.count("CanaryPromoted") == 2
+    assert told.count("CanaryShifted") == len(RolloutSettings().steps)
+
+
+@pytest.mark.e2e
+def test_a_kind_that_the_cluster_lacks_is_named(real: RealObjects) -> None:
+    with pytest.raises(ClusterProblem, match="the cluster has no Missing"):
+        real.get(MISSING, "x")
+
+
+@pytest.mark.e2e
+def test_what_the_api_server_refuses_is_told_in_its_words(real: RealObjects) -> None:
+    body = inference_service("Not_A_Name", "v1", "blue", "Standard")
+    with pytest.raises(ClusterProblem, match="create InferenceService Not_A_Name"):
+        real.create(INFERENCE_SERVICE, body)
