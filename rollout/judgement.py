@@ -32,9 +32,8 @@ def _failed(rollout: Rollout, analysis: Analysis, limit: int) -> Judgement:
     changes: dict[str, object] = {"step": step, "waits_for": ""}
     if step.failed > limit:
         return Judgement(Choice.ABORTING, analysis.sentence, changes | {"phase": Phase.ABORTING})
-    return Judgement(
-        Choice.FORGIVEN, f"failure {step.failed} of {limit} that are forgiven; {analysis.sentence}", changes
-    )
+    sentence = f"failure {step.failed} of {limit} that are forgiven; {analysis.sentence}"
+    return Judgement(Choice.FORGIVEN, sentence, changes)
 
 
 def _inconclusive(rollout: Rollout, analysis: Analysis) -> Judgement:

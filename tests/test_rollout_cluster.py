@@ -1,7 +1,7 @@
 """One suite over the cluster in memory and a real API server: what the rollout relies on holds in both.
 
-The real one is the cluster of the current kubeconfig, with KServe in Standard mode and the Gateway API. E2E_IMAGE names
-an image that answers on port 8080, so that slots become ready there.
+The real one is the cluster of the current kubeconfig, with KServe and, in Standard mode, the Gateway API. E2E_IMAGE
+names an image that answers on port 8080, so that slots become ready there; E2E_MODE=knative is for KServe in that mode.
 """
 
 import os
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from rollout.controller import Clock
+from rollout.knative_slots import KnativeSlots
 from rollout.kubernetes_objects import connect
 from rollout.objects import (
     CONFIG_MAP,
@@ -26,14 +27,17 @@ from rollout.objects import (
     Objects,
     modify,
 )
-from rollout.settings import RolloutSettings
+from rollout.release import slots_of
+from rollout.settings import Mode, RolloutSettings
+from rollout.slots import Slots
 from rollout.standard_slots import StandardSlots
 from rollout.state import Phase, Record
 from rollout.store import RolloutHeld, Store
-from tests.memory_cluster import RELEASE, MemoryObjects, inference_service, standard_release
+from tests.memory_cluster import RELEASE, MemoryObjects, inference_service, knative_release, standard_release
 from tests.test_rollout_controller import Says, good, release_of
 
 IMAGE = os.environ.get("E2E_IMAGE", "")
+E2E_MODE = os.environ.get("E2E_MODE", "standard")
 READY_SECONDS = 90
 MISSING = Kind("tandem.example.com", "v1", "missings", "Missing")
 
@@ -70,6 +74,16 @@ def real() -> Iterator[RealObjects]:
     kubectl("delete", "namespace", namespace, "--wait=false")
 
 
+def on(mode: str) -> pytest.MarkDecorator:
+    """Where a test runs: in memory always, on the real cluster if its KServe is in that mode."""
+    other = pytest.mark.skipif(mode != E2E_MODE, reason=f"E2E_MODE is {E2E_MODE}; KServe runs in one mode, not in both")
+    real = pytest.param("real", marks=[pytest.mark.e2e, other])
+    return pytest.mark.parametrize("objects", ["memory", real], indirect=True)
+
+
+standard, knative = on("standard"), on("knative")
+
+
 @pytest.fixture(params=["memory", pytest.param("real", marks=pytest.mark.e2e)])
 def objects(request: pytest.FixtureRequest) -> Objects:
     found: Objects = MemoryObjects() if request.param == "memory" else request.getfixturevalue("real")
@@ -98,7 +112,7 @@ def create_when_the_webhook_answers(objects: Objects, kind: Kind, body: Object) 
             time.sleep(1)
 
 
-def wait_until_ready(slots: StandardSlots, slot: str, bundle: str) -> None:
+def wait_until_ready(slots: Slots, slot: str, bundle: str) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while not (readiness := slots.readiness(slot, bundle)).ready:
         assert time.monotonic() < deadline, readiness.sentence
@@ -147,6 +161,7 @@ def test_two_controllers_share_one_record(objects: Objects) -> None:
         one.beat()
 
 
+@standard
 def test_slots_take_bundles_and_shares(objects: Objects) -> None:
     slots = put_up(objects)
     assert (slots.stable(), slots.bundle("blue"), slots.bundle("green")) == ("blue", "v1", "v0")
@@ -163,12 +178,47 @@ def test_slots_take_bundles_and_shares(objects: Objects) -> None:
     assert slots.stable() == "green"
 
 
+@knative
+def test_one_service_takes_a_revision_and_its_percent(objects: Objects) -> None:
+    for kind, body in knative_release():
+        create_when_the_webhook_answers(objects, kind, body)
+    slots = KnativeSlots(objects, RELEASE, "shop.example.com")
+    wait_until_ready(slots, "blue", "v1")
+    assert (slots.stable(), slots.bundle("blue"), slots.bundle("green")) == ("blue", "v1", None)
+    slots.share("green", 0)  # of a revision that is not there yet: nothing to do
+    assert slots.stable() == "blue"
+
+    slots.put("green", "v2")
+    slots.put("green", "v2")
+    wait_until_ready(slots, "green", "v2")
+    slots.share("green", 25)
+    assert percent(objects) == 25
+    assert (slots.stable(), slots.bundle("green")) == ("blue", None)
+    assert slots.headers("green") == {"Host": "latest-shop.example.com"}
+    assert slots.headers("blue") == {"Host": "prev-shop.example.com"}
+
+    slots.share("green", 0)
+    assert (slots.stable(), percent(objects)) == ("blue", 0)
+    slots.share("green", 100)
+    assert (slots.stable(), slots.bundle("green"), percent(objects)) == ("green", "v2", None)
+
+
+def percent(objects: Objects) -> int | None:
+    service = objects.get(INFERENCE_SERVICE, RELEASE)
+    assert service
+    found: int | None = service["spec"]["predictor"].get("canaryTrafficPercent")
+    return found
+
+
 @pytest.mark.e2e
 def test_a_whole_rollout_on_a_real_cluster(real: RealObjects) -> None:
     """Started, promoted, rolled back; each decision an Event that kubectl shows."""
-    slots = put_up(real)
-    wait_until_ready(slots, "green", "v0")
-    settings = RolloutSettings(interval_seconds=0.1, analyses_per_step=1, ready_seconds=READY_SECONDS)
+    mode = Mode(E2E_MODE)
+    for kind, body in standard_release() if mode is Mode.STANDARD else knative_release():
+        create_when_the_webhook_answers(real, kind, body)
+    settings = RolloutSettings(mode=mode, interval_seconds=0.1, analyses_per_step=1, ready_seconds=READY_SECONDS)
+    slots = slots_of(real, RELEASE, settings)
+    wait_until_ready(slots, "blue", "v1")
     release = release_of(real, Clock(), Says(good), settings, "one")
     rollout = release.controller.start("v2")
     assert rollout and rollout.phase is Phase.PROMOTED
@@ -177,7 +227,7 @@ def test_a_whole_rollout_on_a_real_cluster(real: RealObjects) -> None:
     began = time.monotonic()
     assert release.controller.roll_back().phase is Phase.PROMOTED
     assert time.monotonic() - began < 30
-    assert (slots.stable(), slots.bundle("green")) == ("blue", "v2")
+    assert (slots.stable(), slots.bundle("blue")) == ("blue", "v1")
     about = ("--field-selector", f"involvedObject.name={RELEASE}-rollout")
     told = kubectl("-n", real.namespace, "get", "events", "-o", "jsonpath={.items[*].reason}", *about).split()
     assert told.count("CanaryPromoted") == 2

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+import typer
 from prometheus_client import CollectorRegistry
 
 from contracts.errors import InvalidInput
@@ -19,6 +20,7 @@ from rollout.state import Phase, Request, Rollout, Step
 from rollout.status import lines
 from rollout.store import RolloutHeld, Store
 from rollout.verdict import Analysis, GateResult, Verdict
+from tandem.commands.rollout import end
 from tests.memory_cluster import RELEASE, Killed, MemoryObjects, end_state, knative_release, standard_release
 
 Say = Callable[[Rollout], Verdict]
@@ -429,3 +431,18 @@ def test_services_that_are_not_there_are_named(world: World) -> None:
     del world.objects._stored[(INFERENCE_SERVICE.name, "shop-green")]
     with pytest.raises(Exception, match="InferenceService shop-green is not in namespace test; is --release"):
         world.controller().start("v2")
+
+
+@pytest.mark.parametrize(("say", "code"), [(good, 0), (bad_at_25, 3), (unclear, 4)])
+def test_a_job_reads_the_end_off_the_exit_code(world: World, say: Say, code: int) -> None:
+    rollout = world.controller(say).start("v2")
+    try:
+        end(rollout)
+    except typer.Exit as left:
+        assert left.exit_code == code
+    else:
+        assert code == 0
+
+
+def test_nothing_to_do_is_no_failure() -> None:
+    end(None)

@@ -59,7 +59,7 @@ def start(
     loaded = _settings(settings)
     loaded.refuse_unasked_gates()
     opened = _open(release, namespace, loaded, metrics_port)
-    _end(opened.controller.start(bundle, again))
+    end(opened.controller.start(bundle, again))
 
 
 @rollouts.command("status")
@@ -83,7 +83,7 @@ def promote(release: ReleaseOption, namespace: NamespaceOption = "", settings: S
     """
     from rollout.state import Request
 
-    _end(_open(release, namespace, _settings(settings)).ask(Request.PROMOTE))
+    end(_open(release, namespace, _settings(settings)).ask(Request.PROMOTE))
 
 
 @rollouts.command("abort")
@@ -114,7 +114,7 @@ def rollback(
     if not release:
         raise InvalidInput("rollback needs --release, the chart's release on the cluster")
     opened = _open(release, namespace, _settings(settings))
-    _end(opened.roll_back(to or None))
+    end(opened.roll_back(to or None))
 
 
 def _settings(path: Path | None) -> "RolloutSettings":
@@ -129,7 +129,8 @@ def _open(release: str, namespace: str, settings: "RolloutSettings", metrics_por
     return open_release(release, namespace, settings, f"{socket.gethostname()}:{os.getpid()}", metrics_port)
 
 
-def _end(rollout: "Rollout | None") -> None:
+def end(rollout: "Rollout | None") -> None:
+    """Says how it ended, by words and by exit code."""
     from rollout.state import Phase
 
     if rollout is None:
