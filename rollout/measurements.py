@@ -52,16 +52,17 @@ class SlotNumbers:
 
 @dataclass(frozen=True)
 class Mirrored:
-    """What both slots answered to the same users. Row i of both lists of lists is user i; None is no answer."""
+    """What both slots answered to the same users. Row i of all three is request i; None is no answer."""
 
+    users: tuple[str, ...] = ()
     stable: tuple[tuple[str, ...] | None, ...] = ()
     canary: tuple[tuple[str, ...] | None, ...] = ()
 
     @property
     def pairs(self) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-        """Lists of the users that both slots answered."""
-        both = zip(self.stable, self.canary, strict=True)
-        return [(stable, canary) for stable, canary in both if stable is not None and canary is not None]
+        """Lists of the distinct users that both slots answered: one who is asked twice says nothing new."""
+        rows = zip(self.users, self.stable, self.canary, strict=True)
+        return list({user: (a, b) for user, a, b in rows if a is not None and b is not None}.values())
 
 
 @dataclass(frozen=True)

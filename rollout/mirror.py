@@ -4,13 +4,13 @@ A mirrored list is seen by nobody. Its requests say so (MIRROR_HEADER), so that 
 learns from, and their number is known, so that they are taken out of the click rate.
 """
 
+import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from urllib.parse import quote
 
 import httpx
 
-from contracts.errors import InvalidInput
 from rollout import settings
 from rollout.measurements import Mirrored
 
@@ -32,7 +32,7 @@ class Mirror:
         self._headers = headers
         self._settings = asked
         self._random = random.Random(seed)  # noqa: S311 - which users are asked is no secret
-        self._users: Sequence[str] = []
+        self._users: list[str] = []
 
     def ask(self, stable: str, canary: str) -> Mirrored:
         """Both answers to a fresh sample of users; the slots take turns in being first."""
@@ -42,22 +42,18 @@ class Mirror:
             # The second to be asked finds the user's features in warm caches.
             for slot in (stable, canary) if row % 2 else (canary, stable):
                 answers[slot].append(self._list(slot, user))
-        return Mirrored(tuple(answers[stable]), tuple(answers[canary]))
+        return Mirrored(tuple(users), tuple(answers[stable]), tuple(answers[canary]))
 
-    def _sample(self, stable: str) -> Sequence[str]:
-        self._users = self._users or self._known_users(stable)
-        return self._random.sample(self._users, min(self._settings.users_per_analysis, len(self._users)))
+    def _sample(self, stable: str) -> list[str]:
+        """As many users as requests are asked; where fewer are known, some of them again and again."""
+        self._users = self._users or self._settings.users() or self._examples(stable)
+        wanted, times = self._settings.requests_per_analysis, 1
+        if self._users:
+            times = math.ceil(wanted / len(self._users))
+        return self._random.sample(self._users * times, min(wanted, len(self._users) * times))
 
-    def _known_users(self, stable: str) -> Sequence[str]:
-        """The users of the file, or those that stable's bundle names as examples; none while it does not answer."""
-        if path := self._settings.users_file:
-            try:
-                users = path.read_text().split()
-            except OSError as error:
-                raise InvalidInput(f"mirror.usersFile {path} cannot be read: {error.strerror}") from error
-            if not users:
-                raise InvalidInput(f"mirror.usersFile {path} is empty; one user id a line is asked")
-            return users
+    def _examples(self, stable: str) -> list[str]:
+        """Users that stable's bundle names as examples; none while it does not answer."""
         card = self._json(stable, "/bundle")
         return [str(user) for user in card.get("example_user_ids", [])] if isinstance(card, dict) else []
 

@@ -79,9 +79,21 @@ class Mirror(Part):
 
     url: str = ""  # gateway, as the controller reaches it; without it the mirrored gates must not be listed
     host: str = ""  # Host header, where the gateway routes by name
-    users_per_analysis: int = Field(50, ge=1, le=1000)
-    users_file: Path | None = None  # one user id a line; without it the example users of stable's bundle
+    requests_per_analysis: int = Field(50, ge=1, le=1000)
+    users_file: Path | None = None  # one user id a line; without it the few example users of stable's bundle
     k: int = Field(10, ge=1, le=100)
+
+    def users(self) -> list[str]:
+        """The user ids of the file; none without one. Raises InvalidInput when it cannot be read or is empty."""
+        if self.users_file is None:
+            return []
+        try:
+            users = self.users_file.read_text().split()
+        except OSError as error:
+            raise InvalidInput(f"mirror.usersFile {self.users_file} cannot be read: {error.strerror}") from error
+        if not users:
+            raise InvalidInput(f"mirror.usersFile {self.users_file} is empty; one user id a line is asked")
+        return users
 
 
 MIRRORED = (GateName.ANSWERED, GateName.OVERLAP, GateName.COVERAGE)
@@ -110,13 +122,21 @@ class RolloutSettings(Part):
             raise ValueError("steps must be percents that rise, such as [1, 5, 25, 50]; 100 follows by itself")
         return self
 
-    def refuse_unasked_gates(self) -> None:
-        """Raises InvalidInput when a gate is listed that nothing could answer. Only what analyses has to ask this."""
-        if not self.mirror.url and (asked := [gate for gate in self.analysis.gates if gate in MIRRORED]):
+    def refuse_unanswerable_gates(self) -> None:
+        """Raises InvalidInput when a gate is listed that would wait for ever. Only what analyses has to ask this."""
+        asked = [gate for gate in self.analysis.gates if gate in MIRRORED]
+        if asked and not self.mirror.url:
+            raise InvalidInput(f"the gates {', '.join(asked)} need mirror.url, the gateway's address; {_OR_FEWER}")
+        compared = [gate for gate in asked if gate is not GateName.ANSWERED]
+        needed = self.analysis.min_mirrored_users
+        if compared and len(set(self.mirror.users())) < needed:
             raise InvalidInput(
-                f"the gates {', '.join(asked)} need mirror.url, the gateway's address; give it, or list in "
-                f"analysis.gates only {', '.join(gate for gate in GateName if gate not in MIRRORED)}"
+                f"the gates {', '.join(compared)} need mirror.usersFile with {needed} user ids or more "
+                f"(analysis.minMirroredUsers), one a line; {_OR_FEWER}"
             )
+
+
+_OR_FEWER = "give it, or leave these gates out of analysis.gates"
 
 
 def load_settings(path: Path | None) -> RolloutSettings:

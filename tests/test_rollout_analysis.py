@@ -13,11 +13,16 @@ from rollout.verdict import Analysis, GateResult, Verdict
 FAST = Histogram((0.01, 0.02, 0.05, 0.1, math.inf), (9800, 190, 10, 0, 0))  # p99: 9,900 lie at 10 + 100/190 * 10 ms
 BEYOND = "the limit is beyond the histogram's last bucket"
 GOOD = SlotNumbers(requests=10_000, errors=10, answers=10_000, empty=5, degraded=200, clicks=500, latency=FAST)
+Lists = tuple[tuple[str, ...] | None, ...]
 SAME = tuple(tuple(f"item{(user + row) % 40}" for row in range(10)) for user in range(40))
 
 
 def measured(canary: SlotNumbers = GOOD, stable: SlotNumbers = GOOD, mirrored: Mirrored | None = None) -> Measurements:
-    return Measurements(stable, canary, mirrored or Mirrored(SAME, SAME))
+    return Measurements(stable, canary, mirrored or same(SAME, SAME))
+
+
+def same(stable: Lists, canary: Lists) -> Mirrored:
+    return Mirrored(tuple(f"user{row}" for row in range(len(stable))), stable, canary)
 
 
 def gate(name: GateName, look: Measurements, **thresholds: object) -> GateResult:
@@ -110,35 +115,39 @@ def test_quantile_is_linear_within_its_bucket_and_nan_of_nothing() -> None:
 
 
 def test_a_slot_that_leaves_mirrored_requests_unanswered_fails() -> None:
-    result = gate(GateName.ANSWERED, measured(mirrored=Mirrored(SAME, (None,) * 40)))
+    result = gate(GateName.ANSWERED, measured(mirrored=same(SAME, (None,) * 40)))
     assert result.verdict is Verdict.FAILED
     assert result.sentence.startswith("100.00% unanswered mirrored requests of 40, stable 0.00% of 40")
 
 
 def test_lists_that_have_nothing_in_common_fail() -> None:
     others = tuple(tuple(f"other{row}" for row in range(10)) for _ in range(60))
-    same = SAME + SAME[:20]
     # 60 means of 0 where 0.1 is asked: 0.9^60 = 0.0018 < 0.01.
-    assert gate(GateName.OVERLAP, measured(mirrored=Mirrored(same, others))).verdict is Verdict.FAILED
+    assert gate(GateName.OVERLAP, measured(mirrored=same(SAME + SAME[:20], others))).verdict is Verdict.FAILED
     # 40 of them: 0.9^40 = 0.0148, which chance might do.
-    assert gate(GateName.OVERLAP, measured(mirrored=Mirrored(SAME, others[:40]))).verdict is Verdict.INCONCLUSIVE
+    assert gate(GateName.OVERLAP, measured(mirrored=same(SAME, others[:40]))).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_user_who_is_asked_twice_is_one_user() -> None:
+    twice = Mirrored(("user0",) * 40, SAME, SAME)
+    assert gate(GateName.OVERLAP, measured(mirrored=twice)).sentence.endswith("has 1")
 
 
 def test_overlap_is_of_the_longer_list() -> None:
     half = tuple(row[:5] for row in SAME)
-    result = gate(GateName.OVERLAP, measured(mirrored=Mirrored(SAME, half)))
+    result = gate(GateName.OVERLAP, measured(mirrored=same(SAME, half)))
     assert result.sentence == "mean overlap with stable's lists 0.50 over 40 users, at least 0.1 is asked"
 
 
 def test_one_list_for_all_fails_coverage() -> None:
-    result = gate(GateName.COVERAGE, measured(mirrored=Mirrored(SAME, (SAME[0],) * 40)))
+    result = gate(GateName.COVERAGE, measured(mirrored=same(SAME, (SAME[0],) * 40)))
     assert result.verdict is Verdict.FAILED
     assert result.sentence == "10 distinct items to 40 users, stable 40; 50% of that is asked"
 
 
 @pytest.mark.parametrize("name", [GateName.OVERLAP, GateName.COVERAGE])
 def test_mirrored_gates_wait_for_users(name: GateName) -> None:
-    result = gate(name, measured(mirrored=Mirrored(SAME[:40], (None,) * 20 + SAME[20:])))
+    result = gate(name, measured(mirrored=same(SAME, (None,) * 20 + SAME[20:])))
     assert (result.verdict, result.sentence) == (
         Verdict.INCONCLUSIVE,
         "waits for 30 users that both slots answer, has 20",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from contracts.errors import InvalidInput
 from rollout import settings
@@ -27,7 +28,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 def mirror(handler: Handler, **asked: object) -> Mirror:
     client = httpx.Client(base_url="http://gateway", transport=httpx.MockTransport(handler))
-    chosen = settings.Mirror.model_validate({"url": "http://gateway", "users_per_analysis": 30, **asked})
+    chosen = settings.Mirror.model_validate({"url": "http://gateway", "requests_per_analysis": 30, **asked})
     return Mirror(client, lambda slot: {"x-tandem-slot": slot}, chosen, seed=1)
 
 
@@ -73,8 +74,15 @@ def refuse(request: httpx.Request) -> httpx.Response:
 def test_what_is_no_list_is_no_answer(handler: Handler, tmp_path: Path) -> None:
     file = tmp_path / "users"
     file.write_text("a\nb\n")
-    assert mirror(handler, users_file=file).ask("blue", "green") == Mirrored((None, None), (None, None))
+    mirrored = mirror(handler, users_file=file, requests_per_analysis=2).ask("blue", "green")
+    assert mirrored.stable == mirrored.canary == (None, None)
     assert mirror(handler).ask("blue", "green") == Mirrored()  # not even example users
+
+
+def test_few_known_users_are_asked_again() -> None:
+    mirrored = mirror(answer, requests_per_analysis=100).ask("blue", "green")
+    assert len(mirrored.users) == 100
+    assert len(mirrored.pairs) == 20  # of the 40, whom both answer
 
 
 @pytest.mark.parametrize(("text", "message"), [(None, "cannot be read: No such file"), ("\n", "is empty; one user id")])
@@ -130,8 +138,14 @@ def test_settings_are_read_in_the_words_of_a_chart(tmp_path: Path) -> None:
     read = load_settings(file)
     assert (read.steps, read.interval_seconds) == ((10, 50), 5)
     assert (read.analysis.max_p99_ratio, read.analysis.gates) == (2, (GateName.ERRORS,))
-    read.refuse_unasked_gates()
+    read.refuse_unanswerable_gates()
     assert load_settings(None) == RolloutSettings()
+
+
+def test_the_page_on_releases_shows_every_default() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "releases.md").read_text()
+    block = page.split("```yaml\n")[1].split("```")[0]
+    assert yaml.safe_load(block) == RolloutSettings().model_dump(mode="json", by_alias=True)
 
 
 @pytest.mark.parametrize(
@@ -154,9 +168,16 @@ def test_settings_that_cannot_be_used_are_all_named(tmp_path: Path, text: str | 
         load_settings(file)
 
 
-def test_gates_that_nothing_could_answer_are_refused() -> None:
+def test_gates_that_would_wait_for_ever_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"the gates answered, overlap, coverage need mirror.url"):
-        RolloutSettings().refuse_unasked_gates()
+        RolloutSettings().refuse_unanswerable_gates()
+    asked = settings.Mirror(url="http://gateway")
+    with pytest.raises(InvalidInput, match=r"overlap, coverage need mirror.usersFile with 30 user ids or more"):
+        RolloutSettings(mirror=asked).refuse_unanswerable_gates()
+    RolloutSettings(mirror=asked, analysis=Thresholds(gates=(GateName.ANSWERED,))).refuse_unanswerable_gates()
+    file = tmp_path / "users"
+    file.write_text("\n".join(str(user) for user in range(30)))
+    RolloutSettings(mirror=asked.model_copy(update={"users_file": file})).refuse_unanswerable_gates()
 
 
 def command(arguments: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -57,7 +57,7 @@ def start(
     Example: tandem rollout start --release shop --bundle s3://bundles/20260101-2 --settings rollout.yaml
     """
     loaded = _settings(settings)
-    loaded.refuse_unasked_gates()
+    loaded.refuse_unanswerable_gates()
     opened = _open(release, namespace, loaded, metrics_port)
     end(opened.controller.start(bundle, again))
 
