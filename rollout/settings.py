@@ -31,8 +31,8 @@ class GateName(StrEnum):
 class Mode(StrEnum):
     """How KServe was installed, which says who splits the traffic."""
 
-    STANDARD = "standard"  # two InferenceServices and the weights of an HTTPRoute
-    KNATIVE = "knative"  # one InferenceService and its canaryTrafficPercent
+    STANDARD = "Standard"  # two InferenceServices and the weights of an HTTPRoute
+    KNATIVE = "Knative"  # one InferenceService and its canaryTrafficPercent
 
 
 class Part(BaseModel):

@@ -1,7 +1,7 @@
 """One suite over the cluster in memory and a real API server: what the rollout relies on holds in both.
 
 The real one is the cluster of the current kubeconfig, with KServe and, in Standard mode, the Gateway API. E2E_IMAGE
-names an image that answers on port 8080, so that slots become ready there; E2E_MODE=knative is for KServe in that mode.
+names an image that answers on port 8080, so that slots become ready there; E2E_MODE=Knative is for KServe in that mode.
 """
 
 import os
@@ -37,7 +37,7 @@ from tests.memory_cluster import RELEASE, MemoryObjects, inference_service, knat
 from tests.test_rollout_controller import Says, good, release_of
 
 IMAGE = os.environ.get("E2E_IMAGE", "")
-E2E_MODE = os.environ.get("E2E_MODE", "standard")
+E2E_MODE = os.environ.get("E2E_MODE", "Standard")
 READY_SECONDS = 90
 MISSING = Kind("tandem.example.com", "v1", "missings", "Missing")
 
@@ -81,7 +81,7 @@ def on(mode: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("objects", ["memory", real], indirect=True)
 
 
-standard, knative = on("standard"), on("knative")
+standard, knative = on("Standard"), on("Knative")
 
 
 @pytest.fixture(params=["memory", pytest.param("real", marks=pytest.mark.e2e)])
