@@ -20,7 +20,7 @@ from rollout.judgement import judge
 from rollout.observer import Observer
 from rollout.settings import RolloutSettings
 from rollout.slots import Slots, other
-from rollout.state import Choice, Decision, Phase, Record, Request, Rollout, Step, history_after
+from rollout.state import Choice, Decision, Phase, Record, Request, Rollout, Step, record_after
 from rollout.store import Store
 from rollout.verdict import Analysis
 
@@ -69,7 +69,8 @@ class Controller:
             if rollout is None or rollout.ended:
                 if bundle == self._stable_bundle(record):
                     return None
-                _refuse_aborted(rollout, bundle, again)
+                if not again:
+                    _refuse(record, bundle)
                 rollout = self._begin(record, bundle, direct=False)
             elif rollout.bundle != bundle:
                 raise InvalidInput(
@@ -227,6 +228,8 @@ class Controller:
         self, rollout: Rollout, choice: Choice, sentence: str, analysis: Analysis | None = None, **changes: object
     ) -> Rollout:
         """Records the decision and where it leads, then tells it."""
+        if choice is Choice.ABORTING:
+            changes["aborted_because"] = sentence
         after = rollout.model_copy(update=changes)
         decision = Decision(
             number=rollout.decision.number + 1 if rollout.decision else 1,
@@ -241,15 +244,7 @@ class Controller:
         return after
 
     def _save(self, rollout: Rollout) -> Rollout:
-        """The end of a rollout also ends what was asked of it, and a promotion is remembered."""
-
-        def change(record: Record) -> Record:
-            besides: dict[str, object] = {"request": None} if rollout.ended else {}
-            if rollout.phase is Phase.PROMOTED:
-                besides["history"] = history_after(record.history, rollout)
-            return record.model_copy(update={"rollout": rollout, **besides})
-
-        self._store.save(change)
+        self._store.save(lambda record: record_after(record, rollout))
         return rollout
 
     def _announce(self, rollout: Rollout, decision: Decision) -> None:
@@ -257,8 +252,7 @@ class Controller:
             announcer.announce(rollout, decision)
 
 
-def _refuse_aborted(last: Rollout | None, bundle: str, again: bool) -> None:
-    """A Job that is restarted must not try an aborted bundle for ever."""
-    if last and last.phase is Phase.ABORTED and last.bundle == bundle and not again:
-        why = last.decision.sentence if last.decision else ""
-        raise InvalidInput(f"{bundle} was aborted last time ({why}); --again tries it once more")
+def _refuse(record: Record, bundle: str) -> None:
+    """A Job that is started again must not try for ever what was aborted, nor undo a rollback."""
+    if why := record.refused.get(bundle):
+        raise InvalidInput(f"{bundle} was released before and taken back ({why}); --again tries it once more")

@@ -85,6 +85,7 @@ class Rollout(Part):
     step: Step = Step()
     percent: int = 0
     direct: bool = False  # a rollback: no steps, no analysis
+    aborted_because: str = ""
     waits_for: str = ""  # of a pause: what would make the analysis conclusive
     decision: Decision | None = None  # the latest
 
@@ -107,9 +108,25 @@ class Record(Part):
     request: Request | None = None
     rollout: Rollout | None = None
     history: tuple[str, ...] = ()  # bundles that were stable, latest last
+    refused: dict[str, str] = {}  # bundles that were aborted or rolled back from, and why
 
 
-def history_after(history: tuple[str, ...], promoted: Rollout) -> tuple[str, ...]:
+def record_after(record: Record, rollout: Rollout) -> Record:
+    """The record once a rollout stands there: its end also ends what was asked, and is remembered."""
+    changed = record.model_copy(update={"rollout": rollout})
+    if rollout.phase is Phase.ABORTED:
+        refused = record.refused | {rollout.bundle: rollout.aborted_because}
+        return changed.model_copy(update={"request": None, "refused": refused})
+    if rollout.phase is Phase.PROMOTED:
+        refused = {bundle: why for bundle, why in record.refused.items() if bundle != rollout.bundle}
+        if rollout.direct and rollout.stable_bundle:
+            refused[rollout.stable_bundle] = "it was rolled back from"
+        history = _history_after(record.history, rollout)
+        return changed.model_copy(update={"request": None, "refused": refused, "history": history})
+    return changed
+
+
+def _history_after(history: tuple[str, ...], promoted: Rollout) -> tuple[str, ...]:
     """The bundles that were stable, latest last. What was rolled back from is off: the next one goes further."""
     before = history or ((promoted.stable_bundle,) if promoted.stable_bundle else ())
     if promoted.direct and promoted.bundle in before:

@@ -88,7 +88,9 @@ class Store:
         return record.model_copy(update={"heartbeat": record.heartbeat + 1})
 
     def _write(self, body: Object | None, record: Record) -> None:
-        data = {KEY: record.model_copy(update={"history": record.history[-MAX_HISTORY:]}).model_dump_json(indent=1)}
+        refused = dict(list(record.refused.items())[-MAX_HISTORY:])
+        kept = record.model_copy(update={"history": record.history[-MAX_HISTORY:], "refused": refused})
+        data = {KEY: kept.model_dump_json(indent=1)}
         if body is None:
             self._objects.create(
                 CONFIG_MAP,

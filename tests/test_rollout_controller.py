@@ -245,7 +245,9 @@ def test_another_bundle_cannot_begin_while_one_is_under_way(world: World) -> Non
 
 def test_an_aborted_bundle_is_tried_again_only_when_asked(world: World) -> None:
     world.controller(bad_at_25).start("v2")
-    with pytest.raises(InvalidInput, match=r"v2 was aborted last time .* --again"):
+    with pytest.raises(
+        InvalidInput, match=r"taken back \(errors: failed at 25 %\); --again"
+    ):
         world.controller().start("v2")
     assert ended(world.controller().start("v2", again=True)).phase is Phase.PROMOTED
 
@@ -296,6 +298,15 @@ def test_the_next_rollback_goes_further_back(world: World) -> None:
     assert [ended(world.release().roll_back(None)).bundle for _ in range(2)] == ["v2", "v1"]
     with pytest.raises(InvalidInput, match="no earlier bundle is known of this release"):
         world.release().roll_back(None)
+
+
+def test_what_was_rolled_back_from_does_not_come_back_by_itself(world: World) -> None:
+    world.controller().start("v2")
+    world.release().roll_back(None)
+    with pytest.raises(InvalidInput, match=r"v2 was released before and taken back \(it was rolled back from\)"):
+        world.controller().start("v2")
+    assert ended(world.controller().start("v2", again=True)).phase is Phase.PROMOTED
+    assert Store(world.objects, RELEASE, "").read().refused == {}
 
 
 def test_rollback_to_a_named_bundle_loads_it(world: World) -> None:
@@ -391,7 +402,7 @@ def test_wherever_it_is_killed_start_comes_to_the_same_end(mode: Mode, say: Say)
         try:
             controller.start("v2")
         except InvalidInput as error:  # killed after the last write of an abort: there is nothing left to do
-            assert "v2 was aborted last time" in str(error)
+            assert "v2 was released before and taken back" in str(error)
         assert without_chance(end_state(world.objects)) == expected, f"killed after write {write}"
         assert sorted(world.reasons()) == sorted(whole.reasons()), f"killed after write {write}"
         kills += 1

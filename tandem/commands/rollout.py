@@ -45,7 +45,7 @@ def start(
     release: ReleaseOption,
     namespace: NamespaceOption = "",
     settings: SettingsOption = None,
-    again: Annotated[bool, typer.Option("--again", help="Try a bundle that was aborted last time.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Try a bundle that was aborted or rolled back from.")] = False,
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the controller's own metrics; 0 is none.")
     ] = 0,
