@@ -26,7 +26,7 @@ def connect(namespace: str) -> "KubernetesObjects":
     configuration = client.Configuration()
     # Every write carries a resourceVersion or a name that is taken once, so a repeated one is refused, not done twice.
     configuration.retries = urllib3.Retry(
-        5, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504), allowed_methods=None
+        4, backoff_factor=0.2, status_forcelist=(429, 502, 503, 504), allowed_methods=None
     )
     try:
         found = _credentials(configuration)

@@ -44,7 +44,7 @@ class Part(BaseModel):
 class Thresholds(Part):
     """What the gates compare with. alpha is the chance per gate and step that a canary as good as stable is aborted."""
 
-    gates: tuple[GateName, ...] = tuple(GateName)
+    gates: tuple[GateName, ...] = Field(tuple(GateName), min_length=1)  # nothing asked would mean always promoted
     alpha: Alpha = 0.01
     min_requests: int = Field(200, ge=1)  # of the canary in a step, before a gate may call it successful
     max_p99_ratio: float = Field(1.25, ge=1)  # canary's p99 over stable's

@@ -4,12 +4,15 @@ The real one is the cluster of the current kubeconfig, with KServe and, in Stand
 names an image that answers on port 8080, so that slots become ready there; E2E_MODE=Knative is for KServe in that mode.
 """
 
+import json
 import os
 import secrets
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +42,7 @@ from tests.test_rollout_controller import Says, good, release_of
 IMAGE = os.environ.get("E2E_IMAGE", "")
 E2E_MODE = os.environ.get("E2E_MODE", "Standard")
 READY_SECONDS = 90
+TANDEM = (sys.executable, "-m", "tandem")
 MISSING = Kind("tandem.example.com", "v1", "missings", "Missing")
 
 
@@ -232,6 +236,39 @@ def test_a_whole_rollout_on_a_real_cluster(real: RealObjects) -> None:
     told = kubectl("-n", real.namespace, "get", "events", "-o", "jsonpath={.items[*].reason}", *about).split()
     assert told.count("CanaryPromoted") == 2
     assert told.count("CanaryShifted") == len(RolloutSettings().steps)
+
+
+@pytest.mark.e2e
+def test_a_killed_command_and_the_people_after_it(real: RealObjects, tmp_path: Path) -> None:
+    """`start` waits for a Prometheus that is not there, is killed; `promote` takes over; `rollback` goes back."""
+    mode = Mode(E2E_MODE)
+    for kind, body in standard_release() if mode is Mode.STANDARD else knative_release():
+        create_when_the_webhook_answers(real, kind, body)
+    wait_until_ready(slots_of(real, RELEASE, RolloutSettings(mode=mode)), "blue", "v1")
+    settings = tmp_path / "rollout.yaml"
+    settings.write_text(
+        f"mode: {mode}\nintervalSeconds: 0.2\nclaimSeconds: 3\nsteps: [25]\nanalysis: {{gates: [errors]}}\n"
+        "metrics: {prometheusUrl: 'http://127.0.0.1:9'}\n"
+    )
+    rest = ("--release", RELEASE, "--namespace", real.namespace)
+    started = subprocess.Popen([*TANDEM, "rollout", "start", "--bundle", "v2", *rest, "--settings", str(settings)])
+    deadline = time.monotonic() + READY_SECONDS
+    while "waits for: errors: Prometheus at http://127.0.0.1:9 does not answer" not in tandem(
+        "rollout", "status", *rest
+    ):
+        assert time.monotonic() < deadline
+    started.kill()
+    started.wait()
+
+    tandem("rollout", "promote", *rest, "--settings", str(settings))
+    assert "v2: promoted in slot green, 100 % of the traffic" in tandem("rollout", "status", *rest)
+    told = [json.loads(line) for line in tandem("rollback", *rest, "--settings", str(settings)).splitlines()]
+    assert [line["choice"] for line in told] == ["Started", "Staged", "Promoted"]
+    assert {line["bundle"] for line in told} == {"v1"}
+
+
+def tandem(*arguments: str) -> str:
+    return subprocess.run([*TANDEM, *arguments], check=True, capture_output=True, text=True).stdout
 
 
 @pytest.mark.e2e

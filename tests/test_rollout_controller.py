@@ -245,9 +245,7 @@ def test_another_bundle_cannot_begin_while_one_is_under_way(world: World) -> Non
 
 def test_an_aborted_bundle_is_tried_again_only_when_asked(world: World) -> None:
     world.controller(bad_at_25).start("v2")
-    with pytest.raises(
-        InvalidInput, match=r"taken back \(errors: failed at 25 %\); --again"
-    ):
+    with pytest.raises(InvalidInput, match=r"taken back \(errors: failed at 25 %\); --again"):
         world.controller().start("v2")
     assert ended(world.controller().start("v2", again=True)).phase is Phase.PROMOTED
 

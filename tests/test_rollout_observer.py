@@ -7,9 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from kubernetes.config import kube_config
 
 from contracts.errors import InvalidInput
 from rollout import settings
+from rollout.kubernetes_objects import connect
 from rollout.measurements import Mirrored, SlotNumbers
 from rollout.mirror import MIRROR_HEADER, Mirror
 from rollout.objects import ClusterProblem, Conflict, Kind, Object
@@ -155,6 +157,7 @@ def test_the_page_on_releases_shows_every_default() -> None:
         ("steps: [50, 5]", r"steps must be percents that rise, such as \[1, 5, 25, 50\]"),
         ("steps: [5, 100]", r"steps.1: Input should be less than or equal to 99"),
         ("steps: []", "steps must be percents that rise"),
+        ("analysis: {gates: []}", "analysis.gates: Tuple should have at least 1 item"),
         ("analysis: {alpha: 0, gates: [speed]}", "analysis.gates.0: .*; analysis.alpha: "),
         ("steps: [", "is no YAML"),
         (None, "cannot be read: No such file"),
@@ -194,6 +197,20 @@ def test_commands_without_a_cluster_say_so(
         assert "no cluster" in command(f"rollout {arguments} --release shop", capsys)
     assert "no cluster" in command("rollback --release shop", capsys)
     assert "need mirror.url" in command("rollout start --release shop --bundle v2", capsys)
+
+
+def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kubeconfig = {
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c", "namespace": "shop"}}],
+        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}],
+        "users": [{"name": "c", "user": {"token": "none"}}],
+    }  # fmt: skip
+    (tmp_path / "config").write_text(yaml.safe_dump(kubeconfig))
+    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "config"))  # read at its import
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with pytest.raises(ClusterProblem, match=r"the Kubernetes API at http://127.0.0.1:9 does not answer"):
+        connect("")
 
 
 def test_a_record_that_cannot_be_read_is_not_overwritten() -> None:
