@@ -85,7 +85,7 @@ def deployment(service: Object, replicas: int = 2) -> Object:
 def inference_service(name: str, bundle: str, variant: str, mode: str) -> Object:
     """As the chart writes it, in what a rollout reads."""
     environment = [{"name": VARIANT_VARIABLE, "value": variant}, {"name": BUNDLE_VARIABLE, "value": bundle}]
-    container = {"name": "kserve-container", "image": "registry.local/hello:1", "env": environment}
+    container = {"name": "kserve-container", "image": "registry.example.com/serving:1", "env": environment}
     return {
         "apiVersion": INFERENCE_SERVICE.api_version,
         "kind": INFERENCE_SERVICE.name,
