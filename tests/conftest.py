@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from tandem.__main__ import app
 from tandem.demo import wait_until_ready
+from tests.redis_server import RedisServer, missing
 from training.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,3 +107,20 @@ def start_server(trained: Workspace) -> Iterator[Callable[..., str]]:
 def server(start_server: Callable[..., str]) -> str:
     """Base URL of one server for all tests that only ask."""
     return start_server("--historical")
+
+
+@pytest.fixture
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RedisServer]]:
+    """Starts a real redis-server on a free port; options are redis-server's own, default: nothing kept on disk."""
+    if reason := missing():
+        pytest.skip(reason)
+    servers: list[RedisServer] = []
+
+    def start(*options: str) -> RedisServer:
+        server = RedisServer(tmp_path_factory.mktemp("redis"), free_port(), *options)
+        servers.append(server)
+        return server.start()
+
+    yield start
+    for server in servers:
+        server.kill()
