@@ -27,7 +27,14 @@ QUERY_SERVICE: Final = "query_v1"
 CANDIDATE_SERVICE: Final = "candidate_v1"
 """What the candidate tower reads: profile and statistics of the item."""
 SERVING_SERVICE: Final = "recommender_v1"
-"""The one online read of a request: QUERY_SERVICE and the purchase history for the ranker."""
+"""What an answer needs of a user: QUERY_SERVICE and the purchase history for the ranker."""
+
+RECENT_EVENTS_VIEW: Final = "user_recent_events"
+"""What users did lately; written from the event log, never materialized (contracts/freshness.py)."""
+RECENT_SERVICE: Final = "recent_events_v1"
+"""The recent events alone: what their writer reads back."""
+ONLINE_SERVICE: Final = "online_v1"
+"""The one online read of a request: SERVING_SERVICE and the recent events that are laid over it."""
 
 COPURCHASE_SERVICE: Final = "copurchase_v1"
 """What is bought together with an item."""
@@ -72,6 +79,9 @@ HISTORY: Final = (
     HISTORY_FIRST_TIMESTAMPS,
     HISTORY_LAST_TIMESTAMPS,
 )
+
+RECENT_EVENTS: Final = "recent_events"
+"""One string of events (contracts.freshness.encode_events): Feast's cost is per value."""
 
 # Aligned arrays: row i is the i-th most frequent companion of the item, with the baskets that held both.
 COPURCHASE_ITEM_IDS: Final = "copurchase_item_ids"

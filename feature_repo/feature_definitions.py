@@ -50,6 +50,8 @@ user_history = _view(
     {column: Array(String) if column == names.HISTORY_ITEM_IDS else Array(Int64) for column in names.HISTORY},
     online=True,
 )
+# Written by `tandem events consume` and never materialized; nothing offline reads the file it names.
+user_recent_events = _view(names.RECENT_EVENTS_VIEW, user, {names.RECENT_EVENTS: String}, online=True)
 # Item features are not read online: 500 items cost 29 ms of CPU in Feast and nothing as matrices of the bundle.
 item_profile = _view(names.ITEM_PROFILE_VIEW, item, dict.fromkeys(names.ITEM_CONTENT, String), online=False)
 item_statistics = _view(names.ITEM_STATISTICS_VIEW, item, dict.fromkeys(names.ITEM_STATISTICS, Float64), online=False)
@@ -66,5 +68,10 @@ query_service = FeatureService(name=names.QUERY_SERVICE, features=[user_profile,
 candidate_service = FeatureService(name=names.CANDIDATE_SERVICE, features=[item_profile, item_statistics])
 serving_service = FeatureService(
     name=names.SERVING_SERVICE, features=[user_profile, user_statistics, user_sequence, user_history]
+)
+recent_service = FeatureService(name=names.RECENT_SERVICE, features=[user_recent_events])
+online_service = FeatureService(
+    name=names.ONLINE_SERVICE,
+    features=[user_profile, user_statistics, user_sequence, user_history, user_recent_events],
 )
 copurchase_service = FeatureService(name=names.COPURCHASE_SERVICE, features=[item_copurchase])
