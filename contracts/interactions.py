@@ -1,14 +1,12 @@
 """Interactions as clients post them and as the durable event log keeps them."""
 
 from datetime import datetime
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from contracts.events import WITHOUT_ITEM, EventType
 
-MAX_EVENTS: Final = 1000
-"""Events of one request."""
 Identifier = Annotated[str, Field(min_length=1, max_length=128)]
 
 

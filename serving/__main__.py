@@ -11,13 +11,19 @@ from prometheus_client import REGISTRY
 
 from contracts.api import RankingRequest, RetrievalRequest
 from contracts.errors import TandemError
+from serving.background import Background
 from serving.bundle import LoadedBundle, load_bundle
 from serving.clock import Now, frozen_clock, wall_clock
+from serving.event_consumer import EventConsumer
+from serving.event_metrics import ConsumerMetrics
 from serving.features import FeastLookup
+from serving.follower import Follower
 from serving.impressions import JsonLinesImpressions, NoImpressions
+from serving.intake import open_intake
 from serving.items import Items
 from serving.metrics import Metrics
 from serving.models import models
+from serving.recent_events import FeastRecentEvents
 from serving.recommender import Recommender
 from serving.releases import OneRelease
 from serving.routes import add_routes
@@ -54,7 +60,13 @@ def serve(settings: ServingSettings) -> None:
     server = LoopbackModelServer(settings.host, settings)
     _quiet(settings.log_level)
     service.worker.submit(warm_up, service).result()
-    server.start(models(service.recommender, service.worker))
+    background = start_background(service)
+    try:
+        server.start(models(service.recommender, service.worker))
+    finally:
+        background.close()
+        if service.intake:
+            service.intake.close()
 
 
 def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
@@ -62,18 +74,36 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
     bundle = load_bundle(settings.bundle_dir)
     releases = OneRelease(bundle, settings.variant)
     metrics.serve({settings.variant: bundle.manifest.bundle_version})
-    lookup = FeastLookup(settings.feature_repo)
+    now = _now(settings, bundle)
+    lookup = FeastLookup(settings.feature_repo, lambda: now()[0])
     log = settings.impression_log
     impressions = JsonLinesImpressions(log) if log else NoImpressions()
     return Service(
         settings=settings,
         metrics=metrics,
         releases=releases,
-        recommender=Recommender(releases, lookup, impressions, metrics, _now(settings, bundle)),
+        recommender=Recommender(releases, lookup, impressions, metrics, now),
         users=Users(releases, lookup, metrics),
         items=Items(releases, lookup, metrics),
         worker=new_worker(),
+        seconds=lambda: now()[0],
+        intake=open_intake(settings),
     )
+
+
+def start_background(service: Service) -> Background:
+    """Threads in which posted events take effect; none without an event log. Raises TandemError."""
+    background = Background()
+    if service.intake:
+        background.start("follower", Follower(service.intake.interactions, service.forget).run)
+        if service.settings.event_consumer:
+            recent = FeastRecentEvents(service.settings.feature_repo)
+            metrics = ConsumerMetrics(service.metrics.registry)
+            consumer = EventConsumer(
+                service.intake.interactions, recent, metrics, service.settings.event_retention_days
+            )
+            background.start("consumer", consumer.run)
+    return background
 
 
 def warm_up(service: Service) -> None:

@@ -1,10 +1,42 @@
 """Metrics of posted events: their log, their consumer and the live catalogue."""
 
-from collections.abc import Sequence
+from collections import Counter as Tally
+from collections.abc import Collection, Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+UNATTRIBUTED = "unattributed"
+"""Variant of an interaction that names no answer, or one of no variant that serves here."""
 FRESHNESS_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 600.0)
+
+
+class InteractionMetrics:
+    """What clients have posted."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._interactions = Counter(
+            "tandem_interactions_total", "Interactions accepted, by the variant whose answer they followed.",
+            ["variant", "event_type"], registry=registry,
+        )  # fmt: skip
+        self._refused = Counter(
+            "tandem_events_refused_total", "Events posted and not kept: rejected, or a duplicate.", ["reason"],
+            registry=registry,
+        )  # fmt: skip
+
+    def accepted(self, events: Iterable[tuple[str, str]]) -> None:
+        """One (variant, event type) an interaction."""
+        for labels, count in Tally(events).items():
+            self._interactions.labels(*labels).inc(count)
+
+    def refused(self, reason: str, events: int) -> None:
+        """So many "rejected" events or "duplicate" ones."""
+        self._refused.labels(reason).inc(events)
+
+
+def variant_of(request_id: str | None, variants: Collection[str]) -> str:
+    """The variant that a request_id ends in, if it is one that serves here: a client must not invent label values."""
+    variant = (request_id or "").partition("-")[2]
+    return variant if variant in variants else UNATTRIBUTED
 
 
 class ConsumerMetrics:

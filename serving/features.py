@@ -1,21 +1,27 @@
 """The one online read of a request."""
 
 import logging
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from feast import FeatureService, FeatureStore
 
 from contracts.errors import MissingArtifact, TandemError
+from contracts.events import UNKNOWN
 from contracts.features import (
     COPURCHASE_COUNTS,
     COPURCHASE_ITEM_IDS,
     COPURCHASE_SERVICE,
     ITEM_ID,
-    SERVING_SERVICE,
+    ONLINE_SERVICE,
+    RECENT_EVENTS,
+    SEQUENCE_ITEM_IDS,
     USER_ID,
     USER_PROFILE,
 )
+from contracts.freshness import apply_events, decode_events
 
 UserFeatures = dict[str, Any]
 """Feature name to value; None where nothing is known."""
@@ -40,28 +46,33 @@ class FeatureLookup(Protocol):
 
 
 class FeastLookup:
-    """Reads SERVING_SERVICE from Feast's online store."""
+    """Reads ONLINE_SERVICE from Feast's online store, and lays what the user did lately over it."""
 
-    def __init__(self, feature_repo: Path) -> None:
-        """Resolves the feature service once: by name it costs 3 ms on every read.
+    def __init__(self, feature_repo: Path, seconds: Callable[[], float] = time.time) -> None:
+        """Resolves the feature service once: by name it costs 3 ms on every read. seconds: the moment of a request.
 
         Raises MissingArtifact where the definitions have not been applied.
         """
+        self._seconds = seconds
         # Feast warns about serve_features_while_materializing on a file registry; it was measured to be needed there.
         logging.getLogger("feast").setLevel(logging.ERROR)
         try:
             self._store = FeatureStore(repo_path=str(feature_repo))
-            self._service = self._store.get_feature_service(SERVING_SERVICE)
+            self._service = self._store.get_feature_service(ONLINE_SERVICE)
             self._copurchase = self._store.get_feature_service(COPURCHASE_SERVICE)
         except Exception as error:  # Feast raises bare and private types here; each means the same to the operator
             raise MissingArtifact(
-                f"Feature service {SERVING_SERVICE} cannot be read from {feature_repo}: {error}. "
+                f"Feature service {ONLINE_SERVICE} cannot be read from {feature_repo}: {error}. "
                 "Run `tandem materialize` first, or point TANDEM_FEATURE_REPO at an applied feature repository."
             ) from error
 
     def user(self, user_id: str) -> UserFeatures | None:
         """One online read. Raises OnlineStoreError."""
         features = self._read(self._service, {USER_ID: user_id})
+        if recent := decode_events(features.pop(RECENT_EVENTS)):
+            features = apply_events(features, recent, self._seconds())
+            if features[SEQUENCE_ITEM_IDS] is not None:  # nobody has asked a new user for a profile yet
+                features |= {name: UNKNOWN for name in USER_PROFILE if features[name] is None}
         # A store that knows nothing of a user answers with None values and status PRESENT.
         return features if any(features[name] is not None for name in USER_PROFILE) else None
 

@@ -5,6 +5,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
+from serving.intake import Intake
 from serving.items import Items
 from serving.metrics import Metrics
 from serving.recommender import Recommender
@@ -28,6 +29,15 @@ class Service:
     users: Users
     items: Items
     worker: Executor
+    seconds: Callable[[], float]  # the moment of a request, Unix
+    intake: Intake | None = None  # None without an event log
+
+    def forget(self, user_id: str) -> None:
+        """Nothing yet: no answer is cached."""
+
+    def variants(self) -> tuple[str, ...]:
+        """Variants whose answers an interaction can have followed."""
+        return (self.settings.variant,)
 
     async def computed(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The function's result, computed beside the event loop."""

@@ -27,4 +27,9 @@ class ServingSettings(BaseSettings):
     variant: str = Field("stable", pattern=r"^[a-z0-9_-]{1,32}$")  # of this server, in metrics and answers
     clock: Clock = Clock.WALL  # "data" freezes now at the bundle's data end: for demos on historical data
     impression_log: Path | None = None  # JSON lines of what was shown; read by `tandem drift`
+    event_log: str = ""  # sqlite:///path or redis://host:port/db; without one nothing can be posted
+    event_log_vouched: bool = False  # the operator answers for a Redis whose durability cannot be checked
+    event_retention_days: float = Field(400.0, gt=0)  # how long events and their ids are kept
+    consumer_port: int = Field(9464, ge=1, le=65535)  # metrics of a consumer in a process of its own
+    event_consumer: bool = False  # apply events in this process too; on a cluster `tandem events consume` does
     log_level: str = "WARNING"  # INFO writes three lines a request

@@ -30,7 +30,9 @@ def reproduce(workspace: Workspace) -> None:
         raise TandemError("A pipeline stage failed, see above. After mending it the same command resumes there.")
 
 
-def serve_here(workspace: Workspace, bundle: str, host: str, port: int, *, historical: bool) -> None:
+def serve_here(
+    workspace: Workspace, bundle: str, host: str, port: int, *, historical: bool, event_log: str = ""
+) -> None:
     """Serves in this process until a signal. Raises TandemError where bundle or feature store cannot be used."""
     sys.argv = sys.argv[:1]  # KServe reads the command line when it is imported, and these options are not its own
     from serving.__main__ import serve
@@ -44,6 +46,8 @@ def serve_here(workspace: Workspace, bundle: str, host: str, port: int, *, histo
             http_port=port,
             clock=Clock.DATA if historical else Clock.WALL,
             impression_log=workspace.impression_log,
+            event_log=event_log or workspace.event_log,
+            event_consumer=True,
         )
     )
 

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import io
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -44,7 +45,20 @@ def apply_definitions(workspace: Workspace) -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     registered = (Entity, FeatureView, FeatureService)
-    open_store(workspace).apply([value for value in vars(module).values() if isinstance(value, registered)])
+    store = open_store(workspace)
+    store.apply([value for value in vars(module).values() if isinstance(value, registered)])
+    _let_readers_go_on(store)
+
+
+def _let_readers_go_on(store: FeatureStore) -> None:
+    """Puts an SQLite online store into write-ahead mode, which the file keeps.
+
+    In its default mode a large write locks readers out for as long as it takes, and some of them give up.
+    """
+    online = store.config.online_store
+    if online.type == "sqlite":
+        with contextlib.closing(sqlite3.connect(store.repo_path / online.path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
 
 
 def open_store(workspace: Workspace) -> FeatureStore:

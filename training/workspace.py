@@ -81,6 +81,11 @@ class Workspace:
         return self.data / "impressions.jsonl"
 
     @property
+    def event_log(self) -> str:
+        """URL of the durable log of what clients have posted to such a server."""
+        return f"sqlite:///{self.data / 'events.db'}"
+
+    @property
     def reports(self) -> Path:
         """Drift and data reports for people."""
         return self.data / "reports"

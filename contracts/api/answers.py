@@ -101,3 +101,22 @@ class BundleCard(BaseModel):
     num_items: int
     metrics: dict[str, Any]
     example_user_ids: list[str]
+
+
+class RejectedEvent(BaseModel):
+    """An event of a batch that was not kept."""
+
+    position: int  # in the batch, from 0
+    event_id: str | None = None  # where one could be read
+    reason: str
+
+
+class EventReceipt(BaseModel):
+    """What became of the events of one request; accepted and duplicate ones are durable.
+
+    accepted + duplicate + len(rejected) is the number of events that were sent.
+    """
+
+    accepted: int
+    duplicate: int  # their event_id had been accepted before
+    rejected: list[RejectedEvent]

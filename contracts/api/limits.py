@@ -12,6 +12,10 @@ MAX_CANDIDATES: Final = 1000
 """Items that retrieval finds or ranking orders."""
 MAX_HISTORY: Final = 200
 """Purchases of one user."""
+MAX_EVENTS: Final = 1000
+"""Interactions in one body."""
+MAX_EVENTS_BYTES: Final = 1_000_000
+"""Size of such a body."""
 
 UserId = Annotated[str, Field(min_length=1, max_length=128, description="Id of the user, as in the event log.")]
 ItemId = Annotated[str, Field(min_length=1, max_length=128, description="Id of the item, as in the catalogue.")]

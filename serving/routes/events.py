@@ -1,10 +1,103 @@
 """What users do, posted as it happens."""
 
-from fastapi import APIRouter
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from contracts.api import MAX_EVENTS, EventReceipt
+from contracts.interactions import Interaction
+from serving.event_metrics import InteractionMetrics, variant_of
+from serving.intake import required
+from serving.posted import posted
+from serving.routes.parameters import refuse_unknown_parameters
 from serving.service import Service
+
+EXAMPLE = {
+    "event_id": "5b1d0f3e",
+    "event_type": "purchase",
+    "user_id": "1",
+    "item_id": "819063",
+    "basket_id": "order-17",
+    "quantity": 2,
+    "price": 1.99,
+}
+# The body is read by hand, so that one bad event of a batch does not cost the others; this is what it may be.
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "oneOf": [
+                        Interaction.model_json_schema(),
+                        {
+                            "type": "object",
+                            "properties": {
+                                "events": {
+                                    "type": "array",
+                                    "minItems": 1,
+                                    "maxItems": MAX_EVENTS,
+                                    "items": Interaction.model_json_schema(),
+                                }
+                            },
+                            "required": ["events"],
+                            "additionalProperties": False,
+                        },
+                    ]
+                },
+                "examples": {
+                    "one": {"summary": "One event", "value": EXAMPLE},
+                    "batch": {"summary": "A batch", "value": {"events": [EXAMPLE]}},
+                },
+            }
+        },
+    }
+}
 
 
 def router(service: Service) -> APIRouter:
-    """No routes yet."""
-    return APIRouter(tags=["events"])
+    """POST /events."""
+    routes = APIRouter(tags=["events"])
+    metrics = InteractionMetrics(service.metrics.registry)
+
+    @routes.post(
+        "/events",
+        status_code=202,
+        response_model=EventReceipt,
+        summary="What users did: one event, or a batch",
+        responses={400: {"model": EventReceipt, "description": "Not one event of the batch could be kept"}},
+        openapi_extra=BODY,
+    )
+    async def events(request: Request) -> JSONResponse:
+        """202 once every accepted event is durable. Posting the same event_id again is harmless: it counts as
+        duplicate. An event that cannot be kept is rejected with its reason, and the others of its batch are kept."""
+        refuse_unknown_parameters(request, set())
+        intake = required(service.intake)
+        otherwise = datetime.fromtimestamp(service.seconds(), UTC)
+        found = posted(await request.body(), datetime.now(UTC), otherwise)
+        kept = await asyncio.wrap_future(intake.keep(found.events)) if found.events else []
+        receipt = EventReceipt(accepted=sum(kept), duplicate=len(kept) - sum(kept), rejected=found.rejected)
+        _count(metrics, service.variants(), found.events, kept, receipt)
+        return JSONResponse(receipt.model_dump(), 202 if found.events else 400)
+
+    return routes
+
+
+def _count(
+    metrics: InteractionMetrics,
+    variants: Sequence[str],
+    events: Sequence[Interaction],
+    kept: Sequence[bool],
+    receipt: EventReceipt,
+) -> None:
+    metrics.accepted(
+        (variant_of(event.request_id, variants), event.event_type.value)
+        for event, new in zip(events, kept, strict=True)
+        if new
+    )
+    metrics.refused("rejected", len(receipt.rejected))
+    metrics.refused("duplicate", receipt.duplicate)

@@ -19,6 +19,9 @@ def serve(
     historical: Annotated[
         bool, typer.Option(help="Freeze the clock at the end of the data, for logs that ended long ago.")
     ] = False,
+    event_log: Annotated[
+        str, typer.Option(help="Where posted events are kept: sqlite:///path or redis://…; default: data/events.db.")
+    ] = "",
 ) -> None:
     """Answer requests with a bundle, until Ctrl-C.
 
@@ -27,7 +30,7 @@ def serve(
     from tandem.demo import serve_here
 
     console.print(f"Serving on [bold]http://{host}:{port}/[/] · metrics at /metrics · Ctrl-C ends it")
-    serve_here(open_project(root).workspace, bundle, host, port, historical=historical)
+    serve_here(open_project(root).workspace, bundle, host, port, historical=historical, event_log=event_log)
 
 
 @app.command(rich_help_panel=OPERATION)

@@ -1,0 +1,104 @@
+"""A posted body to events: each one understood, or rejected with its reason."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from contracts.api import MAX_EVENTS, MAX_EVENTS_BYTES, RejectedEvent
+from contracts.errors import InvalidInput
+from contracts.interactions import Interaction, faults_of
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""How far ahead of ours a client's clock may be."""
+BATCH = TypeAdapter(list[Interaction])
+
+
+class BodyTooLarge(InvalidInput):
+    """More than one request may carry."""
+
+    http_status = 413
+
+
+@dataclass(frozen=True)
+class Posted:
+    """Events of one request."""
+
+    events: list[Interaction]
+    rejected: list[RejectedEvent] = field(default_factory=list)
+
+
+def posted(body: bytes, arrived: datetime, otherwise: datetime) -> Posted:
+    """The events of a body: one event, or {"events": [...]}.
+
+    arrived is when they came, otherwise the moment of an event that brings none.
+    Raises InvalidInput for a body that is neither, and for a single event that cannot be kept; BodyTooLarge.
+    """
+    instances, single = _instances(body)
+    try:
+        events = BATCH.validate_python(instances)
+    except ValidationError:
+        found = _one_by_one(instances)
+    else:
+        found = Posted(events)
+    result = _in_time(found, instances, arrived, otherwise)
+    if single and result.rejected:
+        raise InvalidInput(f"The event cannot be kept: {result.rejected[0].reason}.")
+    return result
+
+
+def _instances(body: bytes) -> tuple[list[Any], bool]:
+    if len(body) > MAX_EVENTS_BYTES:
+        raise BodyTooLarge(f"The body has {len(body)} bytes, at most {MAX_EVENTS_BYTES} are taken at once.")
+    try:
+        content = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise InvalidInput(f"The body is not JSON: {error}.") from error
+    if not isinstance(content, dict):
+        raise InvalidInput('The body must be one event, or {"events": [...]}.')
+    if "events" not in content:
+        return [content], True
+    instances = content["events"]
+    if set(content) != {"events"} or not isinstance(instances, list):
+        raise InvalidInput('A batch must be {"events": [...]} and nothing else.')
+    if not instances:
+        raise InvalidInput(f"No event was sent, 1 to {MAX_EVENTS} are taken at once.")
+    if len(instances) > MAX_EVENTS:
+        raise BodyTooLarge(f"{len(instances)} events were sent, 1 to {MAX_EVENTS} are taken at once.")
+    return instances, False
+
+
+def _one_by_one(instances: list[Any]) -> Posted:
+    """Slower, and says of each event what is wrong with it; the good ones keep their places."""
+    found = Posted([])
+    for position, instance in enumerate(instances):
+        try:
+            found.events.append(Interaction.model_validate(instance))
+        except ValidationError as error:
+            found.rejected.append(_rejected(position, instance, faults_of(error)))
+    return found
+
+
+def _in_time(found: Posted, instances: list[Any], arrived: datetime, otherwise: datetime) -> Posted:
+    """The events with their moment; those out of all time are rejected as well."""
+    bad = {rejected.position for rejected in found.rejected}
+    positions = [position for position in range(len(instances)) if position not in bad]
+    kept, rejected = [], list(found.rejected)
+    for position, event in zip(positions, found.events, strict=True):
+        moment = event.event_timestamp
+        if moment is None or EARLIEST <= moment <= arrived + CLOCKS_DIFFER:
+            kept.append(event.at(otherwise))
+        else:
+            reason = f"event_timestamp {moment.isoformat()} is before {EARLIEST.year} or in the future"
+            rejected.append(_rejected(position, instances[position], reason))
+    return Posted(kept, sorted(rejected, key=lambda one: one.position))
+
+
+def _rejected(position: int, instance: Any, reason: str) -> RejectedEvent:
+    event_id = instance.get("event_id") if isinstance(instance, dict) else None
+    return RejectedEvent(
+        position=position, event_id=event_id[:128] if isinstance(event_id, str) else None, reason=reason
+    )
