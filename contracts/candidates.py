@@ -22,7 +22,8 @@ from contracts.ranking import (
 TWO_TOWER: Final = "two_tower"
 REPEAT: Final = "repeat"
 POPULAR: Final = "popular"
-SOURCES: Final = (TWO_TOWER, REPEAT, POPULAR)
+FRESH: Final = "fresh"  # joined the catalogue after the bundle was made
+SOURCES: Final = (TWO_TOWER, REPEAT, POPULAR, FRESH)
 """Bit i of a source mask stands for SOURCES[i]."""
 
 POPULAR_COLUMN: Final = names.ITEM_STATISTICS.index("item_buyers_28d")
@@ -31,6 +32,11 @@ BASKETS_COLUMN: Final = names.USER_STATISTICS.index("user_baskets_365d")
 """The user statistic that UserSide.baskets is."""
 
 REPEAT_HALF_LIFE_DAYS: Final = 91.0
+PRICE_COLUMN: Final = names.ITEM_STATISTICS.index("item_price")
+
+Mask = npt.NDArray[np.bool_]
+"""[num_items]: whether catalogue row i may be shown."""
+NO_ROWS: Final[Rows] = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class ItemSide:
     embeddings: Floats  # [num_items, embedding_dim]
     popularity: Floats  # [num_items] buyers of the last 28 days
     popular: Rows  # rows by popularity, best first
+    prices: Floats  # [num_items] asked now; NaN where no price is known
+    in_stock: Mask  # [num_items]
 
 
 @dataclass(frozen=True)
@@ -78,31 +86,47 @@ class Shortlist:
     inputs: Floats  # [k, len(RANKING_FEATURES)]
 
 
-def item_side(catalogue: Catalogue, embeddings: Floats, popular_column: int, max_popular: int) -> ItemSide:
-    """The item side, with its derived matrices computed once."""
+def item_side(
+    catalogue: Catalogue, embeddings: Floats, popular_column: int, max_popular: int, prices: Floats | None = None
+) -> ItemSide:
+    """The item side, with its derived matrices computed once and every item in stock.
+
+    prices: [num_items] as the catalogue asks; without them, and where they are NaN, the mean paid over a year is taken.
+    """
     popularity = catalogue.statistics[:, popular_column]
+    paid = catalogue.statistics[:, PRICE_COLUMN]
+    paid = np.where(paid > 0, paid, np.float32(np.nan))  # nobody has paid anything yet: not known, and not free
     return ItemSide(
         catalogue=catalogue,
         scaled_statistics=catalogue.scaled_statistics(),
         embeddings=embeddings,
         popularity=popularity,
         popular=np.argsort(-popularity, kind="stable")[:max_popular],
+        prices=paid if prices is None else np.where(np.isnan(prices), paid, prices).astype(np.float32),
+        in_stock=np.ones(len(embeddings), np.bool_),
     )
 
 
-def shortlist(user: UserSide, nearest: Rows, items: ItemSide, plan: CandidatePlan) -> Shortlist:
+def shortlist(
+    user: UserSide,
+    nearest: Rows,
+    items: ItemSide,
+    plan: CandidatePlan,
+    also: Mapping[str, Rows] | None = None,
+) -> Shortlist:
     """The user's candidates with the ranker's input.
 
     nearest: rows the index found for user.query, best first, plan.num_nearest of them; -1 where it found nothing.
     What the user has bought is not proposed by the towers: repeats have a source of their own.
+    also: rows of further SOURCES.
     """
-    rows, sources = union(
-        {
-            TWO_TOWER: nearest[~np.isin(nearest, user.history.item_rows)][: plan.num_two_tower],
-            REPEAT: repeat_candidates(user.history, plan.num_repeat, user.now),
-            POPULAR: items.popular[: plan.num_popular],
-        }
-    )
+    proposed = {
+        TWO_TOWER: nearest[~np.isin(nearest, user.history.item_rows)][: plan.num_two_tower],
+        REPEAT: repeat_candidates(user.history, plan.num_repeat, user.now),
+        POPULAR: items.popular[: plan.num_popular],
+        **(also or {}),
+    }
+    rows, sources = union({source: proposed.get(source, NO_ROWS) for source in SOURCES})
     return Shortlist(rows=rows, sources=sources, inputs=_ranker_inputs(user, rows, items))
 
 

@@ -72,4 +72,7 @@ def fresh_event(event: Interaction) -> FreshEvent:
 
 def faults_of(error: ValidationError) -> str:
     """Every fault in one sentence, each with its field."""
-    return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'event'}: {fault['msg']}" for fault in error.errors())
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'])) or 'event'}: {fault['msg'].removeprefix('Value error, ')}"
+        for fault in error.errors()
+    )

@@ -21,6 +21,10 @@ class Vocabulary:
         """Rows an embedding table needs: all terms and the out-of-vocabulary row."""
         return len(self.terms) + 1
 
+    def extended(self, terms: Sequence[str]) -> "Vocabulary":
+        """A vocabulary with more terms after these; every known term keeps its row number."""
+        return Vocabulary((*self.terms, *terms))
+
     def encode(self, values: Iterable[str | None]) -> npt.NDArray[np.int32]:
         """[n] row numbers, one per value; None counts as unknown."""
         get = self._index.get

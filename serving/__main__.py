@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+from functools import partial
 
 import kserve.errors
 from kserve import ModelServer
@@ -13,11 +14,12 @@ from contracts.api import RankingRequest, RetrievalRequest
 from contracts.errors import TandemError
 from serving.background import Background
 from serving.bundle import LoadedBundle, load_bundle
+from serving.catalogue import LiveCatalogue
 from serving.clock import Now, frozen_clock, wall_clock
 from serving.event_consumer import EventConsumer
-from serving.event_metrics import ConsumerMetrics
+from serving.event_metrics import CatalogueMetrics, ConsumerMetrics
 from serving.features import FeastLookup
-from serving.follower import Follower
+from serving.follower import Follower, follow
 from serving.impressions import JsonLinesImpressions, NoImpressions
 from serving.intake import open_intake
 from serving.items import Items
@@ -95,7 +97,12 @@ def start_background(service: Service) -> Background:
     """Threads in which posted events take effect; none without an event log. Raises TandemError."""
     background = Background()
     if service.intake:
-        background.start("follower", Follower(service.intake.interactions, service.forget).run)
+        follower = Follower(service.intake.interactions, service.forget)
+        catalogue = LiveCatalogue(service.intake.items, CatalogueMetrics(service.metrics.registry))
+        catalogue.read()
+        service.releases.replace(catalogue.over)  # before the first answer
+        steps = (follower.step, partial(catalogue.step, service.releases))
+        background.start("follower", partial(follow, steps))
         if service.settings.event_consumer:
             recent = FeastRecentEvents(service.settings.feature_repo)
             metrics = ConsumerMetrics(service.metrics.registry)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,31 @@ from contracts.ranking import RANKING_FEATURES, Catalogue, Floats, Rows
 from contracts.vocabulary import Vocabulary, vocabularies_from_json
 
 
+class CandidateTower:
+    """Items to embeddings; loaded with the first new item, as most servers never meet one."""
+
+    def __init__(self, path: Path, sha256: str) -> None:
+        self._path = path
+        self._sha256 = sha256
+
+    @cached_property
+    def _loaded(self) -> onnxruntime.InferenceSession:
+        if not self._path.is_file() or parts.sha256_of(self._path) != self._sha256:
+            raise BundleRefused(f"{self._path.name} is missing or altered since the bundle was loaded.")
+        return _session(self._path)
+
+    def embed(self, inputs: dict[str, Any]) -> Floats:
+        """[n, embedding_dim] of n items; an input that is left out is zero. Raises BundleRefused."""
+        rows = len(next(iter(inputs.values())))
+        given = dict(inputs)
+        for tensor in self._loaded.get_inputs():
+            kind = np.int32 if "int32" in tensor.type else np.float32
+            given.setdefault(tensor.name, np.zeros((rows, *tensor.shape[1:]), kind))
+        (embeddings,) = self._loaded.run(None, given)
+        result: Floats = embeddings
+        return result
+
+
 @dataclass(frozen=True)
 class LoadedBundle:
     """Everything a request needs of a bundle. Catalogue row i is item_ids[i], titles[i] and departments[i]."""
@@ -31,6 +57,13 @@ class LoadedBundle:
     index: faiss.Index
     query_tower: onnxruntime.InferenceSession
     ranker: onnxruntime.InferenceSession
+    candidate_tower: CandidateTower
+    base: "LoadedBundle | None" = None  # as it was sealed, where this one has later items or prices
+
+    @property
+    def sealed(self) -> "LoadedBundle":
+        """The bundle without what was changed since; its towers know its vocabularies and no other."""
+        return self.base or self
 
     @property
     def item_ids(self) -> tuple[str, ...]:
@@ -46,7 +79,21 @@ class LoadedBundle:
     def nearest(self, queries: Floats, k: int) -> tuple[Rows, Floats]:
         """([batch, k] catalogue rows, [batch, k] inner products), best first; row -1 where fewer were found."""
         scores, rows = self.index.search(queries, k)
-        return rows, scores
+        later = self.items.embeddings[self.index.ntotal :]
+        if not len(later):
+            return rows, scores
+        # The delta index: few rows, so every one of them is compared.
+        all_scores = np.concatenate([scores, queries @ later.T], axis=1)
+        later_rows = np.arange(self.index.ntotal, self.index.ntotal + len(later))
+        all_rows = np.concatenate([rows, np.broadcast_to(later_rows, (len(rows), len(later)))], axis=1)
+        order = np.argsort(-all_scores, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(all_rows, order, axis=1), np.take_along_axis(all_scores, order, axis=1)
+
+    def later(self, query: Floats, limit: int) -> Rows:
+        """[k] rows of items that came after the bundle was made, nearest to the [embedding_dim] query first."""
+        scores = self.items.embeddings[self.sealed.manifest.num_items :] @ query
+        rows: Rows = np.argsort(-scores, kind="stable")[:limit] + self.sealed.manifest.num_items
+        return rows
 
     def rank(self, inputs: Floats) -> Floats:
         """[k] scores of [k, len(RANKING_FEATURES)] candidates."""
@@ -84,6 +131,7 @@ def load_bundle(folder: Path) -> LoadedBundle:
         index=faiss.read_index(str(folder / parts.INDEX)),
         query_tower=_session(folder / parts.QUERY_TOWER),
         ranker=_session(folder / parts.RANKER),
+        candidate_tower=CandidateTower(folder / parts.CANDIDATE_TOWER, manifest.files[parts.CANDIDATE_TOWER].sha256),
     )
     _check_dimensions(loaded)
     return loaded

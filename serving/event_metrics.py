@@ -81,3 +81,27 @@ class ConsumerMetrics:
     def crowded_out(self, events: int) -> None:
         """So many events of a user were dropped for later ones."""
         self._crowded_out.inc(events)
+
+
+class CatalogueMetrics:
+    """What was posted of items."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._recommendable = Histogram(
+            "tandem_time_to_recommendable_seconds", "From a posted item's arrival to lists that can hold it, here.",
+            buckets=FRESHNESS_BUCKETS_SECONDS, registry=registry,
+        )  # fmt: skip
+
+        self._unreadable = Counter(
+            "tandem_items_unreadable_total", "Changes to items in the log that this release cannot read.",
+            registry=registry,
+        )  # fmt: skip
+
+    def unreadable(self) -> None:
+        """One change was passed over."""
+        self._unreadable.inc()
+
+    def recommendable(self, received_seconds: Sequence[float], now: float) -> None:
+        """Items that were received at these moments can be in lists now."""
+        for received in received_seconds:
+            self._recommendable.observe(max(now - received, 0.0))

@@ -5,7 +5,7 @@ Every server follows by itself, so an event that another server took has its eff
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
@@ -22,6 +22,18 @@ Forget = Callable[[str], None]
 """Drops what is cached of a user."""
 
 
+def follow(steps: Sequence[Callable[[], int]], stop: threading.Event) -> None:
+    """Takes every step until it finds nothing new, again and again until stop is set."""
+    while not stop.wait(POLL_SECONDS):
+        try:
+            for step in steps:
+                while step():
+                    pass
+        except TandemError as error:
+            logging.getLogger(__name__).warning("The event log is not followed: %s", error)
+            stop.wait(RETRY_SECONDS)
+
+
 class Follower:
     """Calls forget for each user whose recent events the consumer has put in place."""
 
@@ -30,16 +42,6 @@ class Follower:
         self._log = interactions
         self._forget = forget
         self._seen = interactions.position(CONSUMER)
-
-    def run(self, stop: threading.Event) -> None:
-        """Follows until stop is set."""
-        while not stop.wait(POLL_SECONDS):
-            try:
-                while self.step():
-                    pass
-            except TandemError as error:
-                logging.getLogger(__name__).warning("The event log is not followed: %s", error)
-                stop.wait(RETRY_SECONDS)
 
     def step(self) -> int:
         """How many events were new here. Raises EventLogError.

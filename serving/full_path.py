@@ -4,7 +4,7 @@ import numpy as np
 
 from contracts import features as names
 from contracts.api import RecommendationRequest
-from contracts.candidates import Shortlist, UserSide, shortlist
+from contracts.candidates import FRESH, Shortlist, UserSide, shortlist
 from contracts.ranking import Floats, Rows
 from serving.bundle import LoadedBundle
 from serving.clock import Now
@@ -14,6 +14,8 @@ from serving.metrics import Metrics
 from serving.query import user_side
 
 REFERENCE_LENGTH = 10  # scores of the first items are logged, as many as the bundle's reference sample has
+
+NUM_FRESH = 20  # candidates among items that are newer than the bundle: no statistics speak for them yet
 
 
 class FullPath:
@@ -28,7 +30,8 @@ class FullPath:
         user = self.user(bundle, request.user_id, features)
         nearest = self._nearest(bundle, user)
         with self._metrics.stage("candidates"):
-            candidates = shortlist(user, nearest, bundle.items, bundle.plan)
+            also = {FRESH: bundle.later(user.query, NUM_FRESH)}
+            candidates = shortlist(user, nearest, bundle.items, bundle.plan, also)
         scores, order = self.ranked(bundle, candidates)
         shown = order[: request.n]
         return Draft(

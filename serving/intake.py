@@ -1,9 +1,11 @@
 """What clients post: durable first, acknowledged second."""
 
+import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from contracts.catalogue import CatalogueItem
 from contracts.errors import TandemError
 from contracts.event_log import INTERACTIONS, ITEMS
 from contracts.interactions import Interaction
@@ -31,6 +33,15 @@ class Intake:
         """Whether each event is new, once all are durable. Raises EventLogBusy; the future EventLogError."""
         return self.interaction_writer.submit(
             [Entry(event.event_id, event.model_dump_json(exclude_none=True)) for event in events]
+        )
+
+    def change(self, items: Sequence[CatalogueItem]) -> "Future[list[bool]]":
+        """Resolves once every change is durable. Raises EventLogBusy; the future EventLogError.
+
+        A change sent twice is kept twice: the second changes nothing.
+        """
+        return self.item_writer.submit(
+            [Entry(uuid.uuid4().hex, item.model_dump_json(exclude_unset=True)) for item in items]
         )
 
     def close(self) -> None:

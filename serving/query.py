@@ -17,7 +17,7 @@ def user_side(bundle: LoadedBundle, user_id: str, features: UserFeatures, now: N
     inputs = encoding.query_inputs(
         [user_id],
         {name: [value] for name, value in features.items()},
-        bundle.vocabularies,
+        bundle.sealed.vocabularies,
         np.array([hour], np.int32),
         np.array([weekday], np.int32),
     )

@@ -1,5 +1,6 @@
 """Which bundle answers a user: one immutable snapshot for the whole request, so that parts are never mixed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -28,6 +29,10 @@ class Releases(Protocol):
         """The snapshot for requests that are about no user."""
         ...
 
+    def replace(self, change: Callable[[LoadedBundle], LoadedBundle]) -> None:
+        """Serves changed copies of the bundles that serve; requests that have begun keep what they have."""
+        ...
+
 
 class OneRelease:
     """One bundle for everybody."""
@@ -42,6 +47,10 @@ class OneRelease:
     def serving(self) -> Assigned:
         """The one there is."""
         return self._assigned
+
+    def replace(self, change: Callable[[LoadedBundle], LoadedBundle]) -> None:
+        """One assignment: a request sees the one or the other."""
+        self._assigned = Assigned(change(self._assigned.bundle), self._assigned.variant)
 
 
 def card(assigned: Assigned) -> BundleCard:

@@ -109,8 +109,8 @@ def server(start_server: Callable[..., str]) -> str:
     return start_server("--historical")
 
 
-@pytest.fixture
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RedisServer]]:
+@pytest.fixture(scope="module")
+def redis_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RedisServer]]:
     """Starts a real redis-server on a free port; options are redis-server's own, default: nothing kept on disk."""
     if reason := missing():
         pytest.skip(reason)
@@ -124,3 +124,9 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     yield start
     for server in servers:
         server.kill()
+
+
+@pytest.fixture
+def redis_server(redis_servers: Callable[..., RedisServer]) -> Callable[..., RedisServer]:
+    """The same, under the name that single tests use; every call is a server of its own."""
+    return redis_servers

@@ -2,11 +2,11 @@
 
 from fastapi import FastAPI
 
-from serving.routes import admin, events, items, page, recommendations, users
+from serving.routes import admin, catalogue, events, items, page, recommendations, users
 from serving.routes.errors import CountRequests, add_error_answers
 from serving.service import Service
 
-SUBJECTS = (recommendations, users, items, events, admin, page)
+SUBJECTS = (recommendations, users, items, catalogue, events, admin, page)
 
 
 def add_routes(app: FastAPI, service: Service) -> None:

@@ -25,6 +25,15 @@ EXAMPLE = {
     "quantity": 2,
     "price": 1.99,
 }
+
+
+def _event_schema() -> dict[str, Any]:
+    """The schema of one event, whole: references of its own would point at nothing in the API page."""
+    schema = Interaction.model_json_schema()
+    schema["properties"]["event_type"] = schema.pop("$defs")["EventType"]
+    return schema
+
+
 # The body is read by hand, so that one bad event of a batch does not cost the others; this is what it may be.
 BODY: dict[str, Any] = {
     "requestBody": {
@@ -33,7 +42,7 @@ BODY: dict[str, Any] = {
             "application/json": {
                 "schema": {
                     "oneOf": [
-                        Interaction.model_json_schema(),
+                        _event_schema(),
                         {
                             "type": "object",
                             "properties": {
@@ -41,7 +50,7 @@ BODY: dict[str, Any] = {
                                     "type": "array",
                                     "minItems": 1,
                                     "maxItems": MAX_EVENTS,
-                                    "items": Interaction.model_json_schema(),
+                                    "items": _event_schema(),
                                 }
                             },
                             "required": ["events"],

@@ -1,0 +1,39 @@
+"""An item of the catalogue as it is posted: a new one, or what has changed of one that is there."""
+
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_CHANGED_ITEMS: Final = 1000
+"""Items of one request."""
+Term = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class CatalogueItem(BaseModel):
+    """Fields that are left out keep what they were; of a new item they are unknown.
+
+    The content (department to manufacturer) places a new item near what is like it. Of an item that the bundle was
+    trained with only title, price and stock change at once; its content does so with the next bundle.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    item_id: Annotated[str, Field(min_length=1, max_length=128)]
+    title: Term | None = None
+    department: Term | None = None
+    category: Term | None = None
+    subcategory: Term | None = None
+    brand: Term | None = None
+    manufacturer: Term | None = None
+    price: Annotated[float, Field(ge=0, le=1e9, description="Asked now.")] | None = None
+    in_stock: bool | None = Field(None, description="An item out of stock is in no list.")
+
+    def updated(self, later: "CatalogueItem") -> "CatalogueItem":
+        """This item with what a later post says of it."""
+        return self.model_copy(update=later.model_dump(exclude_unset=True))
+
+
+class CatalogueReceipt(BaseModel):
+    """What became of the changes of one request: accepted ones are durable, and in effect on every server soon."""
+
+    accepted: int

@@ -1,0 +1,148 @@
+"""The live catalogue over a sealed bundle: what may change, what must not, and the same again after a restart."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from contracts import features as names
+from contracts.candidates import FRESH, SOURCES
+from contracts.catalogue import CatalogueItem
+from contracts.errors import BundleRefused
+from contracts.event_log import ITEMS
+from serving.bundle import CandidateTower, LoadedBundle, load_bundle
+from serving.catalogue import LiveCatalogue, Posted, laid_over
+from serving.event_log import ConsumedLog, Entry, open_log
+from serving.event_metrics import CatalogueMetrics
+from serving.releases import OneRelease
+from training.workspace import Workspace
+
+pytestmark = pytest.mark.tf
+LATER = 4e9
+"""After any bundle was made."""
+
+
+@pytest.fixture(scope="module")
+def bundle(trained: Workspace) -> LoadedBundle:
+    return load_bundle(trained.bundles / "current")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[ConsumedLog]:
+    opened = open_log(f"sqlite:///{tmp_path / 'events.db'}", ITEMS)
+    yield opened
+    opened.close()
+
+
+def content(bundle: LoadedBundle, row: int) -> dict[str, str]:
+    codes = {column: bundle.items.catalogue.codes[column][row] for column in names.ITEM_CONTENT}
+    return {column: bundle.vocabularies[column].terms[code - 1] for column, code in codes.items() if code}
+
+
+def posted(*items: CatalogueItem, received: float = LATER) -> dict[str, Posted]:
+    return {item.item_id: Posted(item, received) for item in items}
+
+
+def test_a_new_item_is_a_row_of_its_own_after_all_others(bundle: LoadedBundle) -> None:
+    size = len(bundle.item_ids)
+    new = CatalogueItem(item_id="new", title="New", price=2.5, **content(bundle, 7))
+    live = laid_over(bundle, posted(new))
+    assert live.item_ids[:size] == bundle.item_ids
+    assert (live.item_ids[size], live.titles[size]) == ("new", "New")
+    assert live.items.prices[size] == np.float32(2.5)
+    assert live.items.catalogue.codes["category"][size] == bundle.items.catalogue.codes["category"][7]
+    assert live.items.popularity[size] == 0
+    assert live.items.popular[-1] == size
+    assert len(live.items.embeddings) == len(live.items.scaled_statistics) == len(live.items.in_stock) == size + 1
+    assert live.index.ntotal == size
+    assert len(bundle.item_ids) == size  # what requests of before hold is as it was
+
+
+def test_a_new_item_is_found_beside_the_index_and_by_the_source_for_it(bundle: LoadedBundle) -> None:
+    size = len(bundle.item_ids)
+    live = laid_over(bundle, posted(CatalogueItem(item_id="new", **content(bundle, 7))))
+    query = live.items.embeddings[size]
+    rows, scores = live.nearest(query[np.newaxis], 2000)
+    assert size in rows[0]
+    assert (np.diff(scores[0]) <= 0).all()
+    assert scores[0][list(rows[0]).index(size)] == pytest.approx(query @ query, rel=1e-5)
+    assert live.later(query, 20).tolist() == [size]
+    assert bundle.later(query, 20).tolist() == []
+    assert SOURCES[-1] == FRESH
+
+
+def test_a_new_item_lies_near_what_is_like_it(bundle: LoadedBundle) -> None:
+    """Content places it: nearer to bundle items of the same subcategory than to the others, on average."""
+    row = int(bundle.items.popular[0])
+    live = laid_over(bundle, posted(CatalogueItem(item_id="new", **content(bundle, row))))
+    similar = live.items.embeddings[:-1] @ live.items.embeddings[-1]
+    codes = bundle.items.catalogue.codes["subcategory"]
+    assert similar[codes == codes[row]].mean() > similar[codes != codes[row]].mean()
+
+
+def test_an_item_of_the_bundle_changes_its_offer_and_keeps_its_place(bundle: LoadedBundle) -> None:
+    known = bundle.item_ids[5]
+    change = CatalogueItem(item_id=known, title="Renamed", department="OTHER", price=9.0, in_stock=False)
+    live = laid_over(bundle, posted(change))
+    assert (live.titles[5], live.departments[5]) == ("Renamed", bundle.departments[5])
+    assert (live.items.prices[5], live.items.in_stock[5]) == (9.0, False)
+    assert live.items.embeddings is bundle.items.embeddings
+    assert bundle.items.in_stock[5]
+
+
+def test_a_bundle_overrules_what_was_posted_before_it_was_made(bundle: LoadedBundle) -> None:
+    made = datetime.fromisoformat(bundle.manifest.created_at).timestamp()
+    change = CatalogueItem(item_id=bundle.item_ids[5], price=9.0)
+    assert laid_over(bundle, posted(change, received=made - 1)) is bundle
+    new = CatalogueItem(item_id="new")
+    assert laid_over(bundle, posted(new, received=made - 1)).item_ids[-1] == "new"  # it knows nothing of that one
+
+
+def test_laying_over_again_starts_from_the_sealed_bundle(bundle: LoadedBundle) -> None:
+    once = laid_over(bundle, posted(CatalogueItem(item_id="new")))
+    twice = laid_over(once, posted(CatalogueItem(item_id="new"), CatalogueItem(item_id="newer")))
+    assert twice.item_ids[len(bundle.item_ids) :] == ("new", "newer")
+    assert twice.sealed is bundle
+    assert twice.titles[-1] == twice.departments[-1] == "Unnamed item"
+    assert laid_over(twice, {}) is bundle
+
+
+def test_the_towers_read_the_vocabulary_that_they_were_trained_with(bundle: LoadedBundle) -> None:
+    """A row number beyond their tables would be an error in the middle of a request."""
+    live = laid_over(bundle, posted(CatalogueItem(item_id="new")))
+    assert live.vocabularies[names.ITEM_ID].encode(["new"])[0] == len(bundle.item_ids) + 1
+    assert live.sealed.vocabularies[names.ITEM_ID].encode(["new"])[0] == 0
+
+
+def test_later_posts_add_to_earlier_ones_and_a_restart_reads_them_all(bundle: LoadedBundle, log: ConsumedLog) -> None:
+    registry = CollectorRegistry()
+    releases = OneRelease(bundle, "stable")
+    catalogue = LiveCatalogue(log, CatalogueMetrics(registry))
+    post(log, CatalogueItem(item_id="new", title="New", price=2.0), CatalogueItem(item_id="new", in_stock=False))
+    log.append([Entry("broken", '{"price": "free"}')])
+    assert catalogue.step(releases) == 3
+    assert catalogue.step(releases) == 0
+    assert registry.get_sample_value("tandem_time_to_recommendable_seconds_count") == 3
+    assert registry.get_sample_value("tandem_items_unreadable_total") == 1
+    live = releases.serving().bundle
+    assert (live.titles[-1], live.items.prices[-1], live.items.in_stock[-1]) == ("New", 2.0, False)
+    again = LiveCatalogue(log, CatalogueMetrics(CollectorRegistry()))
+    again.read()
+    assert again.over(bundle).item_ids == live.item_ids
+
+
+def post(log: ConsumedLog, *items: CatalogueItem) -> None:
+    log.append([Entry(uuid.uuid4().hex, item.model_dump_json(exclude_unset=True)) for item in items])
+
+
+def test_a_tower_that_was_altered_on_the_disk_is_refused(bundle: LoadedBundle, tmp_path: Path) -> None:
+    altered = tmp_path / "candidate_tower.onnx"
+    altered.write_bytes(b"something else")
+    changed = replace(bundle, candidate_tower=CandidateTower(altered, "0" * 64))
+    with pytest.raises(BundleRefused, match=r"candidate_tower.onnx is missing or altered"):
+        laid_over(changed, posted(CatalogueItem(item_id="new")))
