@@ -23,7 +23,13 @@ class Vocabulary:
 
     def extended(self, terms: Sequence[str]) -> "Vocabulary":
         """A vocabulary with more terms after these; every known term keeps its row number."""
-        return Vocabulary((*self.terms, *terms))
+        longer = Vocabulary(terms)  # checks that they are distinct among themselves
+        if known := [term for term in terms if term in self._index]:
+            raise ValueError(f"{known[0]!r} is in the vocabulary already.")
+        size = len(self.terms)
+        longer._index = {**self._index, **{term: row + size for term, row in longer._index.items()}}
+        longer.terms = (*self.terms, *terms)
+        return longer
 
     def encode(self, values: Iterable[str | None]) -> npt.NDArray[np.int32]:
         """[n] row numbers, one per value; None counts as unknown."""

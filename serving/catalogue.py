@@ -24,6 +24,8 @@ from serving.event_log import EventLog, Logged
 from serving.event_metrics import CatalogueMetrics
 
 AT_ONCE = 1000
+APART_SECONDS = 1.0
+"""Between two snapshots: one costs 0.1 s of CPU for 100,000 items, however many of them change."""
 UNNAMED = "Unnamed item"
 
 
@@ -51,6 +53,8 @@ class LiveCatalogue:
         self._metrics = metrics
         self._items: dict[str, Posted] = {}
         self._position = 0
+        self._next = 0.0
+        self._waiting: list[float] = []  # when each change was received that is read and not in effect
 
     def over(self, bundle: LoadedBundle) -> LoadedBundle:
         """The bundle with everything that was posted by now. Raises BundleRefused where its tower cannot embed."""
@@ -78,11 +82,16 @@ class LiveCatalogue:
 
     def step(self, releases: Replaceable) -> int:
         """How many changes are in effect that were not before. Raises EventLogError or BundleRefused."""
-        received = self.read()
-        if received:
-            releases.replace(self.over)
-            self._metrics.recommendable(received, time.time())
-        return len(received)
+        if time.monotonic() < self._next:
+            return 0
+        self._waiting += self.read()
+        if not self._waiting:
+            return 0
+        self._next = time.monotonic() + APART_SECONDS
+        releases.replace(self.over)
+        self._metrics.recommendable(self._waiting, time.time())
+        done, self._waiting = len(self._waiting), []
+        return done
 
 
 def laid_over(bundle: LoadedBundle, posted: Mapping[str, Posted]) -> LoadedBundle:
@@ -106,11 +115,11 @@ def laid_over(bundle: LoadedBundle, posted: Mapping[str, Posted]) -> LoadedBundl
         titles[row] = item.title or titles[row]
     titles += [item.title or UNNAMED for item in new]
     departments += [item.department or UNNAMED for item in new]
-    items = sealed.vocabularies[names.ITEM_ID].extended([item.item_id for item in new])
+    items = sealed.vocabularies[names.ITEM_ID]
     return replace(
         sealed,
         base=sealed,
-        vocabularies={**sealed.vocabularies, names.ITEM_ID: items},
+        vocabularies={**sealed.vocabularies, names.ITEM_ID: items.extended([item.item_id for item in new])},
         titles=tuple(titles),
         departments=tuple(departments),
         items=_offered(_appended(sealed, new), changed, new),

@@ -41,12 +41,16 @@ class Logged(NamedTuple):
     payload: str
 
 
-class EventLog(Protocol):
-    """One stream of entries."""
+class Appendable(Protocol):
+    """What entries can be given to."""
 
     def append(self, entries: Sequence[Entry]) -> list[bool]:
         """Whether each entry is new; all are durable when this returns. Raises EventLogError."""
         ...
+
+
+class EventLog(Appendable, Protocol):
+    """One stream of entries."""
 
     def read(self, after: int, limit: int) -> list[Logged]:
         """Up to limit entries after a position, in order. Raises EventLogError."""

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from serving.event_log import Entry, EventLog, EventLogError
+from serving.event_log import Appendable, Entry, EventLogError
 
 MAX_TOGETHER = 5000
 """Entries of one commit."""
@@ -20,7 +20,7 @@ class EventLogBusy(EventLogError):
 class EventWriter:
     """One thread that appends what many requests submit."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: Appendable) -> None:
         self._log = log
         self._submitted: queue.SimpleQueue[tuple[Sequence[Entry], Future[list[bool]]] | None] = queue.SimpleQueue()
         self._waiting = 0

@@ -15,8 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts import features as names
 from contracts.bundle import read_manifest
 from contracts.event_log import INTERACTIONS
+from serving.bundle import load_bundle
 from serving.event_log import open_log
 from tandem.demo import wait_until_ready
 from tests.conftest import free_port
@@ -113,6 +115,14 @@ def times_bought(stack: Stack, user_id: str, item_id: str) -> int:
     return sum(item["count"] for item in items if item["item_id"] == item_id)
 
 
+def content_of(workspace: Workspace, item_id: str) -> dict[str, str]:
+    """The content columns of an item, in the words of the catalogue."""
+    bundle = load_bundle(workspace.bundles / "current")
+    row = bundle.item_ids.index(item_id)
+    codes = {column: bundle.items.catalogue.codes[column][row] for column in names.ITEM_CONTENT}
+    return {column: bundle.vocabularies[column].terms[code - 1] for column, code in codes.items() if code}
+
+
 def seconds_until(condition: Callable[[], bool]) -> float:
     started = time.monotonic()
     while not condition():
@@ -200,6 +210,38 @@ def test_interactions_are_counted_for_the_variant_whose_answer_they_followed(sta
     assert 'tandem_interactions_total{event_type="like",variant="unattributed"} 1.0' in text
     assert "invented" not in text
     assert 'tandem_event_freshness_seconds_bucket{le="2.0"}' in text
+
+
+def test_a_new_item_can_be_recommended_within_ten_seconds(stack: Stack, user: str) -> None:
+    """Placed by the content of an item that this user has bought, it is retrieved and ranked like any other."""
+    bought = httpx.get(f"{stack.url}/users/{user}/history?n=1").json()["items"][0]["item_id"]
+    item = {"item_id": "brand-new", "title": "Brand new", "price": 3.0} | content_of(stack.workspace, bought)
+    answer = httpx.post(f"{stack.url}/items", json=item)
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 1})
+
+    def ranked() -> bool:
+        body = {"instances": [{"user_id": user, "item_ids": ["brand-new", bought]}]}
+        return httpx.post(f"{stack.url}/v1/models/ranking:predict", json=body).status_code == 200
+
+    assert seconds_until(ranked) < 10.0
+    again = httpx.post(f"{stack.url}/items", json={"items": [{"item_id": "brand-new", "in_stock": True}]})
+    assert again.json() == {"accepted": 1}
+    assert "tandem_time_to_recommendable_seconds_count" in httpx.get(f"{stack.url}/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"title": "no id"}, "item_id"),
+        ({"item_id": "i", "colour": "red"}, "Extra inputs"),
+        ({"item_id": "i", "price": -1}, "greater than or equal to 0"),
+        ({"items": []}, "at least 1 item"),
+    ],
+)
+def test_an_impossible_item_is_refused(stack: Stack, body: Any, said: str) -> None:
+    answer = httpx.post(f"{stack.url}/items", json=body)
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]
 
 
 def test_materializing_fails_no_read_and_wipes_no_fresh_event(stack: Stack, user: str) -> None:

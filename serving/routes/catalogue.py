@@ -33,7 +33,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/items", status_code=202, summary="A new item, or the price, stock or title of one that is there")
     async def change(
         request: Request,
-        changes: Annotated[CatalogueItem | CatalogueChanges, Body(openapi_examples=EXAMPLES)],  # type: ignore[arg-type]
+        changes: Annotated[CatalogueItem | CatalogueChanges, Body(openapi_examples=EXAMPLES)],
     ) -> CatalogueReceipt:
         """202 once the change is durable; every server has it in effect within seconds. A new item is placed by its
         content near items that are like it, and can be in lists from then on."""
