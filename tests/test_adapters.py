@@ -23,7 +23,7 @@ from training.settings import IngestSettings
 from training.workspace import Workspace
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
-ADAPTERS = ("clickstream", "complete-journey", "ecommerce", "instacart", "retail-baskets", "synthetic")
+ADAPTERS = ("clickstream", "complete-journey", "ecommerce", "event-log", "instacart", "retail-baskets", "synthetic")
 
 
 def run(

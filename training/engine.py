@@ -51,6 +51,15 @@ def materialized(table: ibis.Table, path: Path, connection: ibis.BaseBackend) ->
     return connection.read_parquet(path)
 
 
+def replace(table: ibis.Table, path: Path, connection: ibis.BaseBackend) -> None:
+    """Writes the table in place of what is there, which it may be read from."""
+    beside = path.with_name(f".{path.name}.writing")
+    remove(beside)
+    connection.to_parquet(table, beside)
+    remove(path)
+    beside.rename(path)
+
+
 def remove(path: Path) -> None:
     """Removes a Parquet file, or the folder of part files that Spark writes in its place, if it is there."""
     if path.is_dir():

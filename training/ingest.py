@@ -13,6 +13,7 @@ from contracts.events import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, WITHOUT_
 from training.adapters import Source, SourceOptions, adapter_named
 from training.adapters.mapping import load_mapping
 from training.engine import materialized, remove
+from training.engine import replace as replace_table
 from training.settings import IngestSettings
 from training.workspace import Workspace
 
@@ -143,7 +144,7 @@ def _refuse_unusable_ids(table: ibis.Table, key: str, name: str) -> None:
 
 def _write(table: ibis.Table, columns: dict[str, str], path: Path, connection: ibis.BaseBackend) -> ibis.Table:
     """The table as written: exactly the contract's columns in the contract's types."""
-    connection.to_parquet(_conformed(table, columns), path)
+    replace_table(_conformed(table, columns), path, connection)
     return connection.read_parquet(path)
 
 
@@ -186,10 +187,11 @@ def _by_reason(table: ibis.Table) -> dict[str, int]:
 def _write_beside(workspace: Workspace, source: Source, connection: ibis.BaseBackend) -> None:
     """Tables that only some sources have; those of an earlier run must not stay."""
     for name, table in {"item_vectors": source.item_vectors, **dict.fromkeys(TRUTH), **source.truth}.items():
-        remove(workspace.ingested(name))
-        if table is not None:
-            readable = _readable(table)
-            connection.to_parquet(readable.drop(*({"reason", "raw"} & set(table.columns))), workspace.ingested(name))
+        if table is None:
+            remove(workspace.ingested(name))
+        else:
+            readable = _readable(table).drop(*({"reason", "raw"} & set(table.columns)))
+            replace_table(readable, workspace.ingested(name), connection)
 
 
 def _report(

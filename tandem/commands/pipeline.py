@@ -16,7 +16,10 @@ app = typer.Typer()
 def ingest(
     root: Root = HERE,
     adapter: Annotated[
-        str, typer.Option(help="complete-journey, ecommerce, clickstream, retail-baskets, instacart or synthetic.")
+        str,
+        typer.Option(
+            help="complete-journey, ecommerce, clickstream, retail-baskets, instacart, synthetic or event-log."
+        ),
     ] = "",
     path: Annotated[str, typer.Option(help="Folder or URL (s3://…) of the raw files.")] = "",
     mapping: Annotated[str, typer.Option(help="YAML file with the names of files and columns.")] = "",

@@ -40,12 +40,21 @@ def adapter_named(name: str) -> Adapter:
 
     Raises InvalidInput listing the adapters that exist.
     """
-    from training.adapters import clickstream, complete_journey, ecommerce, instacart, retail_baskets, synthetic
+    from training.adapters import (
+        clickstream,
+        complete_journey,
+        ecommerce,
+        event_log,
+        instacart,
+        retail_baskets,
+        synthetic,
+    )
 
     adapters: dict[str, Adapter] = {
         "clickstream": clickstream.read,
         "complete-journey": complete_journey.read,
         "ecommerce": ecommerce.read,
+        "event-log": event_log.read,
         "instacart": instacart.read,
         "retail-baskets": retail_baskets.read,
         "synthetic": synthetic.read,
