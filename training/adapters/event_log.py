@@ -33,14 +33,14 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     Raises InvalidInput without a log, MissingArtifact where folder or log are not there.
     """
     refuse_unknown_keys(options.mapping, KEYS, "event-log")
-    url = options.mapping.get("event_log", "")
-    if not url:
-        raise InvalidInput("The adapter event-log needs the mapping key event_log: sqlite:///… or redis://….")
     location = locate(options.path, "event-log")
     events, users, items = (
         _earlier(connection, location, table, columns)
         for table, columns in (("events", EVENT_COLUMNS), ("users", USER_COLUMNS), ("items", ITEM_COLUMNS))
     )
+    url = options.mapping.get("event_log", "")
+    if not url:
+        raise InvalidInput("The adapter event-log needs the mapping key event_log: sqlite:///… or redis://….")
     posted = _interactions(url)
     met = posted.select("user_id").distinct().anti_join(users, "user_id")
     vectors = location.files("item_vectors")
