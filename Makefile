@@ -34,8 +34,9 @@ check: $(INSTALLED) tools ## Format, lint, types, layers, chart, Terraform, work
 	lint-imports
 	scripts/check-infra
 
-bench: $(INSTALLED) ## Load the demo's server: latency and errors of 1,000 requests (run `make demo CHECK=1` first)
+bench: $(INSTALLED) ## Load the demo's server: latency, errors, durable events a second (run `make demo CHECK=1` first)
 	python -m benchmarks.serving
+	python -m benchmarks.events
 
 bench-quality: $(INSTALLED) ## Train and print our lists beside the baselines
 	dvc repro --quiet evaluate
