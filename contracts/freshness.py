@@ -53,13 +53,18 @@ def apply_events(features: Mapping[str, Any], events: Sequence[FreshEvent], now:
     if fresh:
         changed |= _sequence(features, [event for event in fresh if event.event_type in SEQUENCE_TYPES])
     if purchases:
-        changed |= _statistics(features, purchases, now) | _history(features, purchases, now)
+        known = {item: at for at, item in enumerate(_values(features, names.HISTORY_ITEM_IDS))}
+        changed |= _statistics(features, known, purchases, now) | _history(features, known, purchases, now)
     return changed
 
 
 def _values(features: Mapping[str, Any], name: str) -> list[Any]:
     values = features.get(name)
     return list(values) if values is not None else []
+
+
+def _number(features: Mapping[str, Any], name: str) -> float:
+    return float(features.get(name) or 0.0)
 
 
 def _sequence(features: Mapping[str, Any], events: Sequence[FreshEvent]) -> Features:
@@ -72,23 +77,30 @@ def _sequence(features: Mapping[str, Any], events: Sequence[FreshEvent]) -> Feat
     return {name: (new + _values(features, name))[: names.SEQUENCE_LENGTH] for name, new in columns.items()}
 
 
-def _history(features: Mapping[str, Any], purchases: Sequence[FreshEvent], now: float) -> Features:
-    """Rows of distinct items, latest first, ties by item."""
+def _history(
+    features: Mapping[str, Any], known: Mapping[str, int], purchases: Sequence[FreshEvent], now: float
+) -> Features:
+    """Rows of distinct items, latest first, ties by item. Rows that nothing touches are copied by the column."""
     columns = [_values(features, name) for name in names.HISTORY]
-    rows = {row[0]: list(row) for row in zip(*columns, strict=True)}
     touched: dict[str, list[Any]] = {}
     for event in purchases:
         item = event.item_id or ""
         if item not in touched:
-            touched[item] = rows.pop(item, [item, 0, 0, 0, event.seconds, event.seconds])
+            at = known.get(item)
+            touched[item] = [item, 0, 0, 0, event.seconds, event.seconds] if at is None else [c[at] for c in columns]
         row, age = touched[item], now - event.seconds
         row[1] += 1
         row[2] += age <= 91 * DAY_SECONDS
         row[3] += age <= 28 * DAY_SECONDS
         row[4], row[5] = min(row[4], event.seconds), max(row[5], event.seconds)
-    ordered = sorted(touched.values(), key=lambda row: (-row[5], row[0])) + list(rows.values())
-    kept = ordered[: names.HISTORY_LENGTH]
-    return {name: [row[at] for row in kept] for at, name in enumerate(names.HISTORY)}
+    for at in sorted((known[item] for item in touched if item in known), reverse=True):
+        for column in columns:
+            del column[at]
+    ordered = sorted(touched.values(), key=lambda row: (-row[5], row[0]))
+    return {
+        name: ([row[at] for row in ordered] + columns[at])[: names.HISTORY_LENGTH]
+        for at, name in enumerate(names.HISTORY)
+    }
 
 
 @dataclass
@@ -112,21 +124,23 @@ def _baskets(purchases: Sequence[FreshEvent]) -> list[_Basket]:
     return list(baskets.values())
 
 
-def _statistics(features: Mapping[str, Any], purchases: Sequence[FreshEvent], now: float) -> Features:
+def _statistics(
+    features: Mapping[str, Any], known: Mapping[str, int], purchases: Sequence[FreshEvent], now: float
+) -> Features:
     """Statistics counted up; one that has no rule here keeps the value of the last materialize."""
     baskets = _baskets(purchases)
     changed = _windows(features, baskets, now)
-    before = {name: float(features.get(name) or 0.0) for name in names.USER_STATISTICS}
-    known = set(_values(features, names.HISTORY_ITEM_IDS))
+    lines_before, baskets_before = (_number(features, f"user_{what}_365d") for what in ("purchases", "baskets"))
     lines = sum(basket.lines for basket in baskets)
     first = min([*_values(features, names.HISTORY_FIRST_TIMESTAMPS), *(basket.seconds for basket in baskets)])
     last = max(basket.seconds for basket in baskets)
-    discounted = before["user_discount_share_365d"] * before["user_purchases_365d"]
+    discounted = _number(features, "user_discount_share_365d") * lines_before
     discounted += sum(basket.discounted for basket in baskets)
-    count = before["user_baskets_365d"] + len(baskets)
+    count = baskets_before + len(baskets)
+    new_items = {event.item_id for event in purchases} - known.keys()
     rules = {
-        "user_items_365d": before["user_items_365d"] + len({event.item_id for event in purchases} - known),
-        "user_discount_share_365d": discounted / (before["user_purchases_365d"] + lines),
+        "user_items_365d": _number(features, "user_items_365d") + len(new_items),
+        "user_discount_share_365d": discounted / (lines_before + lines),
         "user_days_since_last": max(now - last, 0.0) / DAY_SECONDS,
         "user_basket_gap_days": (last - first) / DAY_SECONDS / max(count - 1, 1),
     }
@@ -144,5 +158,5 @@ def _windows(features: Mapping[str, Any], baskets: Sequence[_Basket], now: float
         within = [basket for basket in baskets if now - basket.seconds <= days * DAY_SECONDS]
         for prefix, value in counted.items():
             name = f"{prefix}_{days}d"
-            changed[name] = float(features.get(name) or 0.0) + sum(map(value, within))
+            changed[name] = _number(features, name) + sum(map(value, within))
     return changed

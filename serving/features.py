@@ -9,19 +9,16 @@ from typing import Any, Protocol
 from feast import FeatureService, FeatureStore
 
 from contracts.errors import MissingArtifact, TandemError
-from contracts.events import UNKNOWN
 from contracts.features import (
     COPURCHASE_COUNTS,
     COPURCHASE_ITEM_IDS,
     COPURCHASE_SERVICE,
     ITEM_ID,
     ONLINE_SERVICE,
-    RECENT_EVENTS,
-    SEQUENCE_ITEM_IDS,
     USER_ID,
     USER_PROFILE,
 )
-from contracts.freshness import apply_events, decode_events
+from serving.fresh import freshened
 
 UserFeatures = dict[str, Any]
 """Feature name to value; None where nothing is known."""
@@ -68,11 +65,7 @@ class FeastLookup:
 
     def user(self, user_id: str) -> UserFeatures | None:
         """One online read. Raises OnlineStoreError."""
-        features = self._read(self._service, {USER_ID: user_id})
-        if recent := decode_events(features.pop(RECENT_EVENTS)):
-            features = apply_events(features, recent, self._seconds())
-            if features[SEQUENCE_ITEM_IDS] is not None:  # nobody has asked a new user for a profile yet
-                features |= {name: UNKNOWN for name in USER_PROFILE if features[name] is None}
+        features = freshened(self._read(self._service, {USER_ID: user_id}), self._seconds())
         # A store that knows nothing of a user answers with None values and status PRESENT.
         return features if any(features[name] is not None for name in USER_PROFILE) else None
 

@@ -1,6 +1,8 @@
 """Events over HTTP, from the post to the next recommendation, on both pairs of stores; and what survives a kill."""
 
 import itertools
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -198,6 +200,15 @@ def test_a_body_that_cannot_be_kept_is_refused(stack: Stack, body: str, status: 
     assert answer.status_code == status
     assert said in answer.json()["error"]
     assert "unknown parameter" in httpx.post(f"{stack.url}/events?dry=1", content=body).json()["error"]
+
+
+def test_the_api_page_describes_both_bodies_and_points_at_nothing_missing(stack: Stack) -> None:
+    page = httpx.get(f"{stack.url}/openapi.json").json()
+    body = page["paths"]["/events"]["post"]["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
+    assert body[0]["properties"]["event_type"]["enum"][0] == "view"
+    assert body[1]["properties"]["events"]["maxItems"] == 1000
+    schemas = {f"#/components/schemas/{name}" for name in page["components"]["schemas"]}
+    assert set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(page))) <= schemas
 
 
 def test_interactions_are_counted_for_the_variant_whose_answer_they_followed(stack: Stack, user: str) -> None:
