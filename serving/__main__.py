@@ -17,6 +17,7 @@ from serving.bundle import LoadedBundle, load_bundle
 from serving.catalogue import LiveCatalogue
 from serving.clock import Now, frozen_clock, wall_clock
 from serving.event_consumer import EventConsumer
+from serving.event_log import EventLogError
 from serving.event_metrics import CatalogueMetrics, ConsumerMetrics
 from serving.features import FeastLookup
 from serving.follower import Follower, follow
@@ -99,8 +100,10 @@ def start_background(service: Service) -> Background:
     if service.intake:
         follower = Follower(service.intake.interactions, service.forget)
         catalogue = LiveCatalogue(service.intake.items, CatalogueMetrics(service.metrics.registry))
-        catalogue.read()
-        service.releases.replace(catalogue.over)  # before the first answer
+        try:
+            catalogue.begin(service.releases)  # before the first answer
+        except EventLogError as error:  # it is followed from now on, and recommendations do not wait for it
+            logging.getLogger(__name__).warning("The catalogue is as the bundle has it: %s", error)
         steps = (follower.step, partial(catalogue.step, service.releases))
         background.start("follower", partial(follow, steps))
         if service.settings.event_consumer:

@@ -80,6 +80,14 @@ class LiveCatalogue:
         whole = known.item.updated(item) if known else item
         self._items[item.item_id] = Posted(whole, entry.received_seconds)
 
+    def begin(self, releases: Replaceable) -> None:
+        """Puts in effect what was posted before this server started; how long ago that was is not measured.
+
+        Raises EventLogError or BundleRefused.
+        """
+        if self.read():
+            releases.replace(self.over)
+
     def step(self, releases: Replaceable) -> int:
         """How many changes are in effect that were not before. Raises EventLogError or BundleRefused."""
         if time.monotonic() < self._next:

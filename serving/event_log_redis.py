@@ -46,7 +46,10 @@ class RedisLog:
     """One stream; its entries, the keys it remembers and its consumers' positions lie under keys with one hash tag."""
 
     def __init__(self, url: str, stream: str, *, vouched: bool = False) -> None:
-        """Raises EventLogRefused for a Redis that is not durable, EventLogError for one that does not answer."""
+        """Raises EventLogRefused for a Redis that is not durable.
+
+        One that does not answer is asked before its first use: a server answers recommendations without it.
+        """
         # No retries: one after a lost answer would call its own entries duplicates. The client decides.
         self._redis = redis.Redis.from_url(
             url,
@@ -61,7 +64,12 @@ class RedisLog:
         self._append = self._redis.register_script(APPEND)
         self._lease = self._redis.register_script(LEASE)
         self._commit = self._redis.register_script(COMMIT)
-        self._ask(lambda: refuse_unless_durable(self._redis, vouched))
+        self._vouched = vouched
+        self._checked = False
+        try:
+            self._check()
+        except EventLogError as error:
+            logging.getLogger(__name__).warning("%s Nothing can be posted until it does.", error)
 
     def append(self, entries: Sequence[Entry]) -> list[bool]:
         """Whether each entry is new; one script and one sync for all. Raises EventLogError."""
@@ -119,7 +127,17 @@ class RedisLog:
         """Closes the connections."""
         self._redis.close()
 
-    def _ask(self, question: Callable[[], Any]) -> Any:  # the client is typed for both of its kinds
+    def _check(self) -> None:
+        self._answered(lambda: refuse_unless_durable(self._redis, self._vouched))
+        self._checked = True
+
+    def _ask(self, question: Callable[[], Any]) -> Any:
+        """The answer of a Redis that is known to be durable. Raises EventLogError, EventLogRefused."""
+        if not self._checked:
+            self._check()
+        return self._answered(question)
+
+    def _answered(self, question: Callable[[], Any]) -> Any:  # the client is typed for both of its kinds
         try:
             return question()
         except redis.RedisError as error:

@@ -38,10 +38,10 @@ class Follower:
     """Calls forget for each user whose recent events the consumer has put in place."""
 
     def __init__(self, interactions: ConsumedLog, forget: Forget) -> None:
-        """Begins now: nothing is cached of before. Raises EventLogError."""
+        """Begins with the first step: nothing is cached of before."""
         self._log = interactions
         self._forget = forget
-        self._seen = interactions.position(CONSUMER)
+        self._seen: int | None = None
 
     def step(self) -> int:
         """How many events were new here. Raises EventLogError.
@@ -49,7 +49,8 @@ class Follower:
         An event is looked at only when the consumer is done with it: an answer made before would be cached without it.
         """
         applied = self._log.position(CONSUMER)
-        if applied <= self._seen:
+        if self._seen is None or applied <= self._seen:
+            self._seen = applied
             return 0
         entries = [entry for entry in self._log.read(self._seen, AT_ONCE) if entry.position <= applied]
         for user_id in {user_id for entry in entries if (user_id := _user_of(entry.payload))}:

@@ -133,9 +133,11 @@ def test_later_posts_add_to_earlier_ones_and_a_restart_reads_them_all(bundle: Lo
     assert registry.get_sample_value("tandem_items_unreadable_total") == 1
     live = releases.serving().bundle
     assert (live.titles[-1], live.items.prices[-1], live.items.in_stock[-1]) == ("New", 2.0, False)
-    again = LiveCatalogue(log, CatalogueMetrics(CollectorRegistry()))
-    again.read()
-    assert again.over(bundle).item_ids == live.item_ids
+    restarted = CollectorRegistry()
+    again, fresh = LiveCatalogue(log, CatalogueMetrics(restarted)), OneRelease(bundle, "stable")
+    again.begin(fresh)
+    assert fresh.serving().bundle.item_ids == live.item_ids
+    assert restarted.get_sample_value("tandem_time_to_recommendable_seconds_count") == 0
 
 
 def post(log: ConsumedLog, *items: CatalogueItem) -> None:

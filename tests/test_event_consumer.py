@@ -16,11 +16,13 @@ from serving import event_consumer
 from serving.background import Background
 from serving.event_consumer import CONSUMER, EventConsumer
 from serving.event_log import ConsumedLog, Entry, EventLogError, open_log
-from serving.event_metrics import ConsumerMetrics
+from serving.event_metrics import ConsumerMetrics, variant_of
 from serving.event_writer import MAX_WAITING, EventLogBusy, EventWriter
 from serving.features import OnlineStoreError
 from serving.follower import Follower, follow
+from serving.intake import NoEventLog, open_intake, required
 from serving.recent_events import Recent
+from serving.settings import ServingSettings
 
 
 class MemoryStore:
@@ -173,6 +175,7 @@ def test_a_server_forgets_a_user_when_the_consumer_is_done_and_not_before(
     log.append([entry("0", "before", "milk")])
     consumer.step()
     follower = Follower(log, forgotten.append)
+    assert follower.step() == 0
     log.append([entry("1", "a", "milk"), entry("2", "b", "milk"), Entry("3", "{}")])
     assert (follower.step(), forgotten) == (0, [])
     consumer.step()
@@ -193,6 +196,25 @@ def test_following_goes_on_after_the_log_was_away() -> None:
 
     follow([step], stop)
     assert len(calls) == 2
+
+
+def test_a_server_without_a_log_says_how_to_start_it_with_one() -> None:
+    assert open_intake(ServingSettings()) is None
+    with pytest.raises(NoEventLog, match="TANDEM_EVENT_LOG="):
+        required(None)
+
+
+@pytest.mark.parametrize(
+    ("request_id", "variant"),
+    [
+        ("0123-stable", "stable"),
+        ("0123-two-words", "two-words"),
+        ("0123-invented", "unattributed"),
+        (None, "unattributed"),
+    ],
+)
+def test_an_interaction_belongs_to_a_variant_that_serves_here_or_to_none(request_id: str | None, variant: str) -> None:
+    assert variant_of(request_id, ("stable", "two-words")) == variant
 
 
 class SlowLog:

@@ -155,9 +155,23 @@ def test_a_redis_that_is_gone_is_an_event_log_error(redis_server: RedisFactory) 
     server.start()
     assert log.append(entries("a")) == [True]
     log.close()
-    server.stop()
+
+
+def test_a_redis_that_comes_later_is_checked_before_its_first_use(redis_server: RedisFactory) -> None:
+    """A server must start without it, for its recommendations."""
+    durable, forgetful = redis_server(*DURABLE), redis_server()
+    for server in (durable, forgetful):
+        server.stop()
+    early, refused = (open_log(server.url, INTERACTIONS) for server in (durable, forgetful))
     with pytest.raises(EventLogError):
-        open_log(server.url, INTERACTIONS)
+        early.append(entries("a"))
+    for server in (durable, forgetful):
+        server.start()
+    assert early.append(entries("a")) == [True]
+    with pytest.raises(EventLogRefused, match="appendonly no"):
+        refused.append(entries("a"))
+    early.close()
+    refused.close()
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
