@@ -2,6 +2,7 @@
 
 bundle/<version>/
     manifest.json            everything below, with the SHA-256 of each file
+    manifest.sig             Ed25519 signature of manifest.json, where the bundle was signed (contracts/signature.py)
     vocabularies.json        terms of each categorical column; item_id's term i is catalogue row i everywhere else
     items.npz                codes [num_items, 5] and statistics [num_items, 12]
     display.json             title and department of each catalogue row, for people
@@ -10,24 +11,29 @@ bundle/<version>/
     query_tower.onnx, candidate_tower.onnx, ranker.onnx
     reference.parquet        sample of served features at training time, for drift
     saved_model/             the same towers and ranker as TensorFlow SavedModels
+
+A server reads neither of the last two (NOT_SERVED), so a copy for serving may lack them; the version and the manifest's
+digest are over the whole list, so what such a copy holds is held to the same digests.
 """
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from contracts import CONTRACT_VERSION, features
 from contracts.errors import BundleRefused, MissingArtifact
 
 MANIFEST: Final = "manifest.json"
+SIGNATURE: Final = "manifest.sig"
+OUTSIDE_OF_DIGESTS: Final = frozenset({MANIFEST, SIGNATURE})
+"""The manifest holds the digests and the signature is over the manifest: neither can be in its list."""
 VOCABULARIES: Final = "vocabularies.json"
 ITEMS: Final = "items.npz"
 DISPLAY: Final = "display.json"
@@ -38,8 +44,8 @@ CANDIDATE_TOWER: Final = "candidate_tower.onnx"
 RANKER: Final = "ranker.onnx"
 REFERENCE: Final = "reference.parquet"
 SAVED_MODELS: Final = "saved_model"
-CURRENT: Final = "current"
-"""Symbolic link beside the versions; the one that serves by default."""
+NOT_SERVED: Final = (f"{SAVED_MODELS}/", REFERENCE)
+"""What a copy for serving may lack, by the beginning of the path."""
 
 
 class FileDigest(BaseModel):
@@ -71,6 +77,14 @@ class Manifest(BaseModel):
     files: dict[str, FileDigest]
     manifest_sha256: str = ""  # of this manifest's JSON with this field empty
 
+    @field_validator("files")
+    @classmethod
+    def _inside(cls, files: dict[str, FileDigest]) -> dict[str, FileDigest]:
+        """A copy is written by these names, so none may lead out of the bundle's folder."""
+        if outside := [name for name in files if name.startswith("/") or ".." in PurePosixPath(name).parts]:
+            raise ValueError(f"not inside the bundle: {', '.join(outside)}")
+        return files
+
 
 def manifest_digest(manifest: Manifest) -> str:
     """Digest that a manifest must carry: no timestamp, metric or parameter can be changed unnoticed."""
@@ -97,12 +111,19 @@ def sha256_of(path: Path) -> str:
 
 
 def digests(folder: Path) -> dict[str, FileDigest]:
-    """Digest of every file below folder but the manifest, by relative POSIX path."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {
-        path.relative_to(folder).as_posix(): FileDigest(size_bytes=path.stat().st_size, sha256=sha256_of(path))
-        for path in files
-    }
+    """Digest of every file below folder but the manifest and its signature, by relative POSIX path."""
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: digest_of(path) for name, path in files.items() if name not in OUTSIDE_OF_DIGESTS}
+
+
+def digest_of(path: Path) -> FileDigest:
+    """Size and SHA-256 of one file."""
+    return FileDigest(size_bytes=path.stat().st_size, sha256=sha256_of(path))
+
+
+def is_served(name: str) -> bool:
+    """Whether a server reads this file of a bundle."""
+    return not name.startswith(NOT_SERVED)
 
 
 def version_of(files: Mapping[str, FileDigest]) -> str:
@@ -122,10 +143,11 @@ def write_bundle(bundles: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def seal(temporary: Path, **fields: Any) -> Path:
-    """The finished bundle's folder: digests taken, manifest written, renamed to its version, `current` pointed at it.
+def seal(temporary: Path, sign: Callable[[Path], None] | None = None, **fields: Any) -> Path:
+    """The finished bundle's folder: digests taken, manifest written and signed, renamed to its version.
 
-    fields are Manifest's, less files, bundle_version, contract_version and schema_hash.
+    sign puts a signature beside the manifest. fields are Manifest's, less files, bundle_version, contract_version and
+    schema_hash. Nothing serves it yet: that is contracts/promotions.py.
     """
     files = digests(temporary)
     manifest = Manifest(
@@ -137,21 +159,14 @@ def seal(temporary: Path, **fields: Any) -> Path:
     )
     manifest = manifest.model_copy(update={"manifest_sha256": manifest_digest(manifest)})
     (temporary / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
+    if sign is not None:
+        sign(temporary)
     temporary.chmod(0o755)  # mkdtemp gives 0700; a server runs as another user
     final = temporary.parent / manifest.bundle_version
     if final.exists():  # same content, built before
         shutil.rmtree(final)
     temporary.rename(final)
-    point_current(final)
     return final
-
-
-def point_current(bundle: Path) -> None:
-    """Makes `current` name this bundle, in one atomic rename."""
-    link = bundle.parent / f".{CURRENT}.{os.getpid()}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(bundle.name)
-    link.rename(bundle.parent / CURRENT)
 
 
 def read_manifest(bundle: Path) -> Manifest:
@@ -181,14 +196,16 @@ def read_manifest(bundle: Path) -> Manifest:
     return manifest
 
 
-def verify(bundle: Path) -> Manifest:
+def verify(bundle: Path, *, for_serving: bool = False) -> Manifest:
     """The manifest of a bundle whose every file is present, unaltered and listed.
 
+    for_serving lets NOT_SERVED files be absent; where they are present they are held to their digests too.
     Raises BundleRefused naming each altered, missing or unlisted file.
     """
     manifest = read_manifest(bundle)
     found = digests(bundle)
-    faults = [f"{name} is missing" for name in manifest.files.keys() - found.keys()]
+    missing = manifest.files.keys() - found.keys()
+    faults = [f"{name} is missing" for name in missing if is_served(name) or not for_serving]
     faults += [f"{name} is not in the manifest" for name in found.keys() - manifest.files.keys()]
     faults += [
         f"{name} is altered (SHA-256 {found[name].sha256[:12]}…, manifest says {manifest.files[name].sha256[:12]}…)"

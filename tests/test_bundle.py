@@ -12,12 +12,11 @@ from pydantic import ValidationError
 
 from contracts import CONTRACT_VERSION
 from contracts.bundle import (
-    CURRENT,
     MANIFEST,
+    SIGNATURE,
     Manifest,
     digests,
     manifest_digest,
-    point_current,
     read_manifest,
     schema_hash,
     seal,
@@ -26,6 +25,7 @@ from contracts.bundle import (
     write_bundle,
 )
 from contracts.errors import BundleRefused, MissingArtifact
+from contracts.promotions import CURRENT
 
 PARTS = {"items.npz": b"items", "ranker.onnx": b"ranker", "saved_model/ranker/saved_model.pb": b"graph"}
 FIELDS: dict[str, Any] = {
@@ -66,14 +66,13 @@ def bundle(tmp_path: Path) -> Path:
     return make_bundle(tmp_path / "bundles")
 
 
-def test_a_sealed_bundle_is_named_by_its_version_and_current_points_at_it(bundle: Path) -> None:
+def test_a_sealed_bundle_is_named_by_its_version_and_served_by_nobody_yet(bundle: Path) -> None:
     manifest = verify(bundle)
     assert bundle.name == manifest.bundle_version == version_of(manifest.files)
     assert re.fullmatch("[0-9a-f]{12}", bundle.name)
     assert manifest.files.keys() == PARTS.keys()
     assert manifest.files["items.npz"].size_bytes == 5
-    assert (bundle.parent / CURRENT).readlink() == Path(bundle.name)  # relative, so that bundles/ may be moved
-    assert verify(bundle.parent / CURRENT) == manifest
+    assert [path.name for path in bundle.parent.iterdir()] == [bundle.name]
 
 
 def test_a_sealed_bundle_can_be_read_by_another_user(bundle: Path) -> None:
@@ -84,21 +83,13 @@ def test_equal_content_gives_an_equal_version_whenever_it_was_built(bundle: Path
     again = make_bundle(bundle.parent, created_at="2027-01-01T00:00:00+00:00")
     assert again == bundle
     assert verify(again).created_at == "2027-01-01T00:00:00+00:00"
-    assert {path.name for path in bundle.parent.iterdir()} == {bundle.name, CURRENT}
+    assert [path.name for path in bundle.parent.iterdir()] == [bundle.name]
 
 
 def test_other_content_or_another_file_name_gives_another_version(bundle: Path) -> None:
     changed = make_bundle(bundle.parent, PARTS | {"items.npz": b"itemz"})
     renamed = make_bundle(bundle.parent, {"items.npy": b"items", **dict(list(PARTS.items())[1:])})
     assert len({bundle, changed, renamed}) == 3
-
-
-def test_current_follows_the_last_seal_and_can_be_pointed_back(bundle: Path) -> None:
-    newer = make_bundle(bundle.parent, PARTS | {"items.npz": b"newer"})
-    assert (bundle.parent / CURRENT).resolve() == newer
-    point_current(bundle)
-    assert (bundle.parent / CURRENT).resolve() == bundle
-    assert {path.name for path in bundle.parent.iterdir()} == {bundle.name, newer.name, CURRENT}
 
 
 def test_nothing_is_left_behind_when_writing_fails_half_way(tmp_path: Path) -> None:
@@ -134,6 +125,26 @@ def test_an_unlisted_file_is_refused_naming_it(bundle: Path) -> None:
     fill(bundle, {"saved_model/extra": b""})
     with pytest.raises(BundleRefused, match=r"refused: saved_model/extra is not in the manifest\.$"):
         verify(bundle)
+
+
+def test_a_manifest_or_signature_further_down_is_a_file_like_any_other(bundle: Path) -> None:
+    fill(bundle, {f"saved_model/{MANIFEST}": b"", f"saved_model/{SIGNATURE}": b""})
+    with pytest.raises(BundleRefused, match=r"saved_model/manifest\.json is not .*; saved_model/manifest\.sig is not"):
+        verify(bundle)
+
+
+def test_a_copy_for_serving_may_lack_what_no_server_reads_and_nothing_else(bundle: Path) -> None:
+    saved = bundle / "saved_model" / "ranker" / "saved_model.pb"
+    saved.unlink()
+    assert verify(bundle, for_serving=True).bundle_version == bundle.name
+    with pytest.raises(BundleRefused, match=r"saved_model/ranker/saved_model\.pb is missing"):
+        verify(bundle)
+    saved.write_bytes(b"another graph")
+    with pytest.raises(BundleRefused, match=r"saved_model/ranker/saved_model\.pb is altered"):
+        verify(bundle, for_serving=True)
+    (bundle / "items.npz").unlink()
+    with pytest.raises(BundleRefused, match=r"items\.npz is missing"):
+        verify(bundle, for_serving=True)
 
 
 def test_a_file_of_another_bundle_is_refused_with_both_digests(bundle: Path) -> None:
@@ -174,6 +185,13 @@ def test_another_feature_schema_is_refused_with_both_hashes(bundle: Path) -> Non
 def test_a_manifest_with_an_unknown_key_is_refused_naming_it(bundle: Path) -> None:
     rewrite_manifest(bundle, colour="red")
     with pytest.raises(BundleRefused, match=r"not a manifest of contract version 1: (?s:.*)colour"):
+        read_manifest(bundle)
+
+
+@pytest.mark.parametrize("name", ["../escaped", "/etc/passwd", "saved_model/../../escaped"])
+def test_a_manifest_that_names_files_outside_of_the_bundle_is_refused(bundle: Path, name: str) -> None:
+    rewrite_manifest(bundle, files={name: {"size_bytes": 0, "sha256": ""}})
+    with pytest.raises(BundleRefused, match=f"not inside the bundle: {re.escape(name)}"):
         read_manifest(bundle)
 
 

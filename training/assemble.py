@@ -17,6 +17,7 @@ from training.artifacts import Embeddings
 from training.dataset import Dataset, Moment
 from training.evaluate import rank_with_scores
 from training.settings import Settings
+from training.signing import Sign
 from training.steps import shortlists
 from training.workspace import Workspace, require
 
@@ -25,8 +26,8 @@ REFERENCE_LENGTH = 10  # items of a list whose scores are compared
 EXAMPLE_USERS = 20
 
 
-def assemble(workspace: Workspace, settings: Settings) -> Path:
-    """The new bundle's folder, with `current` pointing at it. Item features are as of the end of the data."""
+def assemble(workspace: Workspace, settings: Settings, sign: Sign | None = None) -> Path:
+    """The new bundle's folder. Item features are as of the end of the data."""
     dataset = Dataset(workspace)
     metrics = json.loads(require(workspace.metrics, "tandem evaluate").read_text())
     moment = dataset.moment(dataset.timeline.data_end)
@@ -41,6 +42,7 @@ def assemble(workspace: Workspace, settings: Settings) -> Path:
         pq.write_table(_reference(workspace, dataset, moment, embeddings, settings), folder / bundle.REFERENCE)
         sealed = bundle.seal(
             folder,
+            sign,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             data_end_timestamp=float(dataset.timeline.data_end),
             training_cutoff_timestamp=float(dataset.timeline.cutoff),

@@ -1,6 +1,7 @@
 """The pipeline's steps, in the order in which `dvc repro` runs them."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -170,19 +171,34 @@ def evaluate(root: Root = HERE) -> None:
 
 
 @app.command(rich_help_panel=PIPELINE)
-def bundle(root: Root = HERE) -> None:
-    """Seal the trained parts into one bundle and log the run to MLflow.
+def bundle(
+    root: Root = HERE,
+    sign_key: Annotated[
+        Path | None, typer.Option(help="Private key to sign with (tandem keys new).", envvar="TANDEM_SIGNING_KEY")
+    ] = None,
+    publish: Annotated[str, typer.Option(help="Folder or URL (s3://bucket/prefix) to copy the bundle to.")] = "",
+    promote: Annotated[bool, typer.Option(help="Make it the one that serves: servers here change to it.")] = True,
+) -> None:
+    """Seal the trained parts into one bundle, promote it and log the run to MLflow.
 
-    Example: tandem bundle
+    Example: tandem bundle --sign-key signing.pem --publish s3://shop/bundles
     """
+    from contracts import promotions
     from training.assemble import assemble
+    from training.publish import publish as copy_to
+    from training.signing import signer
     from training.tracking import log_run
 
     project = open_project(root)
     with working("bundle") as work:
-        folder = assemble(project.workspace, project.settings)
+        folder = assemble(project.workspace, project.settings, signer(sign_key) if sign_key else None)
         work.note("MLflow")
         log_run(project.workspace, project.settings, folder)
+        if publish:
+            work.note(f"publish to {publish}")
+            copy_to(folder, publish)
+        if promote:
+            promotions.promote(folder)
     console.print(f"  bundles/{folder.name}")
 
 

@@ -1,0 +1,38 @@
+"""Checks who signed a bundle: the side that holds public keys alone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from contracts.errors import BundleRefused
+from contracts.signature import public_key_bytes, read_signature, signed_bytes
+
+
+def public_keys(texts: str) -> tuple[Ed25519PublicKey, ...]:
+    """The keys of a comma-separated setting: several, so that a new key is trusted before the old one goes.
+
+    Raises InvalidInput for a text that is no key.
+    """
+    return tuple(Ed25519PublicKey.from_public_bytes(public_key_bytes(text)) for text in texts.split(",") if text)
+
+
+def check_signature(bundle: Path, keys: Sequence[Ed25519PublicKey]) -> None:
+    """Passes a bundle that one of the keys has signed; without keys nothing is checked.
+
+    Raises BundleRefused for an unsigned bundle and for a signature of nobody who is trusted.
+    """
+    if keys and not any(_signed_by(key, bundle) for key in keys):
+        raise BundleRefused(
+            f"Bundle {bundle.name} is refused: its signature is not of a key this server trusts "
+            "(TANDEM_BUNDLE_PUBLIC_KEY), or its manifest was changed after it was signed."
+        )
+
+
+def _signed_by(key: Ed25519PublicKey, bundle: Path) -> bool:
+    try:
+        key.verify(read_signature(bundle), signed_bytes(bundle))
+    except InvalidSignature:
+        return False
+    return True

@@ -1,0 +1,49 @@
+"""Signs bundles: the side that holds the private key."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from contracts.errors import InvalidInput, MissingArtifact
+from contracts.signature import public_key_text, signed_bytes, write_signature
+
+Sign = Callable[[Path], None]
+"""Signs the bundle in a folder."""
+
+
+def new_key(path: Path) -> str:
+    """The public key, as TANDEM_BUNDLE_PUBLIC_KEY takes it, of a new private key written to path.
+
+    The file is PEM, PKCS 8, readable by its owner alone: what `openssl genpkey -algorithm ed25519` writes, too.
+    Raises InvalidInput where there is a file already: a lost key cannot be made again.
+    """
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    try:
+        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(pem)
+    except FileExistsError as error:
+        raise InvalidInput(f"{path} exists, and a key that is overwritten is lost. Name another file.") from error
+    except OSError as error:
+        raise InvalidInput(f"Cannot write a key to {path}: {error.strerror}.") from error
+    return public_key_text(key.public_key().public_bytes_raw())
+
+
+def signer(path: Path) -> Sign:
+    """What signs a bundle with the private key in a file.
+
+    Raises MissingArtifact without the file and InvalidInput where it holds another kind of key.
+    """
+    if not path.is_file():
+        raise MissingArtifact(f"There is no signing key at {path}. Make one with `tandem keys new {path}`.")
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise InvalidInput(f"{path} is no private key in PEM without a passphrase.") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise InvalidInput(f"{path} is a key of another kind; bundles are signed with Ed25519 (`tandem keys new`).")
+    return lambda bundle: write_signature(bundle, key.sign(signed_bytes(bundle)))
