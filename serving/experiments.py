@@ -1,0 +1,50 @@
+"""Who gets which of two bundles: drawn once per user, the same on every server, without a list of users."""
+
+from hashlib import blake2b
+from pathlib import Path
+from typing import Annotated, Final
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from contracts.errors import InvalidInput
+
+CHALLENGER: Final = "challenger"
+VARIANT_HEADER: Final = "x-tandem-variant"
+"""Request header that forces a variant: for looking at it, and outside of the experiment's figures."""
+VersionName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class Experiment(BaseModel):
+    """One challenger beside the bundle that serves, for a share of the users."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    challenger: VersionName  # bundle version, beside the one that serves
+    share: Annotated[float, Field(ge=0, le=1)]  # of the users, who get the challenger
+    salt: str = ""  # who is in the share; the name where it is empty, so that each experiment draws anew
+
+    def gets_challenger(self, user_id: str) -> bool:
+        """Whether this user is in the share. A larger share keeps all who were in the smaller one."""
+        return position(user_id, self.salt or self.name) < self.share
+
+
+def position(user_id: str, salt: str) -> float:
+    """Where a user stands in [0, 1): uniform over users, independent between salts."""
+    digest = blake2b(f"{salt}\0{user_id}".encode(), digest_size=8).digest()
+    return (int.from_bytes(digest) >> 11) / 2**53  # 53 bits are what a float holds, so 1.0 is never reached
+
+
+def read_experiment(path: Path) -> Experiment:
+    """The experiment in a YAML file. Raises InvalidInput naming every fault at once."""
+    try:
+        return Experiment.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InvalidInput(f"Cannot read the experiment in {path}: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise InvalidInput(
+            f"{path} is no experiment: {faults}. Expected name, challenger (a bundle version), share (0 to 1) and "
+            "maybe salt."
+        ) from error
