@@ -5,8 +5,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -73,6 +75,34 @@ PIPELINE = (
     "evaluate",
     "bundle",
 )
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """Address of an S3 of our own on loopback."""
+    from moto.server import ThreadedMotoServer  # type: ignore[import-not-found,unused-ignore]
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A file system with the empty bucket `shop`; AWS_* variables lead to it."""
+    import s3fs  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    urllib.request.urlopen(urllib.request.Request(f"{s3}/moto-api/reset", method="POST")).close()
+    s3fs.S3FileSystem.clear_instance_cache()
+    filesystem = s3fs.S3FileSystem()
+    filesystem.mkdir("shop")
+    yield filesystem
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def free_port() -> int:

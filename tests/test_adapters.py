@@ -1,7 +1,6 @@
 """Every adapter on a shop made up here, with the exact rows expected; every kind of bad input, counted."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -160,26 +159,6 @@ def test_whole_numbers_are_moments_in_the_unit_that_the_mapping_says(tmp_path: P
         run(tmp_path, "ecommerce", folder)
     with pytest.raises(InvalidInput, match="epoch_unit is 'weeks', expected one of s, ms, us"):
         run(tmp_path, "ecommerce", folder, {"epoch_unit": "weeks"})
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """An S3 of our own on loopback."""
-    import s3fs  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    from moto.server import ThreadedMotoServer  # type: ignore[import-not-found,unused-ignore]
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    s3fs.S3FileSystem.clear_instance_cache()
-    filesystem = s3fs.S3FileSystem()
-    filesystem.mkdir("shop")
-    yield filesystem
-    s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
 
 
 def test_files_are_read_from_s3(tmp_path: Path, bucket: Any) -> None:

@@ -33,5 +33,6 @@ def publish(bundle: Path, url: str) -> str:
 
 
 def _put(filesystem: Any, path: Path, target: str) -> None:
-    filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)  # object stores need none, folders do
+    if "file" in filesystem.protocol:  # object stores need no folders, and s3fs would make a misspelt bucket
+        filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
     filesystem.put_file(str(path), target)
