@@ -2,6 +2,7 @@
 
 TandemError                  exit code 2, HTTP 500
 ├── InvalidInput             HTTP 400   a request or an option is wrong; the text says what would work
+├── NotAllowed               HTTP 401   a key is missing or wrong; the text says which header carries it
 ├── DataRejected                        input data cannot be used; the text counts the rows and names the reasons
 ├── MissingArtifact                     an earlier step has not been run; the text names the command
 └── BundleRefused            HTTP 503   a bundle is altered, mixed or of another contract version
@@ -18,6 +19,12 @@ class InvalidInput(TandemError):
     """A request field or a command option that cannot be served as asked."""
 
     http_status = 400
+
+
+class NotAllowed(TandemError):
+    """A request without the key that it needs."""
+
+    http_status = 401
 
 
 class DataRejected(TandemError):

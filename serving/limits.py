@@ -1,0 +1,45 @@
+"""How much a request may send: counted as it arrives, so that nobody's body is held in memory to find out."""
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class BodyLimit:
+    """ASGI middleware: 413 for a body above max_bytes, whether its length is declared or not."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuses what is declared too long before it is read, and what turns out too long while it is read."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif _declared_bytes(scope) > self._max_bytes:
+            await JSONResponse({"error": self._refusal}, 413)(scope, receive, send)
+        else:
+            await self._app(scope, self._counted(receive), send)
+
+    @property
+    def _refusal(self) -> str:
+        return f"The body is longer than {self._max_bytes:,} bytes, the limit of this server. Send smaller batches."
+
+    def _counted(self, receive: Receive) -> Receive:
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_bytes:
+                raise HTTPException(413, self._refusal)  # through whoever reads the body to the answers to errors
+            return message
+
+        return counted
+
+
+def _declared_bytes(scope: Scope) -> int:
+    declared = Headers(scope=scope).get("content-length", "")
+    return int(declared) if declared.isdecimal() else 0

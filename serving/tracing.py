@@ -1,0 +1,53 @@
+"""Each HTTP request has an id; what fails unexpectedly is answered with that id, and its text stays in the log."""
+
+import logging
+import re
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADER = "x-request-id"
+ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""Ids of a caller are kept where they can stand in a log line."""
+
+
+class RequestIds:
+    """ASGI middleware: gives a request its caller's id or a new one, and puts it on the answer.
+
+    It also answers what nothing else has answered: Starlette's own last handler lies outside of all middleware, where
+    an answer would have no id and would not be counted.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on; an exception becomes status 500 with the id and nothing of its text."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        started = False
+
+        async def labelled(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(scope=message)[HEADER] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, labelled)
+        except Exception:  # noqa: BLE001 - the last one who can answer
+            logging.getLogger(__name__).exception("Request %s %s failed.", request_id, scope["path"])
+            if started:  # the status is sent; breaking off is all that is left
+                raise
+            text = f"Internal error. The server's log has its text under request id {request_id}."
+            await JSONResponse({"error": text}, 500)(scope, receive, labelled)
+
+
+def _request_id(scope: Scope) -> str:
+    sent = Headers(scope=scope).get(HEADER, "")
+    return sent if ACCEPTED.fullmatch(sent) else uuid.uuid4().hex
