@@ -1,19 +1,15 @@
 """`python -m serving`: settings from TANDEM_* environment variables, one bundle, KServe's model server."""
 
-import asyncio
 import logging
 import sys
 from functools import partial
 
-import kserve.errors
-from kserve import ModelServer
 from kserve.model_server import app
 from prometheus_client import REGISTRY
 
 from contracts.api import RankingRequest, RetrievalRequest
 from contracts.errors import TandemError
 from serving.background import Background
-from serving.bundle import LoadedBundle, load_bundle
 from serving.catalogue import LiveCatalogue
 from serving.clock import Now, frozen_clock, wall_clock
 from serving.event_consumer import EventConsumer
@@ -24,33 +20,22 @@ from serving.follower import Follower, follow
 from serving.impressions import JsonLinesImpressions, NoImpressions
 from serving.intake import open_intake
 from serving.items import Items
+from serving.live import LiveReleases
+from serving.loading import Loader
 from serving.metrics import Metrics
+from serving.model_server import LoopbackModelServer, quiet
 from serving.models import models
 from serving.recent_events import FeastRecentEvents
 from serving.recommender import Recommender
-from serving.releases import OneRelease
+from serving.releases import Releases
 from serving.routes import add_routes
 from serving.service import Service
-from serving.settings import Clock, ServingSettings
+from serving.settings import Clock, ServingSettings, read_settings
+from serving.signature import public_keys
+from serving.sources import source_of
 from serving.users import Users
+from serving.watch import Watch
 from serving.worker import new_worker
-
-
-class LoopbackModelServer(ModelServer):  # type: ignore[misc]
-    """KServe's server on the host that was asked for; its own is fixed to every interface."""
-
-    def __init__(self, host: str, settings: ServingSettings) -> None:
-        super().__init__(
-            http_port=settings.http_port,
-            grpc_port=settings.grpc_port or 8081,
-            enable_grpc=settings.grpc_port is not None,
-            enable_latency_logging=False,
-        )
-        self._host = host
-
-    async def _serve(self) -> None:
-        self._rest_server.config.host = self._host  # made by start(), not yet listening
-        await asyncio.gather(*self.servers)
 
 
 def serve(settings: ServingSettings) -> None:
@@ -60,10 +45,11 @@ def serve(settings: ServingSettings) -> None:
     """
     service = new_service(settings, Metrics(REGISTRY, settings.variant))
     add_routes(app, service)  # before KServe's own routes, so that / is the page
-    server = LoopbackModelServer(settings.host, settings)
-    _quiet(settings.log_level)
+    server = LoopbackModelServer(settings)
+    quiet(settings.log_level)
     service.worker.submit(warm_up, service).result()
     background = start_background(service)
+    Watch(service.releases).start()
     try:
         server.start(models(service.recommender, service.worker))
     finally:
@@ -74,10 +60,11 @@ def serve(settings: ServingSettings) -> None:
 
 def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
     """The collaborators of one process. Raises TandemError where bundle or feature store cannot be used."""
-    bundle = load_bundle(settings.bundle_dir)
-    releases = OneRelease(bundle, settings.variant)
-    metrics.serve({settings.variant: bundle.manifest.bundle_version})
-    now = _now(settings, bundle)
+    loader = Loader(
+        source_of(settings.bundle_dir, settings.bundle_cache), public_keys(settings.bundle_public_key or "")
+    )
+    releases = LiveReleases(loader, metrics, settings.variant, settings.experiment)
+    now = _now(settings, releases)
     lookup = FeastLookup(settings.feature_repo, lambda: now()[0])
     log = settings.impression_log
     impressions = JsonLinesImpressions(log) if log else NoImpressions()
@@ -100,6 +87,7 @@ def start_background(service: Service) -> Background:
     if service.intake:
         follower = Follower(service.intake.interactions, service.forget)
         catalogue = LiveCatalogue(service.intake.items, CatalogueMetrics(service.metrics.registry))
+        service.releases.lay_over(catalogue.over)  # a bundle that is changed to has what was posted, too
         try:
             catalogue.begin(service.releases)  # before the first answer
         except EventLogError as error:  # it is followed from now on, and recommendations do not wait for it
@@ -126,31 +114,16 @@ def warm_up(service: Service) -> None:
             logging.getLogger(__name__).warning("Warm-up for user %s was not answered: %s", user_id, error)
 
 
-class ExpectedErrors(logging.Filter):
-    """Drops KServe's traceback for requests that were refused with 400: the fault is the client's, and counted."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to keep the record."""
-        return not (record.exc_info and isinstance(record.exc_info[1], kserve.errors.InvalidInput))
-
-
-def _quiet(level: str) -> None:
-    """KServe and uvicorn write three lines a request at their own levels, set when the server object is made."""
-    for name in ("kserve", "kserve.trace", "uvicorn", "uvicorn.access", "uvicorn.error"):
-        logging.getLogger(name).setLevel(level)
-    logging.getLogger("kserve").addFilter(ExpectedErrors())
-
-
-def _now(settings: ServingSettings, bundle: LoadedBundle) -> Now:
-    if settings.clock is Clock.DATA:
-        return frozen_clock(bundle.manifest.data_end_timestamp)
-    return wall_clock(bundle.manifest.time_zone)
+def _now(settings: ServingSettings, releases: Releases) -> Now:
+    if settings.clock is Clock.DATA:  # of the data that serves, which may change
+        return lambda: frozen_clock(releases.serving().bundle.manifest.data_end_timestamp)()
+    return wall_clock(releases.serving().bundle.manifest.time_zone)
 
 
 def main() -> int:
     """Exit code 2 with one line where the server cannot start."""
     try:
-        serve(ServingSettings())
+        serve(read_settings())
     except TandemError as error:
         sys.stderr.write(f"tandem: {error}\n")
         return 2

@@ -1,6 +1,7 @@
 """A verified bundle in memory: models, index and item matrices."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import faiss
 import numpy as np
 import onnxruntime
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from contracts import bundle as parts
 from contracts import features as names
@@ -17,6 +19,7 @@ from contracts.candidates import POPULAR_COLUMN, CandidatePlan, ItemSide, item_s
 from contracts.errors import BundleRefused
 from contracts.ranking import RANKING_FEATURES, Catalogue, Floats, Rows
 from contracts.vocabulary import Vocabulary, vocabularies_from_json
+from serving.signature import check_signature
 
 
 class CandidateTower:
@@ -102,14 +105,15 @@ class LoadedBundle:
         return result
 
 
-def load_bundle(folder: Path) -> LoadedBundle:
-    """The bundle in memory, after every check.
+def load_bundle(folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> LoadedBundle:
+    """The bundle in memory, after every check; nothing is parsed before digests and signature are right.
 
     Raises MissingArtifact where there is none, BundleRefused where it is altered, mixed, of another contract version,
-    or where its parts do not fit together.
+    not signed with one of the keys (if there are any), or where its parts do not fit together.
     """
     folder = folder.resolve()  # a link like `current` may move while files are read
-    manifest = parts.verify(folder)
+    manifest = parts.verify(folder, for_serving=True)
+    check_signature(folder, keys)
     vocabularies = vocabularies_from_json(json.loads((folder / parts.VOCABULARIES).read_text()))
     display = json.loads((folder / parts.DISPLAY).read_text())
     with np.load(folder / parts.ITEMS) as matrices:

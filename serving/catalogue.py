@@ -58,7 +58,7 @@ class LiveCatalogue:
 
     def over(self, bundle: LoadedBundle) -> LoadedBundle:
         """The bundle with everything that was posted by now. Raises BundleRefused where its tower cannot embed."""
-        return laid_over(bundle, self._items)
+        return laid_over(bundle, dict(self._items))  # a copy: a bundle may be loaded while the log is read
 
     def read(self) -> list[float]:
         """When each change was received that had not been read before. Raises EventLogError."""

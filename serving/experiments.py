@@ -7,12 +7,12 @@ from typing import Annotated, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from contracts.api import BundleVersion
 from contracts.errors import InvalidInput
 
 CHALLENGER: Final = "challenger"
 VARIANT_HEADER: Final = "x-tandem-variant"
 """Request header that forces a variant: for looking at it, and outside of the experiment's figures."""
-VersionName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
 class Experiment(BaseModel):
@@ -21,7 +21,7 @@ class Experiment(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
-    challenger: VersionName  # bundle version, beside the one that serves
+    challenger: BundleVersion  # bundle version, beside the one that serves
     share: Annotated[float, Field(ge=0, le=1)]  # of the users, who get the challenger
     salt: str = ""  # who is in the share; the name where it is empty, so that each experiment draws anew
 

@@ -39,9 +39,14 @@ class Metrics:
         self._impressions = Counter(
             "tandem_impressions_total", "Lists written to the impression log, or lost.", ["outcome"], registry=registry
         )
+        self._refusals = Counter(
+            "tandem_bundle_refusals_total", "Bundles and experiments that were to serve and do not.", ["reason"],
+            registry=registry,
+        )  # fmt: skip
         self._bundle = Gauge(
             "tandem_bundle_info", "1 for each bundle that serves.", ["version", "variant"], registry=registry
         )
+        self._refusals.labels("BundleRefused")
         self._empty.labels(variant)  # a rate of nothing is 0 and not absent
 
     @contextmanager
@@ -71,6 +76,10 @@ class Metrics:
     def impression(self, outcome: str) -> None:
         """One list "written" to the impression log or "lost"."""
         self._impressions.labels(outcome).inc()
+
+    def refused(self, reason: str) -> None:
+        """One bundle or experiment that does not serve, by the kind of error."""
+        self._refusals.labels(reason).inc()
 
     def serve(self, bundles: dict[str, str]) -> None:
         """Names the bundles that serve from now on, version by variant."""

@@ -48,7 +48,7 @@ class Recommender:
     def recommend(self, request: RecommendationRequest) -> Recommendations:
         """The user's list, best first; the answer says at which level of the ladder it was made."""
         started = time.perf_counter()
-        assigned = self._releases.assigned(request.user_id)
+        assigned = self._releases.assigned(request.user_id, request.variant)
         draft = self._ladder.draft(request, assigned.bundle)
         answer = _answer(request, assigned, draft)
         self._record(answer, assigned, draft)
@@ -87,6 +87,7 @@ class Recommender:
             bundle_version=answer.bundle_version,
             variant=assigned.variant,
             propensity=assigned.propensity,
+            forced=assigned.forced,
             degraded_level=answer.degraded_level,
             item_ids=[item.item_id for item in answer.items],
             scores=[item.score for item in answer.items],

@@ -7,9 +7,9 @@ from typing import ParamSpec, TypeVar
 
 from serving.intake import Intake
 from serving.items import Items
+from serving.live import LiveReleases
 from serving.metrics import Metrics
 from serving.recommender import Recommender
-from serving.releases import Releases
 from serving.settings import ServingSettings
 from serving.users import Users
 from serving.worker import call
@@ -24,7 +24,7 @@ class Service:
 
     settings: ServingSettings
     metrics: Metrics
-    releases: Releases
+    releases: LiveReleases
     recommender: Recommender
     users: Users
     items: Items
@@ -37,7 +37,7 @@ class Service:
 
     def variants(self) -> tuple[str, ...]:
         """Variants whose answers an interaction can have followed."""
-        return (self.settings.variant,)
+        return self.releases.variants()
 
     async def computed(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The function's result, computed beside the event loop."""

@@ -2,9 +2,14 @@
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.errors import InvalidInput
+
+MIN_KEY_LENGTH = 16
 
 
 class Clock(StrEnum):
@@ -19,7 +24,12 @@ class ServingSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TANDEM_", frozen=True, extra="ignore")
 
-    bundle_dir: Path = Path("bundles/current")  # a bundle, or a link to one
+    bundle_dir: str = "bundles/current"  # a folder, a link that may move, or s3://bucket/prefix/VERSION
+    bundle_cache: Path = Path("data/bundle-cache")  # copies of bundles from S3; a whole one is used again
+    bundle_public_key: str | None = None  # Ed25519, base64, several by comma: only bundles they signed are served
+    experiment: Path | None = None  # YAML file with a challenger bundle and its share of the users
+    api_key: SecretStr | None = Field(None, min_length=MIN_KEY_LENGTH)  # for events, admin and explanations
+    max_body_bytes: int = Field(1_048_576, ge=1024)  # of one request
     feature_repo: Path = Path("feature_repo")  # folder with feature_store.yaml
     host: str = "127.0.0.1"  # containers set 0.0.0.0
     http_port: int = Field(8080, ge=1, le=65535)
@@ -33,3 +43,15 @@ class ServingSettings(BaseSettings):
     consumer_port: int = Field(9464, ge=1, le=65535)  # metrics of a consumer in a process of its own
     event_consumer: bool = False  # apply events in this process too; on a cluster `tandem events consume` does
     log_level: str = "WARNING"  # INFO writes three lines a request
+
+
+def read_settings(**given: Any) -> ServingSettings:
+    """The settings: what is given, then TANDEM_* variables, then defaults.
+
+    Raises InvalidInput naming every variable that cannot be used; values are left out, as one may be a secret.
+    """
+    try:
+        return ServingSettings(**given)
+    except ValidationError as error:
+        faults = [f"TANDEM_{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
+        raise InvalidInput(f"The server's settings cannot be used: {'; '.join(faults)}.") from error

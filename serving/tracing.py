@@ -40,7 +40,7 @@ class RequestIds:
 
         try:
             await self._app(scope, receive, labelled)
-        except Exception:  # noqa: BLE001 - the last one who can answer
+        except Exception:
             logging.getLogger(__name__).exception("Request %s %s failed.", request_id, scope["path"])
             if started:  # the status is sent; breaking off is all that is left
                 raise

@@ -36,11 +36,12 @@ def serve_here(
     """Serves in this process until a signal. Raises TandemError where bundle or feature store cannot be used."""
     sys.argv = sys.argv[:1]  # KServe reads the command line when it is imported, and these options are not its own
     from serving.__main__ import serve
-    from serving.settings import Clock, ServingSettings
+    from serving.settings import Clock, read_settings
 
     serve(
-        ServingSettings(
-            bundle_dir=workspace.bundles / bundle,
+        read_settings(
+            bundle_dir=str(workspace.bundles / bundle),
+            bundle_cache=workspace.data / "bundle-cache",
             feature_repo=workspace.feature_repo,
             host=host,
             http_port=port,

@@ -6,11 +6,13 @@ from contracts.api.answers import (
     Companion,
     DegradedLevel,
     EventReceipt,
+    ExperimentCard,
     History,
     PurchasedItem,
     Reason,
     Recommendations,
     RecommendedItem,
+    Refusal,
     RejectedEvent,
     ScoredItems,
 )
@@ -21,11 +23,18 @@ from contracts.api.limits import (
     MAX_EVENTS_BYTES,
     MAX_HISTORY,
     MAX_ITEMS,
+    BundleVersion,
     ItemId,
     UserId,
 )
 from contracts.api.records import ImpressionRecord
-from contracts.api.requests import RankingRequest, RecommendationRequest, Request, RetrievalRequest
+from contracts.api.requests import (
+    BundleChange,
+    RankingRequest,
+    RecommendationRequest,
+    Request,
+    RetrievalRequest,
+)
 
 __all__ = [
     "MAX_BATCH",
@@ -36,9 +45,12 @@ __all__ = [
     "MAX_ITEMS",
     "AlsoBought",
     "BundleCard",
+    "BundleChange",
+    "BundleVersion",
     "Companion",
     "DegradedLevel",
     "EventReceipt",
+    "ExperimentCard",
     "History",
     "ImpressionRecord",
     "ItemId",
@@ -49,6 +61,7 @@ __all__ = [
     "Recommendations",
     "RecommendedItem",
     "RejectedEvent",
+    "Refusal",
     "Request",
     "RetrievalRequest",
     "ScoredItems",

@@ -92,15 +92,34 @@ class History(BaseModel):
     items: list[PurchasedItem]
 
 
+class ExperimentCard(BaseModel):
+    """The challenger that some users get instead."""
+
+    name: str
+    challenger: str  # bundle version
+    share: float  # of the users
+
+
+class Refusal(BaseModel):
+    """A bundle or an experiment that was to serve and does not."""
+
+    refused_at: str  # ISO 8601, UTC
+    asked: str
+    reason: str
+
+
 class BundleCard(BaseModel):
-    """What serves right now."""
+    """What serves right now, and what was refused last."""
 
     bundle_version: str
+    variant: str
     created_at: str
     data_end: str  # ISO 8601, UTC
     num_items: int
     metrics: dict[str, Any]
     example_user_ids: list[str]
+    experiment: ExperimentCard | None = None
+    last_refusal: Refusal | None = None
 
 
 class RejectedEvent(BaseModel):

@@ -18,4 +18,8 @@ MAX_EVENTS_BYTES: Final = 1_000_000
 """Size of such a body."""
 
 UserId = Annotated[str, Field(min_length=1, max_length=128, description="Id of the user, as in the event log.")]
+BundleVersion = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="As `tandem bundle` names it."),
+]
 ItemId = Annotated[str, Field(min_length=1, max_length=128, description="Id of the item, as in the catalogue.")]

@@ -18,6 +18,7 @@ class ImpressionRecord(BaseModel):
     bundle_version: str
     variant: str = "stable"
     propensity: float = 1.0  # of this user getting this variant, for estimates from logged answers
+    forced: bool = False  # the variant was asked for by name: no part of an experiment
     degraded_level: DegradedLevel
     item_ids: list[str]
     scores: list[float]

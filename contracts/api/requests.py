@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.api.limits import MAX_CANDIDATES, MAX_ITEMS, ItemId, UserId
+from contracts.api.limits import MAX_CANDIDATES, MAX_ITEMS, BundleVersion, ItemId, UserId
 
 
 class Request(BaseModel):
@@ -18,6 +18,9 @@ class RecommendationRequest(Request):
 
     user_id: UserId
     n: Annotated[int, Field(ge=1, le=MAX_ITEMS, strict=True, description="Length of the list.")] = 10
+    variant: Annotated[
+        str | None, Field(max_length=32, description="Forces a variant, outside of the experiment's figures.")
+    ] = None
 
 
 class RetrievalRequest(Request):
@@ -32,3 +35,9 @@ class RankingRequest(Request):
 
     user_id: UserId
     item_ids: Annotated[list[ItemId], Field(min_length=1, max_length=MAX_CANDIDATES)]
+
+
+class BundleChange(Request):
+    """What is to serve."""
+
+    version: BundleVersion | None = None

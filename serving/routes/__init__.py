@@ -2,9 +2,11 @@
 
 from fastapi import FastAPI
 
+from serving.limits import BodyLimit
 from serving.routes import admin, catalogue, events, items, page, recommendations, users
 from serving.routes.errors import CountRequests, add_error_answers
 from serving.service import Service
+from serving.tracing import RequestIds
 
 SUBJECTS = (recommendations, users, items, catalogue, events, admin, page)
 
@@ -17,6 +19,8 @@ def add_routes(app: FastAPI, service: Service) -> None:
     )
     for subject in SUBJECTS:
         app.include_router(subject.router(service))
+    app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
     app.add_middleware(CountRequests, metrics=service.metrics)
+    app.add_middleware(RequestIds)  # the last one is the outermost
     add_error_answers(app)
     page.add_api_page(app)

@@ -1,18 +1,52 @@
-"""What serves, for operators."""
+"""What serves, and what is to serve instead."""
 
-from fastapi import APIRouter
+import asyncio
 
-from contracts.api import BundleCard
-from serving.releases import card
+from fastapi import APIRouter, Depends
+
+from contracts.api import BundleCard, BundleChange
+from contracts.errors import InvalidInput, TandemError
+from serving.access import key_required
+from serving.live import public_text
 from serving.service import Service
 
 
+class ChangeRefused(InvalidInput):
+    """A bundle that was asked for by name and does not serve; the one before it goes on."""
+
+    http_status = 409
+
+
+class NotOffered(InvalidInput):
+    """A part of a protocol that this server leaves out on purpose."""
+
+    http_status = 404
+
+
 def router(service: Service) -> APIRouter:
-    """GET /bundle."""
+    """GET /bundle, POST /admin/bundle, and the refusal of KServe's model repository."""
     routes = APIRouter(tags=["release"])
 
-    @routes.get("/bundle", summary="What serves right now")
+    @routes.get("/bundle", summary="What serves right now, and what was refused last")
     async def bundle() -> BundleCard:
-        return card(service.releases.serving())
+        return service.releases.card()
+
+    @routes.post(
+        "/admin/bundle", summary="Serve another bundle version", dependencies=[Depends(key_required(service.settings))]
+    )
+    async def change_bundle(asked: BundleChange) -> BundleCard:
+        """Answers when it serves. Without a version, what TANDEM_BUNDLE_DIR names is read again.
+
+        The version lies beside the one the server was started with. A start of the server forgets the change.
+        """
+        try:  # not in the worker: it goes on answering
+            await asyncio.to_thread(service.releases.change, asked.version)
+        except TandemError as error:
+            raise ChangeRefused(public_text(error)) from error
+        return service.releases.card()
+
+    @routes.api_route("/v2/repository/{path:path}", methods=["GET", "POST"], include_in_schema=False)
+    async def repository(path: str) -> None:
+        raise NotOffered("The model repository is off: one call would take all answers down. See POST /admin/bundle.")
 
     return routes

@@ -17,7 +17,8 @@ def add_error_answers(app: FastAPI) -> None:
 
     async def tandem(_: Request, error: Exception) -> JSONResponse:
         status = error.http_status if isinstance(error, TandemError) else 500
-        return JSONResponse({"error": str(error)}, status)
+        headers = {"www-authenticate": "Bearer"} if status == 401 else None
+        return JSONResponse({"error": str(error)}, status, headers)
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:
         faults = error.errors() if isinstance(error, RequestValidationError) else []

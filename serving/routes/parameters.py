@@ -2,11 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import Path, Request
+from fastapi import Header, Path, Request
 from fastapi.exceptions import RequestValidationError
+
+from serving.experiments import VARIANT_HEADER
 
 Item = Annotated[str, Path(min_length=1, max_length=128, description="Id of the item, as in the catalogue.")]
 User = Annotated[str, Path(min_length=1, max_length=128, description="Id of the user, as in the event log.")]
+ForcedVariant = Annotated[
+    str | None,
+    Header(alias=VARIANT_HEADER, max_length=32, description="Forces a variant, outside of the experiment's figures."),
+]
 
 
 def refuse_unknown_parameters(request: Request, known: set[str]) -> None:

@@ -1,0 +1,77 @@
+"""KServe's model server as this process runs it: on one host, with fixed models, and errors in our words."""
+
+import asyncio
+import logging
+from typing import NoReturn
+
+import kserve.errors
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from kserve import ModelRepository, ModelServer
+
+from serving.settings import ServingSettings
+
+STATUS = {
+    kserve.errors.InvalidInput: 400,
+    kserve.errors.InferenceError: 400,  # raised by KServe alone, for tensors that cannot be read
+    kserve.errors.UnsupportedProtocol: 400,
+    kserve.errors.ModelNotFound: 404,
+    NotImplementedError: 404,  # parts of the protocols that nothing here offers
+    kserve.errors.ModelNotReady: 503,
+    kserve.errors.ServerNotLive: 503,
+    kserve.errors.ServerNotReady: 503,
+}
+
+
+class FixedModels(ModelRepository):  # type: ignore[misc]
+    """The models of this process, which no caller can take away; what changes is the bundle behind them."""
+
+    def unload(self, name: str) -> NoReturn:
+        """Raises KServe's InvalidInput, which both protocols know."""
+        raise kserve.errors.InvalidInput("Models are not loaded and unloaded here. Bundles change by /admin/bundle.")
+
+
+class LoopbackModelServer(ModelServer):  # type: ignore[misc]
+    """KServe's server on the host that was asked for; its own is fixed to every interface."""
+
+    def __init__(self, settings: ServingSettings) -> None:
+        super().__init__(
+            http_port=settings.http_port,
+            grpc_port=settings.grpc_port or 8081,
+            registered_models=FixedModels(),
+            enable_grpc=settings.grpc_port is not None,
+            enable_latency_logging=False,
+        )
+        self._host = settings.host
+
+    async def _serve(self) -> None:
+        server = self._rest_server  # made by start(), not yet listening
+        server.config.host = self._host
+        server._add_exception_handlers = add_protocol_errors  # KServe's own tell the text of any exception
+        await asyncio.gather(*self.servers)
+
+
+def add_protocol_errors(app: FastAPI) -> None:
+    """Handlers for what KServe raises, as {"error": text}; anything unexpected is left to RequestIds."""
+
+    async def protocol(_: Request, error: Exception) -> JSONResponse:
+        status = next(status for kind, status in STATUS.items() if isinstance(error, kind))
+        return JSONResponse({"error": str(error) or "This server does not offer that."}, status)
+
+    for kind in STATUS:
+        app.add_exception_handler(kind, protocol)
+
+
+class ExpectedErrors(logging.Filter):
+    """Drops KServe's traceback for requests that were refused with 400: the fault is the client's, and counted."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to keep the record."""
+        return not (record.exc_info and isinstance(record.exc_info[1], kserve.errors.InvalidInput))
+
+
+def quiet(level: str) -> None:
+    """KServe and uvicorn write three lines a request at their own levels, set when the server object is made."""
+    for name in ("kserve", "kserve.trace", "uvicorn", "uvicorn.access", "uvicorn.error"):
+        logging.getLogger(name).setLevel(level)
+    logging.getLogger("kserve").addFilter(ExpectedErrors())
