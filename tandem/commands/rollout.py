@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import InvalidInput
-from tandem.commands.options import OPERATION
+from tandem.commands.options import HERE, OPERATION, Root
+from tandem.commands.release import UrlOption, rollback_here
 from tandem.console import console
 
 if TYPE_CHECKING:
@@ -106,13 +107,20 @@ def rollback(
         str, typer.Option("--to", help="Bundle to go back to; without it the one that was stable before.")
     ] = "",
     settings: SettingsOption = None,
+    root: Root = HERE,
+    url: UrlOption = "",
 ) -> None:
     """Give all traffic back to an earlier bundle, at once. A rollout under way is aborted first.
 
+    Without --release it is the bundle of this folder that goes back: servers of it change within a second or two.
+
     Example: tandem rollback --release shop
+
+    Example: tandem rollback --url http://127.0.0.1:8080
     """
     if not release:
-        raise InvalidInput("rollback needs --release, the chart's release on the cluster")
+        rollback_here(root, to, url)
+        return
     opened = _open(release, namespace, _settings(settings))
     end(opened.roll_back(to or None))
 

@@ -1,0 +1,55 @@
+"""Which bundle serves, locally: promote, roll back, keys. On a cluster it is the rollout that decides (rollout.py)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tandem.commands.options import HERE, OPERATION, Root, open_project
+from tandem.console import console
+
+if TYPE_CHECKING:
+    from contracts.promotions import Promotion
+
+app = typer.Typer()
+keys = typer.Typer(no_args_is_help=True, help="Keys that bundles are signed with.")
+app.add_typer(keys, name="keys", rich_help_panel=OPERATION)
+UrlOption = Annotated[str, typer.Option(help="Wait until the server at this address answers with it.")]
+
+
+@app.command(rich_help_panel=OPERATION)
+def promote(
+    version: Annotated[str, typer.Argument(help="Version below bundles/.")], root: Root = HERE, url: UrlOption = ""
+) -> None:
+    """Make a bundle the one that serves: servers of this folder change to it within a second or two.
+
+    Example: tandem promote 3f4a0503dde1 --url http://127.0.0.1:8080
+    """
+    from contracts.bundle import verify
+    from contracts.promotions import promote as make_current
+
+    bundles = open_project(root).workspace.bundles
+    verify(bundles / version, for_serving=True)
+    _done("promoted", make_current(bundles / version), url)
+
+
+@keys.command("new")
+def new(path: Annotated[Path, typer.Argument(help="File for the private key; it must not exist.")]) -> None:
+    """Make a key: the private half into a file, the public half onto the screen.
+
+    Example: tandem keys new signing.pem
+    """
+    from training.signing import new_key
+
+    public = new_key(path)
+    console.print(f"  private key: {path} (keep it where bundles are built)", highlight=False, soft_wrap=True)
+    console.print(f"  TANDEM_BUNDLE_PUBLIC_KEY={public}", highlight=False, soft_wrap=True)
+
+
+def _done(what: str, change: "Promotion", url: str) -> None:
+    from tandem.serving_version import wait_until_served
+
+    console.print(f"  {what} {change.bundle_version}", highlight=False)
+    if url:
+        seconds = wait_until_served(url, change)
+        console.print(f"  {url} answers with it after {seconds:.1f} s", highlight=False, soft_wrap=True)
