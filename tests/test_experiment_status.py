@@ -37,16 +37,17 @@ def test_users_are_counted_once_however_many_lists_they_saw() -> None:
     assert [(arm.variant, arm.users, arm.responded) for arm in found.arms] == [("stable", 1, 1), ("challenger", 1, 0)]
 
 
-def test_forced_lists_and_users_of_several_variants_are_left_out_and_counted() -> None:
+def test_lists_that_were_not_drawn_and_users_of_several_variants_are_left_out_and_counted() -> None:
     lists = [
         shown("u1", "stable"),
         shown("u1", "challenger", forced=True),
         shown("u2", "stable"),
         shown("u2", "challenger"),
+        shown("u3", "stable", 1.0),
     ]
     found = experiment_status(lists, {"u1-challenger"})
     assert [(arm.variant, arm.users, arm.responded) for arm in found.arms] == [("stable", 1, 0)]
-    assert (found.forced, found.moved) == (1, 1)
+    assert (found.outside, found.moved) == (2, 1)
 
 
 def test_lift_and_interval_by_hand() -> None:

@@ -1,11 +1,11 @@
-"""Which bundle serves, locally: promote, roll back, keys. On a cluster it is the rollout that decides (rollout.py)."""
+"""Which bundle serves here, and keys for bundles; on a cluster it is the rollout that decides (rollout.py)."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tandem.commands.options import HERE, OPERATION, Root, open_project
+from tandem.commands.options import HERE, OPERATION, Root
 from tandem.console import console
 
 if TYPE_CHECKING:
@@ -28,9 +28,17 @@ def promote(
     from contracts.bundle import verify
     from contracts.promotions import promote as make_current
 
-    bundles = open_project(root).workspace.bundles
-    verify(bundles / version, for_serving=True)
-    _done("promoted", make_current(bundles / version), url)
+    bundle = _bundles(root) / version
+    verify(bundle, for_serving=True)
+    _done("promoted", make_current(bundle), url)
+
+
+def rollback_here(root: Path, to: str, url: str) -> None:
+    """Goes back to the bundle that served before, or to version `to`; waits for the server at url, if one is given."""
+    from contracts.promotions import rollback
+
+    change = rollback(_bundles(root), to or None)
+    _done(f"rolled back from {change.rolled_back_from} to", change, url)
 
 
 @keys.command("new")
@@ -44,6 +52,13 @@ def new(path: Annotated[Path, typer.Argument(help="File for the private key; it 
     public = new_key(path)
     console.print(f"  private key: {path} (keep it where bundles are built)", highlight=False, soft_wrap=True)
     console.print(f"  TANDEM_BUNDLE_PUBLIC_KEY={public}", highlight=False, soft_wrap=True)
+
+
+def _bundles(root: Path) -> Path:
+    """Without reading params.yaml: a rollback must not wait for somebody's mended parameter."""
+    from training.workspace import Workspace
+
+    return Workspace(root.resolve()).bundles
 
 
 def _done(what: str, change: "Promotion", url: str) -> None:
