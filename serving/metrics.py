@@ -17,6 +17,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry, variant: str = "stable") -> None:
         self.registry = registry  # parts with metrics of their own add them here
         self._variant = variant
+        self._served: dict[str, str] = {}  # version by variant
         self._stage = Histogram(
             "tandem_stage_seconds", "Time in one stage of an answer.", ["stage"],
             buckets=STAGE_BUCKETS_SECONDS, registry=registry,
@@ -44,7 +45,10 @@ class Metrics:
             registry=registry,
         )  # fmt: skip
         self._bundle = Gauge(
-            "tandem_bundle_info", "1 for each bundle that serves.", ["version", "variant"], registry=registry
+            "tandem_bundle_info",
+            "1 for each bundle that serves, 0 for one that did.",
+            ["version", "variant"],
+            registry=registry,
         )
         self._refusals.labels("BundleRefused")
         self._empty.labels(variant)  # a rate of nothing is 0 and not absent
@@ -83,6 +87,8 @@ class Metrics:
 
     def serve(self, bundles: dict[str, str]) -> None:
         """Names the bundles that serve from now on, version by variant."""
-        self._bundle.clear()
+        for variant, version in self._served.items():  # to 0: removing labels is not possible in every mode
+            self._bundle.labels(version, variant).set(0)
         for variant, version in bundles.items():
             self._bundle.labels(version, variant).set(1)
+        self._served = dict(bundles)

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.bundle import MANIFEST, SIGNATURE, digest_of, is_served, read_manifest, verify
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
+from contracts.promotions import bundle_versions
 
 S3 = "s3://"
 
@@ -50,8 +51,8 @@ class DirectorySource:
         """The folder behind the link, or of a version beside it."""
         folder = (self._path.parent / version if version else self._path).resolve()
         if not (folder / MANIFEST).is_file():
-            there = sorted(path.parent.name for path in self._path.parent.glob(f"[!.]*/{MANIFEST}"))
-            raise MissingArtifact(f"There is no bundle {version or self._path}. There is {', '.join(there) or 'none'}.")
+            there = ", ".join(bundle_versions(self._path.parent)) or "none"
+            raise MissingArtifact(f"There is no bundle {version or self._path}. There is {there}.")
         return folder
 
 

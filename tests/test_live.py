@@ -96,7 +96,7 @@ def test_a_moved_link_is_followed_and_an_unmoved_one_costs_nothing(
     assert version(releases) == second.name == releases.card().bundle_version
     labels = {"version": second.name, "variant": "stable"}
     assert registry.get_sample_value("tandem_bundle_info", labels) == 1
-    assert registry.get_sample_value("tandem_bundle_info", labels | {"version": first.name}) is None
+    assert registry.get_sample_value("tandem_bundle_info", labels | {"version": first.name}) == 0
 
 
 def test_a_request_keeps_its_bundle_and_the_last_one_frees_it(start: Start, second: Path) -> None:

@@ -204,7 +204,7 @@ def test_administration_needs_the_key(server: str, headers: dict[str, str]) -> N
 def test_the_model_repository_is_off(server: str, method: str, path: str) -> None:
     refused = httpx.request(method, f"{server}/v2/repository/{path}")
     assert refused.status_code == 404
-    assert "repository is off" in refused.json()["error"]
+    assert "repository is off here" in refused.json()["error"]
     assert httpx.get(f"{server}/v1/models/recommender").json()["ready"] is True
 
 

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from serving.limits import BodyLimit
+from serving.limits import BodyLimit, ClosedPaths
 from serving.routes import admin, catalogue, events, items, page, recommendations, users
 from serving.routes.errors import CountRequests, add_error_answers
 from serving.service import Service
@@ -19,8 +19,9 @@ def add_routes(app: FastAPI, service: Service) -> None:
     )
     for subject in SUBJECTS:
         app.include_router(subject.router(service))
+    app.add_middleware(ClosedPaths)
     app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
-    app.add_middleware(CountRequests, metrics=service.metrics)
-    app.add_middleware(RequestIds)  # the last one is the outermost
+    app.add_middleware(RequestIds)
+    app.add_middleware(CountRequests, metrics=service.metrics)  # the last one is the outermost: failures count too
     add_error_answers(app)
     page.add_api_page(app)

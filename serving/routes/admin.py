@@ -17,14 +17,8 @@ class ChangeRefused(InvalidInput):
     http_status = 409
 
 
-class NotOffered(InvalidInput):
-    """A part of a protocol that this server leaves out on purpose."""
-
-    http_status = 404
-
-
 def router(service: Service) -> APIRouter:
-    """GET /bundle, POST /admin/bundle, and the refusal of KServe's model repository."""
+    """GET /bundle and POST /admin/bundle."""
     routes = APIRouter(tags=["release"])
 
     @routes.get("/bundle", summary="What serves right now, and what was refused last")
@@ -44,9 +38,5 @@ def router(service: Service) -> APIRouter:
         except TandemError as error:
             raise ChangeRefused(public_text(error)) from error
         return service.releases.card()
-
-    @routes.api_route("/v2/repository/{path:path}", methods=["GET", "POST"], include_in_schema=False)
-    async def repository(path: str) -> None:
-        raise NotOffered("The model repository is off: one call would take all answers down. See POST /admin/bundle.")
 
     return routes

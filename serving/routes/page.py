@@ -1,6 +1,7 @@
 """Pages for people: the demo page and the OpenAPI page."""
 
 from importlib.resources import files
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -8,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 from swagger_ui_bundle import swagger_ui_path
 
+from serving.limits import CLOSED
 from serving.service import Service
 
 
@@ -25,6 +27,15 @@ def router(service: Service) -> APIRouter:
 
 def add_api_page(app: FastAPI) -> None:
     """The OpenAPI page at /docs, from installed files: it works where nothing can be fetched."""
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        """The page's schema without what is closed."""
+        schema = describe()
+        schema["paths"] = {path: item for path, item in schema["paths"].items() if not path.startswith(CLOSED)}
+        return schema
+
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way to change the schema
     app.openapi_version = "3.0.3"  # the bundled Swagger UI shows 3.0, FastAPI's default is 3.1
     app.mount("/swagger", StaticFiles(directory=swagger_ui_path), name="swagger")
 
