@@ -12,8 +12,8 @@ CLOSED = "/v2/repository"
 class ClosedPaths:
     """ASGI middleware: 404 for CLOSED and all below.
 
-    By the path itself and not by a route in front of KServe's: routes differ in what they take for a part of a path, and
-    a line break in a model's name was enough to get past one.
+    By the path itself and not by a route in front of KServe's: routes differ in what they take for a part of a path,
+    and a line break in a model's name was enough to get past one.
     """
 
     def __init__(self, app: ASGIApp) -> None:
