@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import kserve.errors
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from kserve import ModelRepository, ModelServer
+from kserve.protocol.dataplane import DataPlane
 
 from serving.settings import ServingSettings
 
@@ -31,6 +32,22 @@ class FixedModels(ModelRepository):  # type: ignore[misc]
         raise kserve.errors.InvalidInput("Models are not loaded and unloaded here. Bundles change by /admin/bundle.")
 
 
+class StrictDecoding(DataPlane):  # type: ignore[misc]
+    """KServe's decoding, in which whatever cannot be read is the caller's fault and not ours."""
+
+    def decode(self, *args: Any, **kwargs: Any) -> Any:
+        """KServe's request, and attributes of a cloud event. Raises KServe's InvalidInput."""
+        try:
+            return super().decode(*args, **kwargs)
+        except kserve.errors.InvalidInput:
+            raise
+        except Exception as error:  # KServe's parsers meet any header and any JSON, and raise what comes of it
+            raise kserve.errors.InvalidInput(
+                "The body cannot be read as its headers say it is. Send JSON with content-type application/json, "
+                "and no cloud event or binary tensors unless the headers describe them."
+            ) from error
+
+
 class LoopbackModelServer(ModelServer):  # type: ignore[misc]
     """KServe's server on the host that was asked for; its own is fixed to every interface."""
 
@@ -42,6 +59,7 @@ class LoopbackModelServer(ModelServer):  # type: ignore[misc]
             enable_grpc=settings.grpc_port is not None,
             enable_latency_logging=False,
         )
+        self.dataplane = StrictDecoding(model_registry=self.registered_models)
         self._host = settings.host
 
     async def _serve(self) -> None:

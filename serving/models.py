@@ -167,7 +167,12 @@ def instances_of_v2(request: InferRequest) -> list[dict[str, Any]]:
 
 
 def _values(tensor: InferInput) -> list[Any]:
-    array = tensor.as_numpy()
+    try:
+        array = tensor.as_numpy()
+    except Exception as error:  # numpy and KServe meet any JSON here, and each raises what comes of it
+        raise InvalidInput(
+            f"Input {tensor.name!r} cannot be read as {tensor.datatype} of shape {tensor.shape}."
+        ) from error
     if tensor.datatype == "BYTES":
         array = np.array([_text(value) for value in array.ravel()], dtype=object).reshape(array.shape)
     values: list[Any] = array.tolist()
