@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -89,20 +90,27 @@ def s3() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+@contextmanager
+def s3_bucket(s3: str, environment: pytest.MonkeyPatch) -> Iterator[Any]:
     """A file system with the empty bucket `shop`; AWS_* variables lead to it."""
     import s3fs  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
+    environment.setenv("AWS_ENDPOINT_URL", s3)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
+        environment.setenv(name, "testing")
     urllib.request.urlopen(urllib.request.Request(f"{s3}/moto-api/reset", method="POST")).close()
     s3fs.S3FileSystem.clear_instance_cache()
     filesystem = s3fs.S3FileSystem()
     filesystem.mkdir("shop")
     yield filesystem
     s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """That file system, for one test."""
+    with s3_bucket(s3, monkeypatch) as filesystem:
+        yield filesystem
 
 
 def free_port() -> int:

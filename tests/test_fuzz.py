@@ -15,7 +15,9 @@ from schemathesis.core.result import Ok
 from schemathesis.generation.case import Case
 
 from contracts.promotions import CURRENT
+from tests.conftest import s3_bucket
 from tests.test_swap import KEY, WITH_KEY, serving
+from training.publish import publish
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
@@ -30,10 +32,13 @@ SETTINGS = settings(
 
 
 @pytest.fixture(scope="module")
-def server(trained: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of its own: what is posted here must not reach other tests."""
-    with serving(trained, BUNDLE_DIR=str(trained.bundles / CURRENT), API_KEY=KEY) as url:
-        yield url
+def server(trained: Workspace, s3: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of its own, as what is posted here must not reach other tests; its bundle comes from S3."""
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as environment, s3_bucket(s3, environment):
+        published = publish((trained.bundles / CURRENT).resolve(), "s3://shop/bundles")
+        with serving(trained, BUNDLE_DIR=published, BUNDLE_CACHE=str(cache), API_KEY=KEY) as url:
+            yield url
 
 
 def test_no_request_is_a_server_error(server: str) -> None:
@@ -115,6 +120,13 @@ def test_the_api_page_offers_no_model_repository(server: str) -> None:
     assert "/v1/models/{model_name}:predict" in paths
     assert [path for path in paths if "repository" in path] == []
     assert httpx.post(f"{server}/v2/repository/models/a%0Ab/unload").status_code == 404
+
+
+def test_a_bundle_from_s3_serves_under_its_version(server: str, trained: Workspace) -> None:
+    assert httpx.get(f"{server}/bundle").json()["bundle_version"] == (trained.bundles / CURRENT).resolve().name
+    answer = httpx.post(f"{server}/admin/bundle", json={"version": "absent"}, headers=WITH_KEY, timeout=60)
+    assert answer.status_code == 409
+    assert "cannot be read" in answer.json()["error"]
 
 
 def test_after_all_that_the_server_still_answers(server: str) -> None:
