@@ -88,7 +88,7 @@ def failing(registry: CollectorRegistry) -> FastAPI:
     return app
 
 
-def test_an_unexpected_failure_is_counted_tells_its_id_and_keeps_its_text_in_the_log(
+def test_a_failure_is_counted_tells_its_id_and_keeps_its_text_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     registry = CollectorRegistry()
