@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contracts.errors import InvalidInput
 from tandem.commands.options import HERE, OPERATION, Root
 from tandem.commands.release import UrlOption, rollback_here
 from tandem.console import console
