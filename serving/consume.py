@@ -13,7 +13,7 @@ from serving.event_consumer import EventConsumer
 from serving.event_log import open_log
 from serving.event_metrics import ConsumerMetrics
 from serving.recent_events import FeastRecentEvents
-from serving.settings import ServingSettings
+from serving.settings import ServingSettings, read_settings
 
 
 def consume(settings: ServingSettings, ready: Callable[[], None] = lambda: None) -> None:
@@ -43,7 +43,7 @@ def consume(settings: ServingSettings, ready: Callable[[], None] = lambda: None)
 def main() -> int:
     """Exit code 2 with one line where it cannot start."""
     try:
-        consume(ServingSettings())
+        consume(read_settings())
     except TandemError as error:
         sys.stderr.write(f"tandem: {error}\n")
         return 2

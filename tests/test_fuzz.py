@@ -37,7 +37,9 @@ def server(trained: Workspace, s3: str, tmp_path_factory: pytest.TempPathFactory
     cache = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as environment, s3_bucket(s3, environment):
         published = publish((trained.bundles / CURRENT).resolve(), "s3://shop/bundles")
-        with serving(trained, BUNDLE_DIR=published, BUNDLE_CACHE=str(cache), API_KEY=KEY) as url:
+        with serving(
+            trained, BUNDLE_DIR=published, BUNDLE_CACHE=str(cache), EVENT_LOG=f"sqlite:///{cache}/log.db", API_KEY=KEY
+        ) as url:
             yield url
 
 

@@ -3,11 +3,12 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body, Depends, Request
 from pydantic import Field
 
 from contracts.api.requests import Request as ApiRequest
 from contracts.catalogue import MAX_CHANGED_ITEMS, CatalogueItem, CatalogueReceipt
+from serving.access import key_required
 from serving.intake import required
 from serving.routes.parameters import refuse_unknown_parameters
 from serving.service import Service
@@ -30,7 +31,12 @@ def router(service: Service) -> APIRouter:
     """POST /items."""
     routes = APIRouter(tags=["items"])
 
-    @routes.post("/items", status_code=202, summary="A new item, or the price, stock or title of one that is there")
+    @routes.post(
+        "/items",
+        status_code=202,
+        summary="A new item, or the price, stock or title of one that is there",
+        dependencies=[Depends(key_required(service.settings))],
+    )
     async def change(
         request: Request,
         changes: Annotated[CatalogueItem | CatalogueChanges, Body(openapi_examples=EXAMPLES)],

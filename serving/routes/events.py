@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from contracts.api import MAX_EVENTS, EventReceipt
 from contracts.interactions import Interaction
+from serving.access import key_required
 from serving.event_metrics import InteractionMetrics, variant_of
 from serving.intake import required
 from serving.posted import posted
@@ -80,6 +81,7 @@ def router(service: Service) -> APIRouter:
         summary="What users did: one event, or a batch",
         responses={400: {"model": EventReceipt, "description": "Not one event of the batch could be kept"}},
         openapi_extra=BODY,
+        dependencies=[Depends(key_required(service.settings))],
     )
     async def events(request: Request) -> JSONResponse:
         """202 once every accepted event is durable. Posting the same event_id again is harmless: it counts as
