@@ -1,7 +1,7 @@
 """Which items are ranked: the union of several sources, and the ranker's input for it, offline and online alike."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -23,7 +23,9 @@ TWO_TOWER: Final = "two_tower"
 REPEAT: Final = "repeat"
 POPULAR: Final = "popular"
 FRESH: Final = "fresh"  # joined the catalogue after the bundle was made
-SOURCES: Final = (TWO_TOWER, REPEAT, POPULAR, FRESH)
+CONTEXT: Final = "context"  # goes with the items of the page or basket that the request names
+RULE: Final = "rule"  # a business rule pins it, or asks for some of its kind
+SOURCES: Final = (TWO_TOWER, REPEAT, POPULAR, FRESH, CONTEXT, RULE)
 """Bit i of a source mask stands for SOURCES[i]."""
 
 POPULAR_COLUMN: Final = names.ITEM_STATISTICS.index("item_buyers_28d")
@@ -112,21 +114,25 @@ def shortlist(
     nearest: Rows,
     items: ItemSide,
     plan: CandidatePlan,
+    allowed: Mask | None = None,
     also: Mapping[str, Rows] | None = None,
 ) -> Shortlist:
     """The user's candidates with the ranker's input.
 
     nearest: rows the index found for user.query, best first, plan.num_nearest of them; -1 where it found nothing.
     What the user has bought is not proposed by the towers: repeats have a source of their own.
-    also: rows of further SOURCES.
+    allowed: what may be shown; each source goes on to its next best where it is not. also: rows of further SOURCES.
     """
     proposed = {
         TWO_TOWER: nearest[~np.isin(nearest, user.history.item_rows)][: plan.num_two_tower],
-        REPEAT: repeat_candidates(user.history, plan.num_repeat, user.now),
-        POPULAR: items.popular[: plan.num_popular],
+        REPEAT: repeat_candidates(allowed_history(user.history, allowed), plan.num_repeat, user.now),
+        POPULAR: first_allowed(items.popular, allowed, plan.num_popular),
         **(also or {}),
     }
     rows, sources = union({source: proposed.get(source, NO_ROWS) for source in SOURCES})
+    if allowed is not None:  # an index that was asked without the filter, or a caller's own rows
+        kept = allowed[rows]
+        rows, sources = rows[kept], sources[kept]
     return Shortlist(rows=rows, sources=sources, inputs=_ranker_inputs(user, rows, items))
 
 
@@ -139,6 +145,26 @@ def _ranker_inputs(user: UserSide, rows: Rows, items: ItemSide) -> Floats:
     scores = items.embeddings[rows] @ user.query
     pairs = pair_features(user.history, rows, scores, items.catalogue, user.baskets, user.now)
     return ranking_inputs(pairs, items.scaled_statistics[rows], scaled_user_statistics(user.statistics))
+
+
+def allowed_history(history: UserHistory, allowed: Mask | None) -> UserHistory:
+    """The history without items that may not be shown; only for choosing candidates, features need all of it."""
+    if allowed is None or len(history) == 0:
+        return history
+    kept = allowed[history.item_rows]
+    return UserHistory(**{field.name: getattr(history, field.name)[kept] for field in fields(history)})
+
+
+def first_allowed(rows: Rows, allowed: Mask | None, limit: int) -> Rows:
+    """Up to limit of the rows, in their order, that may be shown."""
+    if allowed is None:
+        return rows[:limit]
+    size = 4 * limit  # most filters keep a quarter of what is popular; a rare kind reads on
+    while True:
+        found = rows[:size][allowed[rows[:size]]]
+        if len(found) >= limit or size >= len(rows):
+            return found[:limit]
+        size *= 4
 
 
 def repeat_candidates(history: UserHistory, limit: int, now: float) -> Rows:

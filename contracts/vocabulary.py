@@ -1,6 +1,8 @@
 """String categories to row numbers, the same table in training and serving."""
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +37,22 @@ class Vocabulary:
         """[n] row numbers, one per value; None counts as unknown."""
         get = self._index.get
         return np.fromiter((get(value, OUT_OF_VOCABULARY) for value in values), dtype=np.int32)  # type: ignore[arg-type]
+
+    def spelled(self, term: str) -> list[int]:
+        """Row numbers of the terms that differ from this one in upper and lower case at most."""
+        return self._spellings.get(term.casefold(), [])
+
+    @cached_property
+    def checksums(self) -> npt.NDArray[np.uint32]:
+        """[size] CRC-32 of each term: names an item in four bytes, whichever bundle serves."""
+        return np.fromiter((zlib.crc32(term.encode()) for term in self.terms), dtype=np.uint32)
+
+    @cached_property
+    def _spellings(self) -> dict[str, list[int]]:
+        spellings: dict[str, list[int]] = {}
+        for row, term in enumerate(self.terms, start=1):
+            spellings.setdefault(term.casefold(), []).append(row)
+        return spellings
 
 
 def vocabularies_from_json(payload: Mapping[str, Sequence[str]]) -> dict[str, Vocabulary]:

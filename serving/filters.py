@@ -1,0 +1,124 @@
+"""Which items of the catalogue a request allows, as one mask, and for one item by which filters it is kept out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts import features as names
+from contracts.candidates import NO_ROWS, ItemSide, Mask
+from contracts.errors import InvalidInput
+from contracts.ranking import Rows
+from contracts.selection import ATTRIBUTES, Filters, Selection
+from contracts.vocabulary import OUT_OF_VOCABULARY, Vocabulary
+
+STOCK: Final = "out_of_stock"
+PRICE: Final = "price"
+ONLY: Final = "only"
+EXCLUDE: Final = "exclude"
+SEEN: Final = "seen"
+SHOWN: Final = "earlier_page"
+CONTEXT: Final = "context"
+
+Vocabularies = Mapping[str, Vocabulary]
+
+
+@dataclass(frozen=True)
+class Exclusions:
+    """Rows that a request leaves out beside its filters."""
+
+    shown: Rows = NO_ROWS  # on earlier pages
+    context: Rows = NO_ROWS  # on the page or in the basket already
+    denied: Mapping[str, Mask] | None = None  # by name of the rule
+
+
+def allowed(
+    filters: Filters, items: ItemSide, vocabularies: Vocabularies, bought: Rows, without: Exclusions
+) -> Mask | None:
+    """[num_items] whether a row may be shown; None where all may.
+
+    Raises InvalidInput for a category, department or brand that the catalogue lacks.
+    """
+    mask: Mask | None = None
+    for _, kept in conditions(filters, items, vocabularies, bought, without):
+        mask = kept if mask is None else mask & kept
+    return mask
+
+
+def kept_out_by(
+    row: int, filters: Filters, items: ItemSide, vocabularies: Vocabularies, bought: Rows, without: Exclusions
+) -> list[str]:
+    """Names of every filter that this row does not pass."""
+    return [name for name, kept in conditions(filters, items, vocabularies, bought, without) if not kept[row]]
+
+
+def conditions(
+    filters: Filters, items: ItemSide, vocabularies: Vocabularies, bought: Rows, without: Exclusions
+) -> Iterator[tuple[str, Mask]]:
+    """Each filter that holds for the request, by name, with the rows that pass it."""
+    size = len(items.in_stock)
+    if not filters.include_out_of_stock and not items.in_stock.all():
+        yield STOCK, items.in_stock
+    for rule, denied in (without.denied or {}).items():
+        yield f"rule {rule}", ~denied
+    yield from selecting(filters, items, vocabularies)
+    if filters.only:
+        yield ONLY, _rows_mask(size, known_rows(filters.only, vocabularies))
+    left_out = {
+        EXCLUDE: known_rows(filters.exclude, vocabularies) if filters.exclude else NO_ROWS,
+        SEEN: NO_ROWS if filters.include_seen else bought,
+        SHOWN: without.shown,
+        CONTEXT: without.context,
+    }
+    for name, rows in left_out.items():
+        if len(rows):
+            yield name, ~_rows_mask(size, rows)
+
+
+def selecting(
+    selection: Selection, items: ItemSide, vocabularies: Vocabularies, *, lenient: bool = False
+) -> Iterator[tuple[str, Mask]]:
+    """Each field of a selection that is given, with the rows that fit it.
+
+    lenient: a term that the catalogue lacks fits nothing. Otherwise raises InvalidInput naming what is near it.
+    """
+    for attribute in ATTRIBUTES:
+        if terms := selection.terms(attribute):
+            codes = _codes(terms, attribute, vocabularies[attribute], lenient=lenient)
+            yield attribute, _with_codes(items.catalogue.codes[attribute], codes)
+    low, high = selection.price_min, selection.price_max
+    if low is not None or high is not None:  # a price that is not known is NaN, and compares false
+        yield PRICE, (items.prices >= (low or 0.0)) & (items.prices <= (np.inf if high is None else high))
+
+
+def known_rows(item_ids: Sequence[str], vocabularies: Vocabularies) -> Rows:
+    """Catalogue rows of the ids that the catalogue has; others cannot be shown and need not be kept out."""
+    codes = vocabularies[names.ITEM_ID].encode(item_ids).astype(np.int64)
+    return codes[codes != OUT_OF_VOCABULARY] - 1
+
+
+def _with_codes(column: npt.NDArray[np.int32], codes: list[int]) -> Mask:
+    if len(codes) == 1:
+        one: Mask = column == codes[0]
+        return one
+    return np.isin(column, codes)
+
+
+def _rows_mask(size: int, rows: Rows) -> Mask:
+    mask = np.zeros(size, np.bool_)
+    mask[rows] = True
+    return mask
+
+
+def _codes(terms: Sequence[str], attribute: str, vocabulary: Vocabulary, *, lenient: bool) -> list[int]:
+    found = {term: vocabulary.spelled(term) for term in terms}
+    if not lenient and (unknown := [term for term, codes in found.items() if not codes]):
+        near = get_close_matches(unknown[0].upper(), vocabulary.terms, n=3, cutoff=0.5) or list(vocabulary.terms[:3])
+        raise InvalidInput(
+            f"There is no {attribute} {unknown[0]!r} among the {len(vocabulary.terms)} of the catalogue; "
+            f"there is {', '.join(map(repr, near))}."
+        )
+    return [code for codes in found.values() for code in codes]
