@@ -22,7 +22,7 @@ from contracts.errors import InvalidInput
 from contracts.selection import ItemIds, Selection
 
 ACTIONS: Final = ("pin", "boost", "bury", "deny", "cap", "quota")
-MAX_RULES: Final = 500
+MAX_RULES: Final = 200
 Surface = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
 RuleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Count = Annotated[int, Field(ge=1, le=100, strict=True)]

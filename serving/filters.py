@@ -1,7 +1,7 @@
 """Which items of the catalogue a request allows, as one mask, and for one item by which filters it is kept out."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
 
@@ -30,8 +30,8 @@ Vocabularies = Mapping[str, Vocabulary]
 class Exclusions:
     """Rows that a request leaves out beside its filters."""
 
-    shown: Rows = NO_ROWS  # on earlier pages
-    context: Rows = NO_ROWS  # on the page or in the basket already
+    shown: Rows = field(default_factory=lambda: NO_ROWS)  # on earlier pages
+    context: Rows = field(default_factory=lambda: NO_ROWS)  # on the page or in the basket already
     denied: Mapping[str, Mask] | None = None  # by name of the rule
 
 
