@@ -4,7 +4,7 @@ bundle/<version>/
     manifest.json            everything below, with the SHA-256 of each file
     manifest.sig             Ed25519 signature of manifest.json, where the bundle was signed (contracts/signature.py)
     vocabularies.json        terms of each categorical column; item_id's term i is catalogue row i everywhere else
-    items.npz                codes [num_items, 5] and statistics [num_items, 12]
+    items.npz                codes [num_items, 5], statistics [num_items, 12] and prices [num_items], NaN: not known
     display.json             title and department of each catalogue row, for people
     item_embeddings.npy      [num_items, embedding_dim] float32
     index.faiss              nearest-neighbour index over item_embeddings

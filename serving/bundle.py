@@ -118,6 +118,7 @@ def load_bundle(folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> LoadedBu
     display = json.loads((folder / parts.DISPLAY).read_text())
     with np.load(folder / parts.ITEMS) as matrices:
         codes, statistics = matrices["codes"], matrices["statistics"]
+        prices = matrices["prices"] if "prices" in matrices else None  # bundles of before have what was paid alone
     catalogue = Catalogue(
         codes={column: codes[:, i] for i, column in enumerate(names.ITEM_CONTENT)},
         sizes={column: len(vocabularies[column]) for column in names.ITEM_CONTENT},
@@ -130,7 +131,7 @@ def load_bundle(folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> LoadedBu
         vocabularies=vocabularies,
         titles=tuple(display["title"]),
         departments=tuple(display["department"]),
-        items=item_side(catalogue, embeddings, POPULAR_COLUMN, len(embeddings)),
+        items=item_side(catalogue, embeddings, POPULAR_COLUMN, len(embeddings), prices),
         plan=plan,
         index=faiss.read_index(str(folder / parts.INDEX)),
         query_tower=_session(folder / parts.QUERY_TOWER),

@@ -37,7 +37,12 @@ def assemble(workspace: Workspace, settings: Settings, sign: Sign | None = None)
         _copy_models(workspace, folder)
         shutil.copyfile(dataset.folder / "vocabularies.json", folder / bundle.VOCABULARIES)
         np.save(folder / bundle.ITEM_EMBEDDINGS, items)
-        np.savez_compressed(folder / bundle.ITEMS, codes=dataset.content, statistics=moment.item_statistics)
+        np.savez_compressed(
+            folder / bundle.ITEMS,
+            codes=dataset.content,
+            statistics=moment.item_statistics,
+            prices=dataset.prices(),
+        )
         (folder / bundle.DISPLAY).write_text(json.dumps(_display(dataset)))
         pq.write_table(_reference(workspace, dataset, moment, embeddings, settings), folder / bundle.REFERENCE)
         sealed = bundle.seal(

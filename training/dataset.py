@@ -89,6 +89,11 @@ class Dataset:
         """Names of the catalogue for people, in catalogue order."""
         return pq.read_table(self.folder / "items.parquet", columns=["item_id", "title", "department"])
 
+    def prices(self) -> npt.NDArray[np.float32]:
+        """[num_items] as the catalogue asks, NaN where it names none."""
+        prices = pq.read_table(self.folder / "items.parquet", columns=["price"]).column("price")
+        return prices.cast(pa.float32()).to_pandas().to_numpy(np.float32, na_value=np.nan)
+
     def positives(self) -> Positives:
         """Everything bought between two_tower_start and cutoff."""
         queries = pq.read_table(self.folder / "queries.parquet")

@@ -1,0 +1,85 @@
+"""Why an item is shown, as one sentence that a customer would understand; each is true of the data it is made from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from contracts.candidates import CONTEXT, POPULAR, REPEAT, RULE, TWO_TOWER, ItemSide
+from contracts.ranking import DAY_SECONDS, Rows, UserHistory
+
+ALIKE = 0.5
+"""Least cosine at which two items are called similar."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What reasons are made from. Every row is a catalogue row."""
+
+    items: ItemSide
+    titles: Sequence[str]
+    history: UserHistory
+    now: float  # Unix seconds
+    context: Rows
+    companions: Mapping[int, Mapping[int, int]]  # row to its companions' rows, with the baskets that held both
+
+
+def reason(row: int, sources: Sequence[str], rules: Sequence[str], known: Known) -> str:
+    """The nearest reason: what the user does with the item itself, then with others, then what everybody does."""
+    makers = {
+        REPEAT: _repeat(row, known),
+        CONTEXT: _with(row, known.context, known, "which you are looking at"),
+        TWO_TOWER: _with(row, known.history.item_rows, known, "which you buy"),
+        POPULAR: _popular(row, known),
+        RULE: f"Chosen by the shop: {', '.join(rules)}." if rules else None,
+    }
+    sentences = [sentence for source, sentence in makers.items() if source in sources and sentence]
+    return sentences[0] if sentences else "Fits what you have bought lately."
+
+
+def _repeat(row: int, known: Known) -> str | None:
+    (at,) = np.nonzero(known.history.item_rows == row)
+    if len(at) == 0:
+        return None
+    first, last, count = known.history.first[at[0]], known.history.last[at[0]], int(known.history.counts[at[0]])
+    ago = _days((known.now - last) / DAY_SECONDS)
+    gap_days = (last - first) / DAY_SECONDS / max(count - 1, 1)
+    if count >= 3 and gap_days >= 1:
+        return f"You buy this about every {_every(gap_days)}, last {ago}."
+    return f"You have bought this {'once' if count == 1 else 'twice' if count == 2 else f'{count} times'}, last {ago}."
+
+
+def _with(row: int, others: Rows, known: Known, whose: str) -> str | None:
+    """By baskets that held both, where there are some, else by what the towers find alike."""
+    if len(others) == 0:
+        return None
+    baskets = known.companions.get(row, {})
+    together = [(baskets.get(int(other), 0), -place, int(other)) for place, other in enumerate(others)]
+    most, _, companion = max(together)
+    if most > 0:
+        return f"Bought together with {known.titles[companion]}, {whose}."
+    cosines = _cosines(known.items.embeddings[others], known.items.embeddings[row])
+    nearest = int(np.argmax(cosines))
+    if cosines[nearest] < ALIKE:
+        return None
+    return f"Similar to {known.titles[int(others[nearest])]}, {whose}."
+
+
+def _cosines(embeddings: np.ndarray, one: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    lengths = np.linalg.norm(embeddings, axis=1) * np.linalg.norm(one)
+    cosines: np.ndarray = embeddings @ one / np.maximum(lengths, 1e-9)  # type: ignore[type-arg]
+    return cosines
+
+
+def _popular(row: int, known: Known) -> str | None:
+    buyers = int(known.items.popularity[row])
+    return f"Popular this month: {buyers:,} customers bought it in 28 days." if buyers > 0 else None
+
+
+def _every(days: float) -> str:
+    return "day" if round(days) == 1 else f"{round(days)} days"
+
+
+def _days(days: float) -> str:
+    whole = max(int(days), 0)
+    return "today" if whole == 0 else "yesterday" if whole == 1 else f"{whole} days ago"
