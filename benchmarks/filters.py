@@ -1,5 +1,6 @@
-"""Where each way to search under a filter is quickest: `python -m benchmarks.filters`, the numbers behind serving/nearest.py.
+"""Where each way to search under a filter is quickest: `python -m benchmarks.filters`.
 
+The thresholds of serving/nearest.py are read off these tables.
 One thread, clustered unit vectors; the filter is a random share of the catalogue. Recall is against brute force.
 """
 

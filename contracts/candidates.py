@@ -1,7 +1,7 @@
 """Which items are ranked: the union of several sources, and the ranker's input for it, offline and online alike."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Final
 
 import numpy as np
@@ -86,6 +86,7 @@ class Shortlist:
     rows: Rows
     sources: npt.NDArray[np.uint8]  # bit mask over SOURCES
     inputs: Floats  # [k, len(RANKING_FEATURES)]
+    proposed: Mapping[str, Rows] = field(default_factory=dict)  # by source, in its own order
 
 
 def item_side(
@@ -133,7 +134,7 @@ def shortlist(
     if allowed is not None:  # an index that was asked without the filter, or a caller's own rows
         kept = allowed[rows]
         rows, sources = rows[kept], sources[kept]
-    return Shortlist(rows=rows, sources=sources, inputs=_ranker_inputs(user, rows, items))
+    return Shortlist(rows, sources, _ranker_inputs(user, rows, items), proposed)
 
 
 def shortlist_of(user: UserSide, rows: Rows, items: ItemSide) -> Shortlist:
@@ -152,7 +153,7 @@ def allowed_history(history: UserHistory, allowed: Mask | None) -> UserHistory:
     if allowed is None or len(history) == 0:
         return history
     kept = allowed[history.item_rows]
-    return UserHistory(**{field.name: getattr(history, field.name)[kept] for field in fields(history)})
+    return UserHistory(**{column.name: getattr(history, column.name)[kept] for column in fields(history)})
 
 
 def first_allowed(rows: Rows, allowed: Mask | None, limit: int) -> Rows:

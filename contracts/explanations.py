@@ -21,7 +21,9 @@ class Explanation(BaseModel):
 
     reason: str = Field(examples=["You buy this about every 12 days, last 14 days ago."])
     proposals: list[Proposal]
-    retrieval_score: float | None = Field(description="Inner product of query and item embedding; null without a query.")
+    retrieval_score: float | None = Field(
+        description="Inner product of query and item embedding; null without a query."
+    )
     ranking_score: float | None = Field(description="The ranker's score; null where the ranker was not asked.")
     position_without_rules: int = Field(description="Place that the item would have without business rules.")
     rules: list[str] = Field(description="Names of the rules that moved it.")
@@ -44,6 +46,7 @@ class Fate(BaseModel):
     user_id: str
     item_id: str
     bundle_version: str
+    variant: str
     degraded_level: str
     stage: Stage
     text: str = Field(examples=["Ranked 34th of 412 candidates; the list ends at 10."])

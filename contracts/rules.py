@@ -31,7 +31,7 @@ Count = Annotated[int, Field(ge=1, le=100, strict=True)]
 class Where(Selection):
     """Items that a rule is about: one of the values in every field that is given."""
 
-    item_id: ItemIds = []
+    item_id: ItemIds = Field([], description="Only these items.")
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -167,14 +167,18 @@ def _faults(error: ValidationError, what: str) -> list[str]:
 
 def _clashes(rules: list[Rule]) -> list[str]:
     """Faults that no rule has alone."""
-    faults = [f"{count} rules are named {name!r}" for name, count in Counter(r.name for r in rules).items() if count > 1]
-    pins = [rule for rule in rules if rule.pin]
-    for at, one in enumerate(pins):
-        faults += [
-            f"{one.name!r} and {other.name!r} pin to position {one.pin.position} at the same time and place"
-            for other in pins[at + 1 :]
-            if one.pin and other.pin and one.pin.position == other.pin.position and _meet(one, other)
-        ]
+    faults = [
+        f"{count} rules are named {name!r}" for name, count in Counter(r.name for r in rules).items() if count > 1
+    ]
+    pins = [(rule, rule.pin) for rule in rules if rule.pin]
+    for at, (one, pin) in enumerate(pins):
+        for other, second in pins[at + 1 :]:
+            if _meet(one, other):
+                both = f"{one.name!r} and {other.name!r} at the same time and place pin"
+                if pin.position == second.position:
+                    faults.append(f"{both} to position {pin.position}")
+                if pin.item_id == second.item_id:
+                    faults.append(f"{both} item {pin.item_id!r}")
     return faults
 
 

@@ -10,14 +10,14 @@ ATTRIBUTES: Final = ("category", "department", "brand")
 """Columns of the catalogue that a selection may name; spelling in upper or lower case does not matter."""
 
 
-def _one_is_a_list(value: Any) -> Any:
+def one_is_a_list(value: Any) -> Any:
     """A single text stands for a list of one: a query string, and a tensor of shape [batch], have no lists of one."""
     return [value] if isinstance(value, str) else value
 
 
 Term = Annotated[str, Field(min_length=1, max_length=128)]
-Terms = Annotated[list[Term], BeforeValidator(_one_is_a_list), Field(max_length=MAX_TERMS)]
-ItemIds = Annotated[list[Term], BeforeValidator(_one_is_a_list), Field(max_length=MAX_LISTED_ITEMS)]
+Terms = Annotated[list[Term], BeforeValidator(one_is_a_list), Field(max_length=MAX_TERMS)]
+ItemIds = Annotated[list[Term], BeforeValidator(one_is_a_list), Field(max_length=MAX_LISTED_ITEMS)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 

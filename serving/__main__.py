@@ -2,7 +2,10 @@
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from kserve.model_server import app
 from prometheus_client import REGISTRY
@@ -18,6 +21,7 @@ from serving.event_metrics import CatalogueMetrics, ConsumerMetrics
 from serving.features import FeastLookup
 from serving.follower import Follower, follow
 from serving.impressions import JsonLinesImpressions, NoImpressions
+from serving.index_recall import IndexRecall
 from serving.intake import open_intake
 from serving.items import Items
 from serving.live import LiveReleases
@@ -29,6 +33,7 @@ from serving.recent_events import FeastRecentEvents
 from serving.recommender import Recommender
 from serving.releases import Releases
 from serving.routes import add_routes
+from serving.rule_book import RuleBook
 from serving.service import Service
 from serving.settings import Clock, ServingSettings, read_settings
 from serving.signature import public_keys
@@ -72,7 +77,15 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
         settings=settings,
         metrics=metrics,
         releases=releases,
-        recommender=Recommender(releases, lookup, impressions, metrics, now),
+        recommender=Recommender(
+            releases,
+            lookup,
+            impressions,
+            metrics,
+            now,
+            RuleBook(settings.rules, metrics.registry),
+            IndexRecall(settings.recall_sample_every, metrics.registry),
+        ),
         users=Users(releases, lookup, metrics),
         items=Items(releases, lookup, metrics),
         worker=new_worker(),

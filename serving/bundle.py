@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from contracts import bundle as parts
 from contracts import features as names
 from contracts.bundle import Manifest
-from contracts.candidates import POPULAR_COLUMN, CandidatePlan, ItemSide, item_side
+from contracts.candidates import POPULAR_COLUMN, CandidatePlan, ItemSide, Mask, item_side
 from contracts.errors import BundleRefused
 from contracts.ranking import RANKING_FEATURES, Catalogue, Floats, Rows
 from contracts.vocabulary import Vocabulary, vocabularies_from_json
+from serving.nearest import best, nearest
 from serving.signature import check_signature
 
 
@@ -79,24 +80,17 @@ class LoadedBundle:
         result: Floats = embeddings
         return result
 
-    def nearest(self, queries: Floats, k: int) -> tuple[Rows, Floats]:
-        """([batch, k] catalogue rows, [batch, k] inner products), best first; row -1 where fewer were found."""
-        scores, rows = self.index.search(queries, k)
-        later = self.items.embeddings[self.index.ntotal :]
-        if not len(later):
-            return rows, scores
-        # The delta index: few rows, so every one of them is compared.
-        all_scores = np.concatenate([scores, queries @ later.T], axis=1)
-        later_rows = np.arange(self.index.ntotal, self.index.ntotal + len(later))
-        all_rows = np.concatenate([rows, np.broadcast_to(later_rows, (len(rows), len(later)))], axis=1)
-        order = np.argsort(-all_scores, axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(all_rows, order, axis=1), np.take_along_axis(all_scores, order, axis=1)
+    def nearest(self, query: Floats, k: int, allowed: Mask | None = None) -> tuple[Rows, Floats]:
+        """([m] catalogue rows, [m] inner products with [embedding_dim]), best first; fewer than k where no more are."""
+        return nearest(self.index, self.items.embeddings, query, k, allowed)
 
-    def later(self, query: Floats, limit: int) -> Rows:
+    def later(self, query: Floats, limit: int, allowed: Mask | None = None) -> Rows:
         """[k] rows of items that came after the bundle was made, nearest to the [embedding_dim] query first."""
-        scores = self.items.embeddings[self.sealed.manifest.num_items :] @ query
-        rows: Rows = np.argsort(-scores, kind="stable")[:limit] + self.sealed.manifest.num_items
-        return rows
+        first = self.sealed.manifest.num_items
+        rows = np.arange(first, len(self.items.embeddings))
+        if allowed is not None:
+            rows = rows[allowed[first:]]
+        return best(rows, self.items.embeddings[rows] @ query, limit)[0]
 
     def rank(self, inputs: Floats) -> Floats:
         """[k] scores of [k, len(RANKING_FEATURES)] candidates."""
@@ -118,7 +112,7 @@ def load_bundle(folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> LoadedBu
     display = json.loads((folder / parts.DISPLAY).read_text())
     with np.load(folder / parts.ITEMS) as matrices:
         codes, statistics = matrices["codes"], matrices["statistics"]
-        prices = matrices["prices"] if "prices" in matrices else None  # bundles of before have what was paid alone
+        prices = matrices.get("prices")  # bundles of before have what was paid alone
     catalogue = Catalogue(
         codes={column: codes[:, i] for i, column in enumerate(names.ITEM_CONTENT)},
         sizes={column: len(vocabularies[column]) for column in names.ITEM_CONTENT},

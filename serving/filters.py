@@ -97,7 +97,8 @@ def selecting(
 def known_rows(item_ids: Sequence[str], vocabularies: Vocabularies) -> Rows:
     """Catalogue rows of the ids that the catalogue has; others cannot be shown and need not be kept out."""
     codes = vocabularies[names.ITEM_ID].encode(item_ids).astype(np.int64)
-    return codes[codes != OUT_OF_VOCABULARY] - 1
+    rows: Rows = codes[codes != OUT_OF_VOCABULARY] - 1
+    return rows
 
 
 def _with_codes(column: npt.NDArray[np.int32], codes: list[int]) -> Mask:

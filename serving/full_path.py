@@ -1,17 +1,23 @@
-"""The full path: query tower, nearest items, candidates of all sources, ranker, rules."""
+"""The full path: query tower, nearest items, candidates of all sources, ranker."""
+
+from dataclasses import replace
 
 import numpy as np
 
 from contracts import features as names
-from contracts.api import RecommendationRequest
-from contracts.candidates import FRESH, Shortlist, UserSide, shortlist
+from contracts.api import MAX_ITEMS
+from contracts.candidates import CONTEXT, FRESH, RULE, CandidatePlan, Mask, Shortlist, UserSide, shortlist
 from contracts.ranking import Floats, Rows
 from serving.bundle import LoadedBundle
 from serving.clock import Now
-from serving.draft import Draft
-from serving.features import UserFeatures
+from serving.context import ContextCandidates, context_candidates, features_in_context
+from serving.draft import Draft, Trace
+from serving.features import FeatureLookup, UserFeatures
+from serving.index_recall import IndexRecall
 from serving.metrics import Metrics
+from serving.proposals import proposed_by_rules
 from serving.query import user_side
+from serving.scope import Scope
 
 REFERENCE_LENGTH = 10  # scores of the first items are logged, as many as the bundle's reference sample has
 
@@ -21,46 +27,84 @@ NUM_FRESH = 20  # candidates among items that are newer than the bundle: no stat
 class FullPath:
     """One request through every stage of one bundle."""
 
-    def __init__(self, metrics: Metrics, now: Now) -> None:
+    def __init__(self, metrics: Metrics, now: Now, lookup: FeatureLookup, recall: IndexRecall) -> None:
         self._metrics = metrics
         self._now = now
+        self._lookup = lookup
+        self._recall = recall
 
-    def draft(self, request: RecommendationRequest, bundle: LoadedBundle, features: UserFeatures) -> Draft:
-        """The user's list."""
-        user = self.user(bundle, request.user_id, features)
-        nearest = self._nearest(bundle, user)
+    def draft(self, scope: Scope, features: UserFeatures) -> Draft:
+        """The user's candidates, in the ranker's order."""
+        user = self.user(scope.bundle, scope.request.user_id, features, scope.context)
+        with self._metrics.stage("filters"):
+            allowed = scope.allowed(user.history.item_rows)
+        nearest = self._nearest(scope, user, allowed)
+        context = self._context(scope, allowed)
         with self._metrics.stage("candidates"):
-            also = {FRESH: bundle.later(user.query, NUM_FRESH)}
-            candidates = shortlist(user, nearest, bundle.items, bundle.plan, also)
-        scores, order = self.ranked(bundle, candidates)
-        shown = order[: request.n]
+            also = {
+                FRESH: scope.bundle.later(user.query, NUM_FRESH, allowed),
+                CONTEXT: context.rows,
+                RULE: self._asked_by_rules(scope, user, allowed),
+            }
+            plan = _plan(scope, allowed)
+            candidates = shortlist(user, nearest, scope.bundle.items, plan, allowed, also)
+        scores, order = self.ranked(scope.bundle, candidates)
         return Draft(
-            rows=candidates.rows[shown],
-            scores=scores[shown],
-            sources=candidates.sources[shown],
+            rows=candidates.rows[order],
+            scores=scores[order],
+            sources=candidates.sources[order],
             features=logged_features(features, scores[order[:REFERENCE_LENGTH]]),
+            trace=Trace(user, allowed, nearest, candidates, context),
         )
 
-    def user(self, bundle: LoadedBundle, user_id: str, features: UserFeatures) -> UserSide:
-        """The user as the bundle sees them."""
+    def user(self, bundle: LoadedBundle, user_id: str, features: UserFeatures, context: Rows) -> UserSide:
+        """The user as the bundle sees them, with the context items as the latest of the sequence."""
         with self._metrics.stage("query"):
-            return user_side(bundle, user_id, features, self._now)
+            return user_side(bundle, user_id, features_in_context(features, context, bundle), self._now)
 
     def ranked(self, bundle: LoadedBundle, candidates: Shortlist) -> tuple[Floats, Rows]:
         """([k] score of each candidate, [k] positions best first)."""
+        if len(candidates.rows) == 0:  # nothing is allowed
+            return np.zeros(0, np.float32), np.zeros(0, np.int64)
         with self._metrics.stage("ranking"):
             scores = bundle.rank(candidates.inputs)
             return scores, np.argsort(-scores, kind="stable")
 
-    def _nearest(self, bundle: LoadedBundle, user: UserSide) -> Rows:
+    def _nearest(self, scope: Scope, user: UserSide, allowed: Mask | None) -> Rows:
+        bundle, k = scope.bundle, scope.bundle.plan.num_nearest
         with self._metrics.stage("retrieval"):
-            (rows,), _ = bundle.nearest(user.query[np.newaxis], bundle.plan.num_nearest)
-            nearest: Rows = rows
-            return nearest
+            rows, _ = bundle.nearest(user.query, k, allowed)
+        self._recall.offer(scope.assigned.variant, bundle.items.embeddings, user.query, rows, k, allowed)
+        return rows
+
+    def _context(self, scope: Scope, allowed: Mask | None) -> ContextCandidates:
+        if len(scope.context) == 0:
+            return ContextCandidates()
+        with self._metrics.stage("context"):
+            found = context_candidates(scope.bundle, scope.context, allowed, self._lookup)
+        if not found.companions_read:
+            self._metrics.context_lost()
+        return found
+
+    def _asked_by_rules(self, scope: Scope, user: UserSide, allowed: Mask | None) -> Rows:
+        return proposed_by_rules(
+            scope.active, allowed, lambda k, members: scope.bundle.nearest(user.query, k, members)[0]
+        )
+
+
+def _plan(scope: Scope, allowed: Mask | None) -> CandidatePlan:
+    """Under a filter, enough popular items for the longest list, whatever the others propose.
+
+    Not by the n of the request: a longer list begins like a shorter one.
+    """
+    plan = scope.bundle.plan
+    return plan if allowed is None else replace(plan, num_popular=max(plan.num_popular, MAX_ITEMS))
 
 
 def logged_features(features: UserFeatures, scores: Floats) -> dict[str, float | str]:
     """What the bundle's reference sample has, as served."""
     logged: dict[str, float | str] = {name: str(features[name]) for name in names.USER_PROFILE}
     logged |= {name: float(features[name] or 0.0) for name in names.USER_STATISTICS}
+    if len(scores) == 0:
+        return logged
     return logged | {names.TOP_SCORE: float(scores.max()), names.MEAN_SCORE: float(scores.mean())}

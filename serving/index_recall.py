@@ -1,52 +1,64 @@
 """Index recall of live traffic: every so many searches, one is repeated by brute force in the background."""
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Final
 
-import faiss
 import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from contracts.candidates import Mask
 from contracts.ranking import Floats, Rows
-from serving.metrics import Metrics
 from serving.nearest import exact_nearest
 
 WINDOW: Final = 100
 """The gauge is the mean of about so many samples."""
 
 
-def recall_worker() -> Executor:
-    """One thread beside the requests; its NumPy and FAISS calls let go of the interpreter."""
-    return ThreadPoolExecutor(1, "index-recall", initializer=faiss.omp_set_num_threads, initargs=(1,))
+def _one_thread() -> Executor:
+    """Beside the requests; NumPy lets go of the interpreter while it multiplies. Started with its first sample."""
+    return ThreadPoolExecutor(1, "index-recall")
 
 
 class IndexRecall:
     """Compares every n-th search with brute force; a sample is left out while the last one is still compared."""
 
-    def __init__(self, every: int, metrics: Metrics, worker: Executor) -> None:
+    def __init__(self, every: int, registry: CollectorRegistry | None = None, worker: Executor | None = None) -> None:
         """every: 0 samples nothing."""
         self._every = every
-        self._metrics = metrics
-        self._worker = worker
+        self._worker = worker or _one_thread()
         self._searches = 0
-        self._mean: float | None = None
+        self._means: dict[str, float] = {}
         self._busy = threading.Lock()
+        self._gauge = Gauge(
+            "tandem_index_recall", f"Share of the exact nearest that searches found, mean of about {WINDOW} samples.",
+            ["variant"], registry=registry,
+        )  # fmt: skip
+        self._samples = Counter(
+            "tandem_index_recall_samples_total", "Searches compared with brute force.", ["variant"], registry=registry
+        )
 
-    def offer(self, embeddings: Floats, query: Floats, found: Rows, k: int, allowed: Mask | None) -> None:
+    def offer(self, variant: str, embeddings: Floats, query: Floats, found: Rows, k: int, allowed: Mask | None) -> None:
         """Takes note of one search and what it found; returns at once."""
         if self._every == 0:
             return
         self._searches += 1
         if self._searches % self._every == 0 and self._busy.acquire(blocking=False):
-            self._worker.submit(self._compare, lambda: exact_nearest(embeddings, query, k, allowed)[0], found)
+            self._worker.submit(self._compare, variant, embeddings, query, found, k, allowed)
 
-    def _compare(self, exact: Callable[[], Rows], found: Rows) -> None:
+    def close(self) -> None:
+        """Waits for the sample that is being compared."""
+        self._worker.shutdown()
+
+    def _compare(
+        self, variant: str, embeddings: Floats, query: Floats, found: Rows, k: int, allowed: Mask | None
+    ) -> None:
         try:
-            wanted = exact()
+            wanted, _ = exact_nearest(embeddings, query, k, allowed)
             share = len(np.intersect1d(wanted, found)) / len(wanted) if len(wanted) else 1.0
-            self._mean = share if self._mean is None else self._mean + (share - self._mean) / WINDOW
-            self._metrics.index_recall(self._mean)
+            mean = self._means.get(variant, share)
+            self._means[variant] = mean + (share - mean) / WINDOW
+            self._gauge.labels(variant).set(self._means[variant])
+            self._samples.labels(variant).inc()
         finally:
             self._busy.release()

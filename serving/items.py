@@ -1,11 +1,30 @@
 """What goes with an item."""
 
+import numpy as np
+
 from contracts import features as names
-from contracts.api import AlsoBought, Companion
+from contracts.api import AlsoBought, Companion, SimilarItem, SimilarItems
+from contracts.candidates import NO_ROWS, Mask
+from contracts.errors import InvalidInput
+from contracts.ranking import Floats, Rows
+from contracts.selection import Filters
 from contracts.vocabulary import OUT_OF_VOCABULARY
+from serving.answer import price_of
+from serving.bundle import LoadedBundle
 from serving.features import FeatureLookup
+from serving.filters import Exclusions, allowed, known_rows
 from serving.metrics import Metrics
+from serving.nearest import best
 from serving.releases import Releases
+
+OVERSAMPLE = 4
+"""The index orders by inner product, in which popular items are longer; so many times n are compared by cosine."""
+
+
+class UnknownItem(InvalidInput):
+    """An item id that the catalogue lacks, where an answer needs one."""
+
+    http_status = 404
 
 
 class Items:
@@ -15,6 +34,32 @@ class Items:
         self._releases = releases
         self._lookup = lookup
         self._metrics = metrics
+
+    def similar(self, item_id: str, n: int, filters: Filters) -> SimilarItems:
+        """What the towers find alike and the filters let pass.
+
+        Raises UnknownItem, and InvalidInput for a filter that the catalogue does not know.
+        """
+        bundle = self._releases.serving().bundle
+        rows = known_rows([item_id], bundle.vocabularies)
+        if len(rows) == 0:
+            version = bundle.manifest.bundle_version
+            raise UnknownItem(f"Item {item_id!r} is not in the catalogue of bundle {version}.")
+        mask = allowed(filters, bundle.items, bundle.vocabularies, NO_ROWS, Exclusions(context=rows))
+        with self._metrics.stage("retrieval"):
+            found, cosines = _most_alike(bundle, int(rows[0]), n, mask)
+        items = [
+            SimilarItem(
+                item_id=bundle.item_ids[row],
+                title=bundle.titles[row],
+                department=bundle.departments[row],
+                price=price_of(bundle, row),
+                similarity=float(cosine),
+            )
+            for row, cosine in zip(found.tolist(), cosines.tolist(), strict=True)
+        ]
+        version = bundle.manifest.bundle_version
+        return SimilarItems(item_id=item_id, bundle_version=version, shortfall=n - len(items), items=items)
 
     def also_bought(self, item_id: str) -> AlsoBought:
         """What was bought together with an item. Raises OnlineStoreError.
@@ -36,3 +81,11 @@ class Items:
             if code != OUT_OF_VOCABULARY
         ]
         return AlsoBought(item_id=item_id, items=items)
+
+
+def _most_alike(bundle: LoadedBundle, row: int, n: int, allowed: Mask | None) -> tuple[Rows, Floats]:
+    """(rows, cosines) of the n nearest of the nearest by inner product."""
+    embeddings = bundle.items.embeddings
+    near, _ = bundle.nearest(embeddings[row], OVERSAMPLE * n, allowed)
+    lengths = np.linalg.norm(embeddings[near], axis=1) * np.linalg.norm(embeddings[row])
+    return best(near, embeddings[near] @ embeddings[row] / np.maximum(lengths, 1e-9), n)

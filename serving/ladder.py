@@ -1,12 +1,13 @@
 """How far down an answer goes: the full path where it can be gone, else the best list that can still be made."""
 
-from contracts.api import Reason, RecommendationRequest
-from serving.bundle import LoadedBundle
+from contracts.api import Reason
+from serving.context import nobody
 from serving.draft import Draft
 from serving.fallbacks import popular
 from serving.features import FeatureLookup, OnlineStoreError
 from serving.full_path import FullPath
 from serving.metrics import Metrics
+from serving.scope import Scope
 
 
 class Ladder:
@@ -17,19 +18,19 @@ class Ladder:
         self._lookup = lookup
         self._metrics = metrics
 
-    def draft(self, request: RecommendationRequest, bundle: LoadedBundle) -> Draft:
+    def draft(self, scope: Scope) -> Draft:
         """The best list that can be made now."""
-        draft = self._draft(request, bundle)
+        draft = self._draft(scope)
         if draft.reason is not None:
             self._metrics.degraded(draft.level, draft.reason)
         return draft
 
-    def _draft(self, request: RecommendationRequest, bundle: LoadedBundle) -> Draft:
+    def _draft(self, scope: Scope) -> Draft:
         try:
             with self._metrics.stage("features"):
-                features = self._lookup.user(request.user_id)
+                features = self._lookup.user(scope.request.user_id)
         except OnlineStoreError:
-            return popular(request, bundle, Reason.ONLINE_STORE)
-        if features is None:
-            return popular(request, bundle, Reason.UNKNOWN_USER)
-        return self._path.draft(request, bundle, features)
+            return popular(scope, Reason.ONLINE_STORE)
+        if features is None and len(scope.context) == 0:
+            return popular(scope, Reason.UNKNOWN_USER)
+        return self._path.draft(scope, nobody() if features is None else features)

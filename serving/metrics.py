@@ -50,6 +50,10 @@ class Metrics:
             ["version", "variant"],
             registry=registry,
         )
+        self._context_lost = Counter(
+            "tandem_context_lost_total", "Lists made without what is bought together with the context items: the store "
+            "did not answer.", registry=registry,
+        )  # fmt: skip
         self._refusals.labels("BundleRefused")
         self._empty.labels(variant)  # a rate of nothing is 0 and not absent
 
@@ -76,6 +80,10 @@ class Metrics:
     def degraded(self, level: str, reason: str) -> None:
         """One answer below the full path."""
         self._degraded.labels(level, reason).inc()
+
+    def context_lost(self) -> None:
+        """One list without the companions of its context items."""
+        self._context_lost.inc()
 
     def impression(self, outcome: str) -> None:
         """One list "written" to the impression log or "lost"."""

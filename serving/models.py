@@ -153,7 +153,9 @@ def instances_of_v1(payload: bytes | dict[str, Any]) -> list[Any]:
 
 
 def instances_of_v2(request: InferRequest) -> list[dict[str, Any]]:
-    """One instance a row of the input tensors; a tensor of shape [1] holds for every row, item_ids is [batch, k].
+    """One instance a row of the input tensors; a tensor of one row holds for every row.
+
+    Lists like item_ids or department are [batch, k], with "" after the end of a shorter one.
 
     Raises InvalidInput where the tensors' first dimensions disagree.
     """
@@ -175,6 +177,8 @@ def _values(tensor: InferInput) -> list[Any]:
         ) from error
     if tensor.datatype == "BYTES":
         array = np.array([_text(value) for value in array.ravel()], dtype=object).reshape(array.shape)
+    if array.ndim > 1:
+        return [[value for value in row.tolist() if value != ""] for row in array]
     values: list[Any] = array.tolist()
     return values
 
@@ -199,6 +203,6 @@ def _fields(schema: Mapping[str, Any]) -> str:
     required = schema.get("required", [])
     described = [
         f"{name} ({field.get('type', 'value')}{', required' if name in required else ''})"
-        for name, field in schema["properties"].items()
+        for name, field in sorted(schema["properties"].items(), key=lambda named: named[0] not in required)
     ]
     return ", ".join(described)

@@ -47,7 +47,9 @@ def shown_before(token: str | None) -> Shown:
         content = b""
     check, items = content[:_CHECK_BYTES], content[_CHECK_BYTES:]
     if len(items) % 4 or check != _check(items) or len(items) > 4 * MAX_SHOWN:
-        raise InvalidInput("The page token is not one that an answer gave as next_page; leave it out for the first page.")
+        raise InvalidInput(
+            "The page token is not one that an answer gave as next_page; leave it out for the first page."
+        )
     return np.frombuffer(items, "<u4").astype(np.uint32)
 
 

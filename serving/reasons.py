@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from contracts.candidates import CONTEXT, POPULAR, REPEAT, RULE, TWO_TOWER, ItemSide
-from contracts.ranking import DAY_SECONDS, Rows, UserHistory
+from contracts.ranking import DAY_SECONDS, Floats, Rows, UserHistory
 
 ALIKE = 0.5
 """Least cosine at which two items are called similar."""
@@ -65,9 +65,9 @@ def _with(row: int, others: Rows, known: Known, whose: str) -> str | None:
     return f"Similar to {known.titles[int(others[nearest])]}, {whose}."
 
 
-def _cosines(embeddings: np.ndarray, one: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _cosines(embeddings: Floats, one: Floats) -> Floats:
     lengths = np.linalg.norm(embeddings, axis=1) * np.linalg.norm(one)
-    cosines: np.ndarray = embeddings @ one / np.maximum(lengths, 1e-9)  # type: ignore[type-arg]
+    cosines: Floats = embeddings @ one / np.maximum(lengths, 1e-9)
     return cosines
 
 

@@ -1,7 +1,7 @@
 """From a request to an answer: one snapshot, one list, one impression record, in one thread."""
 
 import time
-import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,23 +12,30 @@ from contracts.api import (
     RankingRequest,
     RecommendationRequest,
     Recommendations,
-    RecommendedItem,
     RetrievalRequest,
     ScoredItems,
 )
-from contracts.candidates import shortlist_of, source_names
+from contracts.candidates import shortlist_of
 from contracts.errors import InvalidInput
+from contracts.explanations import Explanation, Fate
 from contracts.ranking import Floats, Rows
 from contracts.vocabulary import OUT_OF_VOCABULARY
+from serving.answer import Listed, answer, arranged, listed
 from serving.bundle import LoadedBundle
 from serving.clock import Now
 from serving.draft import Draft
+from serving.explain import Explainer
+from serving.fate import fate
 from serving.features import FeatureLookup
+from serving.filters import Exclusions, allowed
 from serving.full_path import FullPath
 from serving.impressions import ImpressionSink
+from serving.index_recall import IndexRecall
 from serving.ladder import Ladder
 from serving.metrics import Metrics
-from serving.releases import Assigned, Releases
+from serving.releases import Releases
+from serving.rule_book import RuleBook
+from serving.scope import Scope, context_rows, scope_of
 from serving.users import Users
 
 
@@ -36,36 +43,68 @@ class Recommender:
     """Answers requests. Collaborators are passed in; nothing here knows Feast or HTTP."""
 
     def __init__(
-        self, releases: Releases, lookup: FeatureLookup, impressions: ImpressionSink, metrics: Metrics, now: Now
+        self,
+        releases: Releases,
+        lookup: FeatureLookup,
+        impressions: ImpressionSink,
+        metrics: Metrics,
+        now: Now,
+        rules: RuleBook | None = None,
+        recall: IndexRecall | None = None,
     ) -> None:
         self._releases = releases
         self._impressions = impressions
         self._metrics = metrics
         self._users = Users(releases, lookup, metrics)
-        self._path = FullPath(metrics, now)
+        self._rules = rules or RuleBook()
+        self._path = FullPath(metrics, now, lookup, recall or IndexRecall(0))
         self._ladder = Ladder(self._path, lookup, metrics)
+        self._explainer = Explainer(lookup, now)
 
     def recommend(self, request: RecommendationRequest) -> Recommendations:
-        """The user's list, best first; the answer says at which level of the ladder it was made."""
+        """The user's list, best first; the answer says at which level of the ladder it was made.
+
+        Raises InvalidInput for a filter that the catalogue does not know and for a page token that is none.
+        """
         started = time.perf_counter()
-        assigned = self._releases.assigned(request.user_id, request.variant)
-        draft = self._ladder.draft(request, assigned.bundle)
-        answer = _answer(request, assigned, draft)
-        self._record(answer, assigned, draft)
-        self._metrics.answered(assigned.variant, draft.level, len(draft.rows), time.perf_counter() - started)
-        return answer
+        scope = self._scope(request)
+        draft = self._ladder.draft(scope)
+        with self._metrics.stage("rules"):
+            arrangement = arranged(scope, draft)
+        explanations: Sequence[Explanation | None] = [None] * len(arrangement.positions)
+        if request.explain:
+            with self._metrics.stage("explanations"):
+                explanations = self._explainer.explanations(scope, draft, arrangement)
+        made = answer(scope, draft, arrangement, explanations)
+        self._record(made, scope, draft)
+        self._metrics.answered(scope.assigned.variant, draft.level, len(made.items), time.perf_counter() - started)
+        return made
+
+    def listed(self, request: RecommendationRequest) -> Listed:
+        """The list alone and what the rules did to it, not recorded. Raises InvalidInput."""
+        scope = self._scope(request)
+        draft = self._ladder.draft(scope)
+        return listed(scope, draft, arranged(scope, draft))
+
+    def fate(self, request: RecommendationRequest, item_id: str) -> Fate:
+        """What becomes of one item in this list, which is made for it and not recorded. Raises InvalidInput."""
+        scope = self._scope(request)
+        return fate(item_id, scope, self._ladder.draft(scope))
 
     def retrieve(self, request: RetrievalRequest) -> ScoredItems:
-        """The k nearest items of the user's query embedding.
+        """The k nearest items of the user's query embedding that pass the filters; fewer where fewer do.
 
-        Raises UnknownUser, or OnlineStoreError while features cannot be read.
+        Raises UnknownUser, InvalidInput for a filter that the catalogue does not know, or OnlineStoreError while
+        features cannot be read.
         """
         bundle = self._releases.assigned(request.user_id).bundle
-        user = self._path.user(bundle, request.user_id, self._users.features(request.user_id))
+        features, context = self._users.features(request.user_id), context_rows(request.context, bundle)
+        user = self._path.user(bundle, request.user_id, features, context)
+        without = Exclusions(context=context)
+        allowed_rows = allowed(request, bundle.items, bundle.vocabularies, user.history.item_rows, without)
         with self._metrics.stage("retrieval"):
-            rows, scores = bundle.nearest(user.query[np.newaxis], request.k)
-        found = rows[0] >= 0
-        return _scored(request.user_id, bundle, rows[0][found], scores[0][found])
+            rows, scores = bundle.nearest(user.query, request.k, allowed_rows)
+        return _scored(request.user_id, bundle, rows, scores)
 
     def rank(self, request: RankingRequest) -> ScoredItems:
         """The given items, best first.
@@ -74,21 +113,31 @@ class Recommender:
         """
         bundle = self._releases.assigned(request.user_id).bundle
         rows = _rows_of(request.item_ids, bundle)
-        user = self._path.user(bundle, request.user_id, self._users.features(request.user_id))
+        features, context = self._users.features(request.user_id), context_rows(request.context, bundle)
+        user = self._path.user(bundle, request.user_id, features, context)
         candidates = shortlist_of(user, rows, bundle.items)
         scores, order = self._path.ranked(bundle, candidates)
         return _scored(request.user_id, bundle, candidates.rows[order], scores[order])
 
-    def _record(self, answer: Recommendations, assigned: Assigned, draft: Draft) -> None:
+    def _scope(self, request: RecommendationRequest) -> Scope:
+        assigned = self._releases.assigned(request.user_id, request.variant)
+        return scope_of(request, assigned, self._rules.over(assigned.bundle))
+
+    def _record(self, answer: Recommendations, scope: Scope, draft: Draft) -> None:
+        asked = scope.request.model_dump(exclude_defaults=True, exclude={"user_id", "variant", "explain", "page"})
         record = ImpressionRecord(
             request_id=answer.request_id,
             served_at=datetime.now(UTC).isoformat(),
             user_id=answer.user_id,
             bundle_version=answer.bundle_version,
-            variant=assigned.variant,
-            propensity=assigned.propensity,
-            forced=assigned.forced,
+            variant=answer.variant,
+            propensity=scope.assigned.propensity,
+            forced=scope.assigned.forced,
             degraded_level=answer.degraded_level,
+            surface=scope.request.surface,
+            rules_version=answer.rules_version,
+            page_offset=scope.offset,
+            request=asked,
             item_ids=[item.item_id for item in answer.items],
             scores=[item.score for item in answer.items],
             features=dict(draft.features),
@@ -99,33 +148,6 @@ class Recommender:
                 self._metrics.impression("written")
             except OSError:  # a full disk must not take recommendations down; the loss is counted and alerted on
                 self._metrics.impression("lost")
-
-
-def new_request_id(variant: str) -> str:
-    """Unique, and ends in the variant: an interaction that comes with it is attributed without a lookup."""
-    return f"{uuid.uuid4().hex}-{variant}"
-
-
-def _answer(request: RecommendationRequest, assigned: Assigned, draft: Draft) -> Recommendations:
-    bundle = assigned.bundle
-    return Recommendations(
-        user_id=request.user_id,
-        request_id=new_request_id(assigned.variant),
-        bundle_version=bundle.manifest.bundle_version,
-        variant=assigned.variant,
-        degraded_level=draft.level,
-        degraded_reason=draft.reason,
-        items=[
-            RecommendedItem(
-                item_id=bundle.item_ids[row],
-                score=score,
-                title=bundle.titles[row],
-                department=bundle.departments[row],
-                source=source_names(mask),
-            )
-            for row, score, mask in zip(draft.rows.tolist(), draft.scores.tolist(), draft.sources.tolist(), strict=True)
-        ],
-    )
 
 
 def _rows_of(item_ids: list[str], bundle: LoadedBundle) -> Rows:

@@ -5,11 +5,11 @@ import time
 from pathlib import Path
 
 import yaml
+from prometheus_client import CollectorRegistry, Counter
 
 from contracts.errors import InvalidInput, MissingArtifact, TandemError
 from contracts.rules import RuleSet, rule_set
 from serving.bundle import LoadedBundle
-from serving.metrics import Metrics
 from serving.rules import NO_RULES, CompiledRules, compiled
 
 LOOK_EVERY_SECONDS = 1.0
@@ -34,10 +34,12 @@ def read_rules(path: Path) -> RuleSet:
 class RuleBook:
     """The rules in force over whichever bundle answers."""
 
-    def __init__(self, path: Path | None, metrics: Metrics | None = None) -> None:
+    def __init__(self, path: Path | None = None, registry: CollectorRegistry | None = None) -> None:
         """Raises MissingArtifact or InvalidInput: a server does not start with rules that it cannot keep."""
         self._path = path
-        self._metrics = metrics
+        self._read = Counter(
+            "tandem_rules_read_total", "Changes of the rules file, read or refused.", ["outcome"], registry=registry
+        )
         self._rules = read_rules(path) if path else None
         self._stamp = _stamp(path) if path else None
         self._looked = time.monotonic()
@@ -71,8 +73,7 @@ class RuleBook:
         except TandemError as error:  # the old rules go on holding: a typing error must not change lists
             logging.getLogger(__name__).error("The changed rules are refused, the old ones hold: %s", error)
             outcome = "refused"
-        if self._metrics:
-            self._metrics.rules_read(outcome)
+        self._read.labels(outcome).inc()
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -1,4 +1,4 @@
-"""Business rules over one bundle: what they keep out, what they ask for, and the list they make of ranked candidates."""
+"""Business rules over one bundle: what they keep out, what they ask for, and the list they make of candidates."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,6 @@ from functools import reduce
 import numpy as np
 import numpy.typing as npt
 
-from contracts import features as names
 from contracts.candidates import ItemSide, Mask
 from contracts.ranking import Floats, Rows
 from contracts.rules import Rule, RuleSet
@@ -54,7 +53,9 @@ class Arrangement:
     """What to show, as positions in the candidates, and what the rules did."""
 
     positions: list[int]  # in the order to show
+    order: list[int]  # all candidates, as they would be without rules
     acted: Mapping[int, list[str]] = field(default_factory=dict)  # names of the rules that moved a shown candidate
+    touched: Mapping[int, list[str]] = field(default_factory=dict)  # the same for every candidate, shown or not
     left_out: Mapping[int, str] = field(default_factory=dict)  # the cap that passed over a candidate
 
 
@@ -118,7 +119,8 @@ def arrange(
     order: [k] positions best first without rules. offset: items on earlier pages; a pin counts from the first page.
     """
     if not rules:
-        return Arrangement(order[:n].tolist())
+        return Arrangement(order[:n].tolist(), order.tolist())
+    plain = order.tolist()
     acted: dict[int, list[str]] = {}
     order = _boosted(rows, likelihoods, order, rules, acted)
     order = _buried(rows, order, rules, acted)
@@ -133,7 +135,7 @@ def arrange(
     for position, name in pinned.items():
         acted.setdefault(position, []).append(name)
     shown = _slotted(chosen, {slot: position for slot, (_, position) in pins.items()}, n)
-    return Arrangement(shown, {at: acted[at] for at in shown if at in acted}, left_out)
+    return Arrangement(shown, plain, {at: acted[at] for at in shown if at in acted}, acted, left_out)
 
 
 def _boosted(
@@ -145,7 +147,8 @@ def _boosted(
         if rule.rule.boost and rule.members is not None:
             touched = rule.members[rows]
             strengths = strengths + touched * np.log(rule.rule.boost.factor)
-            boosted |= _note(acted, np.flatnonzero(touched), rule.name)
+            boosted |= bool(touched.any())
+            _note(acted, touched, rule.name)
     if not boosted:
         return order
     return order[np.argsort(-strengths[order], kind="stable")]
@@ -157,14 +160,13 @@ def _buried(rows: Rows, order: Rows, rules: Sequence[CompiledRule], acted: dict[
         if rule.rule.bury and rule.members is not None:
             touched = rule.members[rows]
             last |= touched
-            _note(acted, np.flatnonzero(touched), rule.name)
+            _note(acted, touched, rule.name)
     return np.concatenate([order[~last[order]], order[last[order]]])
 
 
-def _note(acted: dict[int, list[str]], positions: Iterable[int], name: str) -> bool:
-    """Whether there were any."""
-    noted = [acted.setdefault(int(at), []).append(name) for at in positions]
-    return bool(noted)
+def _note(acted: dict[int, list[str]], touched: Mask, name: str) -> None:
+    for position in np.flatnonzero(touched).tolist():
+        acted.setdefault(position, []).append(name)
 
 
 def _pins(rows: Rows, n: int, offset: int, rules: Sequence[CompiledRule]) -> dict[int, tuple[str, int]]:

@@ -42,6 +42,8 @@ class ServingSettings(BaseSettings):
     event_retention_days: float = Field(400.0, gt=0)  # how long events and their ids are kept
     consumer_port: int = Field(9464, ge=1, le=65535)  # metrics of a consumer in a process of its own
     event_consumer: bool = False  # apply events in this process too; on a cluster `tandem events consume` does
+    rules: Path | None = None  # YAML file of business rules, read again when it changes; see `tandem rules --help`
+    recall_sample_every: int = Field(100, ge=0)  # every so many searches are repeated by brute force; 0: none
     log_level: str = "WARNING"  # INFO writes three lines a request
 
 

@@ -28,7 +28,7 @@ IDS = tuple(item[0] for item in ITEMS)
 def vocabularies() -> dict[str, Vocabulary]:
     """Of the columns that a filter or a rule names; the brush has no brand."""
     columns = {"department": 1, "category": 2, "brand": 3}
-    terms = {c: sorted({item[at] for item in ITEMS if item[at]}) for c, at in columns.items()}  # type: ignore[misc]
+    terms = {column: sorted({str(item[at]) for item in ITEMS if item[at]}) for column, at in columns.items()}
     terms |= {"subcategory": ["ANY"], "manufacturer": ["ANY"]}
     return {names.ITEM_ID: Vocabulary(IDS), **{column: Vocabulary(values) for column, values in terms.items()}}
 

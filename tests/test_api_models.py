@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from contracts.api import MAX_ITEMS, RankingRequest, RecommendationRequest, Request, RetrievalRequest
+from contracts.api import MAX_ITEMS, BatchRequest, RankingRequest, RecommendationRequest, Request, RetrievalRequest
 
 USER = {"user_id": "u1"}
 
@@ -19,7 +19,7 @@ def test_lengths_that_are_not_asked_for_have_defaults() -> None:
     ("model", "payload"),
     [
         (RecommendationRequest, {"user_id": "x" * 128, "n": 1}),
-        (RecommendationRequest, {"user_id": "x", "n": MAX_ITEMS}),
+        (RecommendationRequest, {"user_id": "x", "n": MAX_ITEMS, "seed": 2**32 - 1}),
         (RetrievalRequest, USER | {"k": 1000}),
         (RankingRequest, USER | {"item_ids": ["i"] * 1000}),
     ],
@@ -46,6 +46,14 @@ def test_limits_themselves_are_allowed(model: type[Request], payload: dict[str, 
         (RankingRequest, USER | {"item_ids": []}, "item_ids"),
         (RankingRequest, USER | {"item_ids": ["i"] * 1001}, "item_ids"),
         (RankingRequest, USER | {"item_ids": ["i", ""]}, "item_ids"),
+        (RecommendationRequest, USER | {"include_seen": "no"}, "include_seen"),
+        (RecommendationRequest, USER | {"surface": "Home page"}, "surface"),
+        (RecommendationRequest, USER | {"context": ["i"] * 51}, "context"),
+        (RecommendationRequest, USER | {"seed": -1}, "seed"),
+        (RecommendationRequest, USER | {"page": "x" * 6001}, "page"),
+        (RetrievalRequest, USER | {"price_max": "cheap"}, "price_max"),
+        (BatchRequest, {"requests": []}, "requests"),
+        (BatchRequest, {"requests": [USER] * 65}, "requests"),
     ],
 )
 def test_everything_else_is_refused_naming_the_field(model: type[Request], payload: dict[str, Any], field: str) -> None:

@@ -1,13 +1,14 @@
 """Filters and the planner: by hand on a dozen items, and over thousands with every index."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import faiss
 import numpy as np
 import pytest
 
-from contracts.candidates import Mask, first_allowed
+from contracts.candidates import POPULAR_COLUMN, PRICE_COLUMN, Mask, first_allowed, item_side
 from contracts.errors import InvalidInput
 from contracts.ranking import Floats
 from contracts.selection import Filters
@@ -92,19 +93,14 @@ def test_filters_that_mean_nothing_are_refused(given: dict[str, Any], said: str)
 
 
 def test_prices_are_the_catalogues_and_else_what_was_paid() -> None:
-    from dataclasses import replace
-
-    from contracts.candidates import PRICE_COLUMN, item_side
-    from contracts.candidates import POPULAR_COLUMN as POPULAR
-
     side = items()
     statistics = side.catalogue.statistics.copy()
     statistics[:3, PRICE_COLUMN] = (9, 8, 0)
     asked = np.full(len(IDS), np.nan, np.float32)
     asked[0] = 5
     catalogue = replace(side.catalogue, statistics=statistics)
-    with_prices = item_side(catalogue, side.embeddings, POPULAR, 3, asked).prices[:3]
-    without = item_side(catalogue, side.embeddings, POPULAR, 3).prices[:3]
+    with_prices = item_side(catalogue, side.embeddings, POPULAR_COLUMN, 3, asked).prices[:3]
+    without = item_side(catalogue, side.embeddings, POPULAR_COLUMN, 3).prices[:3]
     np.testing.assert_array_equal(with_prices, np.array([5, 8, np.nan], np.float32))
     np.testing.assert_array_equal(without, np.array([9, 8, np.nan], np.float32))
 
@@ -220,7 +216,9 @@ def test_recall_of_an_inverted_file_does_not_fall_with_the_filter() -> None:
     half = np.random.default_rng(4).random(SIZE) < 0.3
 
     def recall(mask: Mask | None) -> float:
-        pairs = [(exact_nearest(embeddings, q, 20, mask)[0], nearest(index, embeddings, q, 20, mask)[0]) for q in unit(50, 8)]
+        pairs = [
+            (exact_nearest(embeddings, q, 20, mask)[0], nearest(index, embeddings, q, 20, mask)[0]) for q in unit(50, 8)
+        ]
         return float(np.mean([len(np.intersect1d(exact, found)) / 20 for exact, found in pairs]))
 
     assert recall(half) >= recall(None)

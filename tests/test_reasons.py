@@ -13,10 +13,9 @@ NOW = 400 * DAY_SECONDS
 
 def history(**purchases: tuple[int, int, int]) -> UserHistory:
     """item=(count, day of the first purchase, day of the last)."""
-    counts, first, last = (np.array(column, np.float32) for column in zip(*purchases.values(), strict=True))
-    return UserHistory(
-        np.array(rows(*purchases)), counts, counts, counts, first * DAY_SECONDS + 0.0, last * DAY_SECONDS + 0.0
-    )
+    table = np.array(list(purchases.values()), np.float64)
+    counts, first, last = table[:, 0].astype(np.float32), table[:, 1] * DAY_SECONDS, table[:, 2] * DAY_SECONDS
+    return UserHistory(np.array(rows(*purchases)), counts, counts, counts, first, last)
 
 
 BOUGHT = history(apple=(5, 338, 386), pear=(1, 399, 399), bread=(2, 390, 400), soap=(3, 400, 400))

@@ -171,7 +171,7 @@ def test_every_fault_of_a_file_is_named_at_once() -> None:
         "rule 5 (e) as a whole: Value error, must have exactly one of pin, boost, bury, deny, cap, quota, not deny and",
         "rule 6 (f) ends_at: Input should have timezone info",
         "2 rules are named 'g'",
-        "'g' and 'g' pin to position 2 at the same time and place",
+        "'g' and 'g' at the same time and place pin to position 2",
     ):
         assert fault in str(refused.value)
 
@@ -180,6 +180,12 @@ def test_pins_to_one_place_are_fine_at_different_times_or_surfaces() -> None:
     one = {"name": "one", "pin": {"item_id": "x", "position": 1}, "surfaces": ["home"], "ends_at": NOON}
     for other in ({"surfaces": ["basket"]}, {"starts_at": NOON}):
         assert rule_set({"version": "1", "rules": [one, {"name": "two", "pin": one["pin"]} | other]})
+
+
+def test_an_item_has_one_place() -> None:
+    pins = [{"name": f"pin-{at}", "pin": {"item_id": "x", "position": at}} for at in (1, 2)]
+    with pytest.raises(InvalidInput, match="'pin-1' and 'pin-2' at the same time and place pin item 'x'"):
+        rule_set({"version": "1", "rules": pins})
 
 
 def test_the_version_changes_with_the_content() -> None:
@@ -193,7 +199,7 @@ def test_the_version_changes_with_the_content() -> None:
 def test_files_that_are_no_rules_are_refused(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(text)
-    with pytest.raises(InvalidInput, match="rules.yaml") as refused:
+    with pytest.raises(InvalidInput, match=r"rules\.yaml") as refused:
         read_rules(path)
     assert said in str(refused.value)
     with pytest.raises(MissingArtifact, match=r"no rules file .*unset TANDEM_RULES"):

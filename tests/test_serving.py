@@ -55,7 +55,10 @@ def test_an_unknown_user_gets_popular_items_and_is_told(server: str) -> None:
         ("/recommendations/1?n=0", "greater than or equal to 1"),
         ("/recommendations/1?n=1000", "less than or equal to 100"),
         ("/recommendations/1?n=ten", "valid integer"),
-        ("/recommendations/1?count=3", "query.count: unknown parameter; there is n"),
+        (
+            "/recommendations/1?count=3",
+            "query.count: unknown parameter; there is brand, category, context, department, exclude",
+        ),
         (f"/recommendations/{'x' * 200}", "at most 128 characters"),
     ],
 )
@@ -116,7 +119,7 @@ def test_retrieval_and_ranking_are_models_of_their_own(server: str, user: str) -
         ("recommender", {"inputs": []}, '{"instances": [...]}'),
         ("recommender", {"instances": []}, "1 to 64 are answered at once"),
         ("recommender", {"instances": [{"user_id": "1"}] * 65}, "65 instances"),
-        ("recommender", {"instances": [{"user": "1"}]}, "Expected user_id (string, required), n (integer)"),
+        ("recommender", {"instances": [{"user": "1"}]}, "Expected user_id (string, required), category (array)"),
         ("recommender", {"instances": [{"user_id": 1}]}, "valid string"),
         ("recommender", {"instances": [{"user_id": "1", "n": "3"}]}, "valid integer"),
         ("recommender", {"instances": [{"user_id": "1", "n": 3, "m": 1}]}, "m: Extra inputs"),

@@ -92,7 +92,8 @@ class Dataset:
     def prices(self) -> npt.NDArray[np.float32]:
         """[num_items] as the catalogue asks, NaN where it names none."""
         prices = pq.read_table(self.folder / "items.parquet", columns=["price"]).column("price")
-        return prices.cast(pa.float32()).to_pandas().to_numpy(np.float32, na_value=np.nan)
+        known: npt.NDArray[np.float32] = prices.cast(pa.float32()).to_pandas().to_numpy(np.float32, na_value=np.nan)
+        return known
 
     def positives(self) -> Positives:
         """Everything bought between two_tower_start and cutoff."""

@@ -2,6 +2,7 @@
 
 from contracts.api.answers import (
     AlsoBought,
+    BatchAnswers,
     BundleCard,
     Companion,
     DegradedLevel,
@@ -15,21 +16,27 @@ from contracts.api.answers import (
     Refusal,
     RejectedEvent,
     ScoredItems,
+    SimilarItem,
+    SimilarItems,
 )
 from contracts.api.limits import (
     MAX_BATCH,
     MAX_CANDIDATES,
+    MAX_CONTEXT,
     MAX_EVENTS,
     MAX_EVENTS_BYTES,
     MAX_HISTORY,
     MAX_ITEMS,
     BundleVersion,
+    MAX_PAGE_TOKEN,
     ItemId,
     UserId,
 )
 from contracts.api.records import ImpressionRecord
 from contracts.api.requests import (
     BundleChange,
+    BatchRequest,
+    ListOptions,
     RankingRequest,
     RecommendationRequest,
     Request,
@@ -39,11 +46,15 @@ from contracts.api.requests import (
 __all__ = [
     "MAX_BATCH",
     "MAX_CANDIDATES",
+    "MAX_CONTEXT",
     "MAX_EVENTS",
     "MAX_EVENTS_BYTES",
     "MAX_HISTORY",
     "MAX_ITEMS",
+    "MAX_PAGE_TOKEN",
     "AlsoBought",
+    "BatchAnswers",
+    "BatchRequest",
     "BundleCard",
     "BundleChange",
     "BundleVersion",
@@ -54,6 +65,7 @@ __all__ = [
     "History",
     "ImpressionRecord",
     "ItemId",
+    "ListOptions",
     "PurchasedItem",
     "RankingRequest",
     "Reason",
@@ -65,5 +77,7 @@ __all__ = [
     "Request",
     "RetrievalRequest",
     "ScoredItems",
+    "SimilarItem",
+    "SimilarItems",
     "UserId",
 ]

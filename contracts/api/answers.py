@@ -3,7 +3,9 @@
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+
+from contracts.explanations import Explanation
 
 
 class DegradedLevel(StrEnum):
@@ -35,6 +37,8 @@ class RecommendedItem(BaseModel):
     title: str
     department: str
     source: str  # which candidate source proposed it; several are joined by "+"
+    price: float | None = Field(None, description="Asked now, or paid on average where the catalogue names none.")
+    explanation: Explanation | None = None  # where explain was asked for
 
 
 class Recommendations(BaseModel):
@@ -46,8 +50,18 @@ class Recommendations(BaseModel):
     variant: str
     degraded_level: DegradedLevel
     degraded_reason: Reason | None = None
-    shortfall: int = 0  # items fewer than asked for, because no more are allowed
+    rules_version: str | None = Field(None, description="Of the business rules; null where none are configured.")
+    shortfall: int = Field(0, description="Items fewer than asked for.")
+    shortfall_reason: str | None = Field(None, examples=["Only 3 items pass the filters department, price."])
+    notes: list[str] = Field([], description="What of the request could not be kept, and why.")
+    next_page: str | None = Field(None, description="Send it as `page` for items that were not shown yet.")
     items: list[RecommendedItem]
+
+
+class BatchAnswers(BaseModel):
+    """Row i answers request i."""
+
+    answers: list[Recommendations]
 
 
 class ScoredItems(BaseModel):
@@ -67,6 +81,25 @@ class PurchasedItem(BaseModel):
     department: str
     count: int
     last_purchased_at: str  # ISO 8601, UTC
+
+
+class SimilarItem(BaseModel):
+    """An item near another."""
+
+    item_id: str
+    title: str
+    department: str
+    price: float | None
+    similarity: float  # cosine of the two embeddings
+
+
+class SimilarItems(BaseModel):
+    """What the towers find alike, most similar first."""
+
+    item_id: str
+    bundle_version: str
+    shortfall: int = Field(0, description="Items fewer than asked for, because no more pass the filters.")
+    items: list[SimilarItem]
 
 
 class Companion(BaseModel):

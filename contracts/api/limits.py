@@ -16,6 +16,10 @@ MAX_EVENTS: Final = 1000
 """Interactions in one body."""
 MAX_EVENTS_BYTES: Final = 1_000_000
 """Size of such a body."""
+MAX_CONTEXT: Final = 50
+"""Items of a page or basket that one request names."""
+MAX_PAGE_TOKEN: Final = 6000
+"""Characters of a token for the next page."""
 
 UserId = Annotated[str, Field(min_length=1, max_length=128, description="Id of the user, as in the event log.")]
 BundleVersion = Annotated[

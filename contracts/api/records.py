@@ -1,5 +1,7 @@
 """What the server writes about its own answers."""
 
+from typing import Any
+
 from pydantic import BaseModel
 
 from contracts.api.answers import DegradedLevel
@@ -20,6 +22,10 @@ class ImpressionRecord(BaseModel):
     propensity: float = 1.0  # of this user getting this variant, for estimates from logged answers
     forced: bool = False  # the variant was asked for by name: no part of an experiment
     degraded_level: DegradedLevel
+    surface: str = "home"
+    rules_version: str | None = None
+    page_offset: int = 0  # items on earlier pages
+    request: dict[str, Any] = {}  # what was asked beside the user, without defaults; `tandem rules dry-run` replays it
     item_ids: list[str]
     scores: list[float]
     features: dict[str, float | str]

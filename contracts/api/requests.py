@@ -2,9 +2,20 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from contracts.api.limits import MAX_CANDIDATES, MAX_ITEMS, BundleVersion, ItemId, UserId
+from contracts.api.limits import (
+    MAX_BATCH,
+    MAX_CANDIDATES,
+    MAX_CONTEXT,
+    MAX_ITEMS,
+    MAX_PAGE_TOKEN,
+    BundleVersion,
+    ItemId,
+    UserId,
+)
+from contracts.rules import Surface
+from contracts.selection import Filters, Term, one_is_a_list
 
 
 class Request(BaseModel):
@@ -13,21 +24,55 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class RecommendationRequest(Request):
+Context = Annotated[
+    list[Term],
+    BeforeValidator(one_is_a_list),
+    Field(
+        max_length=MAX_CONTEXT,
+        description="Items of the page or the basket, latest first: the query is made as if the user had just bought "
+        "them, what goes with them is proposed, and they are not in the list themselves.",
+    ),
+]
+
+
+class ListOptions(Filters):
+    """Everything that may be said about a list; as query parameters a list is a parameter that is repeated."""
+
+    model_config = ConfigDict(extra="ignore")  # routes name the parameters that exist, which pydantic does not
+
+    n: int = Field(10, ge=1, le=MAX_ITEMS, description="Length of the list.")
+    surface: Surface = Field("home", description="Where the list is shown; business rules may differ by surface.")
+    context: Context = Field([])
+    explain: bool = Field(False, description="Whether each item says why it is in the list.")
+    seed: int | None = Field(
+        None, ge=0, lt=2**32, description="Order among equal scores; the same seed gives the same order."
+    )
+    page: str | None = Field(
+        None,
+        max_length=MAX_PAGE_TOKEN,
+        description="next_page of the answer before, for items that no earlier page has shown.",
+    )
+
+
+class RecommendationRequest(ListOptions, Request):
     """One user's list."""
 
+    model_config = ConfigDict(strict=True, extra="forbid")
+
     user_id: UserId
-    n: Annotated[int, Field(ge=1, le=MAX_ITEMS, strict=True, description="Length of the list.")] = 10
     variant: Annotated[
         str | None, Field(max_length=32, description="Forces a variant, outside of the experiment's figures.")
     ] = None
 
 
-class RetrievalRequest(Request):
+class RetrievalRequest(Filters, Request):
     """Nearest items of one user's query embedding."""
 
+    model_config = ConfigDict(strict=True)
+
     user_id: UserId
-    k: Annotated[int, Field(ge=1, le=MAX_CANDIDATES, strict=True, description="Number of candidates.")] = 100
+    k: Annotated[int, Field(ge=1, le=MAX_CANDIDATES, description="Number of candidates.")] = 100
+    context: Context = []
 
 
 class RankingRequest(Request):
@@ -35,6 +80,13 @@ class RankingRequest(Request):
 
     user_id: UserId
     item_ids: Annotated[list[ItemId], Field(min_length=1, max_length=MAX_CANDIDATES)]
+    context: Context = []
+
+
+class BatchRequest(Request):
+    """Several lists in one body."""
+
+    requests: Annotated[list[RecommendationRequest], Field(min_length=1, max_length=MAX_BATCH)]
 
 
 class BundleChange(Request):

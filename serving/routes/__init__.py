@@ -3,12 +3,12 @@
 from fastapi import FastAPI
 
 from serving.limits import BodyLimit, ClosedPaths
-from serving.routes import admin, catalogue, events, items, page, recommendations, users
+from serving.routes import admin, catalogue, events, explain, items, page, recommendations, users
 from serving.routes.errors import CountRequests, add_error_answers
 from serving.service import Service
 from serving.tracing import RequestIds
 
-SUBJECTS = (recommendations, users, items, catalogue, events, admin, page)
+SUBJECTS = (recommendations, users, items, explain, catalogue, events, admin, page)
 
 
 def add_routes(app: FastAPI, service: Service) -> None:

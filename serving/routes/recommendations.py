@@ -1,29 +1,48 @@
 """Lists for users."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from contracts.api import MAX_ITEMS, RecommendationRequest, Recommendations
+from contracts.api import BatchAnswers, BatchRequest, ListOptions, RecommendationRequest, Recommendations
 from serving.routes.parameters import ForcedVariant, User, refuse_unknown_parameters
 from serving.service import Service
 
+REFUSED: dict[int | str, dict[str, Any]] = {
+    400: {"description": "What was asked cannot be answered; `error` says why and what would work."}
+}
+
 
 def router(service: Service) -> APIRouter:
-    """GET /recommendations/{user_id}."""
-    routes = APIRouter(tags=["recommendations"])
+    """GET /recommendations/{user_id} and POST /recommendations."""
+    routes = APIRouter(tags=["recommendations"], responses=REFUSED)
 
     @routes.get("/recommendations/{user_id}", summary="A user's list, best first")
     async def recommendations(
-        request: Request,
-        user_id: User,
-        n: Annotated[int, Query(ge=1, le=MAX_ITEMS, description="Length of the list.")] = 10,
-        variant: ForcedVariant = None,
+        request: Request, user_id: User, options: Annotated[ListOptions, Query()], variant: ForcedVariant = None
     ) -> Recommendations:
-        refuse_unknown_parameters(request, {"n"})
-        asked = RecommendationRequest(user_id=user_id, n=n, variant=variant)
-        answer = await service.computed(service.recommender.recommend, asked)
+        """A user nobody has met gets what is popular, or with `context` what fits that; `degraded_level` tells.
+
+        Repeats are in the list unless `include_seen` is false. There are `n` items, or `shortfall` says how many are
+        missing and `shortfall_reason` why. Filters work inside retrieval: a rare category still fills the list.
+        """
+        refuse_unknown_parameters(request, set(ListOptions.model_fields))
+        answer = await service.computed(service.recommender.recommend, asked(user_id, options, variant))
         request.state.variant = answer.variant  # for CountRequests
         return answer
 
+    @routes.post("/recommendations", summary="Lists for several users")
+    async def batch(body: BatchRequest) -> BatchAnswers:
+        """Each request has the fields of GET /recommendations/{user_id} and its `user_id`; answers are in order.
+
+        Each is answered from one bundle. Other clients are answered in between.
+        """
+        answers = [await service.computed(service.recommender.recommend, request) for request in body.requests]
+        return BatchAnswers(answers=answers)
+
     return routes
+
+
+def asked(user_id: str, options: ListOptions, variant: str | None = None) -> RecommendationRequest:
+    """The request that a path, its query parameters and the variant's header make."""
+    return RecommendationRequest(user_id=user_id, variant=variant, **options.model_dump())

@@ -1,0 +1,38 @@
+"""Recommenders of this project without a server, for commands that try something out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.workspace import Workspace
+
+if TYPE_CHECKING:
+    from serving.recommender import Recommender
+
+
+def recommenders(
+    workspace: Workspace, bundle: str, rules: Sequence[Path | None], *, historical: bool
+) -> "list[Recommender]":
+    """One for each file of rules, over the same bundle: each answers as a server with these rules would.
+
+    Raises TandemError where bundle, feature store or rules cannot be used.
+    """
+    from prometheus_client import CollectorRegistry
+
+    from serving.bundle import load_bundle
+    from serving.clock import frozen_clock, wall_clock
+    from serving.features import FeastLookup
+    from serving.impressions import NoImpressions
+    from serving.metrics import Metrics
+    from serving.recommender import Recommender
+    from serving.releases import OneRelease
+    from serving.rule_book import RuleBook
+
+    loaded, lookup = load_bundle(workspace.bundles / bundle), FeastLookup(workspace.feature_repo)
+    manifest, releases = loaded.manifest, OneRelease(loaded, "sandbox")
+    now = frozen_clock(manifest.data_end_timestamp) if historical else wall_clock(manifest.time_zone)
+    registries = [CollectorRegistry() for _ in rules]
+    return [
+        Recommender(releases, lookup, NoImpressions(), Metrics(registry), now, RuleBook(path, registry))
+        for path, registry in zip(rules, registries, strict=True)
+    ]
