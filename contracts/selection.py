@@ -51,7 +51,3 @@ class Filters(Selection):
     exclude: ItemIds = Field([], description="None of these items.")
     include_seen: bool = Field(True, description="Whether items that the user has bought may be in the list.")
     include_out_of_stock: bool = Field(False, description="Whether items that are out of stock may be in the list.")
-
-    def given(self) -> bool:
-        """Whether anything is filtered that is not always filtered."""
-        return any(getattr(self, name) != field.default for name, field in Filters.model_fields.items())

@@ -97,7 +97,8 @@ def test_a_stranger_finds_everything_on_the_api_page(server: str) -> None:
     ):
         operation = schema["paths"][path][method]
         assert operation["summary"] and operation["description"]
-        assert "400" in operation["responses"]
+        refusal = operation["responses"]["400"]["content"]["application/json"]["schema"]
+        assert refusal == {"$ref": "#/components/schemas/Refusal"}
         assert all(parameter.get("description") for parameter in operation.get("parameters", []))
 
 

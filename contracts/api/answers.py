@@ -8,6 +8,12 @@ from pydantic import BaseModel, Field
 from contracts.explanations import Explanation
 
 
+class Refusal(BaseModel):
+    """Every answer that is no success."""
+
+    error: str = Field(examples=["There is no department 'Produse' among the 32 of the catalogue; there is 'PRODUCE'."])
+
+
 class DegradedLevel(StrEnum):
     """How much of the full path an answer took, best first; each level below FULL is counted by reason."""
 

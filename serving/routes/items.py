@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import ConfigDict, Field
 
-from contracts.api import MAX_ITEMS, AlsoBought, SimilarItems
+from contracts.api import MAX_ITEMS, AlsoBought, Refusal, SimilarItems
 from contracts.selection import Filters
 from serving.routes.parameters import Item, refuse_unknown_parameters
 from serving.routes.recommendations import REFUSED
@@ -27,7 +27,7 @@ def router(service: Service) -> APIRouter:
     @routes.get(
         "/items/{item_id}/similar",
         summary="Items that the towers find alike",
-        responses={404: {"description": "The item is not in the catalogue."}},
+        responses={404: {"model": Refusal, "description": "The item is not in the catalogue."}},
     )
     async def similar(request: Request, item_id: Item, options: Annotated[SimilarOptions, Query()]) -> SimilarItems:
         """By the cosine of their embeddings. `include_seen` is of no use here: there is no user."""

@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from contracts.api import BatchAnswers, BatchRequest, ListOptions, RecommendationRequest, Recommendations
+from contracts.api import BatchAnswers, BatchRequest, ListOptions, RecommendationRequest, Recommendations, Refusal
 from serving.routes.parameters import ForcedVariant, User, refuse_unknown_parameters
 from serving.service import Service
 
 REFUSED: dict[int | str, dict[str, Any]] = {
-    400: {"description": "What was asked cannot be answered; `error` says why and what would work."}
+    400: {"model": Refusal, "description": "What was asked cannot be answered; `error` says why and what would work."}
 }
 
 
