@@ -236,6 +236,25 @@ def test_while_the_store_is_down_filters_hold_and_what_cannot_is_said(build: Bui
     assert (explanation.proposals[0].rank, explanation.ranking_score) == (1, None)
 
 
+def test_what_runs_out_of_stock_is_replaced_and_why_not_says_so(
+    flat: LoadedBundle, lookup: FeastLookup, users: list[str]
+) -> None:
+    def over(bundle: LoadedBundle) -> Recommender:
+        now = frozen_clock(bundle.manifest.data_end_timestamp)
+        metrics = Metrics(CollectorRegistry())
+        return Recommender(OneRelease(bundle, "stable"), lookup, NoImpressions(), metrics, now)
+
+    for user in users:
+        listed = ids(over(flat).recommend(asked(user, n=10)))
+        in_stock = ~np.isin(flat.item_ids, listed[:4])
+        later = over(replace(flat, items=replace(flat.items, in_stock=in_stock)))
+        now = ids(later.recommend(asked(user, n=10)))
+        assert len(now) == 10
+        assert not set(now) & set(listed[:4])
+        assert later.fate(asked(user, n=10), listed[0]).kept_out_by == ["out_of_stock"]
+        assert ids(later.recommend(asked(user, n=10, include_out_of_stock=True))) == listed
+
+
 def test_a_seed_orders_equal_scores_and_nothing_else(build: Build) -> None:
     recommender = build()
     one, again, other, plain = (recommender.recommend(asked("stranger", n=100, seed=seed)) for seed in (1, 1, 2, None))
