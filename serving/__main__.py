@@ -2,10 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 from kserve.model_server import app
 from prometheus_client import REGISTRY

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from contracts.api import BundleCard, ExperimentCard, Refusal
+from contracts.api import BundleCard, ExperimentCard, RefusedChange
 from contracts.errors import TandemError
 from serving.bundle import LoadedBundle
 from serving.experiments import Experiment, read_experiment
@@ -35,7 +35,7 @@ class LiveReleases:
         self._metrics = metrics
         self._experiment_file = experiment_file
         self._changing = threading.Lock()
-        self._refusal: Refusal | None = None
+        self._refusal: RefusedChange | None = None
         self._seen = loader.source.identity()
         self._seen_experiment = self._experiment_age()
         self._serve(Live(loader.load(), variant))
@@ -123,7 +123,7 @@ class LiveReleases:
             self._metrics.refused(type(error).__name__)
             logging.getLogger(__name__).error("%s is refused, what served before goes on: %s", asked, error)
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            self._refusal = Refusal(refused_at=now, asked=asked, reason=public_text(error))
+            self._refusal = RefusedChange(refused_at=now, asked=asked, reason=public_text(error))
             raise
 
     def _experiment_age(self) -> int | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from contracts.api import BundleCard, Refusal
+from contracts.api import BundleCard, RefusedChange
 from contracts.errors import InvalidInput, MissingArtifact, TandemError
 from contracts.promotions import Promotion, current_version, promote
 from serving.signature import public_keys
@@ -55,7 +55,9 @@ def answering(*cards: BundleCard) -> Iterator[str]:
 
 
 def refusing(at: str) -> BundleCard:
-    return CARD.model_copy(update={"last_refusal": Refusal(refused_at=at, asked="current", reason="it is altered")})
+    return CARD.model_copy(
+        update={"last_refusal": RefusedChange(refused_at=at, asked="current", reason="it is altered")}
+    )
 
 
 def test_the_wait_ends_when_the_server_answers_with_the_bundle() -> None:

@@ -14,6 +14,7 @@ from contracts.api.answers import (
     Recommendations,
     RecommendedItem,
     Refusal,
+    RefusedChange,
     RejectedEvent,
     ScoredItems,
     SimilarItem,
@@ -27,15 +28,15 @@ from contracts.api.limits import (
     MAX_EVENTS_BYTES,
     MAX_HISTORY,
     MAX_ITEMS,
-    BundleVersion,
     MAX_PAGE_TOKEN,
+    BundleVersion,
     ItemId,
     UserId,
 )
 from contracts.api.records import ImpressionRecord
 from contracts.api.requests import (
-    BundleChange,
     BatchRequest,
+    BundleChange,
     ListOptions,
     RankingRequest,
     RecommendationRequest,
@@ -73,6 +74,7 @@ __all__ = [
     "Recommendations",
     "RecommendedItem",
     "Refusal",
+    "RefusedChange",
     "RejectedEvent",
     "Request",
     "RetrievalRequest",

@@ -139,7 +139,7 @@ class ExperimentCard(BaseModel):
     share: float  # of the users
 
 
-class Refusal(BaseModel):
+class RefusedChange(BaseModel):
     """A bundle or an experiment that was to serve and does not."""
 
     refused_at: str  # ISO 8601, UTC
@@ -158,7 +158,7 @@ class BundleCard(BaseModel):
     metrics: dict[str, Any]
     example_user_ids: list[str]
     experiment: ExperimentCard | None = None
-    last_refusal: Refusal | None = None
+    last_refusal: RefusedChange | None = None
 
 
 class RejectedEvent(BaseModel):
