@@ -48,7 +48,7 @@ def tried(bundle: LoadedBundle) -> LoadedBundle:
     """The bundle, after each part has computed once: first allocations are made, and parts that raise are found."""
     for session in (bundle.query_tower, bundle.ranker):
         session.run(None, {one.name: _zeros(one) for one in session.get_inputs()})
-    bundle.nearest(np.zeros((1, bundle.manifest.embedding_dim), np.float32), bundle.plan.num_nearest)
+    bundle.nearest(np.zeros(bundle.manifest.embedding_dim, np.float32), bundle.plan.num_nearest)
     return bundle
 
 
