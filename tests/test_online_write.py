@@ -1,0 +1,119 @@
+"""What materializing leaves in the online store is what Feast's own engine leaves there, byte for byte."""
+
+import shutil
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import yaml
+
+from contracts.features import USER_VIEWS
+from tests.conftest import free_port, new_workspace
+from tests.test_features import PURCHASES, built
+from training.feature_store import apply_definitions, materialize_users, open_store
+from training.workspace import Workspace
+
+MANY = [(f"user {i}", f"b{i}-{j}", item, 3 + j, 1, 1.5 * i, 0.0) for i in range(30) for j in range(3) for item in "xyz"]
+
+
+@pytest.fixture(scope="module")
+def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A real redis-server on loopback, in memory only."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed: `apt-get install redis-server`")
+    port = free_port()
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path_factory.mktemp("redis"))]
+    server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+    try:
+        _wait_for_redis(port)
+        yield port
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _wait_for_redis(port: int) -> None:
+    with redis.Redis(port=port) as client:
+        for _ in range(100):
+            try:
+                client.ping()
+                return
+            except redis.ConnectionError:
+                time.sleep(0.05)
+    raise TimeoutError("redis-server did not start")
+
+
+def materialized(root: Path, changes: dict[str, Any], without: str = "", slice_rows: int = 7) -> Workspace:
+    """A workspace whose users were materialized; with the store's settings changed, and one of them left out."""
+    workspace = new_workspace(root, "{}")
+    path = workspace.feature_repo / "feature_store.yaml"
+    store = yaml.safe_load(path.read_text()) | changes
+    store["materialization_config"] = {"online_write_batch_size": slice_rows}
+    store.pop(without, None)
+    path.write_text(yaml.safe_dump(store))
+    built(workspace, PURCHASES + MANY)
+    apply_definitions(workspace)
+    materialize_users(workspace)
+    return workspace
+
+
+def sqlite_rows(workspace: Workspace) -> dict[str, list[tuple[Any, ...]]]:
+    with closing(sqlite3.connect(workspace.feature_repo / "data" / "online.db")) as store:
+        return {
+            view: store.execute(f"SELECT * FROM tandem_{view} ORDER BY entity_key, feature_name").fetchall()  # noqa: S608
+            for view in USER_VIEWS
+        }
+
+
+def redis_rows(port: int) -> dict[bytes, dict[bytes, bytes]]:
+    with redis.Redis(port=port) as client:
+        return {key: client.hgetall(key) for key in client.scan_iter()}
+
+
+def test_sqlite_holds_what_feasts_engine_writes(tmp_path: Path) -> None:
+    ours = sqlite_rows(materialized(tmp_path / "ours", {}))
+    feasts = sqlite_rows(materialized(tmp_path / "feasts", {}, without="batch_engine"))
+    assert ours == feasts
+    assert {view: len(rows) for view, rows in ours.items()}["user_history"] == 32 * 6  # users by features
+
+
+def test_writing_again_replaces_what_was_there(tmp_path: Path) -> None:
+    workspace = materialized(tmp_path, {})
+    before = sqlite_rows(workspace)
+    with closing(sqlite3.connect(workspace.feature_repo / "data" / "online.db")) as store, store:
+        store.execute("UPDATE tandem_user_statistics SET value = x'00', event_ts = NULL")
+    materialize_users(workspace)
+    assert sqlite_rows(workspace) == before
+
+
+def test_without_a_slice_size_everything_is_written_at_once(tmp_path: Path) -> None:
+    """Feast's own engine would write the first Arrow batch only."""
+    assert len(sqlite_rows(materialized(tmp_path, {}, without="materialization_config"))["user_statistics"]) == 32 * 16
+
+
+def test_a_view_without_rows_writes_nothing(tmp_path: Path) -> None:
+    workspace = materialized(tmp_path, {})
+    before = sqlite_rows(workspace)
+    store = open_store(workspace)
+    long_ago = datetime(1970, 1, 2, tzinfo=UTC)
+    store.materialize(start_date=long_ago, end_date=long_ago + timedelta(days=1), feature_views=list(USER_VIEWS))
+    assert sqlite_rows(workspace) == before
+
+
+def test_redis_holds_what_feasts_engine_writes(tmp_path: Path, redis_port: int) -> None:
+    online = {"online_store": {"type": "redis", "connection_string": f"127.0.0.1:{redis_port}"}}
+    materialized(tmp_path / "ours", online)
+    ours = redis_rows(redis_port)
+    with redis.Redis(port=redis_port) as client:
+        client.flushall()
+    materialized(tmp_path / "feasts", online, without="batch_engine")
+    assert ours == redis_rows(redis_port)
+    assert len(ours) == 32
