@@ -34,9 +34,10 @@ check: $(INSTALLED) tools ## Format, lint, types, layers, chart, Terraform, work
 	lint-imports
 	scripts/check-infra
 
-bench: $(INSTALLED) ## Load the demo's server: latency, errors, durable events a second (run `make demo CHECK=1` first)
+bench: $(INSTALLED) ## Load the demo's server (run `make demo CHECK=1` first); data work at scale (EVENTS=2000000: the small size only)
 	python -m benchmarks.serving
 	python -m benchmarks.events
+	python -m benchmarks.data $(if $(EVENTS),--events $(EVENTS))
 
 bench-quality: $(INSTALLED) ## Train and print our lists beside the baselines
 	dvc repro --quiet evaluate

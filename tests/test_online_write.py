@@ -1,9 +1,6 @@
 """What materializing leaves in the online store is what Feast's own engine leaves there, byte for byte."""
 
-import shutil
 import sqlite3
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -14,8 +11,9 @@ import pytest
 import redis
 import yaml
 
+from benchmarks.local_redis import HOW_TO_GET, is_installed, local_redis
 from contracts.features import USER_VIEWS
-from tests.conftest import free_port, new_workspace
+from tests.conftest import new_workspace
 from tests.test_features import PURCHASES, built
 from training.feature_store import apply_definitions, materialize_users, open_store
 from training.workspace import Workspace
@@ -24,31 +22,11 @@ MANY = [(f"user {i}", f"b{i}-{j}", item, 3 + j, 1, 1.5 * i, 0.0) for i in range(
 
 
 @pytest.fixture(scope="module")
-def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A real redis-server on loopback, in memory only."""
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("redis-server is not installed: `apt-get install redis-server`")
-    port = free_port()
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path_factory.mktemp("redis"))]
-    server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
-    try:
-        _wait_for_redis(port)
+def redis_port() -> Iterator[int]:
+    if not is_installed():
+        pytest.skip(HOW_TO_GET)
+    with local_redis() as port:
         yield port
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
-def _wait_for_redis(port: int) -> None:
-    with redis.Redis(port=port) as client:
-        for _ in range(100):
-            try:
-                client.ping()
-                return
-            except redis.ConnectionError:
-                time.sleep(0.05)
-    raise TimeoutError("redis-server did not start")
 
 
 def materialized(root: Path, changes: dict[str, Any], without: str = "", slice_rows: int = 7) -> Workspace:

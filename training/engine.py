@@ -1,24 +1,45 @@
 """The engines under Ibis: DuckDB in this process, Spark when one machine is outgrown."""
 
+import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import ibis
 
 from contracts.errors import InvalidInput
-from training.settings import Engine
+from training.settings import DuckDBSettings, Engine
 
 
-def connect(engine: Engine, spark_master: str) -> ibis.BaseBackend:
+def connect(engine: Engine, spark_master: str, limits: DuckDBSettings | None = None) -> ibis.BaseBackend:
     """A connection that thinks in UTC; spark_master is a Spark master URL and is used by Spark alone."""
-    return connect_duckdb() if engine is Engine.DUCKDB else connect_spark(spark_master)
+    return connect_duckdb(limits) if engine is Engine.DUCKDB else connect_spark(spark_master)
 
 
-def connect_duckdb() -> ibis.BaseBackend:
-    """An embedded engine."""
-    connection = ibis.duckdb.connect()
+def connect_duckdb(limits: DuckDBSettings | None = None) -> ibis.BaseBackend:
+    """An embedded engine.
+
+    Raises InvalidInput for a folder that it cannot spill to.
+    """
+    limits = limits or DuckDBSettings()
+    options: dict[str, str | int] = {
+        # Rows without an ORDER BY come in any order: what must be ordered says so, and less is held in memory.
+        "preserve_insertion_order": "false",
+        "temp_directory": _spill_folder(limits),
+        "memory_limit": f"{limits.memory_gb}GB",
+    }
+    options |= {"threads": limits.threads} if limits.threads else {}
+    connection = ibis.duckdb.connect(**options)
     connection.raw_sql("SET TimeZone = 'UTC'")
     return connection
+
+
+def _spill_folder(limits: DuckDBSettings) -> str:
+    """A folder of DuckDB's own: it removes what it wrote there."""
+    parent = Path(limits.spill_folder or tempfile.gettempdir())
+    if not parent.is_dir():
+        raise InvalidInput(f"duckdb.spill_folder is {limits.spill_folder!r}, which is no folder. Make it first.")
+    return str(parent / f"tandem-duckdb-{os.getpid()}")
 
 
 def connect_spark(master: str) -> ibis.BaseBackend:

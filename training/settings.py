@@ -22,8 +22,17 @@ LOWEST = 1e-9
 """Numbers are positive unless their key is listed here."""
 ZERO_MEANS_SOMETHING = frozenset(
     {"max_users", "max_dropped_share", "repeat_weight", "user_evenness", "id_dropout", "dropout", "seed",
-     "fine_tune_epochs", "cross_layers", "num_popular"}
+     "fine_tune_epochs", "cross_layers", "num_popular", "threads"}
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DuckDBSettings:
+    """What the embedded engine may use of the machine."""
+
+    memory_gb: float = 6.0  # beyond this it spills to disk; the rest of the process comes on top
+    spill_folder: str = ""  # on a disk with room, not in memory; empty: the system's folder for temporary files
+    threads: int = 0  # 0 uses all cores
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,7 @@ class RankerSettings:
 class Settings:
     """All sections of params.yaml."""
 
+    duckdb: DuckDBSettings = field(default_factory=DuckDBSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
     features: FeatureSettings = field(default_factory=FeatureSettings)
     two_tower: TwoTowerSettings = field(default_factory=TwoTowerSettings)

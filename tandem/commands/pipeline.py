@@ -61,7 +61,7 @@ def ingest(
         mapping=mapping or settings.mapping,
     )
     with working("ingest"):
-        report = run(project.workspace, settings, connect(engine, spark_master))
+        report = run(project.workspace, settings, connect(engine, spark_master, project.settings.duckdb))
     ingest_table(report)
 
 
@@ -76,7 +76,8 @@ def features(root: Root = HERE, engine: EngineOption = Engine.DUCKDB, spark_mast
 
     project = open_project(root)
     with working("features") as work:
-        build_features(project.workspace, project.settings.features, connect(engine, spark_master), work.note)
+        connection = connect(engine, spark_master, project.settings.duckdb)
+        build_features(project.workspace, project.settings.features, connection, work.note)
 
 
 @app.command(rich_help_panel=PIPELINE)
@@ -90,7 +91,7 @@ def copurchase(root: Root = HERE, engine: EngineOption = Engine.DUCKDB, spark_ma
 
     project = open_project(root)
     with working("copurchase"):
-        report = build_copurchase(project.workspace, connect(engine, spark_master))
+        report = build_copurchase(project.workspace, connect(engine, spark_master, project.settings.duckdb))
     console.print(f"  companions of {report.items:,} items, from {report.baskets:,} baskets", highlight=False)
 
 
@@ -123,7 +124,7 @@ def dataset(root: Root = HERE) -> None:
 
     project = open_project(root)
     with working("dataset") as work:
-        build_dataset(project.workspace, connect_duckdb(), work.note)
+        build_dataset(project.workspace, connect_duckdb(project.settings.duckdb), work.note)
 
 
 @app.command(rich_help_panel=PIPELINE)

@@ -37,6 +37,7 @@ def report_data(root: Root = HERE) -> None:
     from training.engine import connect_duckdb
     from training.report.data import data_report
 
+    project = open_project(root)
     with working("report data"):
-        page = data_report(open_project(root).workspace, connect_duckdb())
+        page = data_report(project.workspace, connect_duckdb(project.settings.duckdb))
     console.print(f"  open {page}", highlight=False, soft_wrap=True)
