@@ -19,8 +19,9 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -33,6 +34,7 @@ from contracts import features as names
 from training.timeline import Timeline
 from training.workspace import Workspace
 
+Result = TypeVar("Result")
 ROOT = Path(__file__).resolve().parent.parent
 USERS_PER_EVENT, PRODUCTS_PER_EVENT = 0.1, 0.025
 POINT_IN_TIME_ROWS = 1_000_000
@@ -79,7 +81,7 @@ def main() -> int:
                 kept += _report_materialize(shop.workspace)
             shops.append(shop)
             shutil.rmtree(shop.workspace.root)
-        kept += [_report_growth(*pair) for pair in zip(shops, shops[1:], strict=False)]
+        kept += [_report_growth(*pair) for pair in pairwise(shops)]
     return int(not all(kept))
 
 
@@ -131,7 +133,7 @@ def _report_growth(small: Shop, large: Shop) -> bool:
 
 
 def _report_point_in_time(workspace: Workspace) -> bool:
-    kept = True
+    kept = []
     for service in (names.QUERY_SERVICE, names.CANDIDATE_SERVICE):
         seconds, cpu = _in_own_process(_join, workspace, service)
         print(
@@ -139,8 +141,8 @@ def _report_point_in_time(workspace: Workspace) -> bool:
             f"{POINT_IN_TIME_BUDGET:.0f}, {cpu:.1f} s of CPU",
             flush=True,
         )
-        kept &= seconds <= POINT_IN_TIME_BUDGET
-    return kept
+        kept.append(seconds <= POINT_IN_TIME_BUDGET)
+    return all(kept)
 
 
 def _join(workspace: Workspace, service: str) -> tuple[float, float]:
@@ -202,7 +204,7 @@ def _timed(work: Callable[..., Any], *arguments: Any) -> tuple[float, float]:
     return time.perf_counter() - started, time.process_time() - cpu
 
 
-def _in_own_process(work: Callable[..., Any], *arguments: Any) -> Any:
+def _in_own_process(work: Callable[..., Result], *arguments: Any) -> Result:
     """The result; what the work held in memory is gone with its process."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()

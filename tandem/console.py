@@ -10,6 +10,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from training.ingest import IngestReport
+    from training.propensity import Buyers
 
 console = Console()
 errors = Console(stderr=True)
@@ -96,6 +97,29 @@ def metrics_tables(metrics: Mapping[str, Any]) -> None:
             cells = [f"[bold]{row[c]:.4f}[/]" if row[c] == best[c] else f"{row[c]:.4f}" for c in COLUMNS]
             table.add_row(LIST_NAMES.get(key, key), *cells)
         console.print(table)
+
+
+def propensity_tables(buyers: "Buyers", horizon_days: int, asked: int) -> None:
+    """Prints what the choice of users is worth: order and calibration on held-out snapshots, then who was chosen."""
+    report = buyers.report
+    title = f"Buyers within {horizon_days} days: {report.users:,} users at {report.snapshots} later snapshots"
+    table = Table(title=f"{title}, {report.buyers:.1%} of them bought")
+    table.add_column("order of users", no_wrap=True)
+    for column in ("AUC", *(f"bought, of the first {cut:,}" for cut in next(iter(report.rankings.values())).precision)):
+        table.add_column(column, justify="right")
+    for name, ranking in report.rankings.items():
+        table.add_row(name, f"{ranking.auc:.3f}", *(f"{share:.1%}" for share in ranking.precision.values()))
+    console.print(table)
+    bins = Table(title=f"Calibration: expected error {report.calibration_error:.3f}")
+    for column in ("users", "predicted", "bought"):
+        bins.add_column(column, justify="right")
+    for one in report.bins:
+        bins.add_row(f"{one.users:,}", f"{one.predicted:.1%}", f"{one.observed:.1%}")
+    console.print(bins)
+    chosen, expected = len(buyers.user_ids), float(buyers.probabilities.sum())
+    if chosen < asked:
+        console.print(f"  {asked:,} users were asked for and the data has {chosen:,}: all of them are listed")
+    console.print(f"  {chosen:,} users, of whom {expected:,.0f} are expected to buy", highlight=False)
 
 
 def verdict_lines(verdicts: list[tuple[str, bool]]) -> None:

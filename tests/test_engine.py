@@ -30,5 +30,5 @@ def test_what_does_not_fit_is_spilled_and_removed(tmp_path: Path) -> None:
 
 
 def test_a_spill_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="duckdb.spill_folder is .*/none', which is no folder"):
+    with pytest.raises(InvalidInput, match=r"duckdb\.spill_folder is .*/none', which is no folder"):
         connect_duckdb(DuckDBSettings(spill_folder=str(tmp_path / "none")))

@@ -29,16 +29,25 @@ class AsOf(StrEnum):
     CUTOFF = "cutoff"  # before the test window: for `tandem evaluate-submission`
 
 
-def recommend_all(workspace: Workspace, settings: Settings, n: int, as_of: AsOf) -> pa.Table:
-    """user_id and products, the n best item ids of every user, best first."""
+def moment_of(workspace: Workspace, as_of: AsOf) -> int:
+    """Unix seconds."""
+    timeline = Dataset(workspace).timeline
+    return timeline.cutoff if as_of is AsOf.CUTOFF else timeline.data_end
+
+
+def recommend_all(
+    workspace: Workspace, settings: Settings, n: int, as_of: AsOf, only: Sequence[str] | None = None
+) -> pa.Table:
+    """user_id and products, the n best item ids, best first; of every user, or of only these in their order."""
     dataset = Dataset(workspace)
-    timeline = dataset.timeline
-    moment = dataset.moment(timeline.cutoff if as_of is AsOf.CUTOFF else timeline.data_end)
+    moment = dataset.moment(moment_of(workspace, as_of))
     embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
-    users = range(len(moment.user_ids))
+    row_of = {user: row for row, user in enumerate(moment.user_ids)}
+    user_ids = moment.user_ids if only is None else only
+    users = [row_of[user] for user in user_ids]
     candidates = shortlists(dataset, moment, users, embeddings, settings.ranker, settings.index)
     lists = [[dataset.item_ids[row] for row in rows[:n]] for rows, _ in rank_with_scores(candidates, workspace)]
-    return pa.table({names.USER_ID: moment.user_ids, PRODUCTS: pa.array(lists, pa.list_(pa.string()))})
+    return pa.table({names.USER_ID: user_ids, PRODUCTS: pa.array(lists, pa.list_(pa.string()))})
 
 
 def write_lists(table: pa.Table, path: Path) -> None:
@@ -73,11 +82,18 @@ def read_lists(path: Path) -> dict[str, list[str]]:
     return dict(zip(users, lists, strict=True))
 
 
-def submission_recall(lists: Mapping[str, Sequence[str]], truths: Mapping[str, frozenset[str]], limit: int) -> float:
+def submission_recall(
+    lists: Mapping[str, Sequence[str]],
+    truths: Mapping[str, frozenset[str]],
+    limit: int,
+    user_limit: int | None = None,
+) -> float:
     """Mean over the users of truths of the share of their items that their list holds; a missing user counts 0.
 
-    Raises InvalidInput for a list of more than limit items or with an item twice.
+    Raises InvalidInput for a list of more than limit items or with an item twice, and for more than user_limit users.
     """
+    if user_limit is not None and len(lists) > user_limit:
+        raise InvalidInput(f"The file has {len(lists)} users, at most {user_limit} are allowed.")
     for user, items in lists.items():
         if len(items) > limit:
             raise InvalidInput(f"User {user!r} has {len(items)} items, at most {limit} are allowed.")

@@ -126,6 +126,11 @@ class Dataset:
             item_statistics=np.load(self.folder / f"items_{seconds}.npy"),
         )
 
+    def queries_as_of(self, store: FeatureStore, user_ids: npt.NDArray[np.object_], seconds: Rows) -> encoding.Inputs:
+        """Inputs of the query tower, context unknown; row i is user_ids[i] as of seconds[i], any moment."""
+        table = features_as_of(store, names.QUERY_SERVICE, names.USER_ID, user_ids, seconds)
+        return _query_inputs(table, self.vocabularies, *unknown_context(table.num_rows))
+
     def bought(self, start: int, end: int) -> dict[str, Rows]:
         """Distinct catalogue rows that each user bought in [start, end), for labels and for the test."""
         table = pq.read_table(
