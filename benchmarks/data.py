@@ -28,14 +28,14 @@ import pyarrow.parquet as pq
 import redis
 import yaml
 
-from benchmarks.local_redis import HOW_TO_GET, is_installed, local_redis
 from benchmarks.process_cost import Cost, cost_of
 from contracts import features as names
+from tests.conftest import free_port, new_workspace
+from tests.redis_server import RedisServer, missing
 from training.timeline import Timeline
 from training.workspace import Workspace
 
 Result = TypeVar("Result")
-ROOT = Path(__file__).resolve().parent.parent
 USERS_PER_EVENT, PRODUCTS_PER_EVENT = 0.1, 0.025
 POINT_IN_TIME_ROWS = 1_000_000
 STORE_EVENTS = 2_000_000  # the shop whose 200,000 users are joined and materialized
@@ -86,14 +86,12 @@ def main() -> int:
 
 
 def _built(root: Path, interactions: int) -> Shop:
-    shutil.copytree(ROOT / "feature_repo", root / "feature_repo", ignore=shutil.ignore_patterns("data", "__pycache__"))
-    (root / "params.yaml").write_text("{}\n")
+    workspace = new_workspace(root, "{}")
     _in_own_process(_leave_raw_files, root, interactions)
     tandem = [sys.executable, "-m", "tandem"]
     cost = cost_of([*tandem, "ingest", "--root", str(root), "--adapter", "ecommerce", "--path", str(root / "raw")])
     print(f"  ingest of {interactions:,}: {cost.seconds:.1f} s, {cost.peak_gb:.1f} GB", flush=True)
     cost += cost_of([*tandem, "features", "--root", str(root)])
-    workspace = Workspace(root)
     report = json.loads(workspace.ingest_report.read_text())
     if report["events_in"] != report["events_kept"] or report["events_in"] < interactions:
         raise AssertionError(f"A shop of {interactions} interactions gave {report}.")
@@ -164,16 +162,19 @@ def _report_materialize(workspace: Workspace) -> list[bool]:
     with closing(sqlite3.connect(workspace.feature_repo / "data" / "online.db")) as store:
         sql = f"SELECT count(DISTINCT entity_key) FROM tandem_{names.USER_PROFILE_VIEW}"  # noqa: S608
         _refuse_unless(store.execute(sql).fetchone()[0], users, "SQLite")
-    if not is_installed():
-        print(f"materialize to Redis was not measured: {HOW_TO_GET}", flush=True)
+    if reason := missing():
+        print(f"materialize to Redis was not measured: {reason}", flush=True)
         return [*kept, False]
-    with local_redis() as port:
+    server = RedisServer(workspace.root, free_port()).start()
+    try:
         path = workspace.feature_repo / "feature_store.yaml"
-        online = {"online_store": {"type": "redis", "connection_string": f"127.0.0.1:{port}"}}
+        online = {"online_store": {"type": "redis", "connection_string": f"127.0.0.1:{server.port}"}}
         path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | online))
         kept.append(_report_store("Redis", workspace, users))
-        with redis.Redis(port=port) as client:
+        with redis.Redis(port=server.port) as client:
             _refuse_unless(client.dbsize(), users, "Redis")
+    finally:
+        server.kill()
     return kept
 
 

@@ -21,10 +21,10 @@ def test_memory_threads_and_spill_folder_are_what_the_settings_say(tmp_path: Pat
 
 
 def test_what_does_not_fit_is_spilled_and_removed(tmp_path: Path) -> None:
-    """Ten million distinct rows sorted in 100 MB; nothing stays on the disk."""
+    """Four million distinct rows sorted in 100 MB; nothing stays on the disk."""
     connection = connect_duckdb(DuckDBSettings(memory_gb=0.1, spill_folder=str(tmp_path)))
-    sql = "SELECT count(*), max(p) FROM (SELECT hash(i) h, i p FROM range(10000000) t(i) ORDER BY h)"
-    assert connection.raw_sql(sql).fetchone()[0] == 10_000_000
+    sql = "SELECT count(*), max(p) FROM (SELECT hash(i) h, i p FROM range(4000000) t(i) ORDER BY h)"
+    assert connection.raw_sql(sql).fetchone()[0] == 4_000_000
     connection.disconnect()
     assert not any(path.is_file() for path in tmp_path.rglob("*"))
 

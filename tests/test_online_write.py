@@ -1,32 +1,23 @@
 """What materializing leaves in the online store is what Feast's own engine leaves there, byte for byte."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 import redis
 import yaml
 
-from benchmarks.local_redis import HOW_TO_GET, is_installed, local_redis
 from contracts.features import USER_VIEWS
 from tests.conftest import new_workspace
+from tests.redis_server import RedisServer
 from tests.test_features import PURCHASES, built
 from training.feature_store import apply_definitions, materialize_users, open_store
 from training.workspace import Workspace
 
 MANY = [(f"user {i}", f"b{i}-{j}", item, 3 + j, 1, 1.5 * i, 0.0) for i in range(30) for j in range(3) for item in "xyz"]
-
-
-@pytest.fixture(scope="module")
-def redis_port() -> Iterator[int]:
-    if not is_installed():
-        pytest.skip(HOW_TO_GET)
-    with local_redis() as port:
-        yield port
 
 
 def materialized(root: Path, changes: dict[str, Any], without: str = "", slice_rows: int = 7) -> Workspace:
@@ -86,7 +77,8 @@ def test_a_view_without_rows_writes_nothing(tmp_path: Path) -> None:
     assert sqlite_rows(workspace) == before
 
 
-def test_redis_holds_what_feasts_engine_writes(tmp_path: Path, redis_port: int) -> None:
+def test_redis_holds_what_feasts_engine_writes(tmp_path: Path, redis_server: Callable[..., RedisServer]) -> None:
+    redis_port = redis_server().port
     online = {"online_store": {"type": "redis", "connection_string": f"127.0.0.1:{redis_port}"}}
     materialized(tmp_path / "ours", online)
     ours = redis_rows(redis_port)

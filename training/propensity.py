@@ -168,10 +168,10 @@ def _one_thread() -> AbstractContextManager[Any]:
 
 def measured_on(held_out: Sequence[Labelled], model: Propensity, cuts: Sequence[int]) -> PropensityReport:
     """Of the model and of the two heuristics that everybody has."""
-    orders = {
+    orders: dict[str, Sequence[Floats]] = {
         "propensity": [model.scores(part.inputs) for part in held_out],
         "most recent buyers": [_recency(part.inputs) for part in held_out],
-        "most frequent buyers": [_statistics(part.inputs)[:, FREQUENCY] for part in held_out],
+        "most frequent buyers": [_statistics(part.inputs)[:, FREQUENCY].astype(np.float64) for part in held_out],
     }
     inputs, bought = _stacked(held_out)
     labels = [part.bought for part in held_out]
