@@ -4,7 +4,9 @@ bundle/<version>/
     manifest.json            everything below, with the SHA-256 of each file
     manifest.sig             Ed25519 signature of manifest.json, where the bundle was signed (contracts/signature.py)
     vocabularies.json        terms of each categorical column; item_id's term i is catalogue row i everywhere else
-    items.npz                codes [num_items, 5], statistics [num_items, 12] and prices [num_items], NaN: not known
+    items.npz                codes [num_items, 5], statistics [num_items, 25], text [num_items, 16] and prices
+                             [num_items], NaN: not known
+    text_projection.npy      n-grams of a title to its row of text (contracts/text.py)
     display.json             title and department of each catalogue row, for people
     item_embeddings.npy      [num_items, embedding_dim] float32
     index.faiss              nearest-neighbour index over item_embeddings
@@ -29,6 +31,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from contracts import CONTRACT_VERSION, features
 from contracts.errors import BundleRefused, MissingArtifact
+from contracts.ranking import PAIR_FEATURES
+from contracts.text import TEXT_DIM
 
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.sig"
@@ -37,6 +41,7 @@ OUTSIDE_OF_DIGESTS: Final = frozenset({MANIFEST, SIGNATURE})
 VOCABULARIES: Final = "vocabularies.json"
 ITEMS: Final = "items.npz"
 DISPLAY: Final = "display.json"
+TEXT_PROJECTION: Final = "text_projection.npy"
 ITEM_EMBEDDINGS: Final = "item_embeddings.npy"
 INDEX: Final = "index.faiss"
 QUERY_TOWER: Final = "query_tower.onnx"
@@ -99,7 +104,9 @@ def schema_hash() -> str:
         features.HISTORY,
         features.ITEM_CONTENT,
         features.ITEM_STATISTICS,
-        (features.SERVING_SERVICE, features.SEQUENCE_ITEM_IDS, str(features.SEQUENCE_LENGTH)),
+        (features.SERVING_SERVICE, *features.SEQUENCE, str(features.SEQUENCE_LENGTH), *features.SEQUENCE_TYPES),
+        PAIR_FEATURES,
+        (str(TEXT_DIM),),
     ]
     return hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]
 

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from contracts.events import EventType
+
 USER_ID: Final = "user_id"
 ITEM_ID: Final = "item_id"
 EVENT_TIMESTAMP: Final = "event_timestamp"
@@ -22,18 +24,18 @@ USER_VIEWS: Final = (USER_PROFILE_VIEW, USER_STATISTICS_VIEW, USER_SEQUENCE_VIEW
 
 ITEM_COPURCHASE_VIEW: Final = "item_copurchase"
 
-QUERY_SERVICE: Final = "query_v1"
+QUERY_SERVICE: Final = "query_v2"
 """What the query tower reads: profile, statistics and sequence of the user."""
-CANDIDATE_SERVICE: Final = "candidate_v1"
+CANDIDATE_SERVICE: Final = "candidate_v2"
 """What the candidate tower reads: profile and statistics of the item."""
-SERVING_SERVICE: Final = "recommender_v1"
+SERVING_SERVICE: Final = "recommender_v2"
 """What an answer needs of a user: QUERY_SERVICE and the purchase history for the ranker."""
 
 RECENT_EVENTS_VIEW: Final = "user_recent_events"
 """What users did lately; written from the event log, never materialized (contracts/freshness.py)."""
 RECENT_SERVICE: Final = "recent_events_v1"
 """The recent events alone: what their writer reads back."""
-ONLINE_SERVICE: Final = "online_v1"
+ONLINE_SERVICE: Final = "online_v2"
 """The one online read of a request: SERVING_SERVICE and the recent events that are laid over it."""
 
 COPURCHASE_SERVICE: Final = "copurchase_v1"
@@ -53,16 +55,44 @@ USER_STATISTICS: Final = (
     *(f"user_purchases_{days}d" for days in WINDOWS_DAYS),
     *(f"user_baskets_{days}d" for days in WINDOWS_DAYS),
     *(f"user_spend_{days}d" for days in WINDOWS_DAYS),
+    *(f"user_views_{days}d" for days in WINDOWS_DAYS),
+    *(f"user_cart_adds_{days}d" for days in WINDOWS_DAYS),
     "user_items_365d",
+    "user_new_item_share_91d",
     "user_discount_share_365d",
+    "user_saved_share_365d",
+    "user_unit_price_365d",
+    "user_basket_lines_365d",
     "user_days_since_last",
     "user_basket_gap_days",
+    "user_basket_gap_variation",
+    "user_overdue_ratio",
+    "user_morning_share_365d",
+    "user_afternoon_share_365d",
+    "user_evening_share_365d",
+    "user_weekend_share_365d",
+    "user_departments_365d",
+    "user_top_department_share_365d",
+    "user_top_brand_share_365d",
 )
-"""Counts are purchase lines and baskets; spend is in the currency of the source; gap is the mean between baskets."""
+"""Counts are purchase lines, baskets and events; spend is in the currency of the source. The gap is the mean between
+baskets, its variation their standard deviation divided by their mean, the overdue ratio days since the last basket by
+that gap. New item share: of the items bought in 91 days, those not bought before within a year. Saved: discounts by
+what would have been paid without them. Mornings begin at 6, afternoons at 12, evenings at 18, local time."""
 
-# Aligned arrays: row i is the i-th latest purchase line of the user.
+USER_STATISTICS_VALUES: Final = "user_statistics_values"
+"""USER_STATISTICS in this order as one array feature: Feast's online read costs by the number of features."""
+
+# Aligned arrays: row i is the i-th latest thing the user did to an item; times are Unix seconds.
 SEQUENCE_ITEM_IDS: Final = "sequence_item_ids"
+SEQUENCE_EVENT_TYPES: Final = "sequence_event_types"
 SEQUENCE_TIMESTAMPS: Final = "sequence_timestamps"
+SEQUENCE: Final = (SEQUENCE_ITEM_IDS, SEQUENCE_EVENT_TYPES, SEQUENCE_TIMESTAMPS)
+SEQUENCE_TYPES: Final = tuple(
+    kind.value
+    for kind in (EventType.VIEW, EventType.LIKE, EventType.CART_ADD, EventType.CART_REMOVE, EventType.PURCHASE)
+)
+"""Event types that a sequence holds."""
 
 # Aligned arrays: row i is one distinct item that the user has bought, latest first; times are Unix seconds.
 HISTORY_ITEM_IDS: Final = "history_item_ids"
@@ -92,12 +122,22 @@ ITEM_CONTENT: Final = ("department", "category", "subcategory", "brand", "manufa
 ITEM_STATISTICS: Final = (
     *(f"item_purchases_{days}d" for days in WINDOWS_DAYS),
     *(f"item_buyers_{days}d" for days in WINDOWS_DAYS),
+    *(f"item_views_{days}d" for days in WINDOWS_DAYS),
+    *(f"item_cart_adds_{days}d" for days in WINDOWS_DAYS),
+    "item_trend_7d",
+    "item_trend_28d",
+    "item_season_28d",
     "item_repeat_share_365d",
+    "item_repeat_gap_days",
     "item_discount_share_91d",
     "item_price",
-    "item_days_since_first",
+    "item_relative_price",
+    "item_age_days",
 )
-"""Repeat share: buyers with at least two baskets among all buyers; price: mean paid per unit over a year."""
+"""Trend: purchases of 7 days by those expected from 28, and of 28 from 91; 1 is steady. Season: purchases a year ago,
+in the 28 days that come next. Repeat share: buyers with at least two purchases among all buyers; repeat gap: days
+between purchases of those buyers. Price: mean paid per unit over a year; relative: by the mean of its subcategory.
+Age: since the catalogue's date, else since the first purchase within a year."""
 
 TOP_SCORE: Final = "top_score"
 MEAN_SCORE: Final = "mean_score"

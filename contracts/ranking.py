@@ -21,7 +21,10 @@ DAY_SECONDS: Final = 86_400.0
 NEVER_DAYS: Final = 730.0
 """Stands for "never bought" where a number of days is asked."""
 
-AFFINITY_COLUMNS: Final = ("category", "subcategory", "manufacturer")
+OVERDUE_LIMIT: Final = 5.0
+"""Later than that is given up, not overdue."""
+
+AFFINITY_COLUMNS: Final = ("department", "category", "subcategory", "brand", "manufacturer")
 
 PAIR_FEATURES: Final = (
     "is_repeat",
@@ -37,12 +40,17 @@ PAIR_FEATURES: Final = (
     *(f"{column}_share" for column in AFFINITY_COLUMNS),
     *(f"{column}_count_91d" for column in AFFINITY_COLUMNS),
     *(f"{column}_days_since_last" for column in AFFINITY_COLUMNS),
+    "text_affinity",
     "retrieval_score",
 )
 RANKING_FEATURES: Final = (*PAIR_FEATURES, *names.ITEM_STATISTICS, *names.USER_STATISTICS)
 """Columns of the ranker's input. Counts, days and money are log1p-scaled, shares and ratios are not."""
 
-_PLAIN_STATISTICS: Final = frozenset({"item_repeat_share_365d", "item_discount_share_91d", "user_discount_share_365d"})
+_PLAIN_STATISTICS: Final = frozenset(
+    name
+    for name in (*names.ITEM_STATISTICS, *names.USER_STATISTICS)
+    if "_share_" in name or name in ("user_overdue_ratio", "user_basket_gap_variation")
+)
 
 
 @dataclass(frozen=True)
@@ -50,12 +58,13 @@ class Catalogue:
     """Item side of ranking. Row i of every array is catalogue row i.
 
     codes maps each content column to [num_items] vocabulary codes, sizes to the number of codes;
-    statistics is [num_items, len(ITEM_STATISTICS)].
+    statistics is [num_items, len(ITEM_STATISTICS)]; text is [num_items, TEXT_DIM], rows of length 1 or 0.
     """
 
     codes: Mapping[str, npt.NDArray[np.int32]]
     sizes: Mapping[str, int]
     statistics: Floats
+    text: Floats
 
     def scaled_statistics(self) -> Floats:
         """Statistics as the ranker reads them; compute once, it is the whole matrix."""
@@ -124,8 +133,16 @@ def pair_features(
     ]
     for statistic in zip(*affinities, strict=True):  # all shares, then all counts, then all days
         columns.extend(statistic)
-    columns.append(retrieval_scores)
+    columns += [_text_affinity(history, catalogue.text, candidates), retrieval_scores]
     return np.stack(columns, axis=1).astype(np.float32, copy=False)
+
+
+def _text_affinity(history: UserHistory, text: Floats, candidates: Rows) -> Floats:
+    """[k] mean cosine of each candidate's text to what the user has bought, every purchase counted."""
+    total = max(float(history.counts.sum()), 1.0)
+    taste = history.counts @ text[history.item_rows] / np.float32(total)
+    affinity: Floats = text[candidates] @ taste
+    return affinity
 
 
 def ranking_inputs(pairs: Floats, items: Floats, user: Floats) -> Floats:
@@ -156,7 +173,7 @@ def _repeat_columns(history: UserHistory, candidates: Rows, baskets: float, now:
     since_last = pick((now - history.last) / DAY_SECONDS, NEVER_DAYS)
     since_first = pick((now - history.first) / DAY_SECONDS, NEVER_DAYS)
     gap = np.where(count > 1, (since_first - since_last) / np.maximum(count - 1, 1), NEVER_DAYS)
-    overdue = np.where(count > 1, np.minimum(since_last / np.maximum(gap, 1.0), 5.0), 0.0)
+    overdue = np.where(count > 1, np.minimum(since_last / np.maximum(gap, 1.0), OVERDUE_LIMIT), 0.0)
     return [
         bought.astype(np.float32),
         np.log1p(count),

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
-from feast.types import Array, Float64, Int64, PrimitiveFeastType, String
+from feast.types import Array, Float32, Float64, Int64, PrimitiveFeastType, String
 
 from contracts import features as names
 
@@ -37,11 +37,12 @@ def _view(
 
 
 user_profile = _view(names.USER_PROFILE_VIEW, user, dict.fromkeys(names.USER_PROFILE, String), online=True)
-user_statistics = _view(names.USER_STATISTICS_VIEW, user, dict.fromkeys(names.USER_STATISTICS, Float64), online=True)
+# One array, not a feature a number: an online read costs by the number of features.
+user_statistics = _view(names.USER_STATISTICS_VIEW, user, {names.USER_STATISTICS_VALUES: Array(Float32)}, online=True)
 user_sequence = _view(
     names.USER_SEQUENCE_VIEW,
     user,
-    {names.SEQUENCE_ITEM_IDS: Array(String), names.SEQUENCE_TIMESTAMPS: Array(Int64)},
+    {column: Array(Int64) if column == names.SEQUENCE_TIMESTAMPS else Array(String) for column in names.SEQUENCE},
     online=True,
 )
 user_history = _view(

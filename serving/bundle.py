@@ -111,12 +111,12 @@ def load_bundle(folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> LoadedBu
     vocabularies = vocabularies_from_json(json.loads((folder / parts.VOCABULARIES).read_text()))
     display = json.loads((folder / parts.DISPLAY).read_text())
     with np.load(folder / parts.ITEMS) as matrices:
-        codes, statistics = matrices["codes"], matrices["statistics"]
-        prices = matrices.get("prices")  # bundles of before have what was paid alone
+        codes, statistics, text, prices = (matrices[name] for name in ("codes", "statistics", "text", "prices"))
     catalogue = Catalogue(
         codes={column: codes[:, i] for i, column in enumerate(names.ITEM_CONTENT)},
         sizes={column: len(vocabularies[column]) for column in names.ITEM_CONTENT},
         statistics=statistics,
+        text=text,
     )
     plan = _plan(manifest)
     embeddings = np.load(folder / parts.ITEM_EMBEDDINGS)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import prometheus_client  # noqa: F401 - before Feast, which else has it count in files that processes share
 from feast import FeatureService, FeatureStore
 
+from contracts.encoding import unpacked
 from contracts.errors import MissingArtifact, TandemError
 from contracts.features import (
     COPURCHASE_COUNTS,
@@ -66,7 +67,7 @@ class FeastLookup:
 
     def user(self, user_id: str) -> UserFeatures | None:
         """One online read. Raises OnlineStoreError."""
-        features = freshened(self._read(self._service, {USER_ID: user_id}), self._seconds())
+        features = freshened(unpacked(self._read(self._service, {USER_ID: user_id})), self._seconds())
         # A store that knows nothing of a user answers with None values and status PRESENT.
         return features if any(features[name] is not None for name in USER_PROFILE) else None
 

@@ -56,7 +56,7 @@ def items() -> ItemSide:
     statistics = np.zeros((len(BUYERS), len(names.ITEM_STATISTICS)), np.float32)
     statistics[:, POPULAR_COLUMN] = BUYERS
     codes = {column: np.arange(len(BUYERS), dtype=np.int32) for column in names.ITEM_CONTENT}
-    catalogue = Catalogue(codes, dict.fromkeys(codes, len(BUYERS)), statistics)
+    catalogue = Catalogue(codes, dict.fromkeys(codes, len(BUYERS)), statistics, np.zeros((len(BUYERS), 2), np.float32))
     embeddings = np.arange(2 * len(BUYERS), dtype=np.float32).reshape(-1, 2) ** 2
     return item_side(catalogue, embeddings, POPULAR_COLUMN, max_popular=4)
 

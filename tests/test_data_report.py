@@ -19,12 +19,13 @@ from contracts.events import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
 from tandem.__main__ import app
 from training.engine import connect_duckdb
 from training.ingest import IngestReport
+from training.local_time import zone_offsets
 from training.report.activity import measure_activity, season_section
 from training.report.baskets import measure_baskets, value_section
 from training.report.clusters import cluster
 from training.report.cold_start import measure_cold_start
 from training.report.data import data_report
-from training.report.event_log import EventLog, read_event_log, zone_offsets
+from training.report.event_log import EventLog, read_event_log
 from training.report.funnel import funnel_section, measure_funnel
 from training.report.long_tail import LongTail, measure_long_tail
 from training.report.repeats import measure_repeats

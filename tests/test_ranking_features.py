@@ -29,12 +29,15 @@ SOAP, MILK, YOGHURT, BREAD, CHEESE = range(5)
 
 CATALOGUE = Catalogue(
     codes={
+        "department": np.array([2, 1, 1, 1, 1], np.int32),  # household, then food
+        "brand": np.array([2, 1, 2, 1, 3], np.int32),  # milk and bread share one, soap and yoghurt another
         "category": np.array([3, 1, 1, 2, 1], np.int32),  # household, dairy, dairy, bakery, dairy
         "subcategory": np.array([5, 1, 2, 3, 4], np.int32),
         "manufacturer": np.array([4, 1, 2, 1, 3], np.int32),  # milk and bread share one
     },
-    sizes={"category": 4, "subcategory": 6, "manufacturer": 5},
+    sizes={"department": 3, "brand": 4, "category": 4, "subcategory": 6, "manufacturer": 5},
     statistics=np.zeros((5, len(names.ITEM_STATISTICS)), np.float32),
+    text=np.array([[0, 0], [1, 0], [0.6, 0.8], [0, 1], [1, 0]], np.float32),  # cheese reads like milk, soap is untitled
 )
 # Latest first: milk 4 times from day 20 to 90, bread once on day 80, yoghurt 5 times from day 0 to 4.
 PURCHASES: dict[str, list[Any]] = {
@@ -185,7 +188,7 @@ def test_shares_stay_plain_and_the_rest_is_log_scaled() -> None:
     assert plain == {"user_discount_share_365d"}
     assert user[0] == pytest.approx(log1p(0.5))
     statistics = np.full((1, len(names.ITEM_STATISTICS)), 0.5, np.float32)
-    items = Catalogue(CATALOGUE.codes, CATALOGUE.sizes, statistics).scaled_statistics()
+    items = Catalogue(CATALOGUE.codes, CATALOGUE.sizes, statistics, CATALOGUE.text).scaled_statistics()
     plain = {name for name, value in zip(names.ITEM_STATISTICS, items[0], strict=True) if value == 0.5}
     assert plain == {"item_repeat_share_365d", "item_discount_share_91d"}
 

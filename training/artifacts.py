@@ -13,6 +13,7 @@ from contracts import features as names
 from contracts.bundle import SAVED_MODELS
 from contracts.errors import TandemError
 from contracts.ranking import RANKING_FEATURES, Floats
+from contracts.text import TEXT_DIM
 from training.keras2 import keras, tf, tf2onnx
 from training.ranker import Ranker
 from training.two_tower import Towers
@@ -54,6 +55,8 @@ def export_towers(towers: Towers, folder: Path) -> None:
         encoding.PROFILE: tf.TensorSpec([None, len(names.USER_PROFILE)], tf.int32),
         encoding.STATISTICS: tf.TensorSpec([None, len(names.USER_STATISTICS)], tf.float32),
         encoding.SEQUENCE: tf.TensorSpec([None, names.SEQUENCE_LENGTH], tf.int32),
+        encoding.SEQUENCE_TYPES: tf.TensorSpec([None, names.SEQUENCE_LENGTH], tf.int32),
+        encoding.SEQUENCE_DAYS: tf.TensorSpec([None, names.SEQUENCE_LENGTH], tf.float32),
         encoding.HOUR: tf.TensorSpec([None], tf.int32),
         encoding.WEEKDAY: tf.TensorSpec([None], tf.int32),
     }
@@ -61,6 +64,7 @@ def export_towers(towers: Towers, folder: Path) -> None:
         encoding.ITEM: tf.TensorSpec([None], tf.int32),
         encoding.CONTENT: tf.TensorSpec([None, len(names.ITEM_CONTENT)], tf.int32),
         encoding.ITEM_STATISTICS_INPUT: tf.TensorSpec([None, len(names.ITEM_STATISTICS)], tf.float32),
+        encoding.TEXT: tf.TensorSpec([None, TEXT_DIM], tf.float32),
     }
     _export("query_tower", towers.model.query_tower, query, folder)
     _export("candidate_tower", towers.model.candidate_tower, candidate, folder)

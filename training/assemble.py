@@ -37,10 +37,12 @@ def assemble(workspace: Workspace, settings: Settings, sign: Sign | None = None)
         _copy_models(workspace, folder)
         shutil.copyfile(dataset.folder / "vocabularies.json", folder / bundle.VOCABULARIES)
         np.save(folder / bundle.ITEM_EMBEDDINGS, items)
+        shutil.copyfile(dataset.folder / bundle.TEXT_PROJECTION, folder / bundle.TEXT_PROJECTION)
         np.savez_compressed(
             folder / bundle.ITEMS,
             codes=dataset.content,
             statistics=moment.item_statistics,
+            text=dataset.text,
             prices=dataset.prices(),
         )
         (folder / bundle.DISPLAY).write_text(json.dumps(_display(dataset)))

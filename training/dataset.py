@@ -17,11 +17,13 @@ from ibis import _
 
 from contracts import encoding
 from contracts import features as names
+from contracts.bundle import TEXT_PROJECTION
 from contracts.events import EventType
 from contracts.ranking import Catalogue, UserHistory, user_history
 from contracts.vocabulary import Vocabulary, vocabularies_from_json
 from training.feature_store import features_as_of, open_store
 from training.features import Report
+from training.text import fit_projection, item_text
 from training.timeline import Timeline, local_context, unknown_context
 from training.workspace import Workspace, require
 
@@ -77,12 +79,19 @@ class Dataset:
         table = pq.read_table(self.folder / "items.parquet")
         return np.stack([self.vocabularies[c].encode(_strings(table, c)) for c in names.ITEM_CONTENT], axis=1)
 
+    @cached_property
+    def text(self) -> npt.NDArray[np.float32]:
+        """[num_items, TEXT_DIM] of titles or of the source's embeddings."""
+        text: npt.NDArray[np.float32] = np.load(self.folder / "item_text.npy")
+        return text
+
     def catalogue(self, statistics: npt.NDArray[np.float32]) -> Catalogue:
         """Item side of ranking with statistics as of some moment."""
         return Catalogue(
             codes={column: self.content[:, i] for i, column in enumerate(names.ITEM_CONTENT)},
             sizes={column: len(self.vocabularies[column]) for column in names.ITEM_CONTENT},
             statistics=statistics,
+            text=self.text,
         )
 
     def display(self) -> pa.Table:
@@ -159,11 +168,15 @@ def build_dataset(workspace: Workspace, connection: ibis.BaseBackend, report: Re
     pq.write_table(items, workspace.dataset / "items.parquet")
     users = connection.read_parquet(workspace.ingested("users")).order_by(names.USER_ID).to_pyarrow()
     _write_vocabularies(workspace.dataset, users, items)
+    titles, item_ids = _strings(items, "title"), _strings(items, names.ITEM_ID)
+    projection = fit_projection(titles)
+    np.save(workspace.dataset / TEXT_PROJECTION, projection)
+    np.save(workspace.dataset / "item_text.npy", item_text(workspace, item_ids, titles, projection))
     report("positives of the towers")
     _write_positives(workspace.dataset, store, purchases, timeline)
     for seconds in timeline.history_snapshots:
         report(f"users and items as of {seconds}")
-        _write_moment(workspace.dataset, store, _strings(users, names.USER_ID), _strings(items, names.ITEM_ID), seconds)
+        _write_moment(workspace.dataset, store, _strings(users, names.USER_ID), item_ids, seconds)
 
 
 def _purchases(workspace: Workspace, connection: ibis.BaseBackend) -> ibis.Table:
@@ -221,7 +234,7 @@ def _query_inputs(
 ) -> encoding.Inputs:
     features: dict[str, Sequence[Any]] = {name: _strings(table, name) for name in names.USER_PROFILE}
     features |= _columns(table, names.USER_STATISTICS)
-    features[names.SEQUENCE_ITEM_IDS] = table.column(names.SEQUENCE_ITEM_IDS).to_pylist()
+    features |= {name: table.column(name).to_pylist() for name in names.SEQUENCE}
     return encoding.query_inputs(_strings(table, names.USER_ID), features, vocabularies, hour, weekday)
 
 

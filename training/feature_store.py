@@ -23,6 +23,8 @@ from contracts.features import (
     SERVING_SERVICE,
     USER_HISTORY_VIEW,
     USER_ID,
+    USER_STATISTICS,
+    USER_STATISTICS_VALUES,
     USER_VIEWS,
 )
 from training.timeline import Timeline
@@ -94,7 +96,27 @@ def features_as_of(
             f"The point-in-time join of {service} was asked for {len(ids)} rows and returned {len(rows)} "
             f"({len(np.unique(rows))} distinct). No training set is written from it."
         )
-    return table.drop_columns([ROW_ID, EVENT_TIMESTAMP])
+    return _unpacked(table.drop_columns([ROW_ID, EVENT_TIMESTAMP]))
+
+
+def _unpacked(table: pa.Table) -> pa.Table:
+    """The table with a column for each of USER_STATISTICS instead of their array.
+
+    Raises TandemError where an array has another length: the feature tables are of another version.
+    """
+    if USER_STATISTICS_VALUES not in table.column_names:
+        return table
+    arrays = table.column(USER_STATISTICS_VALUES).combine_chunks()
+    known = arrays.is_valid().to_numpy(zero_copy_only=False)
+    values = arrays.flatten().to_numpy(zero_copy_only=False)
+    if len(values) != int(known.sum()) * len(USER_STATISTICS):
+        raise TandemError(f"{USER_STATISTICS_VALUES} must hold {len(USER_STATISTICS)} numbers. Run `tandem features`.")
+    matrix = np.full((len(known), len(USER_STATISTICS)), np.nan)
+    matrix[known] = values.reshape(-1, len(USER_STATISTICS))
+    table = table.drop_columns([USER_STATISTICS_VALUES])
+    for at, name in enumerate(USER_STATISTICS):
+        table = table.append_column(name, pa.array(matrix[:, at], from_pandas=True))
+    return table
 
 
 def materialize_users(workspace: Workspace) -> None:

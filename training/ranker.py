@@ -9,6 +9,7 @@ import numpy.typing as npt
 from contracts.ranking import RANKING_FEATURES, Floats, Rows
 from training.keras2 import keras, tf, tfrs
 from training.settings import RankerSettings
+from training.towers import scale_of
 from training.two_tower import Progress
 
 MASKED = -1e9
@@ -34,14 +35,14 @@ class Ranker(keras.Model):  # type: ignore[misc]
         super().__init__()
         # numpy, not tensors: an eager tensor would become an input of the exported graph.
         self.mean = sample.mean(axis=0, dtype=np.float32)
-        self.deviation = sample.std(axis=0, dtype=np.float32) + np.float32(1e-3)
+        self.scale = scale_of(sample)
         self.crosses = [tfrs.layers.dcn.Cross() for _ in range(settings.cross_layers)]
         self.deep = [keras.layers.Dense(units, activation="relu") for units in settings.hidden_units]
         self.score = keras.layers.Dense(1)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """[batch, candidates, len(RANKING_FEATURES)] to [batch, candidates]."""
-        normal = tf.clip_by_value((inputs - self.mean) / self.deviation, -5.0, 5.0)
+        normal = tf.clip_by_value((inputs - self.mean) * self.scale, -5.0, 5.0)
         crossed = normal
         for cross in self.crosses:
             crossed = cross(normal, crossed)

@@ -28,12 +28,22 @@ class LogNormalization(keras.layers.Layer):  # type: ignore[misc]
         scaled = np.log1p(np.maximum(raw, 0.0))
         # numpy, not tensors: an eager tensor would become an input of the exported graph.
         self.mean = scaled.mean(axis=0, dtype=np.float32)
-        self.deviation = scaled.std(axis=0, dtype=np.float32) + np.float32(1e-3)
+        self.scale = scale_of(scaled)
 
     def call(self, raw: tf.Tensor) -> tf.Tensor:
         """[batch, columns] to the same shape."""
         # log(1 + x) and not log1p, which has no ONNX operator.
-        return (tf.math.log(1.0 + tf.maximum(raw, 0.0)) - self.mean) / self.deviation
+        return (tf.math.log(1.0 + tf.maximum(raw, 0.0)) - self.mean) * self.scale
+
+
+def scale_of(sample: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """[columns] that bring a sample [rows, columns] to unit variance; 0 for a column that does not vary in it.
+
+    Training can learn nothing of such a column, and its first value in service would drown all others.
+    """
+    deviation = sample.std(axis=0, dtype=np.float32)
+    scale: npt.NDArray[np.float32] = np.where(deviation > 1e-3, 1 / (deviation + np.float32(1e-3)), 0)
+    return scale.astype(np.float32)
 
 
 class IdDropout(keras.layers.Layer):  # type: ignore[misc]
@@ -81,11 +91,15 @@ class CandidateTower(keras.Model):  # type: ignore[misc]
         self.popularity = keras.layers.Dense(POPULARITY_DIM)
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """item [batch] (0 = unknown), content [batch, 5], item_statistics [batch, 12] to [batch, embedding_dim]."""
+        """item [batch] (0 = unknown), content [batch, 5], item_statistics [batch, 25], text [batch, 16] to
+        [batch, embedding_dim].
+        """
         ids = self.id_dropout(inputs[encoding.ITEM], training=training)
         item = self.encoder(ids, inputs[encoding.CONTENT])
         statistics = self.normalize(inputs[encoding.ITEM_STATISTICS_INPUT])
-        taste = tf.math.l2_normalize(self.dense(tf.concat([item, statistics], axis=1), training=training), axis=1)
+        taste = tf.math.l2_normalize(
+            self.dense(tf.concat([item, statistics, inputs[encoding.TEXT]], axis=1), training=training), axis=1
+        )
         return tf.concat([taste, self.popularity(statistics)], axis=1)
 
 
@@ -110,12 +124,16 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         self.profile_embeddings = [keras.layers.Embedding(size, PROFILE_DIM) for size in profile_sizes]
         self.hour_embedding = keras.layers.Embedding(HOUR_UNKNOWN + 1, PROFILE_DIM)
         self.weekday_embedding = keras.layers.Embedding(WEEKDAY_UNKNOWN + 1, PROFILE_DIM)
+        self.type_weight = keras.layers.Embedding(len(names.SEQUENCE_TYPES) + 1, 1, embeddings_initializer="zeros")
+        self.age_weight = self.add_weight(name="age_weight", shape=(), initializer="zeros")
         self.normalize = LogNormalization(statistics)
         self.dense = _dense(settings)
         self.mainstream = keras.layers.Dense(POPULARITY_DIM, bias_initializer="ones")
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """user [batch], profile [batch, 7], statistics [batch, 16], sequence [batch, 50], hour and weekday [batch]."""
+        """user, hour and weekday [batch], profile [batch, 7], statistics [batch, 37], sequence with its types and days
+        [batch, 50] to [batch, embedding_dim].
+        """
         hour, weekday = inputs[encoding.HOUR], inputs[encoding.WEEKDAY]
         if training:  # half of the rows are asked without a visit, as batch lists and evaluations are
             without_visit = tf.random.uniform(tf.shape(hour)) < 0.5
@@ -125,7 +143,9 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         parts = [
             self.user_embedding(self.id_dropout(inputs[encoding.USER], training=training)),
             statistics,
-            self._pooled(inputs[encoding.SEQUENCE]),
+            self._pooled(
+                *(inputs[name] for name in (encoding.SEQUENCE, encoding.SEQUENCE_TYPES, encoding.SEQUENCE_DAYS))
+            ),
             self.hour_embedding(hour),
             self.weekday_embedding(weekday),
         ]
@@ -133,11 +153,15 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         taste = tf.math.l2_normalize(self.dense(tf.concat(parts, axis=1), training=training), axis=1)
         return tf.concat([taste, self.mainstream(statistics)], axis=1)
 
-    def _pooled(self, sequence: tf.Tensor) -> tf.Tensor:
-        """[batch, length] item ids to the mean [batch, item dim] of those that are items."""
-        present = tf.cast(sequence > 0, tf.float32)[:, :, tf.newaxis]
-        items = self.encoder(sequence, tf.gather(self.content, sequence)) * present
-        return tf.reduce_sum(items, axis=1) / tf.maximum(tf.reduce_sum(present, axis=1), 1.0)
+    def _pooled(self, sequence: tf.Tensor, types: tf.Tensor, days: tf.Tensor) -> tf.Tensor:
+        """[batch, length] item ids, event types and ages to the weighted mean [batch, item dim] of its items.
+
+        An event's weight is learned from its type and age; untrained, all weigh the same.
+        """
+        weight = tf.exp(self.type_weight(types)[..., 0] - self.age_weight * tf.math.log(1.0 + days))
+        weight = (weight * tf.cast(sequence > 0, tf.float32))[:, :, tf.newaxis]
+        items = self.encoder(sequence, tf.gather(self.content, sequence)) * weight
+        return tf.reduce_sum(items, axis=1) / (tf.reduce_sum(weight, axis=1) + 1e-6)
 
 
 def _dense(settings: TwoTowerSettings) -> keras.Sequential:

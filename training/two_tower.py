@@ -45,6 +45,7 @@ class Towers:
 
     model: TwoTowerModel
     content: npt.NDArray[np.int32]  # [num_items, 5]
+    text: Floats  # [num_items, TEXT_DIM]
     known_items: npt.NDArray[np.int32]  # [num_items] catalogue row + 1, or 0 for an item that training never saw
 
     def embed_queries(self, queries: encoding.Inputs, batch: int = 4096) -> Floats:
@@ -64,6 +65,7 @@ class Towers:
                     encoding.ITEM: self.known_items[at : at + batch],
                     encoding.CONTENT: self.content[at : at + batch],
                     encoding.ITEM_STATISTICS_INPUT: statistics[at : at + batch],
+                    encoding.TEXT: self.text[at : at + batch],
                 }
             ).numpy()
             for at in range(0, len(self.content), batch)
@@ -92,7 +94,7 @@ def new_towers(dataset: Dataset, positives: Positives, settings: TwoTowerSetting
     known = np.zeros(len(content), np.int32)
     seen = np.unique(positives.item_rows)
     known[seen] = seen + 1
-    return Towers(model, content, known)
+    return Towers(model, content, dataset.text, known)
 
 
 def fit(
@@ -141,7 +143,7 @@ def _batches(
     tables = {name: tf.constant(values) for name, values in positives.queries.items()}
     query_rows = tf.constant(positives.query_rows[chosen])
     items = tf.constant(item_rows)
-    content, known = tf.constant(towers.content), tf.constant(towers.known_items)
+    content, text, known = tf.constant(towers.content), tf.constant(towers.text), tf.constant(towers.known_items)
     statistics = tf.constant(positives.item_statistics[chosen])
     weights = tf.constant(_weights(positives, chosen, settings))
     probabilities = tf.constant(counts / max(len(chosen), 1))
@@ -151,6 +153,7 @@ def _batches(
         batch = {name: tf.gather(values, queries) for name, values in tables.items()}
         batch[encoding.ITEM] = tf.gather(known, item)
         batch[encoding.CONTENT] = tf.gather(content, item)
+        batch[encoding.TEXT] = tf.gather(text, item)
         batch[encoding.ITEM_STATISTICS_INPUT] = tf.gather(statistics, rows)
         batch["weight"] = tf.gather(weights, rows)
         batch["sampling_probability"] = tf.gather(probabilities, item)

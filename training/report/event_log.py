@@ -3,15 +3,14 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import ibis
-import pandas as pd
 from ibis import _
 
 from contracts.errors import DataRejected, MissingArtifact
 from contracts.events import EventType
 from training.ingest import IngestReport
+from training.local_time import local_seconds
 from training.timeline import DAY_SECONDS
 from training.workspace import Workspace, require
 
@@ -76,37 +75,9 @@ def _read_report(path: Path) -> IngestReport:
 
 
 def _with_local_time(events: ibis.Table, time_zone: str) -> ibis.Table:
-    """Integer arithmetic on Unix seconds: engines disagree on what a timestamp with a zone is."""
     timed = events.mutate(seconds=_.event_timestamp.epoch_seconds().cast("int64"))
     span = timed.agg(first=_.seconds.min(), last=_.seconds.max()).execute().iloc[0]
-    offset = _offset(zone_offsets(int(span["first"]), int(span["last"]), time_zone))
-    local = timed.mutate(local=(_.seconds + offset).cast("int64"))
+    local = timed.mutate(local=local_seconds(int(span["first"]), int(span["last"]), time_zone))
     return local.mutate(
         local_day=(_.local // DAY_SECONDS).cast("int64"), hour=((_.local % DAY_SECONDS) // 3600).cast("int64")
     )
-
-
-def zone_offsets(first: int, last: int, time_zone: str) -> list[tuple[int, int]]:
-    """(start in Unix seconds, seconds ahead of UTC) of each stretch with one offset; the first starts at `first`.
-
-    Clocks change on quarter hours of UTC, so looking at each of them finds every change.
-    """
-    quarter = 900
-    moments = pd.date_range(
-        pd.Timestamp(first // quarter * quarter, unit="s", tz="UTC"),
-        pd.Timestamp(last, unit="s", tz="UTC"),
-        freq=f"{quarter}s",
-    )
-    local = moments.tz_convert(ZoneInfo(time_zone)).tz_localize(None)
-    offsets = pd.Series((local - moments.tz_localize(None)).total_seconds().astype("int64"))
-    starts = (moments.tz_localize(None) - pd.Timestamp(0)).total_seconds().astype("int64")
-    changed = offsets.ne(offsets.shift()).to_numpy()
-    return [(int(start), int(offset)) for start, offset in zip(starts[changed], offsets[changed], strict=True)]
-
-
-def _offset(stretches: list[tuple[int, int]]) -> ibis.Value:
-    """The offset at `seconds`, as an expression."""
-    if len(stretches) == 1:
-        return ibis.literal(stretches[0][1])
-    later = reversed(stretches[1:])
-    return ibis.cases(*((_.seconds >= start, offset) for start, offset in later), else_=stretches[0][1])

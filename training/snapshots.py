@@ -1,0 +1,50 @@
+"""Rows as of snapshots: what every feature table is made of."""
+
+import ibis
+from ibis import _
+
+from contracts.events import EventType
+from contracts.features import WINDOWS_DAYS
+from training.local_time import QUARTER_SECONDS
+from training.timeline import DAY_SECONDS
+
+YEAR_DAYS = max(WINDOWS_DAYS)
+LOOKS = {"views": EventType.VIEW, "cart_adds": EventType.CART_ADD}
+"""Evidence beside purchases that is counted by window: feature name and event type."""
+
+
+def before(table: ibis.Table, snapshots: tuple[int, ...]) -> ibis.Table:
+    """Each row once for every snapshot it precedes by at most a year, with its age at that snapshot.
+
+    Strictly before: what happens at the moment of a snapshot is not known at it.
+    """
+    moments = ibis.memtable({"snapshot": list(snapshots)}, schema={"snapshot": "int64"})
+    year = YEAR_DAYS * DAY_SECONDS
+    crossed = table.join(moments, [table.seconds < moments.snapshot, table.seconds >= moments.snapshot - year])
+    return crossed.mutate(age_seconds=_.snapshot - _.seconds)
+
+
+def within(days: int) -> ibis.Deferred:
+    """Whether a row of `before` is at most so many days old at its snapshot."""
+    return _.age_seconds <= days * DAY_SECONDS
+
+
+def moment(seconds: ibis.Deferred) -> ibis.Deferred:
+    """Unix seconds as the event_timestamp of a feature table."""
+    return seconds.as_timestamp("s").cast("timestamp('UTC', 6)")
+
+
+def of_type(kind: EventType) -> ibis.Deferred:
+    """Whether an event is of this type."""
+    return _.event_type == kind.value
+
+
+def looks_by_quarter(events: ibis.Table, key: str) -> ibis.Table:
+    """LOOKS of each key (user_id or item_id) within a quarter hour: fewer rows to set against every snapshot.
+
+    Snapshots and windows begin on quarter hours, so none of them cuts one in two.
+    """
+    looks = events.filter(_.event_type.isin([kind.value for kind in LOOKS.values()]) & _[key].notnull())
+    counts = {name: _.count(where=of_type(kind)) for name, kind in LOOKS.items()}
+    grouped = looks.group_by(key, quarter=_.seconds // QUARTER_SECONDS)
+    return grouped.agg(seconds=_.seconds.min(), **counts).drop("quarter")

@@ -1,0 +1,62 @@
+"""What a user did, as arrays: the latest events, and every item bought."""
+
+import ibis
+from ibis import _
+
+from contracts import features as names
+from training.snapshots import moment
+from training.timeline import Timeline
+
+
+def user_history(pairs: ibis.Table, timeline: Timeline) -> ibis.Table:
+    """Aligned arrays of the distinct items of a user, latest first, at the moments that need the full history."""
+    entry = ibis.struct(
+        # Arrays of structs sort by their fields in order on every engine; aggregates with ORDER BY do not exist on all.
+        {
+            "order": -_["last"],
+            "item_id": _.item_id,
+            "count": _.count_365d,
+            "count_91d": _.count_91d,
+            "count_28d": _.count_28d,
+            "first": _["first"],
+            "last": _["last"],
+        }
+    )
+    rows = (
+        pairs.filter(_.snapshot.isin(timeline.history_snapshots))
+        .group_by("snapshot", "user_id")
+        .agg(entries=entry.collect())
+        .mutate(entries=_.entries.sort()[: names.HISTORY_LENGTH])
+    )
+    fields = ("item_id", "count", "count_91d", "count_28d", "first", "last")
+    return rows.select(
+        "user_id",
+        event_timestamp=moment(_.snapshot),
+        **{name: _unzip(_.entries, field) for name, field in zip(names.HISTORY, fields, strict=True)},
+    )
+
+
+def user_sequence(events: ibis.Table, timeline: Timeline) -> ibis.Table:
+    """Aligned arrays of the latest things a user did to items, latest first, per (user, snapshot)."""
+    entry = ibis.struct({"order": -_.seconds, "item_id": _.item_id, "event_type": _.event_type})
+    done = events.filter(_.item_id.notnull() & _.event_type.isin(names.SEQUENCE_TYPES))
+    lines = done.group_by("user_id").agg(entries=entry.collect()).mutate(entries=_.entries.sort())
+    moments = ibis.memtable({"snapshot": list(timeline.snapshots)}, schema={"snapshot": "int64"})
+    crossed = lines.cross_join(moments)
+    # An event at second s is seen by snapshots after s, hence order = -s > -snapshot.
+    seen = crossed.mutate(
+        entries=crossed.entries.filter(lambda entry: entry["order"] > -crossed.snapshot)[: names.SEQUENCE_LENGTH]
+    ).filter(_.entries.length() > 0)
+    return seen.select(
+        "user_id",
+        event_timestamp=moment(_.snapshot),
+        **{
+            names.SEQUENCE_ITEM_IDS: _unzip(_.entries, "item_id"),
+            names.SEQUENCE_EVENT_TYPES: _unzip(_.entries, "event_type"),
+            names.SEQUENCE_TIMESTAMPS: _.entries.map(lambda entry: -entry["order"]),
+        },
+    )
+
+
+def _unzip(entries: ibis.Deferred, field: str) -> ibis.Deferred:
+    return entries.map(lambda entry: entry[field])
