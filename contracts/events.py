@@ -4,6 +4,7 @@ Timestamps are UTC with microseconds. Ids are strings, whatever the source used.
 not know is null, never invented; categorical nulls become UNKNOWN when features are built.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -42,6 +43,38 @@ EVENT_COLUMNS: Final[dict[str, str]] = {
     "price": "float64",  # paid per unit, in the currency of the source
     "discount": "float64",  # taken off per unit, not negative
 }
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a column must hold. Nulls are judged by `required` alone; a row that breaks the rule has the reason."""
+
+    column: str
+    reason: str
+    required: bool = False
+    allowed: tuple[str, ...] = ()
+    at_least: float | None = None
+    finite: bool = False
+    past: bool = False  # not after the moment of looking at it
+    unless_event_type: frozenset[EventType] = frozenset()  # these need no value
+
+
+# In the order of judging: a row that breaks several has the first one's reason.
+EVENT_RULES: Final = (
+    Rule("event_id", "missing_id", required=True),
+    Rule("user_id", "missing_id", required=True),
+    Rule("item_id", "missing_id", required=True, unless_event_type=WITHOUT_ITEM),
+    Rule("event_timestamp", "missing_timestamp", required=True),
+    Rule("event_timestamp", "timestamp_in_future", past=True),
+    Rule("event_type", "unknown_event_type", required=True, allowed=tuple(kind.value for kind in EventType)),
+    Rule("quantity", "quantity_not_positive", required=True, at_least=1),
+    Rule("price", "money_not_finite", finite=True),
+    Rule("discount", "money_not_finite", finite=True),
+    Rule("price", "negative_money", at_least=0),
+    Rule("discount", "negative_money", at_least=0),
+)
+USER_RULES: Final = (Rule("user_id", "missing_id", required=True),)
+ITEM_RULES: Final = (Rule("item_id", "missing_id", required=True),)
 
 USER_COLUMNS: Final[dict[str, str]] = {
     "user_id": "string",

@@ -2,19 +2,19 @@
 
 import json
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import ibis
 from ibis import _
 
 from contracts.errors import DataRejected
-from contracts.events import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, WITHOUT_ITEM, EventType
+from contracts.events import EVENT_COLUMNS, EVENT_RULES, ITEM_COLUMNS, ITEM_RULES, USER_COLUMNS, USER_RULES
 from training.adapters import Source, SourceOptions, adapter_named
 from training.adapters.mapping import load_mapping
 from training.engine import materialized, remove
 from training.engine import replace as replace_table
 from training.settings import IngestSettings
+from training.validation import broken, refuse_broken
 from training.workspace import Workspace
 
 TRUTH = ("truth_users", "truth_items")
@@ -75,6 +75,8 @@ def ingest_source(
     _write_beside(workspace, source, connection)
     _refuse_unusable_ids(users, "user_id", "users")
     _refuse_unusable_ids(items, "item_id", "items")
+    refuse_broken(users, "users", USER_COLUMNS, USER_RULES)
+    refuse_broken(items, "items", ITEM_COLUMNS, ITEM_RULES)
     scratch = workspace.ingested(".judged")
     judged = materialized(_judge(source, items), scratch, connection)
     kept = judged.filter(_.reason.isnull()).order_by("event_timestamp", "event_id")
@@ -84,6 +86,7 @@ def ingest_source(
     workspace.ingest_report.write_text(json.dumps(asdict(report), indent=2) + "\n")
     try:
         _refuse_if_too_little(report, settings)
+        refuse_broken(events, "events", EVENT_COLUMNS, EVENT_RULES)
     except DataRejected:
         remove(workspace.ingested("events"))  # or the next step would go on with what was refused
         raise
@@ -105,20 +108,11 @@ def _judge(source: Source, items: ibis.Table) -> ibis.Table:
     raw = _conformed(source.events, EVENT_COLUMNS, *as_read, unreadable=_column(source.events, "reason", "string"))
     known = items.select(known_item=_.item_id)
     joined = raw.left_join(known, raw.item_id == known.known_item)
-    names = [event_type.value for event_type in EventType]
-    # What the source calls an event may be an unknown type, which is the better reason: it needs no item either.
-    without_item = ~_.event_type.isin([kind.value for kind in EventType if kind not in WITHOUT_ITEM]).fill_null(False)
     faulty = joined.mutate(
         fault=ibis.cases(
-            (_.unreadable.notnull(), _.unreadable),
-            (_.event_id.isnull() | _.user_id.isnull() | (_.item_id.isnull() & ~without_item), "missing_id"),
-            (_.event_timestamp.isnull(), "missing_timestamp"),
-            (_.event_timestamp > ibis.timestamp(datetime.now(UTC)), "timestamp_in_future"),
-            (_.event_type.isnull() | ~_.event_type.isin(names), "unknown_event_type"),
-            (_.quantity.isnull() | (_.quantity <= 0), "quantity_not_positive"),
-            (_not_finite(_.price) | _not_finite(_.discount), "money_not_finite"),
-            ((_.price < 0) | (_.discount < 0), "negative_money"),
-            (_.item_id.notnull() & _.known_item.isnull(), "item_not_in_catalogue"),
+            (joined.unreadable.notnull(), joined.unreadable),
+            *((broken(rule, joined), rule.reason) for rule in EVENT_RULES),
+            (joined.item_id.notnull() & joined.known_item.isnull(), "item_not_in_catalogue"),
         )
     )
     # Duplicates among good rows only: a faulty twin must not cost the good event.
@@ -126,10 +120,6 @@ def _judge(source: Source, items: ibis.Table) -> ibis.Table:
     return faulty.mutate(reason=ibis.cases((_.fault.notnull(), _.fault), (copy > 0, "duplicate_event_id"))).drop(
         "known_item", "fault", "unreadable"
     )
-
-
-def _not_finite(money: ibis.Deferred) -> ibis.Deferred:
-    return (money.isnan() | money.isinf()).fill_null(False)
 
 
 def _refuse_unusable_ids(table: ibis.Table, key: str, name: str) -> None:
