@@ -22,9 +22,8 @@ MILK, BREAD = 1, 2
 
 def features(**changes: list[Any]) -> dict[str, list[Any]]:
     """Two users of whom nothing is known, but for changes."""
-    return {name: [None, None] for name in (*names.USER_PROFILE, *names.USER_STATISTICS, names.SEQUENCE_ITEM_IDS)} | (
-        changes
-    )
+    known = (*names.USER_PROFILE, *names.USER_STATISTICS, *names.SEQUENCE)
+    return {name: [None, None] for name in known} | changes
 
 
 def inputs(**changes: list[Any]) -> encoding.Inputs:
@@ -50,8 +49,10 @@ def test_every_input_has_the_shape_and_type_of_the_towers_signature() -> None:
     assert {name: (values.shape, values.dtype.name) for name, values in inputs().items()} == {
         encoding.USER: ((2,), "int32"),
         encoding.PROFILE: ((2, 7), "int32"),
-        encoding.STATISTICS: ((2, 16), "float32"),
+        encoding.STATISTICS: ((2, 37), "float32"),
         encoding.SEQUENCE: ((2, 50), "int32"),
+        encoding.SEQUENCE_TYPES: ((2, 50), "int32"),
+        encoding.SEQUENCE_DAYS: ((2, 50), "float32"),
         encoding.HOUR: ((2,), "int32"),
         encoding.WEEKDAY: ((2,), "int32"),
     }
@@ -59,7 +60,7 @@ def test_every_input_has_the_shape_and_type_of_the_towers_signature() -> None:
 
 def test_a_user_of_whom_nothing_is_known_is_all_zeros() -> None:
     values = inputs()
-    for name in (encoding.PROFILE, encoding.STATISTICS, encoding.SEQUENCE):
+    for name in (encoding.PROFILE, encoding.STATISTICS, encoding.SEQUENCE, encoding.SEQUENCE_TYPES):
         assert not values[name].any(), name
     assert values[encoding.USER].tolist() == [2, OUT_OF_VOCABULARY]
 
@@ -94,6 +95,34 @@ def test_long_sequences_keep_their_latest_fifty() -> None:
     sequence = inputs(sequence_item_ids=[latest_first, None])[encoding.SEQUENCE]
     assert sequence[0].tolist() == [BREAD] + [MILK] * 49
     assert not sequence[1].any()
+
+
+def test_types_and_days_of_a_sequence_are_those_of_its_items() -> None:
+    values = inputs(
+        sequence_item_ids=[["bread", "milk", "milk"], None],
+        sequence_event_types=[["purchase", "view", "teleport"], None],
+        sequence_timestamps=[[10 * 86_400, 9 * 86_400, 86_400 * 7 // 2], None],
+    )
+    codes = {kind: code for code, kind in enumerate(names.SEQUENCE_TYPES, start=1)}
+    assert values[encoding.SEQUENCE_TYPES][0, :4].tolist() == [codes["purchase"], codes["view"], 0, 0]
+    assert values[encoding.SEQUENCE_DAYS][0, :4].tolist() == [0, 1, 6.5, 0]  # before the latest
+    assert not values[encoding.SEQUENCE_DAYS][1].any()
+
+
+def test_the_array_of_the_online_store_becomes_named_numbers() -> None:
+    packed = {"age_band": "high", names.USER_STATISTICS_VALUES: list(range(len(names.USER_STATISTICS)))}
+    named = encoding.unpacked(packed)
+    assert named == {"age_band": "high"} | {name: at for at, name in enumerate(names.USER_STATISTICS)}
+
+
+def test_a_user_without_an_array_has_no_numbers() -> None:
+    named = encoding.unpacked({names.USER_STATISTICS_VALUES: None})
+    assert named == dict.fromkeys(names.USER_STATISTICS)
+
+
+def test_an_array_of_another_version_is_not_read_as_ours() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        encoding.unpacked({names.USER_STATISTICS_VALUES: [1.0]})
 
 
 def test_item_statistics_keep_their_order_and_missing_numbers_are_zero() -> None:

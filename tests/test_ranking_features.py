@@ -11,6 +11,7 @@ from contracts.ranking import (
     AFFINITY_COLUMNS,
     NEVER_DAYS,
     PAIR_FEATURES,
+    RANKED_USER_STATISTICS,
     RANKING_FEATURES,
     Catalogue,
     UserHistory,
@@ -65,6 +66,7 @@ NEVER = {
     **{f"{column}_share": 0 for column in AFFINITY_COLUMNS},
     **{f"{column}_count_91d": 0 for column in AFFINITY_COLUMNS},
     **{f"{column}_days_since_last": log1p(NEVER_DAYS) for column in AFFINITY_COLUMNS},
+    "text_affinity": 0,
 }
 
 
@@ -87,6 +89,12 @@ def test_repeat_candidate() -> None:
             "gap_days": log1p(70 / 3),  # day 20 to 90, three gaps
             "overdue_ratio": 3 / 7,  # 10 / (70 / 3)
             "history_position": 0,  # log1p(0), the latest
+            "department_share": 1,  # all of it food
+            "brand_share": 0.5,  # milk 4 and bread 1 of 10
+            "department_count_91d": log1p(4),
+            "brand_count_91d": log1p(4),
+            "department_days_since_last": log1p(10),
+            "brand_days_since_last": log1p(10),
             "category_share": 0.9,  # milk 4 and yoghurt 5 of 10
             "subcategory_share": 0.4,
             "manufacturer_share": 0.5,  # milk 4 and bread 1 of 10
@@ -96,6 +104,7 @@ def test_repeat_candidate() -> None:
             "category_days_since_last": log1p(10),  # milk's 10, not yoghurt's 96
             "subcategory_days_since_last": log1p(10),
             "manufacturer_days_since_last": log1p(10),  # milk's 10, not bread's 20
+            "text_affinity": 0.7,  # (4 x 1 + 1 x 0 + 5 x .6) / 10
             "retrieval_score": 0.25,
         },
         rel=1e-6,
@@ -104,11 +113,14 @@ def test_repeat_candidate() -> None:
 
 def test_same_category_candidate_has_the_category_and_nothing_else() -> None:
     dairy = {"category_share": 0.9, "category_count_91d": log1p(3), "category_days_since_last": log1p(10)}
-    assert described(CHEESE) == pytest.approx(NEVER | dairy | {"retrieval_score": 0.25}, rel=1e-6)
+    food = {"department_share": 1, "department_count_91d": log1p(4), "department_days_since_last": log1p(10)}
+    titled_like_milk = {"text_affinity": 0.7, "retrieval_score": 0.25}
+    assert described(CHEESE) == pytest.approx(NEVER | dairy | food | titled_like_milk, rel=1e-6)
 
 
 def test_unrelated_candidate_was_never_bought_in_any_way() -> None:
-    assert described(SOAP) == pytest.approx(NEVER | {"retrieval_score": 0.25}, rel=1e-6)
+    brand = {"brand_share": 0.5, "brand_count_91d": 0, "brand_days_since_last": log1p(96)}  # that of the yoghurt
+    assert described(SOAP) == pytest.approx(NEVER | brand | {"retrieval_score": 0.25}, rel=1e-6)
 
 
 def test_an_item_bought_once_has_no_gap_and_is_never_overdue() -> None:
@@ -172,7 +184,7 @@ def test_no_candidates_give_no_rows() -> None:
 def test_ranking_inputs_are_pair_item_and_user_side_by_side() -> None:
     pairs = np.full((2, len(PAIR_FEATURES)), 1.0, np.float32)
     items = np.array([[2.0], [3.0]], np.float32) * np.ones(len(names.ITEM_STATISTICS), np.float32)
-    user = np.full(len(names.USER_STATISTICS), 4.0, np.float32)
+    user = np.full(len(RANKED_USER_STATISTICS), 4.0, np.float32)
     inputs = ranking_inputs(pairs, items, user)
     assert inputs.shape == (2, len(RANKING_FEATURES))
     assert inputs.dtype == np.float32
@@ -180,11 +192,12 @@ def test_ranking_inputs_are_pair_item_and_user_side_by_side() -> None:
     assert by_name["is_repeat"] == [1, 1]
     assert by_name["item_price"] == [2, 3]
     assert by_name["user_purchases_7d"] == [4, 4]
+    assert len(by_name) == len(RANKING_FEATURES)
 
 
 def test_shares_stay_plain_and_the_rest_is_log_scaled() -> None:
     user = scaled_user_statistics(np.full(len(names.USER_STATISTICS), 0.5, np.float32))
-    plain = {name for name, value in zip(names.USER_STATISTICS, user, strict=True) if value == 0.5}
+    plain = {name for name, value in zip(RANKED_USER_STATISTICS, user, strict=True) if value == 0.5}
     assert plain == {"user_discount_share_365d"}
     assert user[0] == pytest.approx(log1p(0.5))
     statistics = np.full((1, len(names.ITEM_STATISTICS)), 0.5, np.float32)
@@ -195,4 +208,4 @@ def test_shares_stay_plain_and_the_rest_is_log_scaled() -> None:
 
 def test_negative_money_is_scaled_as_none() -> None:
     user = scaled_user_statistics(np.full(len(names.USER_STATISTICS), -3.0, np.float32))
-    assert user[names.USER_STATISTICS.index("user_spend_7d")] == 0
+    assert user[RANKED_USER_STATISTICS.index("user_spend_7d")] == 0

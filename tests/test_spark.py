@@ -14,7 +14,8 @@ import pytest
 from contracts import features as names
 from tests.conftest import new_workspace
 from training.copurchase import build_copurchase
-from training.engine import connect
+from training.engine import connect, remove
+from training.feature_store import apply_definitions, features_as_of, materialize_users, open_store
 from training.features import build_features
 from training.ingest import ingest
 from training.settings import Engine, FeatureSettings, IngestSettings
@@ -64,7 +65,8 @@ def rows(path: Path) -> pd.DataFrame:
 
 def equal(left: Any, right: Any) -> bool:
     if isinstance(left.iloc[0], np.ndarray):
-        return all(list(a) == list(b) for a, b in zip(left, right, strict=True))
+        same = np.allclose if left.iloc[0].dtype.kind == "f" else np.array_equal
+        return all(len(a) == len(b) and same(a, b) for a, b in zip(left, right, strict=True))
     if left.dtype.kind == "f":
         return bool(np.allclose(left, right.astype(float), rtol=1e-9, equal_nan=True))
     return bool(((left == right) | (left.isna() & right.isna())).all())
@@ -90,6 +92,56 @@ def test_every_feature_is_the_same_on_spark(both: tuple[Workspace, Workspace], v
 
 def test_companions_are_the_same_on_spark(both: tuple[Workspace, Workspace]) -> None:
     assert_same(both[0].copurchase, both[1].copurchase)
+
+
+@pytest.mark.parametrize("service", [names.SERVING_SERVICE, names.CANDIDATE_SERVICE])
+def test_the_point_in_time_join_is_the_same_in_feasts_spark_store(
+    both: tuple[Workspace, Workspace], service: str
+) -> None:
+    """Both stores read the files that DuckDB wrote, each row as of a moment of its own; one id is unknown."""
+    workspace = both[0]
+    apply_definitions(workspace)
+    key = names.USER_ID if service == names.SERVING_SERVICE else names.ITEM_ID
+    events = pq.read_table(workspace.ingested("events"), columns=[key, names.EVENT_TIMESTAMP]).slice(20_000, 3000)
+    ids = [*events.column(key).to_pylist(), "nobody"]
+    seconds = events.column(names.EVENT_TIMESTAMP).cast("timestamp[s, tz=UTC]").cast("int64").to_numpy()
+    moments = np.append(seconds, seconds[-1])
+    found = {
+        engine: features_as_of(open_store(workspace, engine), service, key, ids, moments).to_pandas()
+        for engine in Engine
+    }
+    expected, joined = found[Engine.DUCKDB], found[Engine.SPARK][found[Engine.DUCKDB].columns]
+    assert len(expected) == len(joined) == len(ids)
+    known = expected[names.SEQUENCE_ITEM_IDS if key == names.USER_ID else "item_price"].notna()
+    assert 1000 < known.sum() < len(ids)
+    different = [
+        column
+        for column in expected
+        if list(expected[column].isna()) != list(joined[column].isna())
+        or not equal(expected[column].dropna(), joined[column].dropna())
+    ]
+    assert different == []
+    remove(workspace.spark_staging)
+
+
+def test_users_materialized_by_spark_are_those_of_duckdb(both: tuple[Workspace, Workspace]) -> None:
+    workspace = both[0]
+    apply_definitions(workspace)
+    users = pq.read_table(workspace.ingested("users")).column(names.USER_ID).to_pylist()
+    read = {}
+    for engine in Engine:
+        (workspace.feature_repo / "data" / "online.db").unlink(missing_ok=True)
+        apply_definitions(workspace)
+        materialize_users(workspace, engine)
+        store = open_store(workspace)
+        service = store.get_feature_service(names.SERVING_SERVICE)
+        asked = [{names.USER_ID: user} for user in users]
+        read[engine] = store.get_online_features(features=service, entity_rows=asked).to_dict()
+    duckdb, spark = read[Engine.DUCKDB], read[Engine.SPARK]
+    values = [duckdb.pop(names.USER_STATISTICS_VALUES), spark.pop(names.USER_STATISTICS_VALUES)]
+    assert np.allclose(*values)
+    assert duckdb == spark
+    assert not workspace.spark_staging.exists()
 
 
 def test_nothing_is_left_of_the_scratch_tables(both: tuple[Workspace, Workspace]) -> None:

@@ -76,7 +76,12 @@ def test_an_unknown_type_without_an_item_is_not_said_to_lack_one() -> None:
 
 
 def test_every_fault_of_a_table_is_named_at_once() -> None:
-    table = events({"quantity": 0}, {"price": -1.0}).mutate(basket_id=ibis.literal(7)).drop("discount").mutate(till=ibis.literal("7"))
+    table = (
+        events({"quantity": 0}, {"price": -1.0})
+        .mutate(basket_id=ibis.literal(7))
+        .drop("discount")
+        .mutate(till=ibis.literal("7"))
+    )
     with pytest.raises(DataRejected) as refused:
         refuse_broken(table, "events", EVENT_COLUMNS, EVENT_RULES[:-1])
     for fault in ("quantity: quantity_not_positive", "price: negative_money", "'discount'", "'till'", "'basket_id'"):

@@ -21,8 +21,10 @@ from contracts.bundle import TEXT_PROJECTION
 from contracts.events import EventType
 from contracts.ranking import Catalogue, UserHistory, user_history
 from contracts.vocabulary import Vocabulary, vocabularies_from_json
+from training.engine import remove
 from training.feature_store import features_as_of, open_store
 from training.features import Report
+from training.settings import Engine
 from training.text import fit_projection, item_text
 from training.timeline import Timeline, local_context, unknown_context
 from training.workspace import Workspace, require
@@ -153,13 +155,15 @@ class Dataset:
         return {users.terms[pairs[0][at] - 1]: group for at, group in zip(starts, groups, strict=True)}
 
 
-def build_dataset(workspace: Workspace, connection: ibis.BaseBackend, report: Report) -> None:
-    """Writes vocabularies, positives and moments. Needs applied feature definitions."""
+def build_dataset(
+    workspace: Workspace, connection: ibis.BaseBackend, report: Report, engine: Engine = Engine.DUCKDB
+) -> None:
+    """Writes vocabularies, positives and moments. Needs applied feature definitions; the engine joins them."""
     timeline = Timeline.read(require(workspace.timeline, "tandem features"))
     workspace.dataset.mkdir(parents=True, exist_ok=True)
     for stale in workspace.dataset.iterdir():
         stale.unlink()
-    store = open_store(workspace)
+    store = open_store(workspace, engine)
     report("catalogue and vocabularies")
     purchases = _purchases(workspace, connection)
     connection.to_parquet(purchases, workspace.dataset / "purchases.parquet")
@@ -177,6 +181,7 @@ def build_dataset(workspace: Workspace, connection: ibis.BaseBackend, report: Re
     for seconds in timeline.history_snapshots:
         report(f"users and items as of {seconds}")
         _write_moment(workspace.dataset, store, _strings(users, names.USER_ID), item_ids, seconds)
+    remove(workspace.spark_staging)
 
 
 def _purchases(workspace: Workspace, connection: ibis.BaseBackend) -> ibis.Table:

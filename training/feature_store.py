@@ -27,10 +27,13 @@ from contracts.features import (
     USER_STATISTICS_VALUES,
     USER_VIEWS,
 )
+from training.engine import remove
+from training.settings import Engine
 from training.timeline import Timeline
 from training.workspace import Workspace, require
 
 ROW_ID = "row_id"
+SPARK_OFFLINE_STORE = "training.spark_store.ParquetSparkOfflineStore"
 READ_BACK_USERS = 200
 
 
@@ -63,9 +66,17 @@ def _let_readers_go_on(store: FeatureStore) -> None:
             connection.execute("PRAGMA journal_mode=WAL")
 
 
-def open_store(workspace: Workspace) -> FeatureStore:
-    """The feature store of the workspace."""
-    return FeatureStore(repo_path=str(workspace.feature_repo))
+def open_store(workspace: Workspace, engine: Engine = Engine.DUCKDB) -> FeatureStore:
+    """The feature store of the workspace; with Spark, point-in-time joins and reads run on the active session.
+
+    Whatever offline store feature_store.yaml names is used for the engine duckdb.
+    """
+    store = FeatureStore(repo_path=str(workspace.feature_repo))
+    if engine is Engine.SPARK:
+        # Results pass through files that workers write, as Ibis' do, and not through this process' memory as rows.
+        spark = {"type": SPARK_OFFLINE_STORE, "staging_location": str(workspace.spark_staging)}
+        store.config.offline_config = spark
+    return store
 
 
 def features_as_of(
@@ -119,22 +130,24 @@ def _unpacked(table: pa.Table) -> pa.Table:
     return table
 
 
-def materialize_users(workspace: Workspace) -> None:
+def materialize_users(workspace: Workspace, engine: Engine = Engine.DUCKDB) -> None:
     """Writes each user's latest features to the online store, and reads a sample of users back.
 
     Raises TandemError when a user that was written cannot be read: such a store would serve popular items to everybody.
     """
     timeline = Timeline.read(require(workspace.timeline, "tandem features"))
-    store = open_store(workspace)
+    store = open_store(workspace, engine)
     _materialize(store, USER_VIEWS, timeline.data_end)
+    remove(workspace.spark_staging)
     _check_written(store, workspace)
 
 
-def materialize_copurchase(workspace: Workspace) -> None:
+def materialize_copurchase(workspace: Workspace, engine: Engine = Engine.DUCKDB) -> None:
     """Writes each item's companions to the online store."""
     timeline = Timeline.read(require(workspace.timeline, "tandem features"))
     require(workspace.copurchase, "tandem copurchase")
-    _materialize(open_store(workspace), [ITEM_COPURCHASE_VIEW], timeline.data_end)
+    _materialize(open_store(workspace, engine), [ITEM_COPURCHASE_VIEW], timeline.data_end)
+    remove(workspace.spark_staging)
 
 
 def _materialize(store: FeatureStore, views: Sequence[str], until_seconds: int) -> None:

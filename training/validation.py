@@ -54,12 +54,19 @@ def schema_of(columns: Mapping[str, str], rules: Sequence[Rule]) -> "pandera.Dat
     )
 
 
+def _is_moment(table: ibis.Table, name: str) -> bool:
+    return name in table.columns and bool(table[name].type().is_timestamp())
+
+
 def refuse_broken(table: ibis.Table, name: str, columns: Mapping[str, str], rules: Sequence[Rule]) -> None:
     """Raises DataRejected naming each column and rule of the contract that a written table does not keep."""
     import pandera.ibis as pandera
 
+    # Spark's type for a moment in UTC has no zone in it.
+    moments = [name for name, kind in columns.items() if "timestamp" in kind and _is_moment(table, name)]
+    alike = table.mutate(**{name: table[name].cast(columns[name]) for name in moments})
     try:
-        schema_of(columns, rules).validate(table, lazy=True)
+        schema_of(columns, rules).validate(alike, lazy=True)
     except pandera.errors.SchemaErrors as error:
         faults = sorted(
             {str(one.check.error if isinstance(one.check, pandera.Check) else one) for one in error.schema_errors}

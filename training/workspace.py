@@ -51,6 +51,11 @@ class Workspace:
         return self.data / "copurchase.parquet"
 
     @property
+    def spark_staging(self) -> Path:
+        """What Spark hands over to this process, until it is read; workers must be able to write there."""
+        return self.data / ".spark_staging"
+
+    @property
     def dataset(self) -> Path:
         """Point-in-time training sets."""
         return self.data / "dataset"

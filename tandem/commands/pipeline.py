@@ -96,35 +96,41 @@ def copurchase(root: Root = HERE, engine: EngineOption = Engine.DUCKDB, spark_ma
 
 
 @app.command(rich_help_panel=PIPELINE)
-def materialize(root: Root = HERE) -> None:
+def materialize(
+    root: Root = HERE, engine: EngineOption = Engine.DUCKDB, spark_master: MasterOption = ALL_CORES
+) -> None:
     """Feast: apply the definitions, write users' latest features and items' companions to the online store.
 
     Example: tandem materialize
     """
+    from training.engine import connect
     from training.feature_store import apply_definitions, materialize_copurchase, materialize_users
 
     project = open_project(root)
     with working("materialize") as work:
+        connect(engine, spark_master)  # Feast reads on the session that is active
         work.note("apply definitions")
         apply_definitions(project.workspace)
         work.note("users")
-        materialize_users(project.workspace)
+        materialize_users(project.workspace, engine)
         work.note("companions")
-        materialize_copurchase(project.workspace)
+        materialize_copurchase(project.workspace, engine)
 
 
 @app.command(rich_help_panel=PIPELINE)
-def dataset(root: Root = HERE) -> None:
-    """Feast: training sets by point-in-time join.
+def dataset(root: Root = HERE, engine: EngineOption = Engine.DUCKDB, spark_master: MasterOption = ALL_CORES) -> None:
+    """Feast: training sets by point-in-time join, on either engine.
 
-    Example: tandem dataset
+    Example: tandem dataset --engine spark --spark-master spark://master:7077
     """
     from training.dataset import build_dataset
-    from training.engine import connect_duckdb
+    from training.engine import connect
 
     project = open_project(root)
     with working("dataset") as work:
-        build_dataset(project.workspace, connect_duckdb(project.settings.duckdb), work.note)
+        build_dataset(
+            project.workspace, connect(engine, spark_master, project.settings.duckdb), work.note, engine
+        )
 
 
 @app.command(rich_help_panel=PIPELINE)
