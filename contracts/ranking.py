@@ -43,18 +43,9 @@ PAIR_FEATURES: Final = (
     "text_affinity",
     "retrieval_score",
 )
-RANKED_USER_STATISTICS: Final = (
-    *(f"user_{name}_{days}d" for name in ("purchases", "baskets", "spend") for days in names.WINDOWS_DAYS),
-    "user_items_365d",
-    "user_discount_share_365d",
-    "user_days_since_last",
-    "user_basket_gap_days",
-)
-"""Of USER_STATISTICS. They are the same for all candidates of a list, so each one more is mostly room to overfit: with
-all of them the ranker's NDCG@20 on the validation window fell from .366 to .364."""
-_RANKED_COLUMNS: Final = [names.USER_STATISTICS.index(name) for name in RANKED_USER_STATISTICS]
+_MODELLED_COLUMNS: Final = [names.USER_STATISTICS.index(name) for name in names.MODELLED_USER_STATISTICS]
 
-RANKING_FEATURES: Final = (*PAIR_FEATURES, *names.ITEM_STATISTICS, *RANKED_USER_STATISTICS)
+RANKING_FEATURES: Final = (*PAIR_FEATURES, *names.ITEM_STATISTICS, *names.MODELLED_USER_STATISTICS)
 """Columns of the ranker's input. Counts, days and money are log1p-scaled, shares and ratios are not."""
 
 _PLAIN_STATISTICS: Final = frozenset(
@@ -162,8 +153,8 @@ def ranking_inputs(pairs: Floats, items: Floats, user: Floats) -> Floats:
 
 
 def scaled_user_statistics(statistics: Floats) -> Floats:
-    """[..., len(RANKED_USER_STATISTICS)] as the ranker reads them, of [..., len(USER_STATISTICS)]."""
-    return _scaled(statistics[..., _RANKED_COLUMNS], RANKED_USER_STATISTICS)
+    """[..., len(names.MODELLED_USER_STATISTICS)] as the ranker reads them, of [..., len(USER_STATISTICS)]."""
+    return _scaled(statistics[..., _MODELLED_COLUMNS], names.MODELLED_USER_STATISTICS)
 
 
 def _scaled(values: Floats, columns: Sequence[str]) -> Floats:

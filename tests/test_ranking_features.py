@@ -11,7 +11,6 @@ from contracts.ranking import (
     AFFINITY_COLUMNS,
     NEVER_DAYS,
     PAIR_FEATURES,
-    RANKED_USER_STATISTICS,
     RANKING_FEATURES,
     Catalogue,
     UserHistory,
@@ -184,7 +183,7 @@ def test_no_candidates_give_no_rows() -> None:
 def test_ranking_inputs_are_pair_item_and_user_side_by_side() -> None:
     pairs = np.full((2, len(PAIR_FEATURES)), 1.0, np.float32)
     items = np.array([[2.0], [3.0]], np.float32) * np.ones(len(names.ITEM_STATISTICS), np.float32)
-    user = np.full(len(RANKED_USER_STATISTICS), 4.0, np.float32)
+    user = np.full(len(names.MODELLED_USER_STATISTICS), 4.0, np.float32)
     inputs = ranking_inputs(pairs, items, user)
     assert inputs.shape == (2, len(RANKING_FEATURES))
     assert inputs.dtype == np.float32
@@ -197,7 +196,7 @@ def test_ranking_inputs_are_pair_item_and_user_side_by_side() -> None:
 
 def test_shares_stay_plain_and_the_rest_is_log_scaled() -> None:
     user = scaled_user_statistics(np.full(len(names.USER_STATISTICS), 0.5, np.float32))
-    plain = {name for name, value in zip(RANKED_USER_STATISTICS, user, strict=True) if value == 0.5}
+    plain = {name for name, value in zip(names.MODELLED_USER_STATISTICS, user, strict=True) if value == 0.5}
     assert plain == {"user_discount_share_365d"}
     assert user[0] == pytest.approx(log1p(0.5))
     statistics = np.full((1, len(names.ITEM_STATISTICS)), 0.5, np.float32)
@@ -208,4 +207,4 @@ def test_shares_stay_plain_and_the_rest_is_log_scaled() -> None:
 
 def test_negative_money_is_scaled_as_none() -> None:
     user = scaled_user_statistics(np.full(len(names.USER_STATISTICS), -3.0, np.float32))
-    assert user[RANKED_USER_STATISTICS.index("user_spend_7d")] == 0
+    assert user[names.MODELLED_USER_STATISTICS.index("user_spend_7d")] == 0

@@ -5,15 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from contracts import features as names
 from tests.conftest import new_workspace
 from training.copurchase import build_copurchase
+from training.dataset import Dataset, build_dataset
 from training.engine import connect, remove
 from training.feature_store import apply_definitions, features_as_of, materialize_users, open_store
 from training.features import build_features
@@ -104,7 +107,7 @@ def test_the_point_in_time_join_is_the_same_in_feasts_spark_store(
     key = names.USER_ID if service == names.SERVING_SERVICE else names.ITEM_ID
     events = pq.read_table(workspace.ingested("events"), columns=[key, names.EVENT_TIMESTAMP]).slice(20_000, 3000)
     ids = [*events.column(key).to_pylist(), "nobody"]
-    seconds = events.column(names.EVENT_TIMESTAMP).cast("timestamp[s, tz=UTC]").cast("int64").to_numpy()
+    seconds = events.column(names.EVENT_TIMESTAMP).cast(pa.timestamp("s", "UTC")).cast("int64").to_numpy()
     moments = np.append(seconds, seconds[-1])
     found = {
         engine: features_as_of(open_store(workspace, engine), service, key, ids, moments).to_pandas()
@@ -142,6 +145,42 @@ def test_users_materialized_by_spark_are_those_of_duckdb(both: tuple[Workspace, 
     assert np.allclose(*values)
     assert duckdb == spark
     assert not workspace.spark_staging.exists()
+
+
+def test_the_training_sets_are_the_same_on_spark(both: tuple[Workspace, Workspace], spark: ibis.BaseBackend) -> None:
+    workspace = both[0]
+    apply_definitions(workspace)
+    queries = {}
+    for engine, connection in ((Engine.DUCKDB, connect(Engine.DUCKDB, "")), (Engine.SPARK, spark)):
+        build_dataset(workspace, connection, lambda _: None, engine)
+        dataset = Dataset(workspace)
+        positives, moment = dataset.positives(), dataset.moment(dataset.timeline.cutoff)
+        queries[engine] = [*positives.queries.values(), positives.query_rows, positives.item_rows, positives.is_repeat,
+                           positives.item_statistics, *moment.queries.values(), moment.item_statistics, dataset.text,
+                           *(history.counts for history in moment.histories)]  # fmt: skip
+        bought = dataset.bought(dataset.timeline.cutoff, dataset.timeline.data_end)
+        queries[engine] += [np.sort(bought[user]) for user in sorted(bought)]
+    assert len(queries[Engine.DUCKDB]) == len(queries[Engine.SPARK]) > 30
+    for expected, found in zip(queries[Engine.DUCKDB], queries[Engine.SPARK], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_files_behind_a_url_are_read_on_spark(tmp_path: Path, spark: ibis.BaseBackend) -> None:
+    """Through fsspec in this process, whatever the scheme; Spark needs no connector for it."""
+    folder = fsspec.filesystem("memory")
+    interactions = pa.table(
+        {
+            "user_id": ["u1", "u2"], "item_id": ["milk", "milk"], "event_type": ["view", "purchase"],
+            "event_timestamp": pa.array([1_704_110_400, 1_704_114_000], pa.timestamp("s", "UTC")),
+        }
+    )  # fmt: skip
+    with folder.open("/shop/interactions.parquet", "wb") as file:
+        pq.write_table(interactions, file)
+    with folder.open("/shop/products.csv", "wb") as file:
+        file.write(b"item_id,title\nmilk,Milk\n")
+    workspace = Workspace(tmp_path)
+    report = ingest(workspace, IngestSettings(adapter="ecommerce", path="memory://shop"), spark)
+    assert (report.events_in, report.events_kept, report.items) == (2, 2, 1)
 
 
 def test_nothing_is_left_of_the_scratch_tables(both: tuple[Workspace, Workspace]) -> None:

@@ -162,7 +162,7 @@ def build_dataset(
     timeline = Timeline.read(require(workspace.timeline, "tandem features"))
     workspace.dataset.mkdir(parents=True, exist_ok=True)
     for stale in workspace.dataset.iterdir():
-        stale.unlink()
+        remove(stale)
     store = open_store(workspace, engine)
     report("catalogue and vocabularies")
     purchases = _purchases(workspace, connection)

@@ -126,7 +126,8 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         self.weekday_embedding = keras.layers.Embedding(WEEKDAY_UNKNOWN + 1, PROFILE_DIM)
         self.type_weight = keras.layers.Embedding(len(names.SEQUENCE_TYPES) + 1, 1, embeddings_initializer="zeros")
         self.age_weight = self.add_weight(name="age_weight", shape=(), initializer="zeros")
-        self.normalize = LogNormalization(statistics)
+        self.statistics = [names.USER_STATISTICS.index(name) for name in names.MODELLED_USER_STATISTICS]
+        self.normalize = LogNormalization(statistics[:, self.statistics])
         self.dense = _dense(settings)
         self.mainstream = keras.layers.Dense(POPULARITY_DIM, bias_initializer="ones")
 
@@ -139,7 +140,7 @@ class QueryTower(keras.Model):  # type: ignore[misc]
             without_visit = tf.random.uniform(tf.shape(hour)) < 0.5
             hour = tf.where(without_visit, HOUR_UNKNOWN, hour)
             weekday = tf.where(without_visit, WEEKDAY_UNKNOWN, weekday)
-        statistics = self.normalize(inputs[encoding.STATISTICS])
+        statistics = self.normalize(tf.gather(inputs[encoding.STATISTICS], self.statistics, axis=1))
         parts = [
             self.user_embedding(self.id_dropout(inputs[encoding.USER], training=training)),
             statistics,

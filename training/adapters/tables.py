@@ -38,10 +38,17 @@ def _read_file(connection: ibis.BaseBackend, file: DataFile) -> ibis.Table:
     if not file.name.endswith(".parquet"):
         return ibis.memtable(read_delimited(file))
     _check_parquet(file)
-    # Ibis would download an extension of DuckDB for s3://; Arrow reads through the fsspec filesystem as well.
-    remote = None if file.is_local else pyarrow.dataset.dataset(file.path, filesystem=file.filesystem, format="parquet")
-    table = connection.read_parquet(file.path) if remote is None else ibis.memtable(remote)
+    table = connection.read_parquet(file.path) if file.is_local else ibis.memtable(_remote(connection, file))
     return table.mutate(**{FAULT: ibis.null("string"), RAW: ibis.null("string")})
+
+
+def _remote(connection: ibis.BaseBackend, file: DataFile) -> pyarrow.dataset.Dataset | pa.Table:
+    """Rows behind a URL, by Arrow through the fsspec filesystem: engines would need connectors of their own.
+
+    DuckDB scans them as they come; Spark takes tables only, so there the file passes through this process' memory.
+    """
+    rows = pyarrow.dataset.dataset(file.path, filesystem=file.filesystem, format="parquet")
+    return rows if connection.name == "duckdb" else rows.to_table()
 
 
 def _check_parquet(file: DataFile) -> None:
