@@ -15,11 +15,14 @@ from contracts import features as names
 from contracts.events import EventType
 from contracts.features import WINDOWS_DAYS
 from contracts.interactions import FreshEvent
+from contracts.ranking import OVERDUE_LIMIT
 
 MAX_RECENT_EVENTS: Final = 200
 """Kept per user in the online store; a user with more since the last materialize has the latest."""
 DAY_SECONDS: Final = 86_400
-SEQUENCE_TYPES: Final = (EventType.PURCHASE.value,)
+QUARTER_SECONDS: Final = 900
+LOOKS: Final = {"user_views": EventType.VIEW.value, "user_cart_adds": EventType.CART_ADD.value}
+"""Statistics by window and the event type that each counts."""
 
 Features = dict[str, Any]
 
@@ -51,7 +54,8 @@ def apply_events(features: Mapping[str, Any], events: Sequence[FreshEvent], now:
     purchases = [e for e in fresh if e.event_type == EventType.PURCHASE.value and e.seconds >= year]
     changed = dict(features)
     if fresh:
-        changed |= _sequence(features, [event for event in fresh if event.event_type in SEQUENCE_TYPES])
+        changed |= _sequence(features, [event for event in fresh if event.event_type in names.SEQUENCE_TYPES])
+        changed |= _looks(features, [event for event in fresh if event.seconds >= year], now)
     if purchases:
         known = {item: at for at, item in enumerate(_values(features, names.HISTORY_ITEM_IDS))}
         changed |= _statistics(features, known, purchases, now) | _history(features, known, purchases, now)
@@ -68,10 +72,11 @@ def _number(features: Mapping[str, Any], name: str) -> float:
 
 
 def _sequence(features: Mapping[str, Any], events: Sequence[FreshEvent]) -> Features:
-    """Latest first, ties by item, as the pipeline orders them."""
-    ordered = sorted(events, key=lambda event: (-event.seconds, event.item_id or ""))
+    """Latest first, ties by item and type, as the pipeline orders them."""
+    ordered = sorted(events, key=lambda event: (-event.seconds, event.item_id or "", event.event_type))
     columns: dict[str, list[Any]] = {
         names.SEQUENCE_ITEM_IDS: [event.item_id for event in ordered],
+        names.SEQUENCE_EVENT_TYPES: [event.event_type for event in ordered],
         names.SEQUENCE_TIMESTAMPS: [event.seconds for event in ordered],
     }
     return {name: (new + _values(features, name))[: names.SEQUENCE_LENGTH] for name, new in columns.items()}
@@ -103,59 +108,79 @@ def _history(
     }
 
 
+def _looks(features: Mapping[str, Any], events: Sequence[FreshEvent], now: float) -> Features:
+    """Windows of LOOKS counted up, of those types that there are."""
+    changed: Features = {}
+    for prefix, kind in LOOKS.items():
+        ages = [now - event.seconds for event in events if event.event_type == kind]
+        for days in WINDOWS_DAYS if ages else ():
+            name = f"{prefix}_{days}d"
+            changed[name] = _number(features, name) + sum(age <= days * DAY_SECONDS for age in ages)
+    return changed
+
+
 @dataclass
-class _Basket:
-    """Purchase lines that belong together, as the pipeline groups them."""
+class _Part:
+    """Purchase lines of one basket within a quarter hour, as the pipeline groups them."""
 
     seconds: int  # of the first line
+    begins: bool = False  # the basket counts here
     lines: int = 0
     spend: float = 0.0
     discounted: int = 0
 
 
-def _baskets(purchases: Sequence[FreshEvent]) -> list[_Basket]:
-    baskets: dict[str | None, _Basket] = {}
-    for event in purchases:
-        basket = baskets.setdefault(event.basket_id, _Basket(event.seconds))
-        basket.seconds = min(basket.seconds, event.seconds)
-        basket.lines += 1
-        basket.spend += (event.price or 0.0) * event.quantity
-        basket.discounted += (event.discount or 0.0) > 0
-    return list(baskets.values())
+def _parts(purchases: Sequence[FreshEvent]) -> list[_Part]:
+    """Without a basket id, what is bought within a quarter hour is a basket."""
+    parts: dict[tuple[str, int], _Part] = {}
+    first: dict[str, _Part] = {}
+    for event in sorted(purchases, key=lambda event: event.seconds):
+        quarter = event.seconds // QUARTER_SECONDS
+        basket = event.basket_id if event.basket_id is not None else str(quarter)
+        part = parts.setdefault((basket, quarter), _Part(event.seconds))
+        part.begins = first.setdefault(basket, part) is part
+        part.lines += 1
+        part.spend += (event.price or 0.0) * event.quantity
+        part.discounted += (event.discount or 0.0) > 0
+    return list(parts.values())
 
 
 def _statistics(
     features: Mapping[str, Any], known: Mapping[str, int], purchases: Sequence[FreshEvent], now: float
 ) -> Features:
     """Statistics counted up; one that has no rule here keeps the value of the last materialize."""
-    baskets = _baskets(purchases)
-    changed = _windows(features, baskets, now)
+    parts = _parts(purchases)
+    changed = _windows(features, parts, now)
     lines_before, baskets_before = (_number(features, f"user_{what}_365d") for what in ("purchases", "baskets"))
-    lines = sum(basket.lines for basket in baskets)
-    first = min([*_values(features, names.HISTORY_FIRST_TIMESTAMPS), *(basket.seconds for basket in baskets)])
-    last = max(basket.seconds for basket in baskets)
+    lines = lines_before + sum(part.lines for part in parts)
+    begun = [part.seconds for part in parts if part.begins]
+    first = min([*_values(features, names.HISTORY_FIRST_TIMESTAMPS), *begun])
     discounted = _number(features, "user_discount_share_365d") * lines_before
-    discounted += sum(basket.discounted for basket in baskets)
-    count = baskets_before + len(baskets)
+    discounted += sum(part.discounted for part in parts)
+    count = baskets_before + len(begun)
+    days_since_last = max(now - max(part.seconds for part in parts), 0.0) / DAY_SECONDS
+    gap_days = (max(begun) - first) / DAY_SECONDS / max(count - 1, 1)
     new_items = {event.item_id for event in purchases} - known.keys()
     rules = {
         "user_items_365d": _number(features, "user_items_365d") + len(new_items),
-        "user_discount_share_365d": discounted / (lines_before + lines),
-        "user_days_since_last": max(now - last, 0.0) / DAY_SECONDS,
-        "user_basket_gap_days": (last - first) / DAY_SECONDS / max(count - 1, 1),
+        "user_discount_share_365d": discounted / lines,
+        "user_basket_lines_365d": lines / count,
+        "user_days_since_last": days_since_last,
+        "user_basket_gap_days": gap_days,
+        "user_overdue_ratio": min(days_since_last / max(gap_days, 1.0), OVERDUE_LIMIT) if count > 1 else 0.0,
     }
     return changed | rules
 
 
-def _windows(features: Mapping[str, Any], baskets: Sequence[_Basket], now: float) -> Features:
-    counted: dict[str, Callable[[_Basket], float]] = {
-        "user_purchases": lambda basket: basket.lines,
-        "user_baskets": lambda basket: 1,
-        "user_spend": lambda basket: basket.spend,
+def _windows(features: Mapping[str, Any], parts: Sequence[_Part], now: float) -> Features:
+    counted: dict[str, Callable[[_Part], float]] = {
+        "user_purchases": lambda part: part.lines,
+        "user_baskets": lambda part: part.begins,
+        "user_spend": lambda part: part.spend,
     }
     changed: Features = {}
     for days in WINDOWS_DAYS:
-        within = [basket for basket in baskets if now - basket.seconds <= days * DAY_SECONDS]
+        within = [part for part in parts if now - part.seconds <= days * DAY_SECONDS]
         for prefix, value in counted.items():
             name = f"{prefix}_{days}d"
             changed[name] = _number(features, name) + sum(map(value, within))

@@ -62,6 +62,7 @@ class LoadedBundle:
     query_tower: onnxruntime.InferenceSession
     ranker: onnxruntime.InferenceSession
     candidate_tower: CandidateTower
+    text_projection: Floats  # [BUCKETS, TEXT_DIM], for the titles of new items
     base: "LoadedBundle | None" = None  # as it was sealed, where this one has later items or prices
 
     @property
@@ -130,6 +131,7 @@ def load_bundle(folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> LoadedBu
         index=faiss.read_index(str(folder / parts.INDEX)),
         query_tower=_session(folder / parts.QUERY_TOWER),
         ranker=_session(folder / parts.RANKER),
+        text_projection=np.load(folder / parts.TEXT_PROJECTION),
         candidate_tower=CandidateTower(folder / parts.CANDIDATE_TOWER, manifest.files[parts.CANDIDATE_TOWER].sha256),
     )
     _check_dimensions(loaded)

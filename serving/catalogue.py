@@ -18,6 +18,7 @@ from contracts import features as names
 from contracts.candidates import ItemSide
 from contracts.catalogue import CatalogueItem
 from contracts.ranking import Catalogue
+from contracts.text import text_vectors
 from contracts.vocabulary import OUT_OF_VOCABULARY
 from serving.bundle import LoadedBundle
 from serving.event_log import EventLog, Logged
@@ -135,7 +136,7 @@ def laid_over(bundle: LoadedBundle, posted: Mapping[str, Posted]) -> LoadedBundl
 
 
 def _appended(sealed: LoadedBundle, new: list[CatalogueItem]) -> ItemSide:
-    """The item side with rows for the new items, embedded by their content alone.
+    """The item side with rows for the new items, embedded by their content and title alone.
 
     Their statistics are zeros, as in training for an item that nobody has bought yet.
     """
@@ -147,12 +148,14 @@ def _appended(sealed: LoadedBundle, new: list[CatalogueItem]) -> ItemSide:
         for column in names.ITEM_CONTENT
     }
     statistics = np.zeros((len(new), len(names.ITEM_STATISTICS)), np.float32)
-    added = Catalogue(codes=codes, sizes=side.catalogue.sizes, statistics=statistics)
+    text = text_vectors([item.title for item in new], sealed.text_projection)
+    added = Catalogue(codes=codes, sizes=side.catalogue.sizes, statistics=statistics, text=text)
     embeddings = sealed.candidate_tower.embed(
         {
             encoding.ITEM: np.full(len(new), OUT_OF_VOCABULARY, np.int32),
             encoding.CONTENT: np.stack([codes[column] for column in names.ITEM_CONTENT], axis=1),
             encoding.ITEM_STATISTICS_INPUT: statistics,
+            encoding.TEXT: text,
         }
     )
     rows = np.arange(len(side.embeddings), len(side.embeddings) + len(new))
@@ -161,6 +164,7 @@ def _appended(sealed: LoadedBundle, new: list[CatalogueItem]) -> ItemSide:
             codes={column: np.concatenate([side.catalogue.codes[column], codes[column]]) for column in codes},
             sizes=side.catalogue.sizes,
             statistics=np.concatenate([side.catalogue.statistics, statistics]),
+            text=np.concatenate([side.catalogue.text, text]),
         ),
         scaled_statistics=np.concatenate([side.scaled_statistics, added.scaled_statistics()]),
         embeddings=np.concatenate([side.embeddings, embeddings]),

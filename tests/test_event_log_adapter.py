@@ -16,7 +16,7 @@ from contracts.event_log import INTERACTIONS, ITEMS
 from contracts.interactions import Interaction
 from serving.event_log import Entry, open_log
 from tests.redis_server import DURABLE, RedisServer
-from tests.test_features import PURCHASES, write_ingested
+from tests.test_features import CATALOGUE, PURCHASES, write_ingested
 from training.engine import connect_duckdb
 from training.ingest import IngestReport, ingest
 from training.settings import IngestSettings
@@ -77,9 +77,9 @@ def test_the_next_ingest_has_what_was_posted_and_again_nothing_more(empty_worksp
     items = rows(empty_workspace, "items", "item_id")
     assert (items["new"]["title"], items["new"]["price"], items["milk"]["title"]) == ("New", 1.0, "Milk, 1 l")
     assert items["new"]["available_from"] is not None
-    assert len(items) == 5
+    assert len(items) == 6
     again = run(empty_workspace, url)
-    assert (again.events_in, again.events_kept, again.users, again.items) == (10, 9, 3, 5)
+    assert (again.events_in, again.events_kept, again.users, again.items) == (10, 9, 4, 6)
 
 
 def test_an_empty_log_changes_nothing(empty_workspace: Workspace, url: str) -> None:
@@ -87,7 +87,7 @@ def test_an_empty_log_changes_nothing(empty_workspace: Workspace, url: str) -> N
     write_log(url, INTERACTIONS)
     write_log(url, ITEMS)
     report = run(empty_workspace, url, time_zone="Europe/Paris")
-    assert (report.events_in, report.events_kept, report.items) == (len(PURCHASES), len(PURCHASES), 4)
+    assert (report.events_in, report.events_kept, report.items) == (len(PURCHASES), len(PURCHASES), len(CATALOGUE))
     assert report.time_zone == "Europe/Paris"
 
 

@@ -75,7 +75,7 @@ def look_rows(looks: list[Look]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def write_ingested(workspace: Workspace, purchases: list[Purchase], looks: list[Look]) -> None:
+def write_ingested(workspace: Workspace, purchases: list[Purchase], looks: list[Look] | None = None) -> None:
     workspace.ingested("events").parent.mkdir(parents=True, exist_ok=True)
     events = pd.DataFrame(
         [
@@ -86,7 +86,7 @@ def write_ingested(workspace: Workspace, purchases: list[Purchase], looks: list[
             }
             for user, basket, item, day, quantity, price, discount in purchases
         ]
-        + look_rows(looks)
+        + look_rows(looks or [])
     )  # fmt: skip
     users = pd.DataFrame([dict.fromkeys(USER_COLUMNS) | {"user_id": user} for user in ("u1", "u2", "u3")])
     items = pd.DataFrame([dict.fromkeys(ITEM_COLUMNS) | item for item in CATALOGUE])
@@ -102,7 +102,7 @@ def write_ingested(workspace: Workspace, purchases: list[Purchase], looks: list[
 
 
 def built(workspace: Workspace, purchases: list[Purchase], looks: list[Look] | None = None) -> Timeline:
-    write_ingested(workspace, purchases, looks or [])
+    write_ingested(workspace, purchases, looks)
     return build_features(workspace, SETTINGS, connect_duckdb(), lambda _: None)
 
 
@@ -163,7 +163,7 @@ def test_uneven_gaps_have_a_variation(empty_workspace: Workspace) -> None:
 
 
 def test_habits_are_those_of_the_local_clock(empty_workspace: Workspace) -> None:
-    write_ingested(empty_workspace, PURCHASES, [])
+    write_ingested(empty_workspace, PURCHASES)
     empty_workspace.ingest_report.write_text(json.dumps({"time_zone": "America/New_York"}))
     timeline = build_features(empty_workspace, SETTINGS, connect_duckdb(), lambda _: None)
     u1 = statistics(empty_workspace, "u1", timeline.cutoff)
@@ -218,7 +218,7 @@ def test_item_statistics_follow_trend_price_and_age(empty_workspace: Workspace) 
 
 
 def test_a_season_is_what_was_bought_a_year_before_the_coming_weeks(empty_workspace: Workspace) -> None:
-    write_ingested(empty_workspace, PURCHASES, [])
+    write_ingested(empty_workspace, PURCHASES)
     events = pd.read_parquet(empty_workspace.ingested("events"))
     last_year = events[events["item_id"] == "milk"].assign(event_id=lambda rows: "old-" + rows["event_id"])
     last_year["event_timestamp"] -= pd.Timedelta(days=360)  # the 1st, 11th and 21st become the 6th, 16th and 26th
