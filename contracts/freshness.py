@@ -3,7 +3,7 @@
 The online store holds what the last materialize knew, and beside it the user's recent events as they were posted.
 Reading lays the second over the first, so no order of materializing and consuming can lose or double an event.
 Exact: sequence, histories, recency, rhythm and everything counted up while nothing leaves a window. Not exact: what
-leaves a window since the last materialize is still counted until the next one.
+leaves a window since the last materialize is still counted until the next one, and habits wait for it.
 """
 
 import json

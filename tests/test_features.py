@@ -1,6 +1,7 @@
 """Feature tables by hand, and the planted future."""
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from contracts import features as names
 from contracts.encoding import unpacked
 from contracts.errors import MissingArtifact, TandemError
 from contracts.events import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
+from tests.conftest import new_workspace
 from training.engine import connect_duckdb
 from training.feature_store import apply_definitions, features_as_of, materialize_users, open_store
 from training.features import build_features
@@ -106,6 +108,20 @@ def built(workspace: Workspace, purchases: list[Purchase], looks: list[Look] | N
     return build_features(workspace, SETTINGS, connect_duckdb(), lambda _: None)
 
 
+@dataclass(frozen=True)
+class Shop:
+    """PURCHASES with their features, for tests that only read."""
+
+    workspace: Workspace
+    timeline: Timeline
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    workspace = new_workspace(tmp_path_factory.mktemp("shop") / "root", "{}")
+    return Shop(workspace, built(workspace, PURCHASES))
+
+
 def statistics(workspace: Workspace, user: str, at: int) -> dict[str, float]:
     values = row(workspace, names.USER_STATISTICS_VIEW, names.USER_ID, user, at)[names.USER_STATISTICS_VALUES]
     return dict(zip(names.USER_STATISTICS, values, strict=True))
@@ -117,16 +133,14 @@ def row(workspace: Workspace, view: str, key: str, value: str, at: int) -> dict[
     return found
 
 
-def test_timeline_ends_at_the_midnight_after_the_last_event(empty_workspace: Workspace) -> None:
-    timeline = built(empty_workspace, PURCHASES)
-    assert timeline.data_end == seconds(31)
-    assert timeline.cutoff == seconds(24)  # 31 - 7
-    assert timeline.ranker_starts == (seconds(17),)  # 24 - 7
+def test_timeline_ends_at_the_midnight_after_the_last_event(shop: Shop) -> None:
+    assert shop.timeline.data_end == seconds(31)
+    assert shop.timeline.cutoff == seconds(24)  # 31 - 7
+    assert shop.timeline.ranker_starts == (seconds(17),)  # 24 - 7
 
 
-def test_user_statistics_count_windows_back_from_the_snapshot(empty_workspace: Workspace) -> None:
-    timeline = built(empty_workspace, PURCHASES)
-    u1 = statistics(empty_workspace, "u1", timeline.cutoff)
+def test_user_statistics_count_windows_back_from_the_snapshot(shop: Shop) -> None:
+    u1 = statistics(shop.workspace, "u1", shop.timeline.cutoff)
     # As of the 24th, midnight: the 21st is within 7 days, the 11th within 28, the 1st within 28 (22.5 days).
     assert (u1["user_baskets_7d"], u1["user_baskets_28d"]) == (1, 3)
     assert (u1["user_purchases_7d"], u1["user_purchases_28d"]) == (1, 4)
@@ -137,9 +151,8 @@ def test_user_statistics_count_windows_back_from_the_snapshot(empty_workspace: W
     assert u1["user_basket_gap_days"] == pytest.approx(20 / 2)  # 1st to 21st, two gaps
 
 
-def test_user_statistics_describe_rhythm_and_habits(empty_workspace: Workspace) -> None:
-    timeline = built(empty_workspace, PURCHASES)
-    u1 = statistics(empty_workspace, "u1", timeline.cutoff)
+def test_user_statistics_describe_rhythm_and_habits(shop: Shop) -> None:
+    u1 = statistics(shop.workspace, "u1", shop.timeline.cutoff)
     assert u1["user_basket_gap_variation"] == 0  # two gaps of ten days
     assert u1["user_overdue_ratio"] == pytest.approx(0.25)  # 2.5 days of 10
     assert u1["user_basket_lines_365d"] == pytest.approx(4 / 3)
@@ -230,10 +243,9 @@ def test_a_season_is_what_was_bought_a_year_before_the_coming_weeks(empty_worksp
     assert milk["item_season_28d"] == 1  # the 26th alone is after last year's 24th
 
 
-def test_item_statistics_count_buyers_and_repeats(empty_workspace: Workspace) -> None:
-    timeline = built(empty_workspace, PURCHASES)
-    milk = row(empty_workspace, names.ITEM_STATISTICS_VIEW, names.ITEM_ID, "milk", timeline.cutoff)
-    bread = row(empty_workspace, names.ITEM_STATISTICS_VIEW, names.ITEM_ID, "bread", timeline.cutoff)
+def test_item_statistics_count_buyers_and_repeats(shop: Shop) -> None:
+    milk = row(shop.workspace, names.ITEM_STATISTICS_VIEW, names.ITEM_ID, "milk", shop.timeline.cutoff)
+    bread = row(shop.workspace, names.ITEM_STATISTICS_VIEW, names.ITEM_ID, "bread", shop.timeline.cutoff)
     assert (milk["item_purchases_28d"], milk["item_buyers_28d"]) == (3, 1)
     assert (milk["item_repeat_share_365d"], bread["item_repeat_share_365d"]) == (1.0, 0.0)
     assert bread["item_buyers_28d"] == 2
@@ -241,9 +253,8 @@ def test_item_statistics_count_buyers_and_repeats(empty_workspace: Workspace) ->
     assert bread["item_discount_share_91d"] == pytest.approx(1 / 2)
 
 
-def test_history_arrays_are_aligned_and_latest_first(empty_workspace: Workspace) -> None:
-    timeline = built(empty_workspace, PURCHASES)
-    u1 = row(empty_workspace, names.USER_HISTORY_VIEW, names.USER_ID, "u1", timeline.cutoff)
+def test_history_arrays_are_aligned_and_latest_first(shop: Shop) -> None:
+    u1 = row(shop.workspace, names.USER_HISTORY_VIEW, names.USER_ID, "u1", shop.timeline.cutoff)
     assert u1[names.HISTORY_ITEM_IDS] == ["milk", "bread"]
     assert u1[names.HISTORY_COUNTS] == [3, 1]
     assert u1[names.HISTORY_COUNTS_28D] == [3, 1]
@@ -251,9 +262,8 @@ def test_history_arrays_are_aligned_and_latest_first(empty_workspace: Workspace)
     assert u1[names.HISTORY_FIRST_TIMESTAMPS] == [seconds(1, 12), seconds(1, 12)]
 
 
-def test_sequence_is_latest_first_with_ties_by_item(empty_workspace: Workspace) -> None:
-    timeline = built(empty_workspace, PURCHASES)
-    u1 = row(empty_workspace, names.USER_SEQUENCE_VIEW, names.USER_ID, "u1", timeline.cutoff)
+def test_sequence_is_latest_first_with_ties_by_item(shop: Shop) -> None:
+    u1 = row(shop.workspace, names.USER_SEQUENCE_VIEW, names.USER_ID, "u1", shop.timeline.cutoff)
     assert u1[names.SEQUENCE_ITEM_IDS] == ["milk", "milk", "bread", "milk"]
     assert u1[names.SEQUENCE_TIMESTAMPS] == [seconds(21, 12), seconds(11, 12), seconds(1, 12), seconds(1, 12)]
     assert u1[names.SEQUENCE_EVENT_TYPES] == ["purchase"] * 4
@@ -269,8 +279,6 @@ def test_a_sequence_holds_events_of_every_type_with_an_item(empty_workspace: Wor
 
 def test_a_planted_future_event_is_seen_by_no_feature(tmp_path: Any) -> None:
     """Purchases after a moment change nothing of what Feast says was known at it, to the last digit."""
-    from tests.conftest import new_workspace
-
     future: list[Purchase] = [
         ("u1", "b3", PLANTED, 24, 50, 99.0, 9.0),  # in a basket that was begun before
         ("u1", "b9", PLANTED, 24, 50, 99.0, 9.0),  # noon of the day that begins at the cutoff
@@ -305,22 +313,20 @@ def _known_at(workspace: Workspace, at: int) -> dict[str, Any]:
     return {"users": users, "items": items}
 
 
-def test_equal_entity_rows_are_all_answered_and_in_order(empty_workspace: Workspace) -> None:
+def test_equal_entity_rows_are_all_answered_and_in_order(shop: Shop) -> None:
     """Feast's default store would return one row for the three equal ones."""
-    timeline = built(empty_workspace, PURCHASES)
-    apply_definitions(empty_workspace)
-    store = open_store(empty_workspace)
+    apply_definitions(shop.workspace)
+    store = open_store(shop.workspace)
     asked = ["u1", "u2", "u1", "u1", "nobody"]
-    table = features_as_of(store, names.QUERY_SERVICE, names.USER_ID, asked, timeline.cutoff)
+    table = features_as_of(store, names.QUERY_SERVICE, names.USER_ID, asked, shop.timeline.cutoff)
     assert table.column(names.USER_ID).to_pylist() == asked
     assert table.column("user_baskets_365d").to_pylist() == [3, 1, 3, 3, None]
 
 
-def test_each_row_is_answered_as_of_its_own_moment(empty_workspace: Workspace) -> None:
-    timeline = built(empty_workspace, PURCHASES)
-    apply_definitions(empty_workspace)
-    moments = np.array([timeline.ranker_starts[0], timeline.cutoff, timeline.data_end])
-    table = features_as_of(open_store(empty_workspace), names.QUERY_SERVICE, names.USER_ID, ["u1"] * 3, moments)
+def test_each_row_is_answered_as_of_its_own_moment(shop: Shop) -> None:
+    apply_definitions(shop.workspace)
+    moments = np.array([shop.timeline.ranker_starts[0], shop.timeline.cutoff, shop.timeline.data_end])
+    table = features_as_of(open_store(shop.workspace), names.QUERY_SERVICE, names.USER_ID, ["u1"] * 3, moments)
     assert table.column("user_baskets_28d").to_pylist() == [2, 3, 2]  # the 1st is 30 days back on the 31st
 
 
