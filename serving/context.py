@@ -8,6 +8,7 @@ import numpy as np
 
 from contracts import features as names
 from contracts.candidates import NO_ROWS, Mask
+from contracts.events import EventType
 from contracts.ranking import Rows
 from contracts.vocabulary import OUT_OF_VOCABULARY
 from serving.bundle import LoadedBundle
@@ -29,7 +30,7 @@ class ContextCandidates:
 
 def nobody() -> UserFeatures:
     """Features of a user of whom nothing is known; a stranger in a session is known by its context alone."""
-    known = (*names.USER_PROFILE, *names.USER_STATISTICS, names.SEQUENCE_ITEM_IDS, *names.HISTORY)
+    known = (*names.USER_PROFILE, *names.USER_STATISTICS, *names.SEQUENCE, *names.HISTORY)
     return dict.fromkeys(known)
 
 
@@ -37,9 +38,14 @@ def features_in_context(features: UserFeatures, context: Rows, bundle: LoadedBun
     """The user's features as if the context items had just been bought."""
     if len(context) == 0:
         return features
-    latest = [bundle.item_ids[row] for row in context]
-    sequence = features[names.SEQUENCE_ITEM_IDS]
-    return {**features, names.SEQUENCE_ITEM_IDS: [*latest, *(sequence if sequence is not None else ())]}
+    known = {name: list(features[name]) if features[name] is not None else [] for name in names.SEQUENCE}
+    latest = {
+        names.SEQUENCE_ITEM_IDS: [bundle.item_ids[row] for row in context],
+        names.SEQUENCE_EVENT_TYPES: [EventType.PURCHASE.value] * len(context),
+        # The tower reads times as days before the latest event: nothing lies between the context and that.
+        names.SEQUENCE_TIMESTAMPS: (known[names.SEQUENCE_TIMESTAMPS][:1] or [0]) * len(context),
+    }
+    return {**features, **{name: latest[name] + known[name] for name in names.SEQUENCE}}
 
 
 def context_candidates(

@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
+import grpc
 import kserve.errors
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -66,7 +69,27 @@ class LoopbackModelServer(ModelServer):  # type: ignore[misc]
         server = self._rest_server  # made by start(), not yet listening
         server.config.host = self._host
         server._add_exception_handlers = add_protocol_errors  # KServe's own tell the text of any exception
-        await asyncio.gather(*self.servers)
+        with only_on(self._host):
+            await asyncio.gather(*self.servers)
+
+
+@contextmanager
+def only_on(host: str) -> Iterator[None]:
+    """gRPC servers that are made meanwhile listen on this host; KServe's is fixed to every interface."""
+    make = grpc.aio.server
+
+    def server(*args: Any, **kwargs: Any) -> grpc.aio.Server:
+        made = make(*args, **kwargs)
+        add_port = made.add_insecure_port
+        place = f"[{host}]" if ":" in host else host
+        made.add_insecure_port = lambda address: add_port(f"{place}:{address.rpartition(':')[2]}")
+        return made
+
+    grpc.aio.server = server
+    try:
+        yield
+    finally:
+        grpc.aio.server = make
 
 
 def add_protocol_errors(app: FastAPI) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from contracts import features as names
 from contracts.candidates import POPULAR_COLUMN, ItemSide, item_side
 from contracts.ranking import Catalogue
+from contracts.text import TEXT_DIM
 from contracts.vocabulary import Vocabulary
 
 # id, department, category, brand, price (0: unknown), buyers in 28 days. Row i is the i-th line.
@@ -45,7 +46,8 @@ def items(*, out_of_stock: tuple[str, ...] = ()) -> ItemSide:
     }
     statistics = np.zeros((len(ITEMS), len(names.ITEM_STATISTICS)), np.float32)
     statistics[:, POPULAR_COLUMN] = [item[5] for item in ITEMS]
-    catalogue = Catalogue(codes, {column: len(known[column]) for column in codes}, statistics)
+    sizes = {column: len(known[column]) for column in codes}
+    catalogue = Catalogue(codes, sizes, statistics, text=np.zeros((len(ITEMS), TEXT_DIM), np.float32))
     angles = np.deg2rad(10 * np.arange(len(ITEMS)))
     embeddings = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     prices = np.array([item[4] or np.nan for item in ITEMS], np.float32)
