@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -125,7 +126,7 @@ def shortlist(
     allowed: what may be shown; each source goes on to its next best where it is not. also: rows of further SOURCES.
     """
     proposed = {
-        TWO_TOWER: nearest[~np.isin(nearest, user.history.item_rows)][: plan.num_two_tower],
+        TWO_TOWER: nearest[~user.history.positions(nearest)[1]][: plan.num_two_tower],
         REPEAT: repeat_candidates(allowed_history(user.history, allowed), plan.num_repeat, user.now),
         POPULAR: first_allowed(items.popular, allowed, plan.num_popular),
         **(also or {}),
@@ -176,9 +177,13 @@ def repeat_candidates(history: UserHistory, limit: int, now: float) -> Rows:
     """
     if len(history) <= limit:
         return history.item_rows
+    return history.item_rows[np.argsort(-repeat_weights(history, now), kind="stable")[:limit]]
+
+
+def repeat_weights(history: UserHistory, now: float) -> npt.NDArray[np.float64]:
+    """[k] how likely each item of the history is bought again, on no particular scale."""
     decay = np.exp2((history.last - now) / (REPEAT_HALF_LIFE_DAYS * DAY_SECONDS))
-    weight = (history.counts + history.counts_91d) * decay
-    return history.item_rows[np.argsort(-weight, kind="stable")[:limit]]
+    return np.asarray((history.counts + history.counts_91d) * decay, np.float64)
 
 
 def union(sources: Mapping[str, Rows]) -> tuple[Rows, npt.NDArray[np.uint8]]:
@@ -187,15 +192,21 @@ def union(sources: Mapping[str, Rows]) -> tuple[Rows, npt.NDArray[np.uint8]]:
     Bit i stands for the i-th source of the mapping. Negative rows (an index's "nothing found") are left out.
     """
     rows = np.concatenate(list(sources.values()))
-    bits = np.concatenate([np.full(len(r), 1 << i, np.uint8) for i, r in enumerate(sources.values())])
-    rows, bits = rows[rows >= 0], bits[rows >= 0]
-    distinct, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
-    mask = np.zeros(len(distinct), np.uint8)
-    np.bitwise_or.at(mask, inverse, bits)
-    order = np.argsort(first)
-    return distinct[order], mask[order]
+    bits = np.repeat(np.uint8(1) << np.arange(len(sources), dtype=np.uint8), [len(r) for r in sources.values()])
+    if len(rows) and rows.min() < 0:
+        rows, bits = rows[rows >= 0], bits[rows >= 0]
+    if len(rows) == 0:
+        return rows, bits
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    masks = np.bitwise_or.reduceat(bits[order], starts)
+    first = order[starts]  # stable: the first appearance of each row
+    appearance = np.argsort(first)
+    return ordered[starts][appearance], masks[appearance]
 
 
+@cache
 def source_names(mask: int) -> str:
     """Names of the sources in a mask, joined by "+"."""
     return "+".join(name for bit, name in enumerate(SOURCES) if mask >> bit & 1)

@@ -6,6 +6,7 @@ pairs and there is no second implementation that could disagree (training/servin
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -68,6 +69,13 @@ class Catalogue:
     statistics: Floats
     text: Floats
 
+    @cached_property
+    def affinity_codes(self) -> npt.NDArray[np.int32]:
+        """[num_items, len(AFFINITY_COLUMNS)] codes, moved apart so that no two columns share one."""
+        starts = np.cumsum([0, *(self.sizes[column] for column in AFFINITY_COLUMNS[:-1])])
+        columns = [self.codes[column] + start for column, start in zip(AFFINITY_COLUMNS, starts, strict=True)]
+        return np.stack(columns, axis=1).astype(np.int32)
+
     def scaled_statistics(self) -> Floats:
         """Statistics as the ranker reads them; compute once, it is the whole matrix."""
         return _scaled(self.statistics, names.ITEM_STATISTICS)
@@ -87,6 +95,18 @@ class UserHistory:
     def __len__(self) -> int:
         """Distinct items."""
         return len(self.item_rows)
+
+    def positions(self, rows: Rows) -> tuple[Rows, npt.NDArray[np.bool_]]:
+        """([k] position of each catalogue row in the history, [k] whether it is there)."""
+        if len(self.item_rows) == 0:
+            return np.zeros(len(rows), np.int64), np.zeros(len(rows), np.bool_)
+        ordered = self.item_rows[self._order]
+        found = np.minimum(np.searchsorted(ordered, rows), len(ordered) - 1)
+        return self._order[found], ordered[found] == rows
+
+    @cached_property
+    def _order(self) -> Rows:
+        return np.argsort(self.item_rows)
 
 
 def user_history(features: Mapping[str, Sequence[Any] | None], items: Vocabulary) -> UserHistory:
@@ -127,16 +147,16 @@ def pair_features(
     candidates are catalogue rows, retrieval_scores [k] their inner products with the query embedding, baskets the
     user's number of baskets in a year, now Unix seconds.
     """
-    columns = [*_repeat_columns(history, candidates, max(baskets, 1.0), now)]
-    days_since_last = ((now - history.last) / DAY_SECONDS).astype(np.float32)
-    affinities = [
-        _affinity_columns(history, days_since_last, catalogue.codes[column], catalogue.sizes[column], candidates)
-        for column in AFFINITY_COLUMNS
-    ]
-    for statistic in zip(*affinities, strict=True):  # all shares, then all counts, then all days
-        columns.extend(statistic)
-    columns += [_text_affinity(history, catalogue.text, candidates), retrieval_scores]
-    return np.stack(columns, axis=1).astype(np.float32, copy=False)
+    return np.concatenate(
+        [
+            _repeat_columns(history, candidates, max(baskets, 1.0), now),
+            _affinity_columns(history, candidates, catalogue, now),
+            _text_affinity(history, catalogue.text, candidates)[:, np.newaxis],
+            retrieval_scores[:, np.newaxis],
+        ],
+        axis=1,
+        dtype=np.float32,
+    )
 
 
 def _text_affinity(history: UserHistory, text: Floats, candidates: Rows) -> Floats:
@@ -149,7 +169,11 @@ def _text_affinity(history: UserHistory, text: Floats, candidates: Rows) -> Floa
 
 def ranking_inputs(pairs: Floats, items: Floats, user: Floats) -> Floats:
     """[k, len(RANKING_FEATURES)] from [k, pair], [k, item] and [user] features, the last two scaled."""
-    return np.concatenate([pairs, items, np.broadcast_to(user, (len(pairs), len(user)))], axis=1)
+    inputs = np.empty((len(pairs), pairs.shape[1] + items.shape[1] + len(user)), np.float32)
+    inputs[:, : pairs.shape[1]] = pairs
+    inputs[:, pairs.shape[1] : -len(user)] = items
+    inputs[:, -len(user) :] = user
+    return inputs
 
 
 def scaled_user_statistics(statistics: Floats) -> Floats:
@@ -162,61 +186,43 @@ def _scaled(values: Floats, columns: Sequence[str]) -> Floats:
     return np.where(plain, values, np.log1p(np.maximum(values, 0.0))).astype(np.float32)
 
 
-def _repeat_columns(history: UserHistory, candidates: Rows, baskets: float, now: float) -> list[Floats]:
-    """The first ten of PAIR_FEATURES, each [k]."""
-    position, bought = _positions(history.item_rows, candidates)
-
-    def pick(values: npt.NDArray[Any], otherwise: float) -> Floats:
-        picked = np.full(len(candidates), otherwise, np.float32)
-        picked[bought] = values[position[bought]]
-        return picked
-
-    count = pick(history.counts, 0.0)
-    since_last = pick((now - history.last) / DAY_SECONDS, NEVER_DAYS)
-    since_first = pick((now - history.first) / DAY_SECONDS, NEVER_DAYS)
+def _repeat_columns(history: UserHistory, candidates: Rows, baskets: float, now: float) -> Floats:
+    """[k, 10] the first ten of PAIR_FEATURES."""
+    # Row i of known is the history's item i; the last row stands for every item that is not in it.
+    known = np.empty((len(history) + 1, 6), np.float32)
+    known[-1] = (0.0, 0.0, 0.0, NEVER_DAYS, NEVER_DAYS, names.HISTORY_LENGTH)
+    known[:-1, 0], known[:-1, 1], known[:-1, 2] = history.counts, history.counts_91d, history.counts_28d
+    known[:-1, 3] = (now - history.last) / DAY_SECONDS
+    known[:-1, 4] = (now - history.first) / DAY_SECONDS
+    known[:-1, 5] = np.arange(len(history))
+    position, bought = history.positions(candidates)
+    picked = known[np.where(bought, position, len(history))]
+    count, since_last, since_first = picked[:, 0], picked[:, 3], picked[:, 4]
     gap = np.where(count > 1, (since_first - since_last) / np.maximum(count - 1, 1), NEVER_DAYS)
-    overdue = np.where(count > 1, np.minimum(since_last / np.maximum(gap, 1.0), OVERDUE_LIMIT), 0.0)
-    return [
-        bought.astype(np.float32),
-        np.log1p(count),
-        np.log1p(pick(history.counts_91d, 0.0)),
-        np.log1p(pick(history.counts_28d, 0.0)),
-        count / np.float32(baskets),
-        np.log1p(np.maximum(since_last, 0.0)),
-        np.log1p(np.maximum(since_first, 0.0)),
-        np.log1p(np.maximum(gap, 0.0)),
-        overdue,
-        np.log1p(pick(np.arange(len(history)), float(names.HISTORY_LENGTH))),
-    ]
+    logs = np.log1p(np.maximum(picked, 0.0))
+    columns = np.empty((len(candidates), 10), np.float32)
+    columns[:, 0] = bought
+    columns[:, 1:4] = logs[:, 0:3]  # counts
+    columns[:, 4] = count / np.float32(baskets)
+    columns[:, 5:7] = logs[:, 3:5]  # days since last and since first
+    columns[:, 7] = np.log1p(np.maximum(gap, 0.0))
+    columns[:, 8] = np.where(count > 1, np.minimum(since_last / np.maximum(gap, 1.0), OVERDUE_LIMIT), 0.0)  # overdue
+    columns[:, 9] = logs[:, 5]  # position
+    return columns
 
 
-def _positions(item_rows: Rows, candidates: Rows) -> tuple[Rows, npt.NDArray[np.bool_]]:
-    """([k] position of each candidate in the history, [k] whether it is there)."""
-    if len(item_rows) == 0:
-        return np.zeros(len(candidates), np.int64), np.zeros(len(candidates), np.bool_)
-    order = np.argsort(item_rows)
-    found = np.minimum(np.searchsorted(item_rows, candidates, sorter=order), len(order) - 1)
-    position = order[found]
-    return position, item_rows[position] == candidates
-
-
-def _affinity_columns(
-    history: UserHistory,
-    days_since_last: Floats,
-    codes: npt.NDArray[np.int32],
-    size: int,
-    candidates: Rows,
-) -> tuple[Floats, Floats, Floats]:
-    """([k] share of the user's purchases, [k] purchases in 91 days, [k] days) in each candidate's own class."""
-    of_history, of_candidates = codes[history.item_rows], codes[candidates]
-    counts = np.bincount(of_history, weights=history.counts, minlength=size)
-    recent = np.bincount(of_history, weights=history.counts_91d, minlength=size)
+def _affinity_columns(history: UserHistory, candidates: Rows, catalogue: Catalogue, now: float) -> Floats:
+    """[k, 3 * len(AFFINITY_COLUMNS)] of each candidate's own classes: shares of the user's purchases, then purchases
+    in 91 days, then days since the last one.
+    """
+    of_history, of_candidates = catalogue.affinity_codes[history.item_rows], catalogue.affinity_codes[candidates]
+    size, width = sum(catalogue.sizes[column] for column in AFFINITY_COLUMNS), len(AFFINITY_COLUMNS)
+    flat = of_history.ravel()
+    counts = np.bincount(flat, weights=np.repeat(history.counts, width), minlength=size)
+    recent = np.bincount(flat, weights=np.repeat(history.counts_91d, width), minlength=size)
     days = np.full(size, NEVER_DAYS, np.float32)
     # Latest first: assigned backwards, the latest purchase of a class wins.
-    days[of_history[::-1]] = days_since_last[::-1]
-    total = max(float(history.counts.sum()), 1.0)
-    return (
-        (counts[of_candidates] / total).astype(np.float32),
-        np.log1p(recent[of_candidates]).astype(np.float32),
-        np.log1p(np.maximum(days[of_candidates], 0.0)),
-    )
+    days[flat[::-1]] = np.repeat((now - history.last) / DAY_SECONDS, width)[::-1]
+    shares = counts / max(float(history.counts.sum()), 1.0)
+    logs = np.log1p(recent), np.log1p(np.maximum(days, 0.0))
+    return np.concatenate([of_class.astype(np.float32)[of_candidates] for of_class in (shares, *logs)], axis=1)

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +36,8 @@ class Vocabulary:
 
     def encode(self, values: Iterable[str | None]) -> npt.NDArray[np.int32]:
         """[n] row numbers, one per value; None counts as unknown."""
-        get = self._index.get
-        return np.fromiter((get(value, OUT_OF_VOCABULARY) for value in values), dtype=np.int32)  # type: ignore[arg-type]
+        codes = map(self._index.get, values, repeat(OUT_OF_VOCABULARY))  # type: ignore[arg-type]
+        return np.fromiter(codes, dtype=np.int32)
 
     def spelled(self, term: str) -> list[int]:
         """Row numbers of the terms that differ from this one in upper and lower case at most."""

@@ -1,9 +1,11 @@
 """`python -m serving`: settings from TANDEM_* environment variables, one bundle, KServe's model server."""
 
+import asyncio
 import logging
 import sys
 from functools import partial
 
+import uvloop
 from kserve.model_server import app
 from prometheus_client import REGISTRY
 
@@ -17,6 +19,7 @@ from serving.event_log import EventLogError
 from serving.event_metrics import CatalogueMetrics, ConsumerMetrics
 from serving.features import FeastLookup
 from serving.follower import Follower, follow
+from serving.guard import GuardedLookup
 from serving.impressions import JsonLinesImpressions, NoImpressions
 from serving.index_recall import IndexRecall
 from serving.intake import open_intake
@@ -29,6 +32,7 @@ from serving.models import models
 from serving.recent_events import FeastRecentEvents
 from serving.recommender import Recommender
 from serving.releases import Releases
+from serving.resilience import resilience
 from serving.routes import add_routes
 from serving.rule_book import RuleBook
 from serving.service import Service
@@ -47,6 +51,8 @@ def serve(settings: ServingSettings) -> None:
     """
     service = new_service(settings, Metrics(REGISTRY, settings.variant))
     add_routes(app, service)  # before KServe's own routes, so that / is the page
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # KServe's own choice of a loop comes too late to count
+    asyncio.set_event_loop(asyncio.new_event_loop())  # KServe asks for one before it runs one
     server = LoopbackModelServer(settings)
     quiet(settings.log_level)
     service.worker.submit(warm_up, service).result()
@@ -67,7 +73,10 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
     )
     releases = LiveReleases(loader, metrics, settings.variant, settings.experiment)
     now = _now(settings, releases)
-    lookup = FeastLookup(settings.feature_repo, lambda: now()[0])
+    kept_going = resilience(settings, metrics)
+    lookup = GuardedLookup(
+        FeastLookup(settings.feature_repo, lambda: now()[0], settings.online_store_timeout_ms / 1000), kept_going.guard
+    )
     log = settings.impression_log
     impressions = JsonLinesImpressions(log) if log else NoImpressions()
     return Service(
@@ -82,12 +91,14 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
             now,
             RuleBook(settings.rules, metrics.registry),
             IndexRecall(settings.recall_sample_every, metrics.registry),
+            kept_going,
         ),
         users=Users(releases, lookup, metrics),
         items=Items(releases, lookup, metrics),
         worker=new_worker(),
         seconds=lambda: now()[0],
         intake=open_intake(settings),
+        cache=kept_going.cache,
     )
 
 

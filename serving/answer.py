@@ -1,5 +1,6 @@
 """An arranged draft as the answer that a client reads."""
 
+import math
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -54,6 +55,11 @@ def new_request_id(variant: str) -> str:
     return f"{uuid.uuid4().hex}-{variant}"
 
 
+def again(given: Recommendations) -> Recommendations:
+    """The same list as an answer of its own."""
+    return given.model_copy(update={"request_id": new_request_id(given.variant)})
+
+
 def answer(
     scope: Scope, draft: Draft, arrangement: Arrangement, explanations: Sequence[Explanation | None]
 ) -> Recommendations:
@@ -83,7 +89,7 @@ def answer(
 def price_of(bundle: LoadedBundle, row: int) -> float | None:
     """What a page shows; None where no price is known."""
     price = float(bundle.items.prices[row])
-    return None if np.isnan(price) else round(price, 2)
+    return None if math.isnan(price) else round(price, 2)
 
 
 def _item(bundle: LoadedBundle, row: int, score: float, mask: int, explanation: Explanation | None) -> RecommendedItem:

@@ -18,6 +18,7 @@ from contracts.bundle import Manifest
 from contracts.candidates import POPULAR_COLUMN, CandidatePlan, ItemSide, Mask, item_side
 from contracts.errors import BundleRefused
 from contracts.ranking import RANKING_FEATURES, Catalogue, Floats, Rows
+from contracts.segments import Segments, segment_starts
 from contracts.vocabulary import Vocabulary, vocabularies_from_json
 from serving.nearest import best, nearest
 from serving.signature import check_signature
@@ -57,6 +58,7 @@ class LoadedBundle:
     titles: tuple[str, ...]
     departments: tuple[str, ...]
     items: ItemSide
+    segments: Segments
     plan: CandidatePlan
     index: faiss.Index
     query_tower: onnxruntime.InferenceSession
@@ -126,6 +128,7 @@ def load_bundle(folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> LoadedBu
         vocabularies=vocabularies,
         titles=tuple(display["title"]),
         departments=tuple(display["department"]),
+        segments=_segments(folder, vocabularies),
         items=item_side(catalogue, embeddings, POPULAR_COLUMN, len(embeddings), prices),
         plan=plan,
         index=faiss.read_index(str(folder / parts.INDEX)),
@@ -136,6 +139,11 @@ def load_bundle(folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> LoadedBu
     )
     _check_dimensions(loaded)
     return loaded
+
+
+def _segments(folder: Path, vocabularies: dict[str, Vocabulary]) -> Segments:
+    with np.load(folder / parts.SEGMENTS) as matrices:
+        return Segments(matrices["rows"], matrices["buyers"], segment_starts(vocabularies))
 
 
 def _plan(manifest: Manifest) -> CandidatePlan:
@@ -152,6 +160,7 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
 
 def _check_dimensions(loaded: LoadedBundle) -> None:
     manifest, rows = loaded.manifest, len(loaded.item_ids)
+    expected = sum(len(loaded.vocabularies[column]) for column in names.USER_PROFILE)
     sizes = {
         "items in the manifest": manifest.num_items,
         "embedding rows": len(loaded.items.embeddings),
@@ -159,6 +168,8 @@ def _check_dimensions(loaded: LoadedBundle) -> None:
         "titles": len(loaded.titles),
     }
     faults = [f"{size} {what}, {rows} item ids" for what, size in sizes.items() if size != rows]
+    if len(loaded.segments.rows) != expected:
+        faults.append(f"{len(loaded.segments.rows)} segments, {expected} profile values")
     widths = {
         "embeddings": loaded.items.embeddings.shape[1],
         "the index": loaded.index.d,

@@ -40,7 +40,7 @@ class Draft:
     @property
     def likelihoods(self) -> Floats:
         """Scores on a log scale: what the models give are logits, what counts give are not."""
-        if self.level in (DegradedLevel.FULL, DegradedLevel.RETRIEVAL):
+        if self.level in (DegradedLevel.FULL, DegradedLevel.REMEMBERED, DegradedLevel.RETRIEVAL):
             return self.scores
         return np.log(np.maximum(self.scores, LEAST_LIKELIHOOD)).astype(np.float32)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import prometheus_client  # noqa: F401 - before Feast, which else has it count in files that processes share
-from feast import FeatureService, FeatureStore
+from feast import FeatureStore
 
 from contracts.encoding import unpacked
 from contracts.errors import MissingArtifact, TandemError
@@ -20,6 +20,7 @@ from contracts.features import (
     USER_ID,
     USER_PROFILE,
 )
+from serving.feature_reader import FeatureReader, feature_reader
 from serving.fresh import freshened
 
 UserFeatures = dict[str, Any]
@@ -45,10 +46,14 @@ class FeatureLookup(Protocol):
 
 
 class FeastLookup:
-    """Reads ONLINE_SERVICE from Feast's online store, and lays what the user did lately over it."""
+    """Reads ONLINE_SERVICE and COPURCHASE_SERVICE, and lays what the user did lately over the features."""
 
-    def __init__(self, feature_repo: Path, seconds: Callable[[], float] = time.time) -> None:
-        """Resolves the feature service once: by name it costs 3 ms on every read. seconds: the moment of a request.
+    def __init__(
+        self, feature_repo: Path, seconds: Callable[[], float] = time.time, timeout_seconds: float = 0.05
+    ) -> None:
+        """Resolves the feature services once: by name it costs 3 ms on every read.
+
+        seconds: the moment of a request. timeout_seconds: of one read.
 
         Raises MissingArtifact where the definitions have not been applied.
         """
@@ -56,9 +61,9 @@ class FeastLookup:
         # Feast warns about serve_features_while_materializing on a file registry; it was measured to be needed there.
         logging.getLogger("feast").setLevel(logging.ERROR)
         try:
-            self._store = FeatureStore(repo_path=str(feature_repo))
-            self._service = self._store.get_feature_service(ONLINE_SERVICE)
-            self._copurchase = self._store.get_feature_service(COPURCHASE_SERVICE)
+            store = FeatureStore(repo_path=str(feature_repo))
+            self._users = feature_reader(store, ONLINE_SERVICE, USER_ID, timeout_seconds)
+            self._companions = feature_reader(store, COPURCHASE_SERVICE, ITEM_ID, timeout_seconds)
         except Exception as error:  # Feast raises bare and private types here; each means the same to the operator
             raise MissingArtifact(
                 f"Feature service {ONLINE_SERVICE} cannot be read from {feature_repo}: {error}. "
@@ -67,19 +72,19 @@ class FeastLookup:
 
     def user(self, user_id: str) -> UserFeatures | None:
         """One online read. Raises OnlineStoreError."""
-        features = freshened(unpacked(self._read(self._service, {USER_ID: user_id})), self._seconds())
+        features = freshened(unpacked(_answered(self._users, user_id)), self._seconds())
         # A store that knows nothing of a user answers with None values and status PRESENT.
         return features if any(features[name] is not None for name in USER_PROFILE) else None
 
     def companions(self, item_id: str) -> list[tuple[str, int]]:
         """One online read. Raises OnlineStoreError."""
-        features = self._read(self._copurchase, {ITEM_ID: item_id})
+        features = _answered(self._companions, item_id)
         ids, counts = features[COPURCHASE_ITEM_IDS], features[COPURCHASE_COUNTS]
         return list(zip(ids, counts, strict=True)) if ids is not None else []
 
-    def _read(self, service: FeatureService, entity: dict[str, str]) -> UserFeatures:
-        try:
-            columns = self._store.get_online_features(features=service, entity_rows=[entity]).to_dict()
-        except Exception as error:  # every online store has exceptions of its own; none may become an empty answer
-            raise OnlineStoreError(f"The online store did not answer: {type(error).__name__}.") from error
-        return {name: values[0] for name, values in columns.items() if name not in entity}
+
+def _answered(reader: FeatureReader, entity_id: str) -> UserFeatures:
+    try:
+        return reader.read(entity_id)
+    except Exception as error:  # every online store has exceptions of its own; none may become an empty answer
+        raise OnlineStoreError(f"The online store did not answer: {type(error).__name__}.") from error

@@ -5,14 +5,15 @@ from dataclasses import replace
 import numpy as np
 
 from contracts import features as names
-from contracts.api import MAX_ITEMS
+from contracts.api import MAX_ITEMS, Reason
 from contracts.candidates import CONTEXT, FRESH, RULE, CandidatePlan, Mask, Shortlist, UserSide, shortlist
-from contracts.ranking import Floats, Rows
+from contracts.ranking import Floats, Rows, UserHistory
 from serving.bundle import LoadedBundle
 from serving.clock import Now
 from serving.context import ContextCandidates, context_candidates, features_in_context
 from serving.draft import Draft, Trace
 from serving.features import FeatureLookup, UserFeatures
+from serving.guard import Guard
 from serving.index_recall import IndexRecall
 from serving.metrics import Metrics
 from serving.proposals import proposed_by_rules
@@ -27,40 +28,52 @@ NUM_FRESH = 20  # candidates among items that are newer than the bundle: no stat
 class FullPath:
     """One request through every stage of one bundle."""
 
-    def __init__(self, metrics: Metrics, now: Now, lookup: FeatureLookup, recall: IndexRecall) -> None:
+    def __init__(self, metrics: Metrics, now: Now, lookup: FeatureLookup, recall: IndexRecall, guard: Guard) -> None:
         self._metrics = metrics
+        self._guard = guard
         self._now = now
         self._lookup = lookup
         self._recall = recall
 
-    def draft(self, scope: Scope, features: UserFeatures) -> Draft:
-        """The user's candidates, in the ranker's order."""
-        user = self.user(scope.bundle, scope.request.user_id, features, scope.context)
-        with self._metrics.stage("filters"):
-            allowed = scope.allowed(user.history.item_rows)
-        nearest = self._nearest(scope, user, allowed)
-        context = self._context(scope, allowed)
-        with self._metrics.stage("candidates"):
-            also = {
-                FRESH: scope.bundle.later(user.query, NUM_FRESH, allowed),
-                CONTEXT: context.rows,
-                RULE: self._asked_by_rules(scope, user, allowed),
-            }
-            plan = _plan(scope, allowed)
-            candidates = shortlist(user, nearest, scope.bundle.items, plan, allowed, also)
-        scores, order = self.ranked(scope.bundle, candidates)
+    def seconds(self) -> float:
+        """Now, Unix."""
+        return self._now()[0]
+
+    def retrieved(self, scope: Scope, features: UserFeatures, history: UserHistory, allowed: Mask | None) -> Trace:
+        """The user's candidates. Raises PartFailed."""
+        with self._guard.part(Reason.QUERY_TOWER):
+            user = self.user(scope.bundle, scope.request.user_id, features, scope.context, history)
+        with self._guard.part(Reason.INDEX):
+            nearest = self._nearest(scope, user, allowed)
+            context = self._context(scope, allowed)
+            with self._metrics.stage("candidates"):
+                also = {
+                    FRESH: scope.bundle.later(user.query, NUM_FRESH, allowed),
+                    CONTEXT: context.rows,
+                    RULE: self._asked_by_rules(scope, user, allowed),
+                }
+                candidates = shortlist(user, nearest, scope.bundle.items, _plan(scope, allowed), allowed, also)
+        return Trace(user, allowed, nearest, candidates, context)
+
+    def ranked_draft(self, scope: Scope, features: UserFeatures, trace: Trace) -> Draft:
+        """The candidates in the ranker's order. Raises PartFailed."""
+        candidates = trace.candidates
+        with self._guard.part(Reason.RANKER):
+            scores, order = self.ranked(scope.bundle, candidates)
         return Draft(
             rows=candidates.rows[order],
             scores=scores[order],
             sources=candidates.sources[order],
             features=logged_features(features, scores[order[:REFERENCE_LENGTH]]),
-            trace=Trace(user, allowed, nearest, candidates, context),
+            trace=trace,
         )
 
-    def user(self, bundle: LoadedBundle, user_id: str, features: UserFeatures, context: Rows) -> UserSide:
+    def user(
+        self, bundle: LoadedBundle, user_id: str, features: UserFeatures, context: Rows, history: UserHistory
+    ) -> UserSide:
         """The user as the bundle sees them, with the context items as the latest of the sequence."""
         with self._metrics.stage("query"):
-            return user_side(bundle, user_id, features_in_context(features, context, bundle), self._now)
+            return user_side(bundle, user_id, features_in_context(features, context, bundle), history, self._now)
 
     def ranked(self, bundle: LoadedBundle, candidates: Shortlist) -> tuple[Floats, Rows]:
         """([k] score of each candidate, [k] positions best first)."""

@@ -1,36 +1,93 @@
-"""How far down an answer goes: the full path where it can be gone, else the best list that can still be made."""
+"""How far down an answer goes: the full path where it can be gone, else the best list that can still be made.
 
-from contracts.api import Reason
+full        the user's features of now, towers, index, ranker
+remembered  the same, from features this server read a while ago: the online store does not answer
+retrieval   in the order of retrieval: the ranker failed, or it would begin too late
+history     the user's own purchases: query tower or index failed, or it is too late for them
+segment     what people of the same profile buy: the user has no history, or only a profile is known
+popularity  what everybody buys
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from contracts import features as names
+from contracts.api import DegradedLevel, Reason
+from contracts.ranking import UserHistory
 from serving.context import nobody
+from serving.deadline import Deadline
 from serving.draft import Draft
-from serving.fallbacks import popular
-from serving.features import FeatureLookup, OnlineStoreError
+from serving.fallbacks import of_segment, own_history, popular, retrieval_order
+from serving.features import UserFeatures
 from serving.full_path import FullPath
+from serving.guard import PartFailed
+from serving.known import Known, KnownUsers
 from serving.metrics import Metrics
+from serving.query import history_in
 from serving.scope import Scope
 
 
 class Ladder:
     """Always a list; every step below the full path is counted with its reason."""
 
-    def __init__(self, path: FullPath, lookup: FeatureLookup, metrics: Metrics) -> None:
+    def __init__(self, path: FullPath, users: KnownUsers, metrics: Metrics) -> None:
         self._path = path
-        self._lookup = lookup
+        self._users = users
         self._metrics = metrics
 
-    def draft(self, scope: Scope) -> Draft:
-        """The best list that can be made now."""
-        draft = self._draft(scope)
+    def draft(self, scope: Scope, deadline: Deadline) -> Draft:
+        """The best list that can be made now. Raises InvalidInput for a filter that the catalogue does not know."""
+        known = self._users.known(scope.request.user_id)
+        draft = self._with(scope, known, deadline)
         if draft.reason is not None:
             self._metrics.degraded(draft.level, draft.reason)
         return draft
 
-    def _draft(self, scope: Scope) -> Draft:
+    def _with(self, scope: Scope, known: Known, deadline: Deadline) -> Draft:
+        if known.features is not None:
+            draft = self._for(scope, known.features, deadline)
+            return draft if known.reason is None else _remembered(draft, known.reason)
+        if known.reason is Reason.UNKNOWN_USER and len(scope.context):
+            return self._for(scope, nobody(), deadline)
+        return _without_history(scope, scope.segment(), known.reason or Reason.UNKNOWN_USER)
+
+    def _for(self, scope: Scope, features: UserFeatures, deadline: Deadline) -> Draft:
+        """The list of somebody whose features are known."""
+        history = history_in(scope.bundle, features)
+        with self._metrics.stage("filters"):
+            allowed = scope.allowed(history.item_rows)
+        if not deadline.allows_retrieval():
+            return self._own(scope, features, history, Reason.DEADLINE)
         try:
-            with self._metrics.stage("features"):
-                features = self._lookup.user(scope.request.user_id)
-        except OnlineStoreError:
-            return popular(scope, Reason.ONLINE_STORE)
-        if features is None and len(scope.context) == 0:
-            return popular(scope, Reason.UNKNOWN_USER)
-        return self._path.draft(scope, nobody() if features is None else features)
+            trace = self._path.retrieved(scope, features, history, allowed)
+        except PartFailed as failed:
+            return self._own(scope, features, history, failed.reason)
+        if not deadline.allows_ranking():
+            return retrieval_order(scope, trace, Reason.DEADLINE)
+        try:
+            return self._path.ranked_draft(scope, features, trace)
+        except PartFailed as failed:
+            return retrieval_order(scope, trace, failed.reason)
+
+    def _own(self, scope: Scope, features: UserFeatures, history: UserHistory, reason: Reason) -> Draft:
+        if len(history):
+            return own_history(scope, history, self._path.seconds(), reason)
+        return _without_history(scope, _profile(scope, features), reason)
+
+
+def _remembered(draft: Draft, reason: Reason) -> Draft:
+    """A list from remembered features; where it is degraded in another way too, that is what it says."""
+    if draft.level is not DegradedLevel.FULL:
+        return draft
+    return replace(draft, level=DegradedLevel.REMEMBERED, reason=reason)
+
+
+def _without_history(scope: Scope, profile: Mapping[str, int], reason: Reason) -> Draft:
+    return of_segment(scope, profile, reason) if profile else popular(scope, reason)
+
+
+def _profile(scope: Scope, features: UserFeatures) -> dict[str, int]:
+    """Codes of the profile values that the bundle knows."""
+    vocabularies = scope.bundle.vocabularies
+    codes = {column: int(vocabularies[column].encode([features[column]])[0]) for column in names.USER_PROFILE}
+    return {column: code for column, code in codes.items() if code}

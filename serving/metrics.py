@@ -1,14 +1,27 @@
 """Every metric of the server. Labels have few values; ids never are labels."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 STAGE_BUCKETS_SECONDS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
 """0.25 ms to 100 ms; KServe's own histograms begin at 5 ms, above most stages."""
 ANSWER_BUCKETS_SECONDS = (0.001, 0.0015, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+
+
+class Stage:
+    """Times one block."""
+
+    __slots__ = ("_histogram", "_started")
+
+    def __init__(self, histogram: Histogram) -> None:
+        self._histogram = histogram
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        self._histogram.observe(time.perf_counter() - self._started)
 
 
 class Metrics:
@@ -22,6 +35,8 @@ class Metrics:
             "tandem_stage_seconds", "Time in one stage of an answer.", ["stage"],
             buckets=STAGE_BUCKETS_SECONDS, registry=registry,
         )  # fmt: skip
+        self._stages: dict[str, Histogram] = {}
+        self._responses: dict[tuple[str, str, int], Counter] = {}
         self._answer_seconds = Histogram(
             "tandem_answer_seconds", "Time from a recommendation request to its answer, without HTTP.", ["variant"],
             buckets=ANSWER_BUCKETS_SECONDS, registry=registry,
@@ -44,9 +59,16 @@ class Metrics:
             "tandem_bundle_refusals_total", "Bundles and experiments that were to serve and do not.", ["reason"],
             registry=registry,
         )  # fmt: skip
+        self._cache = Counter(
+            "tandem_cache_requests_total", "Requests that a kept answer could serve, or not.", ["outcome"],
+            registry=registry,
+        )  # fmt: skip
+        self._breaker = Gauge(
+            "tandem_breaker_open", "1 while a part that failed is left alone.", ["part"], registry=registry
+        )
         self._bundle = Gauge(
             "tandem_bundle_info",
-            "1 for each bundle that serves, 0 for one that did.",
+            "1 for each bundle that serves, 0 for those that did.",
             ["version", "variant"],
             registry=registry,
         )
@@ -55,16 +77,15 @@ class Metrics:
             "did not answer.", registry=registry,
         )  # fmt: skip
         self._refusals.labels("BundleRefused")
+        self._serving: list[Gauge] = []
         self._empty.labels(variant)  # a rate of nothing is 0 and not absent
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> "Stage":
         """Times the block as one stage; also when it fails, a slow failure counts."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._stage.labels(name).observe(time.perf_counter() - started)
+        histogram = self._stages.get(name)
+        if histogram is None:  # looking a label up costs more than observing
+            histogram = self._stages[name] = self._stage.labels(name)
+        return Stage(histogram)
 
     def answered(self, variant: str, level: str, items: int, seconds: float) -> None:
         """One list of so many items."""
@@ -75,7 +96,11 @@ class Metrics:
 
     def responded(self, route: str, status: int, variant: str | None = None) -> None:
         """One HTTP request by route template and status."""
-        self._requests.labels(variant or self._variant, route, str(status)).inc()
+        labels = (variant or self._variant, route, status)
+        counter = self._responses.get(labels)
+        if counter is None:
+            counter = self._responses[labels] = self._requests.labels(*map(str, labels))
+        counter.inc()
 
     def degraded(self, level: str, reason: str) -> None:
         """One answer below the full path."""
@@ -84,6 +109,14 @@ class Metrics:
     def context_lost(self) -> None:
         """One list without the companions of its context items."""
         self._context_lost.inc()
+
+    def cache(self, outcome: str) -> None:
+        """One look for a kept answer: "hit" or "miss"; the hit rate is their ratio."""
+        self._cache.labels(outcome).inc()
+
+    def breaker(self, part: str, is_open: bool) -> None:
+        """Whether a part of the answer is left alone because it fails."""
+        self._breaker.labels(part).set(is_open)
 
     def impression(self, outcome: str) -> None:
         """One list "written" to the impression log or "lost"."""
@@ -95,8 +128,8 @@ class Metrics:
 
     def serve(self, bundles: dict[str, str]) -> None:
         """Names the bundles that serve from now on, version by variant."""
-        for variant, version in self._served.items():  # to 0: removing labels is not possible in every mode
-            self._bundle.labels(version, variant).set(0)
-        for variant, version in bundles.items():
-            self._bundle.labels(version, variant).set(1)
-        self._served = dict(bundles)
+        for gauge in self._serving:  # Feast's metrics turn on a mode in which labels cannot be removed
+            gauge.set(0)
+        self._serving = [self._bundle.labels(version, variant) for variant, version in bundles.items()]
+        for gauge in self._serving:
+            gauge.set(1)

@@ -69,6 +69,8 @@ class LoopbackModelServer(ModelServer):  # type: ignore[misc]
         server = self._rest_server  # made by start(), not yet listening
         server.config.host = self._host
         server._add_exception_handlers = add_protocol_errors  # KServe's own tell the text of any exception
+        # KServe's only middleware times each request for a log that is off; ours counts and times already.
+        server._add_middlewares = lambda app: None
         with only_on(self._host):
             await asyncio.gather(*self.servers)
 

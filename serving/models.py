@@ -4,6 +4,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from time import monotonic
 from typing import Any, Generic, TypeVar
 
 import kserve.errors
@@ -41,8 +42,8 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
         self.ready = True
 
     @abstractmethod
-    def answer(self, request: Asked) -> Answered:
-        """One request answered."""
+    def answer(self, request: Asked, arrived: float) -> Answered:
+        """One request answered. arrived: when it came, on time.monotonic's clock."""
 
     @abstractmethod
     def lists(self, answer: Answered) -> tuple[list[str], list[float]]:
@@ -65,7 +66,7 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
             raise kserve.errors.InvalidInput(str(error)) from error
 
     async def _answers(self, requests: Sequence[Asked]) -> list[Answered]:
-        return [await call(self.worker, self.answer, request) for request in requests]
+        return [await call(self.worker, self.answer, request, monotonic()) for request in requests]
 
     def _validated(self, instances: Sequence[Any]) -> list[Asked]:
         if not 1 <= len(instances) <= MAX_BATCH:
@@ -93,9 +94,9 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
 class RecommenderModel(ProtocolModel[RecommendationRequest, Recommendations]):
     """The whole path."""
 
-    def answer(self, request: RecommendationRequest) -> Recommendations:
+    def answer(self, request: RecommendationRequest, arrived: float) -> Recommendations:
         """The user's list."""
-        return self.recommender.recommend(request)
+        return self.recommender.recommend(request, arrived)
 
     def lists(self, answer: Recommendations) -> tuple[list[str], list[float]]:
         """(item ids, scores)."""
@@ -105,7 +106,7 @@ class RecommenderModel(ProtocolModel[RecommendationRequest, Recommendations]):
 class RetrievalModel(ProtocolModel[RetrievalRequest, ScoredItems]):
     """The two towers alone."""
 
-    def answer(self, request: RetrievalRequest) -> ScoredItems:
+    def answer(self, request: RetrievalRequest, arrived: float) -> ScoredItems:
         """The user's nearest items."""
         return self.recommender.retrieve(request)
 
@@ -117,7 +118,7 @@ class RetrievalModel(ProtocolModel[RetrievalRequest, ScoredItems]):
 class RankingModel(ProtocolModel[RankingRequest, ScoredItems]):
     """The ranker alone, on items of the caller."""
 
-    def answer(self, request: RankingRequest) -> ScoredItems:
+    def answer(self, request: RankingRequest, arrived: float) -> ScoredItems:
         """The caller's items, ordered."""
         return self.recommender.rank(request)
 

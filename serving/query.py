@@ -11,7 +11,7 @@ from serving.clock import Now
 from serving.features import UserFeatures
 
 
-def user_side(bundle: LoadedBundle, user_id: str, features: UserFeatures, now: Now) -> UserSide:
+def user_side(bundle: LoadedBundle, user_id: str, features: UserFeatures, history: UserHistory, now: Now) -> UserSide:
     """The user's query embedding, history and statistics as of now."""
     seconds, hour, weekday = now()
     inputs = encoding.query_inputs(
@@ -24,7 +24,7 @@ def user_side(bundle: LoadedBundle, user_id: str, features: UserFeatures, now: N
     statistics = inputs[encoding.STATISTICS][0]
     return UserSide(
         query=bundle.embed(inputs)[0],
-        history=history_in(bundle, features),
+        history=history,
         statistics=statistics,
         baskets=float(statistics[BASKETS_COLUMN]),
         now=seconds,

@@ -1,7 +1,7 @@
 """From a request to an answer: one snapshot, one list, one impression record, in one thread."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -20,20 +20,25 @@ from contracts.errors import InvalidInput
 from contracts.explanations import Explanation, Fate
 from contracts.ranking import Floats, Rows
 from contracts.vocabulary import OUT_OF_VOCABULARY
-from serving.answer import Listed, answer, arranged, listed
+from serving.answer import Listed, again, answer, arranged, listed
 from serving.bundle import LoadedBundle
+from serving.cache import Given
 from serving.clock import Now
-from serving.draft import Draft
+from serving.deadline import NO_DEADLINE, Deadline
 from serving.explain import Explainer
 from serving.fate import fate
 from serving.features import FeatureLookup
 from serving.filters import Exclusions, allowed
 from serving.full_path import FullPath
+from serving.guard import Guard
 from serving.impressions import ImpressionSink
 from serving.index_recall import IndexRecall
+from serving.known import KnownUsers
 from serving.ladder import Ladder
 from serving.metrics import Metrics
+from serving.query import history_in
 from serving.releases import Releases
+from serving.resilience import Resilience
 from serving.rule_book import RuleBook
 from serving.scope import Scope, context_rows, scope_of
 from serving.users import Users
@@ -51,45 +56,60 @@ class Recommender:
         now: Now,
         rules: RuleBook | None = None,
         recall: IndexRecall | None = None,
+        resilience: Resilience | None = None,
     ) -> None:
         self._releases = releases
         self._impressions = impressions
         self._metrics = metrics
         self._users = Users(releases, lookup, metrics)
         self._rules = rules or RuleBook()
-        self._path = FullPath(metrics, now, lookup, recall or IndexRecall(0))
-        self._ladder = Ladder(self._path, lookup, metrics)
+        resilience = resilience or Resilience(Guard(metrics))
+        self._budget = resilience.budget
+        self._path = FullPath(metrics, now, lookup, recall or IndexRecall(0), resilience.guard)
+        self._ladder = Ladder(self._path, KnownUsers(lookup, metrics, resilience.remembered), metrics)
+        self._cache = resilience.cache
         self._explainer = Explainer(lookup, now)
 
-    def recommend(self, request: RecommendationRequest) -> Recommendations:
+    def recommend(self, request: RecommendationRequest, arrived: float | None = None) -> Recommendations:
         """The user's list, best first; the answer says at which level of the ladder it was made.
+
+        arrived: when the request came, on time.monotonic's clock; it may have waited since.
 
         Raises InvalidInput for a filter that the catalogue does not know and for a page token that is none.
         """
         started = time.perf_counter()
         scope = self._scope(request)
-        draft = self._ladder.draft(scope)
+        if given := self._cache.get(scope):
+            given = Given(again(given.answer), given.features)
+        else:
+            given = self._made(scope, Deadline(self._budget, time.monotonic() if arrived is None else arrived))
+            self._cache.keep(scope, given)
+        shown = given.answer
+        self._record(shown, scope, given.features)
+        seconds = time.perf_counter() - started
+        self._metrics.answered(shown.variant, shown.degraded_level, len(shown.items), seconds)
+        return shown
+
+    def _made(self, scope: Scope, deadline: Deadline) -> Given:
+        draft = self._ladder.draft(scope, deadline)
         with self._metrics.stage("rules"):
             arrangement = arranged(scope, draft)
         explanations: Sequence[Explanation | None] = [None] * len(arrangement.positions)
-        if request.explain:
+        if scope.request.explain:
             with self._metrics.stage("explanations"):
                 explanations = self._explainer.explanations(scope, draft, arrangement)
-        made = answer(scope, draft, arrangement, explanations)
-        self._record(made, scope, draft)
-        self._metrics.answered(scope.assigned.variant, draft.level, len(made.items), time.perf_counter() - started)
-        return made
+        return Given(answer(scope, draft, arrangement, explanations), draft.features)
 
     def listed(self, request: RecommendationRequest) -> Listed:
         """The list alone and what the rules did to it, not recorded. Raises InvalidInput."""
         scope = self._scope(request)
-        draft = self._ladder.draft(scope)
+        draft = self._ladder.draft(scope, NO_DEADLINE)
         return listed(scope, draft, arranged(scope, draft))
 
     def fate(self, request: RecommendationRequest, item_id: str) -> Fate:
         """What becomes of one item in this list, which is made for it and not recorded. Raises InvalidInput."""
         scope = self._scope(request)
-        return fate(item_id, scope, self._ladder.draft(scope))
+        return fate(item_id, scope, self._ladder.draft(scope, NO_DEADLINE))
 
     def retrieve(self, request: RetrievalRequest) -> ScoredItems:
         """The k nearest items of the user's query embedding that pass the filters; fewer where fewer do.
@@ -99,7 +119,7 @@ class Recommender:
         """
         bundle = self._releases.assigned(request.user_id).bundle
         features, context = self._users.features(request.user_id), context_rows(request.context, bundle)
-        user = self._path.user(bundle, request.user_id, features, context)
+        user = self._path.user(bundle, request.user_id, features, context, history_in(bundle, features))
         without = Exclusions(context=context)
         allowed_rows = allowed(request, bundle.items, bundle.vocabularies, user.history.item_rows, without)
         with self._metrics.stage("retrieval"):
@@ -114,7 +134,7 @@ class Recommender:
         bundle = self._releases.assigned(request.user_id).bundle
         rows = _rows_of(request.item_ids, bundle)
         features, context = self._users.features(request.user_id), context_rows(request.context, bundle)
-        user = self._path.user(bundle, request.user_id, features, context)
+        user = self._path.user(bundle, request.user_id, features, context, history_in(bundle, features))
         candidates = shortlist_of(user, rows, bundle.items)
         scores, order = self._path.ranked(bundle, candidates)
         return _scored(request.user_id, bundle, candidates.rows[order], scores[order])
@@ -123,7 +143,7 @@ class Recommender:
         assigned = self._releases.assigned(request.user_id, request.variant)
         return scope_of(request, assigned, self._rules.over(assigned.bundle))
 
-    def _record(self, answer: Recommendations, scope: Scope, draft: Draft) -> None:
+    def _record(self, answer: Recommendations, scope: Scope, features: Mapping[str, float | str]) -> None:
         asked = scope.request.model_dump(exclude_defaults=True, exclude={"user_id", "variant", "explain", "page"})
         record = ImpressionRecord(
             request_id=answer.request_id,
@@ -140,7 +160,7 @@ class Recommender:
             request=asked,
             item_ids=[item.item_id for item in answer.items],
             scores=[item.score for item in answer.items],
-            features=dict(draft.features),
+            features=dict(features),
         )
         with self._metrics.stage("impression"):
             try:

@@ -15,6 +15,7 @@ from contracts.vocabulary import OUT_OF_VOCABULARY
 from serving import filters, rules
 from serving.bundle import LoadedBundle
 from serving.page_token import Shown, rows_shown, shown_before
+from serving.profile import profile_codes
 from serving.releases import Assigned
 from serving.rules import CompiledRule, CompiledRules
 
@@ -50,6 +51,10 @@ class Scope:
         """[num_items] whether a row may be in the list; None where all may. bought: the user's own rows."""
         bundle = self.bundle
         return filters.allowed(self.request, bundle.items, bundle.vocabularies, bought, self.without)
+
+    def segment(self) -> dict[str, int]:
+        """Vocabulary codes of the profile values that the request names. Raises InvalidInput for one there is not."""
+        return profile_codes(self.request.segment, self.bundle.vocabularies)
 
     def kept_out_by(self, row: int, bought: Rows) -> list[str]:
         """Names of every filter that this row does not pass."""

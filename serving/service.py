@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
+from serving.cache import Cache, NoCache
 from serving.intake import Intake
 from serving.items import Items
 from serving.live import LiveReleases
@@ -31,9 +32,11 @@ class Service:
     worker: Executor
     seconds: Callable[[], float]  # the moment of a request, Unix
     intake: Intake | None = None  # None without an event log
+    cache: Cache = field(default_factory=NoCache)
 
     def forget(self, user_id: str) -> None:
-        """Nothing yet: no answer is cached."""
+        """The user did something: no answer from before is given again."""
+        self.cache.forget(user_id)
 
     def variants(self) -> tuple[str, ...]:
         """Variants whose answers an interaction can have followed."""

@@ -45,6 +45,16 @@ class ServingSettings(BaseSettings):
     rules: Path | None = None  # YAML file of business rules, read again when it changes; see `tandem rules --help`
     recall_sample_every: int = Field(100, ge=0)  # every so many searches are repeated by brute force; 0: none
     log_level: str = "WARNING"  # INFO writes three lines a request
+    # Latest starts in milliseconds after the request came; a stage that would begin later is left out of the answer.
+    retrieval_deadline_ms: float = Field(100, gt=0)
+    ranking_deadline_ms: float = Field(150, gt=0)
+    online_store_timeout_ms: float = Field(50, gt=0)  # of one read; then the answer is made without it
+    breaker_failures: int = Field(3, ge=1)  # in a row, before a dependency is left alone
+    breaker_retry_ms: float = Field(1000, gt=0)  # until it is tried again
+    remembered_users: int = Field(10_000, ge=0)  # whose last features are kept for while the store is down
+    remembered_seconds: float = Field(3600, gt=0)  # how old these may be
+    cache_seconds: float = Field(0.0, ge=0, le=3600)  # how long an answer may be given again; 0 keeps none
+    cache_lists: int = Field(20_000, ge=1)  # answers kept, about 5 kB each
 
 
 def read_settings(**given: Any) -> ServingSettings:

@@ -48,7 +48,7 @@ class RedisServer:
             self._process = subprocess.Popen([*command, *self._options], stdout=output, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
-            if self._answers():
+            if self.answers():
                 return self
             time.sleep(0.02)
         raise RuntimeError(f"redis-server did not start: {log.read_text()[-2000:]}")
@@ -79,7 +79,8 @@ class RedisServer:
         self._process.wait(timeout=START_SECONDS)
         self._process = None
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it is there."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=0.5) as probe:
                 probe.sendall(b"PING\r\n")

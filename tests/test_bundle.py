@@ -184,7 +184,7 @@ def test_another_feature_schema_is_refused_with_both_hashes(bundle: Path) -> Non
 
 def test_a_manifest_with_an_unknown_key_is_refused_naming_it(bundle: Path) -> None:
     rewrite_manifest(bundle, colour="red")
-    with pytest.raises(BundleRefused, match=r"not a manifest of contract version 2: (?s:.*)colour"):
+    with pytest.raises(BundleRefused, match=r"not a manifest of contract version \d+: (?s:.*)colour"):
         read_manifest(bundle)
 
 

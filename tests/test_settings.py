@@ -54,9 +54,9 @@ def test_all_faults_are_listed_at_once_with_what_would_work(params: Path) -> Non
     text = str(refused.value)
     assert text.startswith(f"{params} cannot be used: ")
     assert text.removeprefix(f"{params} cannot be used: ").removesuffix(".").split("; ") == [
-        "index.factory is 3, expected str like 'Flat'",
+        "index.factory is 3, expected str like 'auto'",
         "index.recall is unknown",
-        "there are factory, recall_k, recall_queries",
+        "there are factory, min_recall, recall_k, recall_queries",
         "ranker.epochs is 2.0, expected int like 4",
         "ranker.hidden_units is 64, expected tuple like (128, 64)",
         "ranker.seed is True, expected int like 17",

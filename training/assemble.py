@@ -13,12 +13,14 @@ import pyarrow.parquet as pq
 from contracts import bundle, encoding
 from contracts import features as names
 from contracts.events import UNKNOWN
+from contracts.segments import SEGMENT_DAYS, Segments, segments_of
 from training.artifacts import Embeddings
 from training.dataset import Dataset, Moment
 from training.evaluate import rank_with_scores
 from training.settings import Settings
 from training.signing import Sign
 from training.steps import shortlists
+from training.timeline import DAY_SECONDS
 from training.workspace import Workspace, require
 
 REFERENCE_USERS = 2000
@@ -45,6 +47,8 @@ def assemble(workspace: Workspace, settings: Settings, sign: Sign | None = None)
             text=dataset.text,
             prices=dataset.prices(),
         )
+        segments = _segments(dataset, moment)
+        np.savez_compressed(folder / bundle.SEGMENTS, rows=segments.rows, buyers=segments.buyers)
         (folder / bundle.DISPLAY).write_text(json.dumps(_display(dataset)))
         pq.write_table(_reference(workspace, dataset, moment, embeddings, settings), folder / bundle.REFERENCE)
         sealed = bundle.seal(
@@ -70,6 +74,18 @@ def _copy_models(workspace: Workspace, folder: Path) -> None:
     shutil.copyfile(workspace.ranker / bundle.RANKER, folder / bundle.RANKER)
     for models in (workspace.towers, workspace.ranker):
         shutil.copytree(models / bundle.SAVED_MODELS, folder / bundle.SAVED_MODELS, dirs_exist_ok=True)
+
+
+def _segments(dataset: Dataset, moment: Moment) -> Segments:
+    """What people of each profile value bought in the last days of the data."""
+    bought = dataset.bought(moment.seconds - SEGMENT_DAYS * DAY_SECONDS, moment.seconds)
+    nothing = np.zeros(0, np.int64)
+    return segments_of(
+        moment.queries[encoding.PROFILE],
+        [bought.get(user, nothing) for user in moment.user_ids],
+        dataset.vocabularies,
+        len(dataset.item_ids),
+    )
 
 
 def _display(dataset: Dataset) -> dict[str, list[str]]:

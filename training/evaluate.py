@@ -5,6 +5,7 @@ The final list is computed with the exported ONNX ranker, so what is measured is
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from contracts.ranking import UserHistory
 from training.artifacts import Embeddings
 from training.baselines import personal_frequency, personal_then_popular, top_rows, without
 from training.dataset import Dataset
-from training.index import build_index, search
+from training.index import FLAT, build_index, search
 from training.metrics import RECALL_AT, padded, summary
 from training.settings import Settings
 from training.steps import REPORT, shortlists
@@ -47,7 +48,11 @@ def evaluate(workspace: Workspace, settings: Settings) -> dict[str, Any]:
     ranked = [rows for rows, _ in rank_with_scores(candidates, workspace)]
     items = embeddings.items(start)
     depth = LENGTH + max(len(rows) for rows in known)
-    nearest = search(build_index(items, settings.index), embeddings.queries(start)[users], min(depth, len(items)))
+    queries = embeddings.queries(start)[users]
+    # Far deeper than serving asks, so an inverted file's nprobe would cut it off: the towers are judged, not an index.
+    nearest = search(
+        build_index(items, queries, replace(settings.index, factory=FLAT)), queries, min(depth, len(items))
+    )
     histories = [moment.histories[row] for row in users]
     lists = {
         **_baselines(moment.item_statistics, histories, depth),

@@ -81,7 +81,8 @@ class TwoTowerSettings:
 class IndexSettings:
     """How items are searched."""
 
-    factory: str = "Flat"  # FAISS index factory string; inner product
+    factory: str = "auto"  # the quickest that reaches min_recall; or a FAISS index factory string, inner product
+    min_recall: float = 0.99  # of brute force's neighbours, at recall_k
     recall_k: int = 100  # neighbours compared with brute force
     recall_queries: int = 500  # users sampled for that
 

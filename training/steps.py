@@ -92,8 +92,9 @@ def shortlists(
     items = item_side(
         dataset.catalogue(moment.item_statistics), embeddings.items(moment.seconds), POPULAR_COLUMN, plan.num_popular
     )
-    queries = embeddings.queries(moment.seconds)[list(users)]
-    nearest = search(build_index(items.embeddings, index), queries, plan.num_nearest)
+    all_queries = embeddings.queries(moment.seconds)
+    queries = all_queries[list(users)]
+    nearest = search(build_index(items.embeddings, all_queries, index), queries, plan.num_nearest)
     return [
         shortlist(user_side(moment, row, query), found, items, plan)
         for row, query, found in zip(users, queries, nearest, strict=True)
@@ -116,7 +117,7 @@ def _embed(towers: Towers, moment: Moment, embeddings: Embeddings) -> None:
 
 
 def _index(workspace: Workspace, embeddings: Embeddings, seconds: int, settings: IndexSettings) -> float:
-    items = embeddings.items(seconds)
-    index = build_index(items, settings)
+    items, queries = embeddings.items(seconds), embeddings.queries(seconds)
+    index = build_index(items, queries, settings)
     save_index(index, workspace.towers / INDEX)
-    return index_recall(index, items, embeddings.queries(seconds), settings)
+    return index_recall(index, items, queries, settings)

@@ -18,6 +18,7 @@ class DegradedLevel(StrEnum):
     """How much of the full path an answer took, best first; each level below FULL is counted by reason."""
 
     FULL = "full"
+    REMEMBERED = "remembered"  # the same on the features that were read a while ago: the online store is down
     RETRIEVAL = "retrieval"  # in the order of retrieval: the ranker failed or came too late
     HISTORY = "history"  # from the user's own purchases: nothing could be retrieved
     SEGMENT = "segment"  # what people of the user's profile buy: the user has no history that can be read

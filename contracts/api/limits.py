@@ -20,6 +20,8 @@ MAX_CONTEXT: Final = 50
 """Items of a page or basket that one request names."""
 MAX_PAGE_TOKEN: Final = 6000
 """Characters of a token for the next page."""
+MAX_SEGMENT: Final = 10
+"""Profile values that one request may name."""
 
 UserId = Annotated[str, Field(min_length=1, max_length=128, description="Id of the user, as in the event log.")]
 BundleVersion = Annotated[

@@ -10,6 +10,7 @@ from contracts.api.limits import (
     MAX_CONTEXT,
     MAX_ITEMS,
     MAX_PAGE_TOKEN,
+    MAX_SEGMENT,
     BundleVersion,
     ItemId,
     UserId,
@@ -35,6 +36,18 @@ Context = Annotated[
 ]
 
 
+Segment = Annotated[
+    list[Annotated[str, Field(pattern=r"^[a-z_]+=.{1,128}$")]],
+    BeforeValidator(one_is_a_list),
+    Field(
+        max_length=MAX_SEGMENT,
+        description="What is known of a user without features, as profile column = value, like age_band=35-44: the "
+        "list is then what such people buy. Not looked at for users whose features can be read.",
+        examples=[["age_band=35-44"]],
+    ),
+]
+
+
 class ListOptions(Filters):
     """Everything that may be said about a list; as query parameters a list is a parameter that is repeated."""
 
@@ -43,6 +56,7 @@ class ListOptions(Filters):
     n: int = Field(10, ge=1, le=MAX_ITEMS, description="Length of the list.")
     surface: Surface = Field("home", description="Where the list is shown; business rules may differ by surface.")
     context: Context = Field([])
+    segment: Segment = Field([])
     explain: bool = Field(False, description="Whether each item says why it is in the list.")
     seed: int | None = Field(
         None, ge=0, lt=2**32, description="Order among equal scores; the same seed gives the same order."
@@ -72,7 +86,7 @@ class RetrievalRequest(Filters, Request):
 
     user_id: UserId
     k: Annotated[int, Field(ge=1, le=MAX_CANDIDATES, description="Number of candidates.")] = 100
-    context: Context = []
+    context: Context = Field([])
 
 
 class RankingRequest(Request):
@@ -80,7 +94,7 @@ class RankingRequest(Request):
 
     user_id: UserId
     item_ids: Annotated[list[ItemId], Field(min_length=1, max_length=MAX_CANDIDATES)]
-    context: Context = []
+    context: Context = Field([])
 
 
 class BatchRequest(Request):

@@ -1,8 +1,9 @@
 """Lists for users."""
 
+from time import monotonic
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from contracts.api import BatchAnswers, BatchRequest, ListOptions, RecommendationRequest, Recommendations, Refusal
 from serving.routes.parameters import ForcedVariant, User, refuse_unknown_parameters
@@ -17,19 +18,21 @@ def router(service: Service) -> APIRouter:
     """GET /recommendations/{user_id} and POST /recommendations."""
     routes = APIRouter(tags=["recommendations"], responses=REFUSED)
 
-    @routes.get("/recommendations/{user_id}", summary="A user's list, best first")
+    @routes.get("/recommendations/{user_id}", summary="A user's list, best first", response_model=Recommendations)
     async def recommendations(
         request: Request, user_id: User, options: Annotated[ListOptions, Query()], variant: ForcedVariant = None
-    ) -> Recommendations:
+    ) -> Response:
         """A user nobody has met gets what is popular, or with `context` what fits that; `degraded_level` tells.
 
         Repeats are in the list unless `include_seen` is false. There are `n` items, or `shortfall` says how many are
         missing and `shortfall_reason` why. Filters work inside retrieval: a rare category still fills the list.
         """
         refuse_unknown_parameters(request, set(ListOptions.model_fields))
-        answer = await service.computed(service.recommender.recommend, asked(user_id, options, variant))
+        asking = asked(user_id, options, variant)
+        answer = await service.computed(service.recommender.recommend, asking, monotonic())
         request.state.variant = answer.variant  # for CountRequests
-        return answer
+        # FastAPI would validate what is an answer already and write it with two passes.
+        return Response(answer.model_dump_json(), media_type="application/json")
 
     @routes.post("/recommendations", summary="Lists for several users")
     async def batch(body: BatchRequest) -> BatchAnswers:
@@ -37,7 +40,8 @@ def router(service: Service) -> APIRouter:
 
         Each is answered from one bundle. Other clients are answered in between.
         """
-        answers = [await service.computed(service.recommender.recommend, request) for request in body.requests]
+        recommend = service.recommender.recommend
+        answers = [await service.computed(recommend, request, monotonic()) for request in body.requests]
         return BatchAnswers(answers=answers)
 
     return routes
@@ -45,4 +49,4 @@ def router(service: Service) -> APIRouter:
 
 def asked(user_id: str, options: ListOptions, variant: str | None = None) -> RecommendationRequest:
     """The request that a path, its query parameters and the variant's header make."""
-    return RecommendationRequest(user_id=user_id, variant=variant, **options.model_dump())
+    return RecommendationRequest(user_id=user_id, variant=variant, **options.model_dump(exclude_unset=True))

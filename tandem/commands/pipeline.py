@@ -128,9 +128,7 @@ def dataset(root: Root = HERE, engine: EngineOption = Engine.DUCKDB, spark_maste
 
     project = open_project(root)
     with working("dataset") as work:
-        build_dataset(
-            project.workspace, connect(engine, spark_master, project.settings.duckdb), work.note, engine
-        )
+        build_dataset(project.workspace, connect(engine, spark_master, project.settings.duckdb), work.note, engine)
 
 
 @app.command(rich_help_panel=PIPELINE)

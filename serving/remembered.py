@@ -1,0 +1,37 @@
+"""The last features that were read of each user, for while the online store does not answer."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from serving.features import UserFeatures
+
+
+class RememberedFeatures:
+    """The latest of at most max_users users, none older than max_age_seconds.
+
+    The staleness rule: a user's features are what this process read last, at most so old; a read that succeeds
+    replaces them, so they are never used while the store answers.
+    """
+
+    def __init__(
+        self, max_users: int = 10_000, max_age_seconds: float = 3600.0, seconds: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._max_users = max_users
+        self._max_age_seconds = max_age_seconds
+        self._seconds = seconds
+        self._read: OrderedDict[str, tuple[float, UserFeatures]] = OrderedDict()
+
+    def keep(self, user_id: str, features: UserFeatures) -> None:
+        """Remembers what was just read; the user who was read longest ago makes room."""
+        self._read[user_id] = (self._seconds(), features)
+        self._read.move_to_end(user_id)
+        if len(self._read) > self._max_users:
+            self._read.popitem(last=False)
+
+    def recall(self, user_id: str) -> UserFeatures | None:
+        """The user's last features, or None where they are too old or were never read."""
+        read = self._read.get(user_id)
+        if read is None or self._seconds() - read[0] > self._max_age_seconds:
+            return None
+        return read[1]
