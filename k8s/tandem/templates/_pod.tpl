@@ -1,66 +1,55 @@
-{{/* Pod of one predictor: the part of an InferenceService that Kubernetes, not KServe, defines. */}}
-{{- define "tandem.podSpec" -}}
-serviceAccountName: {{ include "tandem.serviceAccountName" . }}
+{{/*
+Pod of one predictor, the part of an InferenceService that Kubernetes, not KServe, defines:
+(dict "root" $ "name" NAME-OF-INFERENCESERVICE "variant" SLOT "bundle" BUNDLE). Knative refuses some keys of a pod.
+*/}}
+{{- define "tandem.predictorPod" -}}
+{{- $root := .root }}
+{{- $standard := eq $root.Values.mode "Standard" }}
+serviceAccountName: {{ include "tandem.serviceAccountName" $root }}
+{{- include "tandem.imagePullSecrets" $root }}
 # A Service named tandem-* would otherwise add TANDEM_*_PORT to the variables the settings are read from.
 enableServiceLinks: false
-terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+{{- if $standard }}
+terminationGracePeriodSeconds: {{ $root.Values.terminationGracePeriodSeconds }}
+{{- with $root.Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+topologySpreadConstraints:
+  # One node less must not be a slot less.
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        serving.kserve.io/inferenceservice: {{ .name }}
 securityContext:
-  runAsNonRoot: true
   # KServe's download container runs as this user too; sharing it lets both read the files.
-  runAsUser: 1000
-  runAsGroup: 1000
   fsGroup: 1000
-  seccompProfile:
-    type: RuntimeDefault
+{{- end }}
 containers:
   # KServe looks this name up to inject the bundle and to fill in defaults.
   - name: kserve-container
-    image: {{ include "tandem.image" . | quote }}
-    imagePullPolicy: {{ .Values.image.pullPolicy }}
+    image: {{ include "tandem.image" (list $root "serving") | quote }}
+    imagePullPolicy: {{ $root.Values.images.pullPolicy }}
     command: ["python", "-m", "serving"]
     ports:
-      # HTTP first: KServe maps port 80 of the Service to the first port.
-      - name: http
+      # HTTP first: KServe maps port 80 of the Service to the first port. Knative allows one port, named for its protocol.
+      - name: {{ ternary "http" "http1" $standard }}
         containerPort: 8080
         protocol: TCP
+      {{- if $standard }}
       - name: grpc
         containerPort: 8081
         protocol: TCP
+      {{- end }}
     env:
-      {{- include "tandem.env" . | nindent 6 }}
-    startupProbe:
-      httpGet:
-        path: /v1/models/recommender
-        port: http
-      periodSeconds: 5
-      failureThreshold: {{ div (add .Values.startupSeconds 4) 5 }}
-    # Not /v2/health/ready: it says true even after the model was unloaded.
-    readinessProbe:
-      httpGet:
-        path: /v1/models/recommender
-        port: http
-      periodSeconds: 2
-      failureThreshold: 2
-    # Only the process, not the model: a restart would not cure a bundle that failed to load.
-    livenessProbe:
-      httpGet:
-        path: /
-        port: http
-      periodSeconds: 10
-      timeoutSeconds: 5
-      failureThreshold: 6
-    lifecycle:
-      # The server closes its socket at once on SIGTERM; endpoints need seconds to forget the pod.
-      preStop:
-        sleep:
-          seconds: 8
+      {{- include "tandem.predictorEnv" . | trim | nindent 6 }}
+    {{- include "tandem.storeCredentials" $root | nindent 4 }}
+    {{- include "tandem.predictorProbes" $root | nindent 4 }}
     resources:
-      {{- toYaml .Values.resources | nindent 6 }}
+      {{- toYaml $root.Values.resources | nindent 6 }}
     securityContext:
-      allowPrivilegeEscalation: false
-      readOnlyRootFilesystem: true
-      capabilities:
-        drop: [ALL]
+      {{- include "tandem.containerSecurity" $root | nindent 6 }}
     volumeMounts:
       - name: feature-repo
         mountPath: /feature-repo
@@ -69,7 +58,9 @@ containers:
         mountPath: /var/log/tandem
       - name: tmp
         mountPath: /tmp
-      {{- if .Values.bundle.pvc.claimName }}
+      - name: bundle-cache
+        mountPath: /var/cache/tandem
+      {{- if $root.Values.bundle.pvc.claimName }}
       - name: bundles
         mountPath: /mnt/models
         readOnly: true
@@ -77,53 +68,58 @@ containers:
 volumes:
   - name: feature-repo
     configMap:
-      name: {{ include "tandem.fullname" . }}-feature-store
+      name: {{ include "tandem.fullname" $root }}-feature-store
   - name: impressions
+    {{- if $root.Values.impressionLog.claimName }}
+    persistentVolumeClaim:
+      claimName: {{ $root.Values.impressionLog.claimName }}
+    {{- else }}
     emptyDir:
-      sizeLimit: {{ .Values.impressionLog.sizeLimit }}
+      sizeLimit: {{ $root.Values.impressionLog.sizeLimit }}
+    {{- end }}
   # Python and Feast's registry download need a writable folder beside the read-only root.
   - name: tmp
     emptyDir:
       sizeLimit: 256Mi
-  {{- if .Values.bundle.pvc.claimName }}
+  - name: bundle-cache
+    emptyDir: {}
+  {{- if $root.Values.bundle.pvc.claimName }}
   # The whole claim, not a subPath: a subPath is resolved once, so the link `current` could never be moved under a running pod.
   - name: bundles
     persistentVolumeClaim:
-      claimName: {{ .Values.bundle.pvc.claimName }}
+      claimName: {{ $root.Values.bundle.pvc.claimName }}
       readOnly: true
   {{- end }}
 {{- end }}
 
-{{/* Settings of the server; serving/settings.py reads the TANDEM_ ones. */}}
-{{- define "tandem.env" -}}
-- name: TANDEM_HOST
-  value: "0.0.0.0" # the server's default is loopback
-- name: TANDEM_GRPC_PORT
-  value: "8081"
-- name: TANDEM_BUNDLE_DIR
-  value: {{ include "tandem.bundleDir" . | quote }}
-- name: TANDEM_FEATURE_REPO
-  value: /feature-repo
-# Requests are answered as of now; a replay of recorded traffic uses another clock.
-- name: TANDEM_CLOCK
-  value: wall
-- name: TANDEM_IMPRESSION_LOG
-  value: /var/log/tandem/impressions.jsonl
-- name: TANDEM_LOG_LEVEL
-  value: {{ .Values.server.logLevel }}
-{{- with .Values.bundle.storageUri }}
-# KServe's contract for a custom container: it reads this variable, downloads to /mnt/models in an init container and then
-# replaces the value by that path. The `storageUri` field exists on `predictor.model` only.
-- name: STORAGE_URI
-  value: {{ . | quote }}
-{{- end }}
-{{- with .Values.featureStore.redis }}
-{{- if .existingSecret }}
-- name: REDIS_CONNECTION_STRING
-  valueFrom:
-    secretKeyRef:
-      name: {{ .existingSecret }}
-      key: {{ .existingSecretKey }}
-{{- end }}
+{{- define "tandem.predictorProbes" -}}
+startupProbe:
+  httpGet:
+    path: /v1/models/recommender
+    port: 8080
+  periodSeconds: 2
+  failureThreshold: {{ div (add .Values.startupSeconds 1) 2 }}
+# Not /v2/health/ready: it says true even after the model was unloaded.
+readinessProbe:
+  httpGet:
+    path: /v1/models/recommender
+    port: 8080
+  periodSeconds: 2
+  timeoutSeconds: 2
+  failureThreshold: 2
+# Only the process, not the model: a restart would not cure a bundle that failed to load.
+livenessProbe:
+  httpGet:
+    path: /
+    port: 8080
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+{{- if eq .Values.mode "Standard" }}
+lifecycle:
+  # The server closes its socket at once on SIGTERM; endpoints and gateway need seconds to forget the pod.
+  preStop:
+    sleep:
+      seconds: {{ .Values.drainSeconds }}
 {{- end }}
 {{- end }}

@@ -1,0 +1,83 @@
+{{/* Settings of the server; serving/settings.py reads the TANDEM_ ones. Same arguments as tandem.predictorPod. */}}
+{{- define "tandem.predictorEnv" -}}
+{{- $values := .root.Values }}
+- name: TANDEM_HOST
+  value: "0.0.0.0" # the server's default is loopback
+{{- if eq $values.mode "Standard" }}
+- name: TANDEM_GRPC_PORT
+  value: "8081"
+{{- end }}
+- name: TANDEM_VARIANT
+  value: {{ .variant }}
+- name: {{ include "tandem.bundleVariable" .root }}
+  value: {{ .bundle | quote }}
+{{- if $values.bundle.storageUri }}
+# KServe's contract for a custom container: it reads STORAGE_URI, downloads to /mnt/models in an init container and then
+# replaces the value by that path. The `storageUri` field exists on `predictor.model` only.
+- name: TANDEM_BUNDLE_DIR
+  value: /mnt/models
+{{- end }}
+- name: TANDEM_BUNDLE_CACHE
+  value: /var/cache/tandem
+{{- with $values.bundle.publicKey }}
+- name: TANDEM_BUNDLE_PUBLIC_KEY
+  value: {{ . | quote }}
+{{- end }}
+- name: TANDEM_FEATURE_REPO
+  value: /feature-repo
+- name: TANDEM_CLOCK
+  value: {{ $values.server.clock }}
+{{- if eq $values.mode "Standard" }}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+{{- end }}
+- name: TANDEM_IMPRESSION_LOG
+  value: /var/log/tandem/{{ ternary "$(POD_NAME)" "impressions" (eq $values.mode "Standard") }}.jsonl
+- name: TANDEM_LOG_LEVEL
+  value: {{ $values.server.logLevel }}
+{{- if $values.events.enabled }}
+- name: TANDEM_EVENT_LOG
+  value: {{ include "tandem.eventLog" .root | quote }}
+{{- end }}
+{{- with $values.server.apiKeySecret }}
+- name: TANDEM_API_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: api-key
+{{- end }}
+{{- include "tandem.storeEnv" .root }}
+{{- end }}
+
+{{/* Where features and objects lie; every part of the release reads the same. */}}
+{{- define "tandem.storeEnv" -}}
+{{- with .Values.featureStore.redis }}
+{{- if .existingSecret }}
+- name: REDIS_CONNECTION_STRING
+  valueFrom:
+    secretKeyRef:
+      name: {{ .existingSecret }}
+      key: {{ .existingSecretKey }}
+{{- end }}
+{{- end }}
+{{- with .Values.objectStore }}
+- name: AWS_DEFAULT_REGION
+  value: {{ .region }}
+{{- if .endpoint }}
+- name: AWS_ENDPOINT_URL
+  value: {{ .endpoint | quote }}
+- name: FEAST_S3_ENDPOINT_URL # Feast does not read the usual name
+  value: {{ .endpoint | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "tandem.storeCredentials" -}}
+{{- with .Values.objectStore.existingSecret }}
+envFrom:
+  - secretRef:
+      name: {{ . }}
+{{- end }}
+{{- end }}
