@@ -76,6 +76,6 @@ COPY --from=code /code /opt/tandem
 # What `dvc repro` compares and runs; a job copies it to its volume, because the root is read-only.
 COPY . /opt/project
 LABEL org.opencontainers.image.description="Tandem's pipeline"
-ENV TF_USE_LEGACY_KERAS=1 TF_CPP_MIN_LOG_LEVEL=3
+ENV TF_USE_LEGACY_KERAS=1 TF_CPP_MIN_LOG_LEVEL=3 DVC_SITE_CACHE_DIR=/tmp/dvc
 HEALTHCHECK --interval=60s --timeout=30s CMD ["python", "-c", "import training.steps"]
 CMD ["tandem", "--help"]

@@ -20,7 +20,7 @@ app = typer.Typer(
     "evaluate → bundle[/], each as a command of its own or all together by [bold]dvc repro[/]. Then [bold]serve[/] "
     "answers and [bold]drift[/] watches.\n\nExample: [cyan]tandem ingest && tandem features[/]",
 )
-for group in (pipeline, serve, events, release, experiment, lists, rules, reports, rollout):
+for group in (pipeline, serve, events, release, experiment, lists, rules, reports, rollout, retrain):
     app.add_typer(group.app)
 
 

@@ -19,7 +19,7 @@
 {{- if gt (len $given) 1 -}}
 {{- $faults = append $faults (printf "%s are both set: keep one" (join " and " $given)) -}}
 {{- end -}}
-{{- if not $given -}}
+{{- if not (or $given $.Values.training.enabled) -}}
 {{- $faults = append $faults "none of bundle.uri, bundle.pvc.claimName and bundle.storageUri is set: the server needs a bundle" -}}
 {{- end -}}
 {{- end -}}

@@ -48,3 +48,8 @@ Without a cluster to ask (`helm template`), and at the first installation, the v
 {{- end -}}
 {{- toJson $weights -}}
 {{- end }}
+
+{{/* "yes" where there is a bundle to serve; without one the slots wait for the first training run. */}}
+{{- define "tandem.serves" -}}
+{{- if include "tandem.firstBundle" . }}yes{{ end -}}
+{{- end }}

@@ -36,6 +36,9 @@ spec:
             {{- if $root.Values.training.params }}
             - --params=/params/params.yaml
             {{- end }}
+            {{- if not $root.Values.training.gates }}
+            - --first
+            {{- end }}
             {{- range .options }}
             - {{ . }}
             {{- end }}

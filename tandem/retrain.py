@@ -1,0 +1,68 @@
+"""One scheduled run of the pipeline on a cluster: train, hold to the gates, publish bundle and features."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.bundle import CURRENT
+from contracts.errors import TandemError
+from tandem.demo import reproduce
+from training.workspace import Workspace
+
+UNTRACKED = "[core]\n    no_scm = true\n"
+
+
+class GateFailed(TandemError):
+    """A trained bundle is not as good as it must be; it is not published, and what serves goes on serving."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Where a run leaves its results."""
+
+    feature_store: Path  # feature_store.yaml of the servers' online store
+    bundles: str  # URL that versions are published below
+    gates: bool = True  # whether a failed gate stops the run
+
+
+def lay_out(project: Path, workspace: Workspace, params: Path | None) -> None:
+    """Brings the project's files into a workspace that may hold an earlier run: DVC sees what has changed since."""
+    shutil.copytree(project, workspace.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("data", "bundles"))
+    (workspace.root / ".dvc" / "config.local").write_text(UNTRACKED)  # an image carries no git repository
+    if params:
+        shutil.copy(params, workspace.root / "params.yaml")
+
+
+def renew_features(workspace: Workspace, publication: Publication) -> None:
+    """Computes features as of the newest events and writes them to the servers' online store."""
+    from training.online import publish_features
+
+    reproduce(workspace, "materialize")
+    publish_features(workspace, publication.feature_store)
+
+
+def retrain(workspace: Workspace, publication: Publication) -> str:
+    """URL of the published bundle.
+
+    Raises GateFailed where the metrics are not good enough: then neither bundle nor features were published.
+    """
+    from training.online import publish_features
+    from training.publish import publish
+
+    reproduce(workspace)
+    if publication.gates:
+        require_gates(workspace)
+    # The bundle before the features: servers read both, and a bundle without features of its time answers worse.
+    url = publish(workspace.bundles / CURRENT, publication.bundles)
+    publish_features(workspace, publication.feature_store)
+    return url
+
+
+def require_gates(workspace: Workspace) -> None:
+    """Raises GateFailed naming every claim of the evaluation that does not hold."""
+    from training.evaluate import verdicts
+
+    failed = [claim for claim, holds in verdicts(json.loads(workspace.metrics.read_text())) if not holds]
+    if failed:
+        raise GateFailed(f"Not published, because it does not hold that {'; nor that '.join(failed)}.")

@@ -1,0 +1,117 @@
+"""From an empty namespace to two slots that answer: the way a platform team goes."""
+
+import re
+import time
+from pathlib import Path
+
+from tests.e2e.cluster import CHART, CommandFailed, until
+from tests.e2e.traffic import Gateway
+from tests.e2e.world import BUCKET, MANIFESTS, World, elapsed, way_in
+
+READY_SECONDS = 300
+
+
+def stores(world: World) -> str:
+    """Object storage and Prometheus of this run, each a real server."""
+    started = time.monotonic()
+    settings, cluster = world.settings, world.cluster
+    for name, image in (("s3", settings.s3_image), ("prometheus", settings.prometheus_image)):
+        cluster.apply((MANIFESTS / f"{name}.yaml").read_text().replace("IMAGE", image))
+    for name in ("s3", "prometheus"):
+        cluster.kubectl("rollout", "status", f"deployment/{name}", "--timeout=180s")
+    until("a bucket", lambda: world.s3().create_bucket(Bucket=BUCKET), 30)
+    return f"S3 and Prometheus up in {elapsed(started)}"
+
+
+def values(world: World, *extra: str) -> list[str]:
+    """Options of every helm command of the run."""
+    settings = world.settings
+    given = [
+        f"images.prefix={settings.images}",
+        f"images.tag={settings.tag}",
+        f"redis.image={settings.redis_image}",
+        f"route.hostnames={{{settings.host}}}",
+        f"mode={settings.mode.capitalize()}",
+        *([f"bundle.uri={world.bundle_url}"] if world.bundle_url else []),
+        *extra,
+    ]
+    params = ["--set-file", f"training.params={MANIFESTS / 'params.yaml'}"]
+    return ["--values", str(MANIFESTS / "values.yaml"), *params, *(part for value in given for part in ("--set", value))]
+
+
+def upgrade(world: World, *extra: str) -> None:
+    """`helm upgrade --install`; again where KServe's webhook was not yet there."""
+    command = ["upgrade", "--install", world.settings.release, str(CHART), *values(world, *extra)]
+    until("helm upgrade", lambda: world.cluster.helm(*command) or True, 60, 3)
+
+
+def first_bundle(world: World) -> str:
+    """The chart without a bundle, and its own training job for the first one."""
+    started = time.monotonic()
+    cluster, release = world.cluster, world.settings.release
+    upgrade(world)
+    cluster.kubectl("rollout", "status", f"statefulset/{release}-redis", "--timeout=180s")
+    cluster.kubectl("create", "job", "first-bundle", f"--from=cronjob/{release}-train")
+    until("the training job", lambda: _finished(world, "first-bundle"), 1200, 3)
+    log = cluster.kubectl("logs", "job/first-bundle")
+    found = re.search(r"published (s3://\S+)", log)
+    if not found:
+        raise AssertionError(f"the training job published nothing: {log[-1500:]}")
+    world.bundle_url = found[1]
+    return f"trained, published {world.version} and its features in {elapsed(started)}"
+
+
+def _finished(world: World, job: str) -> bool:
+    status = world.cluster.get("job", job).get("status", {})
+    if status.get("failed"):
+        log = world.cluster.kubectl("logs", f"job/{job}", "--tail=40")
+        raise AssertionError(f"job {job} failed: {log}")
+    return bool(status.get("succeeded"))
+
+
+def slots(world: World) -> str:
+    """Both slots Ready, and a list through the gateway."""
+    started = time.monotonic()
+    upgrade(world)
+    until("both slots Ready", lambda: all(_ready(world, name) for name in inference_services(world)), READY_SECONDS)
+    ready = elapsed(started)
+    manifest = world.s3().get_object(Bucket=BUCKET, Key=f"bundles/{world.version}/manifest.json")["Body"].read()
+    world.user_ids = _example_users(manifest)
+    world.gateway = Gateway(way_in(world), world.settings.host)
+    answer = until("an answer through the gateway", lambda: _first_answer(world), 60)
+    return f"slots Ready {ready} after helm upgrade, first list after {elapsed(started)} by slot {answer.variant!r}"
+
+
+def inference_services(world: World) -> tuple[str, ...]:
+    """Names of the InferenceServices of this mode."""
+    return world.slots if world.settings.mode == "standard" else (world.settings.release,)
+
+
+def _ready(world: World, name: str) -> bool:
+    conditions = world.cluster.get("inferenceservice", name).get("status", {}).get("conditions", [])
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _first_answer(world: World) -> object:
+    answer = world.gateway.recommend(world.user_ids[0])
+    if answer.status != 200:
+        raise CommandFailed(f"{answer.status} {answer.fault}")
+    return answer
+
+
+def _example_users(manifest: bytes) -> list[str]:
+    import json
+
+    users: list[str] = json.loads(manifest)["example_user_ids"]
+    return users
+
+
+def write_down(world: World, folder: Path) -> None:
+    """What the cluster says of the run's pods, for a failed run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, command in {
+        "pods.txt": ("get", "pods", "--output", "wide"),
+        "events.txt": ("get", "events", "--sort-by=.lastTimestamp"),
+        "services.yaml": ("get", "inferenceservices,httproutes", "--output", "yaml"),
+    }.items():
+        (folder / name).write_text(world.cluster.kubectl(*command))
