@@ -33,13 +33,7 @@ RUN --mount=type=secret,id=ca-certificates --mount=type=cache,target=/root/.cach
 
 # Tandem itself: a wheel laid out as files, so that a changed line is a layer of kilobytes.
 FROM tools AS code
-WORKDIR /source
-COPY pyproject.toml README.md ./
-COPY contracts contracts
-COPY monitoring monitoring
-COPY serving serving
-COPY tandem tandem
-COPY training training
+COPY . /source
 RUN --mount=type=secret,id=ca-certificates --mount=type=cache,target=/root/.cache/uv install-locked --code /source /code
 
 FROM base AS runtime
