@@ -52,7 +52,7 @@ def first_bundle(world: World) -> str:
     upgrade(world)
     cluster.kubectl("rollout", "status", f"statefulset/{release}-redis", "--timeout=180s")
     cluster.kubectl("create", "job", "first-bundle", f"--from=cronjob/{release}-train")
-    until("the training job", lambda: _finished(world, "first-bundle"), 1200, 3)
+    until("the training job", lambda: finished(world, "first-bundle"), 1200, 3)
     log = cluster.kubectl("logs", "job/first-bundle")
     found = re.search(r"published (s3://\S+)", log)
     if not found:
@@ -61,7 +61,7 @@ def first_bundle(world: World) -> str:
     return f"trained, published {world.version} and its features in {elapsed(started)}"
 
 
-def _finished(world: World, job: str) -> bool:
+def finished(world: World, job: str) -> bool:
     status = world.cluster.get("job", job).get("status", {})
     if status.get("failed"):
         log = world.cluster.kubectl("logs", f"job/{job}", "--tail=40")

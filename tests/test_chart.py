@@ -1,0 +1,147 @@
+"""Policies that every rendered object of the chart keeps, for every values file in ci/, and the state it must not reset."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+CHART = ROOT / "k8s" / "tandem"
+VALUES = sorted((CHART / "ci").glob("*-values.yaml"))
+HELM = shutil.which("helm") or shutil.which("helm", path=ROOT / ".tools" / "bin")
+Object = dict[str, Any]
+
+pytestmark = pytest.mark.skipif(HELM is None, reason="helm is not there; `make tools` installs it")
+every_values_file = pytest.mark.parametrize("values", VALUES, ids=lambda path: path.name.removesuffix("-values.yaml"))
+
+
+@cache
+def rendered(values: Path) -> list[Object]:
+    command = [str(HELM), "template", "shop", str(CHART), "--kube-version", "1.34.0", "--values", str(values)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [item for item in yaml.safe_load_all(done.stdout) if item]
+
+
+def pods(values: Path) -> Iterator[tuple[str, Object]]:
+    """(name of the object, its pod specification)."""
+    for item in rendered(values):
+        spec, name = item.get("spec", {}), f"{item['kind']} {item['metadata']['name']}"
+        if item["kind"] == "InferenceService":
+            yield name, spec["predictor"]
+        elif item["kind"] == "CronJob":
+            yield name, spec["jobTemplate"]["spec"]["template"]["spec"]
+        elif "template" in spec:
+            yield name, spec["template"]["spec"]
+
+
+def named(kind: str, name: str, values: Path) -> Object:
+    return next(item for item in rendered(values) if (item["kind"], item["metadata"]["name"]) == (kind, name))
+
+
+@every_values_file
+def test_no_container_has_more_rights_than_its_work_needs(values: Path) -> None:
+    for name, pod in pods(values):
+        assert not pod.get("hostNetwork") and not pod.get("hostPID"), name
+        for container in pod["containers"] + pod.get("initContainers", []):
+            security = container["securityContext"]
+            assert security["runAsNonRoot"] and security["readOnlyRootFilesystem"], name
+            assert security["allowPrivilegeEscalation"] is False and security["capabilities"] == {"drop": ["ALL"]}, name
+            assert security["seccompProfile"] == {"type": "RuntimeDefault"}, name
+
+
+@every_values_file
+def test_every_container_says_what_it_needs_and_may_take(values: Path) -> None:
+    for name, pod in pods(values):
+        for container in pod["containers"]:
+            for bound in ("requests", "limits"):
+                assert {"cpu", "memory"} <= container["resources"][bound].keys(), f"{name} {bound}"
+
+
+@every_values_file
+def test_no_pod_gets_a_token_of_the_api_server_unless_it_asks_there(values: Path) -> None:
+    accounts = [item for item in rendered(values) if item["kind"] == "ServiceAccount"]
+    assert all(item["automountServiceAccountToken"] is False for item in accounts if "rollout" not in item["metadata"]["name"])
+
+
+@every_values_file
+def test_no_secret_is_rendered(values: Path) -> None:
+    assert [item for item in rendered(values) if item["kind"] == "Secret"] == []
+    for _, pod in pods(values):
+        for variable in (variable for container in pod["containers"] for variable in container.get("env", [])):
+            assert "value" not in variable or not variable["name"].endswith(("KEY", "PASSWORD", "SECRET")) or (
+                variable["name"] in ("TANDEM_SIGNING_KEY", "TANDEM_BUNDLE_PUBLIC_KEY")  # a path, and no secret
+            )
+
+
+@every_values_file
+def test_images_have_a_tag_or_digest_and_none_is_latest(values: Path) -> None:
+    for name, pod in pods(values):
+        for container in pod["containers"]:
+            image = container["image"].rpartition("/")[2]
+            assert ("@sha256:" in image or ":" in image) and not image.endswith(":latest"), name
+
+
+@every_values_file
+def test_everything_is_denied_before_something_is_allowed(values: Path) -> None:
+    policies = [item for item in rendered(values) if item["kind"] == "NetworkPolicy"]
+    if values.name == "no-network-policy-values.yaml":
+        assert policies == []
+        return
+    deny = next(item for item in policies if item["metadata"]["name"] == "shop-default-deny")["spec"]
+    assert deny["podSelector"] == {"matchLabels": {"app.kubernetes.io/instance": "shop"}}
+    assert set(deny["policyTypes"]) == {"Ingress", "Egress"} and "ingress" not in deny and "egress" not in deny
+
+
+@every_values_file
+def test_names_carry_the_release_and_leave_room_for_what_kserve_appends(values: Path) -> None:
+    for item in rendered(values):
+        name = item["metadata"]["name"]
+        assert name == "shop" or name.startswith("shop-"), name
+        longest = "x" * 40 + name.removeprefix("shop") + "-predictor" * (item["kind"] == "InferenceService")
+        assert len(longest) <= 63, name
+
+
+def test_a_slot_is_a_whole_predictor_of_its_own() -> None:
+    values = CHART / "ci" / "default-values.yaml"
+    for slot in ("blue", "green"):
+        predictor = named("InferenceService", f"shop-{slot}", values)["spec"]["predictor"]
+        variables = {one["name"]: one.get("value") for one in predictor["containers"][0]["env"]}
+        assert variables["TANDEM_VARIANT"] == slot
+        assert variables["TANDEM_BUNDLE_DIR"] == "s3://tandem/bundles/3f4a0503dde1"
+        budget = named("PodDisruptionBudget", f"shop-{slot}", values)["spec"]
+        assert budget["selector"]["matchLabels"] == {"serving.kserve.io/inferenceservice": f"shop-{slot}"}
+        drained = predictor["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+        assert drained < predictor["terminationGracePeriodSeconds"]
+
+
+def test_the_route_forces_a_slot_by_header_and_splits_the_rest() -> None:
+    blue, green, split = named("HTTPRoute", "shop", CHART / "ci" / "slots-values.yaml")["spec"]["rules"]
+    for rule, slot in ((blue, "blue"), (green, "green")):
+        assert [backend["name"] for backend in rule["backendRefs"]] == [f"shop-{slot}-predictor"]
+        assert all(match["headers"] == [{"name": "x-tandem-slot", "value": slot}] for match in rule["matches"])
+    assert [(one["name"], one["weight"]) for one in split["backendRefs"]] == [
+        ("shop-blue-predictor", 0),
+        ("shop-green-predictor", 100),
+    ]
+
+
+def test_the_route_forwards_no_path_of_operators() -> None:
+    rules = named("HTTPRoute", "shop", CHART / "ci" / "default-values.yaml")["spec"]["rules"]
+    prefixes = {match["path"]["value"] for rule in rules for match in rule["matches"] if match["path"]["type"] != "Exact"}
+    for closed in ("/metrics", "/admin/bundle", "/v2/repository/index"):
+        assert not any(closed == prefix or closed.startswith(f"{prefix}/") for prefix in prefixes), closed
+
+
+def test_without_a_bundle_everything_but_the_slots_is_installed() -> None:
+    kinds = {item["kind"] for item in rendered(CHART / "ci" / "first-bundle-values.yaml")}
+    assert "CronJob" in kinds and not {"InferenceService", "HTTPRoute"} & kinds
+
+
+def test_alerts_in_the_chart_are_the_ones_of_monitoring() -> None:
+    rule = named("PrometheusRule", "shop", CHART / "ci" / "prometheus-operator-values.yaml")
+    assert rule["spec"] == yaml.safe_load((ROOT / "monitoring" / "alerts.yaml").read_text())
