@@ -65,7 +65,9 @@ def test_every_container_says_what_it_needs_and_may_take(values: Path) -> None:
 @every_values_file
 def test_no_pod_gets_a_token_of_the_api_server_unless_it_asks_there(values: Path) -> None:
     accounts = [item for item in rendered(values) if item["kind"] == "ServiceAccount"]
-    assert all(item["automountServiceAccountToken"] is False for item in accounts if "rollout" not in item["metadata"]["name"])
+    assert all(
+        item["automountServiceAccountToken"] is False for item in accounts if "rollout" not in item["metadata"]["name"]
+    )
 
 
 @every_values_file
@@ -73,8 +75,12 @@ def test_no_secret_is_rendered(values: Path) -> None:
     assert [item for item in rendered(values) if item["kind"] == "Secret"] == []
     for _, pod in pods(values):
         for variable in (variable for container in pod["containers"] for variable in container.get("env", [])):
-            assert "value" not in variable or not variable["name"].endswith(("KEY", "PASSWORD", "SECRET")) or (
-                variable["name"] in ("TANDEM_SIGNING_KEY", "TANDEM_BUNDLE_PUBLIC_KEY")  # a path, and no secret
+            assert (
+                "value" not in variable
+                or not variable["name"].endswith(("KEY", "PASSWORD", "SECRET"))
+                or (
+                    variable["name"] in ("TANDEM_SIGNING_KEY", "TANDEM_BUNDLE_PUBLIC_KEY")  # a path, and no secret
+                )
             )
 
 
@@ -132,7 +138,9 @@ def test_the_route_forces_a_slot_by_header_and_splits_the_rest() -> None:
 
 def test_the_route_forwards_no_path_of_operators() -> None:
     rules = named("HTTPRoute", "shop", CHART / "ci" / "default-values.yaml")["spec"]["rules"]
-    prefixes = {match["path"]["value"] for rule in rules for match in rule["matches"] if match["path"]["type"] != "Exact"}
+    prefixes = {
+        match["path"]["value"] for rule in rules for match in rule["matches"] if match["path"]["type"] != "Exact"
+    }
     for closed in ("/metrics", "/admin/bundle", "/v2/repository/index"):
         assert not any(closed == prefix or closed.startswith(f"{prefix}/") for prefix in prefixes), closed
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from contracts import encoding
 from contracts import features as names
 from training.dataset import Dataset, Positives
+from training.distribution import num_workers, own_first, strategy, worker_index
 from training.keras2 import keras, tf, tfrs
 from training.settings import TwoTowerSettings
 from training.towers import CandidateTower, ItemEncoder, QueryTower
@@ -29,12 +30,13 @@ class TwoTowerModel(tfrs.Model):  # type: ignore[misc]
 
     def compute_loss(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Sum over the batch of the weighted cross-entropy of each row's own candidate."""
+        # The task takes row i's candidate for its own and all others for negatives, those of other workers too.
         return self.task(
             self.query_tower(inputs, training=training),
-            self.candidate_tower(inputs, training=training),
+            own_first(self.candidate_tower(inputs, training=training)),
             sample_weight=inputs["weight"],
-            candidate_sampling_probability=inputs["sampling_probability"],
-            candidate_ids=inputs["candidate_id"],
+            candidate_sampling_probability=own_first(inputs["sampling_probability"]),
+            candidate_ids=own_first(inputs["candidate_id"]),
             compute_metrics=False,
         )
 
@@ -47,6 +49,7 @@ class Towers:
     content: npt.NDArray[np.int32]  # [num_items, 5]
     text: Floats  # [num_items, TEXT_DIM]
     known_items: npt.NDArray[np.int32]  # [num_items] catalogue row + 1, or 0 for an item that training never saw
+    workers: tf.distribute.Strategy  # who trains; weights are the same on all of them
 
     def embed_queries(self, queries: encoding.Inputs, batch: int = 4096) -> Floats:
         """[n, embedding_dim] for inputs of n users."""
@@ -75,7 +78,17 @@ class Towers:
 
 def new_towers(dataset: Dataset, positives: Positives, settings: TwoTowerSettings) -> Towers:
     """Untrained towers sized for the data set; weights follow from settings.seed."""
+    workers = strategy()
     keras.utils.set_random_seed(settings.seed)
+    with workers.scope():
+        model = _new_model(dataset, positives, settings)
+    known = np.zeros(len(dataset.content), np.int32)
+    seen = np.unique(positives.item_rows)
+    known[seen] = seen + 1
+    return Towers(model, dataset.content, dataset.text, known, workers)
+
+
+def _new_model(dataset: Dataset, positives: Positives, settings: TwoTowerSettings) -> TwoTowerModel:
     vocabularies, content = dataset.vocabularies, dataset.content
     encoder = ItemEncoder(
         len(content), [len(vocabularies[column]) for column in names.ITEM_CONTENT], settings.item_id_dim
@@ -91,10 +104,7 @@ def new_towers(dataset: Dataset, positives: Positives, settings: TwoTowerSetting
     candidate_tower = CandidateTower(encoder, positives.item_statistics, settings)
     model = TwoTowerModel(query_tower, candidate_tower, settings)
     model.compile(optimizer=keras.optimizers.legacy.Adagrad(settings.learning_rate))
-    known = np.zeros(len(content), np.int32)
-    seen = np.unique(positives.item_rows)
-    known[seen] = seen + 1
-    return Towers(model, content, dataset.text, known)
+    return model
 
 
 def fit(
@@ -113,13 +123,19 @@ def fit(
     chosen = np.flatnonzero(within)
     batches = _batches(towers, positives, chosen, settings)
     steps = len(chosen) // settings.batch_size
+    workers = towers.workers
+
     # Keras' own fit reports the loss of the last batch only; the mean of all is what epochs can be compared by.
-    train_step = tf.function(towers.model.train_step)
+    @tf.function  # type: ignore[untyped-decorator,unused-ignore]
+    def train_step(batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        losses = workers.run(lambda: towers.model.train_step(batch)["loss"])
+        return workers.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
+
     losses = []
     for epoch in range(epochs):
         total = 0.0
         for step, batch in enumerate(batches):
-            total += float(train_step(batch)["loss"])
+            total += float(train_step(batch))
             progress(epoch * steps + step + 1, epochs * steps, f"epoch {epoch + 1} of {epochs}")
         losses.append(total / max(steps * settings.batch_size, 1))
     return losses
@@ -161,4 +177,6 @@ def _batches(
         return batch
 
     order = tf.data.Dataset.range(len(chosen)).shuffle(max(len(chosen), 1), seed=settings.seed)
-    return order.batch(settings.batch_size, drop_remainder=True).map(gather).prefetch(2)
+    # Every worker draws the same order and takes its rows of each batch: together they see what one worker would.
+    own = order.batch(settings.batch_size, drop_remainder=True).map(lambda rows: rows[worker_index() :: num_workers()])
+    return own.map(gather).prefetch(2)

@@ -36,7 +36,12 @@ def values(world: World, *extra: str) -> list[str]:
         *extra,
     ]
     params = ["--set-file", f"training.params={MANIFESTS / 'params.yaml'}"]
-    return ["--values", str(MANIFESTS / "values.yaml"), *params, *(part for value in given for part in ("--set", value))]
+    return [
+        "--values",
+        str(MANIFESTS / "values.yaml"),
+        *params,
+        *(part for value in given for part in ("--set", value)),
+    ]
 
 
 def upgrade(world: World, *extra: str) -> None:
