@@ -128,7 +128,7 @@ def fit(
     # Keras' own fit reports the loss of the last batch only; the mean of all is what epochs can be compared by.
     @tf.function  # type: ignore[untyped-decorator,unused-ignore]
     def train_step(batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        losses = workers.run(lambda: towers.model.train_step(batch)["loss"])
+        losses = workers.run(lambda own: towers.model.train_step(own)["loss"], args=(batch,))
         return workers.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
     losses = []
