@@ -79,5 +79,8 @@
 {{- if and .Values.drift.enabled (not .Values.impressionLog.claimName) -}}
 {{- $faults = append $faults "drift.enabled is set and impressionLog.claimName is empty: drift reads what the pods have logged" -}}
 {{- end -}}
+{{- if and .Values.rollout.bundle (not .Values.rollout.enabled) -}}
+{{- $faults = append $faults "rollout.bundle is set and rollout.enabled is not: the Job needs the account" -}}
+{{- end -}}
 {{- toJson $faults -}}
 {{- end }}
