@@ -14,6 +14,7 @@ class EndToEndSettings(BaseSettings):
     host: str = "shop.example.com"  # asked for in the Host header; needs no name server
     mode: str = Field("standard", pattern="^(standard|knative)$")
     keep: bool = False  # leave everything there for a look
+    installed: str = ""  # bundle URL of what a kept run has installed; only the slots are upgraded then
     only: str = ""  # names of scenarios, separated by commas; the installation always runs
 
     images: str = "registry.local/tandem"  # prefix of Tandem's images
