@@ -7,12 +7,13 @@ INSTALLED := $(VENV)/.installed
 # The tools of the cluster and of the workflows are Go programs; versions are pinned so that a check means the same next year.
 HELM_VERSION := v3.19.5
 ACTIONLINT_VERSION := v1.7.7
+VERSITYGW_VERSION := v1.8.0
 
 export PATH := $(CURDIR)/$(TOOLS):$(CURDIR)/$(BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark check bench bench-quality e2e clean tools lock
+.PHONY: help demo test test-spark check bench bench-quality images e2e clean tools lock
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -43,8 +44,11 @@ bench-quality: $(INSTALLED) ## Train and print our lists beside the baselines
 	dvc repro --quiet evaluate
 	tandem evaluate
 
-e2e: $(INSTALLED) tools ## Install the chart on the cluster of the current kubeconfig
-	@echo "e2e: the chart is rendered and validated by 'make check'; the cluster run is not built yet." && exit 2
+images: ## Build the serving, training and monitoring images with docker, podman or buildah
+	scripts/build-images
+
+e2e: $(INSTALLED) tools ## Install the chart on the cluster of the current kubeconfig (KServe must be there) and show that it holds
+	python -m tests.e2e
 
 clean: ## Remove everything the pipeline and the server wrote
 	rm -rf data bundles feature_repo/data mlruns mlflow.db dvc.lock .dvc/tmp .dvc/cache
@@ -59,6 +63,10 @@ $(TOOLS)/helm:
 
 $(TOOLS)/actionlint:
 	GOBIN=$(CURDIR)/$(TOOLS) go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
+
+# An S3 server for the end-to-end run, where its public image cannot be pulled.
+$(TOOLS)/versitygw:
+	CGO_ENABLED=0 GOBIN=$(CURDIR)/$(TOOLS) go install -ldflags "-s -w" github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)
 
 # uv resolves nothing here: it installs exactly what the lock file lists, hashes checked.
 $(INSTALLED): locks/dev.txt pyproject.toml

@@ -1,5 +1,6 @@
 """What a scenario works with: the cluster, the way in, the stores and the bundles of this run."""
 
+import os
 import socket
 import subprocess
 import time
@@ -8,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import boto3
 import httpx
@@ -45,6 +47,16 @@ class World:
     def s3(self) -> Any:
         """A client of the object storage in the cluster."""
         return boto3.client("s3", endpoint_url=self.url("service/s3", 7070), **CREDENTIALS)
+
+    @contextmanager
+    def storage_environment(self) -> Iterator[None]:
+        """AWS_* variables of the object storage, as libraries read them, while the block runs."""
+        given = {
+            "AWS_ENDPOINT_URL": self.url("service/s3", 7070),
+            **{name.upper().replace("REGION_NAME", "AWS_DEFAULT_REGION"): value for name, value in CREDENTIALS.items()},
+        }
+        with mock.patch.dict(os.environ, given):
+            yield
 
     def url(self, target: str, port: int, namespace: str = "") -> str:
         """http://127.0.0.1:… that is forwarded to a Service or pod until the run ends."""

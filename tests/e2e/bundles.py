@@ -1,0 +1,82 @@
+"""Bundles for releases: one as good as the installed one, and three that are bad in ways that verification cannot see."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import onnx
+import pyarrow.parquet as pq
+from onnx import TensorProto, helper
+
+from contracts.bundle import DISPLAY, INDEX, MANIFEST, RANKER, REFERENCE, read_manifest, seal, write_bundle
+from training.publish import publish
+
+Change = Callable[[Path, dict[str, Any]], None]
+"""Changes the files in a folder, and the manifest's fields."""
+SLOW_SIDE = 1400
+"""Rows of the square matrices that the slow ranker multiplies: about 0.2 s on one core."""
+
+
+def release(installed: Path, change: Change, url: str) -> str:
+    """URL of the changed bundle: sealed as training does it and published below url."""
+    manifest = read_manifest(installed)
+    with tempfile.TemporaryDirectory() as folder, write_bundle(Path(folder)) as temporary:
+        shutil.copytree(installed, temporary, dirs_exist_ok=True)
+        (temporary / MANIFEST).unlink()
+        fields = manifest.model_dump(
+            exclude={"files", "bundle_version", "contract_version", "schema_hash", "manifest_sha256"}
+        )
+        change(temporary, fields)
+        return publish(seal(temporary, **fields), url)
+
+
+def good(folder: Path, fields: dict[str, Any]) -> None:
+    """The same models; a smaller sample for drift makes it another version."""
+    table = pq.read_table(folder / REFERENCE)
+    pq.write_table(table.slice(0, max(table.num_rows - 1, 1)), folder / REFERENCE)
+
+
+def slow(folder: Path, fields: dict[str, Any]) -> None:
+    """The same scores, after multiplying matrices whose product is added zero times."""
+    model = onnx.load(str(folder / RANKER))
+    graph, (output,) = model.graph, model.graph.output
+    scores = f"{output.name}_fast"
+    for node in graph.node:
+        node.output[:] = [scores if name == output.name else name for name in node.output]
+    graph.initializer.append(
+        helper.make_tensor("heavy", TensorProto.FLOAT, [SLOW_SIDE, SLOW_SIDE], np.full(SLOW_SIDE**2, 1e-6, np.float32))
+    )
+    graph.initializer.append(helper.make_tensor("nothing", TensorProto.FLOAT, [], [0.0]))
+    graph.node.extend(
+        [
+            # Seeded by the scores, so that it cannot be computed once and for all when the model is loaded.
+            helper.make_node("ReduceMean", [scores], ["seed"], keepdims=0),
+            helper.make_node("Add", ["heavy", "seed"], ["heavy_1"]),
+            helper.make_node("MatMul", ["heavy_1", "heavy"], ["heavy_2"]),
+            helper.make_node("MatMul", ["heavy_2", "heavy_1"], ["heavy_3"]),
+            helper.make_node("ReduceMean", ["heavy_3"], ["weight"], keepdims=0),
+            helper.make_node("Mul", ["weight", "nothing"], ["zero"]),
+            helper.make_node("Add", [scores, "zero"], [output.name]),
+        ]
+    )
+    onnx.save(model, str(folder / RANKER))
+
+
+def erroring(folder: Path, fields: dict[str, Any]) -> None:
+    """A catalogue without titles: every part loads, and no answer can be written."""
+    display = json.loads((folder / DISPLAY).read_text())
+    display["title"] = [None] * len(display["title"])
+    (folder / DISPLAY).write_text(json.dumps(display))
+
+
+def empty(folder: Path, fields: dict[str, Any]) -> None:
+    """An index that finds nothing, and a plan that has no other source."""
+    index = faiss.IndexFlatIP(fields["embedding_dim"])
+    index.add(np.full((fields["num_items"], fields["embedding_dim"]), np.nan, np.float32))
+    faiss.write_index(index, str(folder / INDEX))
+    fields["hyper_parameters"]["ranker"] |= {"num_repeat": 0, "num_popular": 0}

@@ -1,0 +1,171 @@
+"""Releases that decide for themselves, while clients ask: a good one is promoted, a bad one rolled back."""
+
+import json
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e import bundles, install
+from tests.e2e.cluster import Cluster, until
+from tests.e2e.traffic import Traffic
+from tests.e2e.world import BUCKET, World, elapsed
+
+PROMOTED, ABORTED = 0, 3
+LONGEST_SECONDS = 420
+SETTLE_SECONDS = 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a rollout ended, and what clients saw meanwhile."""
+
+    exit_code: int
+    seconds: float
+    last_line: str
+    traffic: Traffic
+
+
+def a_good_bundle_promotes_itself(world: World) -> str:
+    """To 100 %, without a failed request."""
+    outcome = _release(world, _publish(world, bundles.good))
+    assert outcome.exit_code == PROMOTED, outcome.last_line
+    assert not outcome.traffic.failed, outcome.traffic.faults()
+    shares = outcome.traffic.by_variant()
+    assert max(_weights(world).values()) == 100 and len(shares) == 2, shares
+    return f"promoted in {outcome.seconds:.0f} s, {_figures(outcome)}, {dict(shares)} by slot"
+
+
+def rollback_takes_seconds(world: World) -> str:
+    """`tandem rollback` to the bundle that was promoted before, which is still loaded."""
+    before = _weights(world)
+    with world.gateway.under_load(world.user_ids, world.settings.requests_per_second) as traffic:
+        started = time.monotonic()
+        _tandem("rollback", "--release", world.settings.release, "--namespace", world.settings.namespace)
+        until("the bundle of before", lambda: world.gateway.recommend(world.user_ids[0]).bundle_version == world.version, 60, 0.1)
+        seconds = time.monotonic() - started
+        time.sleep(SETTLE_SECONDS)
+    assert _weights(world) != before and seconds < 30, seconds
+    assert not traffic.failed, traffic.faults()
+    return f"back in {seconds:.1f} s, {len(traffic.answers)} requests, 0 failed"
+
+
+def a_slow_bundle_is_rolled_back(world: World) -> str:
+    """A ranker that takes ten times as long."""
+    return _rolled_back(world, bundles.slow)
+
+
+def an_erroring_bundle_is_rolled_back(world: World) -> str:
+    """A catalogue from which no answer can be written."""
+    return _rolled_back(world, bundles.erroring)
+
+
+def a_bundle_with_empty_lists_is_rolled_back(world: World) -> str:
+    """An index that finds nothing."""
+    return _rolled_back(world, bundles.empty)
+
+
+def _rolled_back(world: World, change: bundles.Change) -> str:
+    before, bundle = _weights(world), _publish(world, change)
+    outcome = _release(world, bundle)
+    assert outcome.exit_code == ABORTED, f"exit code {outcome.exit_code}: {outcome.last_line}"
+    assert _weights(world) == before, _weights(world)
+    stable = max(before, key=lambda slot: before[slot])
+    on_stable = [answer for answer in outcome.traffic.failed if answer.variant == stable]
+    assert not on_stable, on_stable[:2]
+    share, steps = outcome.traffic.harmed / len(outcome.traffic.answers), _steps(world)
+    assert share <= max(steps) / 100, f"{share:.1%} harmed, the canary had at most {max(steps)} %"
+    return f"rolled back in {outcome.seconds:.0f} s, {_figures(outcome)}: {outcome.last_line}"
+
+
+def _release(world: World, bundle: str) -> Outcome:
+    """One value is changed, and the chart's Job does the rest."""
+    with world.gateway.under_load(world.user_ids, world.settings.requests_per_second) as traffic:
+        started = time.monotonic()
+        install.upgrade(world, *_rollout_values(world), f"rollout.bundle={bundle}")
+        job = next(
+            item["metadata"]["name"]
+            for item in world.cluster.items("jobs")
+            if any(f"--bundle={bundle}" in container["args"] for container in _containers(item))
+        )
+        code = until(f"job {job}", lambda: _exit_code(world, job), LONGEST_SECONDS)[0]
+        seconds = time.monotonic() - started
+        time.sleep(SETTLE_SECONDS)
+    log = world.cluster.kubectl("logs", f"job/{job}", "--tail=3").strip().splitlines()
+    return Outcome(code, seconds, log[-1][:300] if log else "", traffic)
+
+
+def _containers(job: Any) -> list[Any]:
+    containers: list[Any] = [one for one in job["spec"]["template"]["spec"]["containers"] if one.get("args")]
+    return containers
+
+
+def _exit_code(world: World, job: str) -> tuple[int] | None:
+    """The code of the Job's last pod, in a tuple because 0 is one."""
+    for pod in world.cluster.items("pods", f"--selector=job-name={job}"):
+        for status in pod["status"].get("containerStatuses", []):
+            if ended := status["state"].get("terminated"):
+                return (ended["exitCode"],)
+    return None
+
+
+def _rollout_values(world: World) -> list[str]:
+    namespace, name = world.settings.gateway_service.split("/")
+    service = Cluster(namespace).get("service", name)
+    return [
+        "rollout.enabled=true",
+        f"rollout.mirror.url=http://{service['spec']['clusterIP']}",
+        f"rollout.mirror.host={world.settings.host}",
+    ]
+
+
+def _steps(world: World) -> list[int]:
+    settings = world.cluster.get("configmap", f"{world.settings.release}-rollout-settings")["data"]["rollout.yaml"]
+    import yaml
+
+    steps: list[int] = yaml.safe_load(settings)["steps"]
+    return steps
+
+
+def _publish(world: World, change: bundles.Change) -> str:
+    """URL of a bundle made from the installed one, in the cluster's object storage."""
+    with tempfile.TemporaryDirectory() as folder:
+        installed = Path(folder) / world.version
+        client = world.s3()
+        listed = client.list_objects_v2(Bucket=BUCKET, Prefix=f"bundles/{world.version}/")["Contents"]
+        for key in (entry["Key"] for entry in listed):
+            target = installed / key.split("/", 2)[2]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            client.download_file(BUCKET, key, str(target))
+        with world.storage_environment():
+            return bundles.release(installed, change, f"s3://{BUCKET}/bundles")
+
+
+def _weights(world: World) -> dict[str, int]:
+    backends = world.cluster.get("httproute", world.settings.release)["spec"]["rules"][-1]["backendRefs"]
+    prefix = f"{world.settings.release}-"
+    return {one["name"].removeprefix(prefix).removesuffix("-predictor"): one.get("weight", 1) for one in backends}
+
+
+def _tandem(*arguments: str) -> str:
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-m", "tandem", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"exit code {done.returncode}: {done.stderr or done.stdout}"
+    return done.stdout
+
+
+def _figures(outcome: Outcome) -> str:
+    traffic = outcome.traffic
+    return f"{len(traffic.answers)} requests, {len(traffic.failed)} failed, {traffic.harmed} harmed"
+
+
+SCENARIOS = (
+    a_good_bundle_promotes_itself,
+    rollback_takes_seconds,
+    a_slow_bundle_is_rolled_back,
+    an_erroring_bundle_is_rolled_back,
+    a_bundle_with_empty_lists_is_rolled_back,
+)
