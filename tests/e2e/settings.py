@@ -21,7 +21,7 @@ class EndToEndSettings(BaseSettings):
     tag: str = "0.1.0"
     redis_image: str = "docker.io/library/redis:7.4-bookworm"
     prometheus_image: str = "docker.io/prom/prometheus:v3.5.0"
-    s3_image: str = "docker.io/versity/versitygw:v1.0.18"
+    s3_image: str = "docker.io/versity/versitygw:v1.8.0"
 
     gateway: str = "kserve/kserve-ingress-gateway"  # namespace/name of the Gateway
     gateway_service: str = ""  # namespace/name of its Service, where the Gateway's address cannot be reached from here

@@ -116,7 +116,7 @@ def _wait_replaced(world: World, log_level: str) -> None:
 SCENARIOS = (
     a_pod_is_deleted,
     a_pod_is_killed,
-    helm_upgrade_keeps_the_state,
     helm_upgrade_and_rollback,
+    helm_upgrade_keeps_the_state,
     features_are_renewed,
 )
