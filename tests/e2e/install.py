@@ -40,7 +40,7 @@ def values(world: World, *extra: str) -> list[str]:
         "--values",
         str(MANIFESTS / "values.yaml"),
         *params,
-        *(part for value in given for part in ("--set", value)),
+        *(part for value in given for part in ("--set-string" if "users=" in value else "--set", value)),
     ]
 
 

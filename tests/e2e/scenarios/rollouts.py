@@ -117,6 +117,7 @@ def _rollout_values(world: World) -> list[str]:
         "rollout.enabled=true",
         f"rollout.mirror.url=http://{service['spec']['clusterIP']}",
         f"rollout.mirror.host={world.settings.host}",
+        f"rollout.users={{{','.join(world.user_ids)}}}",
     ]
 
 
