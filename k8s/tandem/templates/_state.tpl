@@ -23,6 +23,19 @@ Without a cluster to ask (`helm template`), and at the first installation, the v
 {{- $bundle.is -}}
 {{- end }}
 
+{{/* Slot of the latest revision in Knative mode, where the two slots take turns in one InferenceService: its predictor. */}}
+{{- define "tandem.liveVariant" -}}
+{{- $slot := dict "is" "blue" -}}
+{{- range (.containers | default list) -}}
+{{- range .env -}}
+{{- if and (eq .name "TANDEM_VARIANT") .value -}}
+{{- $_ := set $slot "is" .value -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $slot.is -}}
+{{- end }}
+
 {{- define "tandem.firstBundle" -}}
 {{- with .Values.bundle -}}
 {{- if .pvc.claimName -}}
