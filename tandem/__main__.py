@@ -7,7 +7,7 @@ from collections.abc import Callable
 import typer
 
 from contracts.errors import TandemError
-from tandem.commands import events, experiment, lists, pipeline, release, reports, rollout, rules, serve
+from tandem.commands import events, experiment, lists, pipeline, release, reports, retrain, rollout, rules, serve
 from tandem.console import errors
 
 app = typer.Typer(
