@@ -5,7 +5,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.bundle import CURRENT
 from contracts.errors import TandemError
 from tandem.demo import reproduce
 from training.workspace import Workspace
@@ -54,7 +53,8 @@ def retrain(workspace: Workspace, publication: Publication) -> str:
     if publication.gates:
         require_gates(workspace)
     # The bundle before the features: servers read both, and a bundle without features of its time answers worse.
-    url = publish(workspace.bundles / CURRENT, publication.bundles)
+    sealed: str = json.loads(workspace.bundle_receipt.read_text())["bundle_version"]
+    url: str = publish(workspace.bundles / sealed, publication.bundles)
     publish_features(workspace, publication.feature_store)
     return url
 

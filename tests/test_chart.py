@@ -1,4 +1,4 @@
-"""Policies that every rendered object of the chart keeps, for every values file in ci/, and the state it must not reset."""
+"""Policies that every rendered object of the chart keeps, for every values file in ci/."""
 
 import shutil
 import subprocess

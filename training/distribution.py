@@ -6,6 +6,7 @@ TF_CONFIG says who takes part, as TensorFlow defines it: {"cluster": {"worker": 
 
 import json
 import os
+from typing import Any
 
 from training.keras2 import tf
 
@@ -36,9 +37,9 @@ def worker_index() -> int:
     return int(_config().get("task", {}).get("index", 0))
 
 
-def _config() -> dict[str, dict[str, list[str]]]:
+def _config() -> dict[str, dict[str, Any]]:
     # The one place beside settings.py that reads a variable: TensorFlow reads the same one for itself.
-    config: dict[str, dict[str, list[str]]] = json.loads(os.environ.get(TF_CONFIG) or "{}")
+    config: dict[str, dict[str, Any]] = json.loads(os.environ.get(TF_CONFIG) or "{}")
     return config
 
 

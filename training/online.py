@@ -22,7 +22,7 @@ def publish_features(workspace: Workspace, feature_store: Path) -> None:
 
 
 def beside(workspace: Workspace, feature_store: Path) -> Workspace:
-    """A workspace over the same data with another feature_store.yaml: the pipeline's own stores stay as DVC knows them."""
+    """The same data with another feature_store.yaml: the pipeline's own stores stay as DVC knows them."""
     published = Workspace(workspace.root / "published")
     shutil.rmtree(published.root, ignore_errors=True)
     published.feature_repo.mkdir(parents=True)

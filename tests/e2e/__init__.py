@@ -1,1 +1,1 @@
-"""The chart on a real cluster: installed, asked through the gateway, broken and upgraded under load. `make e2e` runs it."""
+"""The chart on a real cluster: installed, asked through the gateway, broken and upgraded under load."""

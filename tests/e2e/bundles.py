@@ -1,4 +1,4 @@
-"""Bundles for releases: one as good as the installed one, and three that are bad in ways that verification cannot see."""
+"""Bundles for releases: one as good as the installed one, three that are bad in ways that verification cannot see."""
 
 import json
 import shutil

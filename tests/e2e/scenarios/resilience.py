@@ -71,7 +71,7 @@ def helm_upgrade_keeps_the_state(world: World) -> str:
         assert sorted(kept.values()) == [30, 70], kept
     finally:
         set_weights(world, blue=100, green=0)
-    return f"weights 70 and 30 after helm upgrade as before it"
+    return "weights 70 and 30 after helm upgrade as before it"
 
 
 def features_are_renewed(world: World) -> str:

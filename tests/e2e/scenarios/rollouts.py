@@ -1,6 +1,5 @@
 """Releases that decide for themselves, while clients ask: a good one is promoted, a bad one rolled back."""
 
-import json
 import tempfile
 import time
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 from tests.e2e import bundles, install
 from tests.e2e.cluster import Cluster, until
 from tests.e2e.traffic import Traffic
-from tests.e2e.world import BUCKET, World, elapsed
+from tests.e2e.world import BUCKET, World
 
 PROMOTED, ABORTED = 0, 3
 LONGEST_SECONDS = 420
@@ -43,7 +42,12 @@ def rollback_takes_seconds(world: World) -> str:
     with world.gateway.under_load(world.user_ids, world.settings.requests_per_second) as traffic:
         started = time.monotonic()
         _tandem("rollback", "--release", world.settings.release, "--namespace", world.settings.namespace)
-        until("the bundle of before", lambda: world.gateway.recommend(world.user_ids[0]).bundle_version == world.version, 60, 0.1)
+        until(
+            "the bundle of before",
+            lambda: world.gateway.recommend(world.user_ids[0]).bundle_version == world.version,
+            60,
+            0.1,
+        )
         seconds = time.monotonic() - started
         time.sleep(SETTLE_SECONDS)
     assert _weights(world) != before and seconds < 30, seconds

@@ -1,0 +1,97 @@
+"""Events that clients post: kept before they are answered, in the features moments later."""
+
+import time
+import uuid
+from typing import Any
+
+from tests.e2e.cluster import until
+from tests.e2e.world import World
+
+KEY = {"authorization": "Bearer end-to-end-only-0123456789"}
+FRESH_SECONDS = 20
+POSTED = 200
+
+
+def an_event_changes_the_next_list(world: World) -> str:
+    """A purchase of something new is in the user's history, and the list is another one."""
+    user = world.user_ids[1]
+    before = world.gateway.recommend(user)
+    item = world.gateway.recommend(world.user_ids[2], n=50).item_ids[-1]
+    started = time.monotonic()
+    posted = world.gateway.post("/events", _purchase(user, item), KEY)
+    assert posted.status_code == 202, f"{posted.status_code} {posted.text}"
+    until("the purchase in the history", lambda: item in _history(world, user), FRESH_SECONDS, 0.1)
+    fresh = time.monotonic() - started
+    after = world.gateway.recommend(user)
+    assert after.item_ids != before.item_ids, "the list is the same as before"
+    return f"in the history after {fresh:.1f} s, and another list"
+
+
+def events_need_the_key(world: World) -> str:
+    """Without it nothing is kept."""
+    refused = world.gateway.post("/events", _purchase(world.user_ids[0], "1"))
+    assert refused.status_code == 401, f"{refused.status_code} {refused.text}"
+    return "401 without the key"
+
+
+def no_event_is_lost_when_pods_are_killed(world: World) -> str:
+    """What was answered 202 is in the log, after a predictor and the consumer were killed meanwhile."""
+    kept = 0
+    before = _applied(world)
+    for number in range(POSTED):
+        if number == POSTED // 3:
+            _kill(world, f"serving.kserve.io/inferenceservice={world.slots[0]}")
+            _kill(world, "app.kubernetes.io/component=events")
+        event = _purchase(world.user_ids[number % len(world.user_ids)], "819063")
+        kept += _post_until_answered(world, event)
+    until("all events applied", lambda: _applied(world) >= before + kept, 120)
+    applied = _applied(world) - before
+    assert applied == kept, f"{kept} kept, {applied} applied"
+    return f"{POSTED} posted, {kept} answered 202, {applied} in the log and applied"
+
+
+def _purchase(user: str, item: str) -> dict[str, Any]:
+    name = uuid.uuid4().hex
+    return {"event_id": name, "event_type": "purchase", "user_id": user, "item_id": item, "basket_id": name}
+
+
+def _post_until_answered(world: World, event: dict[str, Any]) -> int:
+    """1 once it was answered 202. A client asks again with the same event_id, so nothing is kept twice."""
+    import httpx
+
+    for _ in range(20):
+        try:
+            if world.gateway.post("/events", event, KEY).status_code == 202:
+                return 1
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.5)
+    raise AssertionError(f"event {event['event_id']} was not taken in 20 tries")
+
+
+def _history(world: World, user: str) -> set[str]:
+    body = world.gateway.client.get(f"/users/{user}/history", params={"n": 50}).json()
+    return {item["item_id"] for item in body.get("items", [])}
+
+
+def _applied(world: World) -> int:
+    """Events that were applied, by the consumer's position in the log: a counter would begin again with its pod."""
+    lines = world.cluster.kubectl("exec", f"deployment/{world.settings.release}-events", "--", "python", "-c", POSITION)
+    return int(lines.strip().splitlines()[-1])
+
+
+POSITION = """
+import os
+from contracts.event_log import INTERACTIONS
+from serving.event_consumer import CONSUMER
+from serving.event_log import open_log
+print(open_log(os.environ["TANDEM_EVENT_LOG"], INTERACTIONS, vouched=True).position(CONSUMER))
+"""
+
+
+def _kill(world: World, selector: str) -> None:
+    pod = world.cluster.items("pods", f"--selector={selector}")[0]["metadata"]["name"]
+    world.cluster.kubectl("delete", "pod", pod, "--grace-period=0", "--force")
+
+
+SCENARIOS = (events_need_the_key, an_event_changes_the_next_list, no_event_is_lost_when_pods_are_killed)
