@@ -10,8 +10,9 @@ import grpc
 import kserve.errors
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from kserve import ModelRepository, ModelServer
+from kserve import ModelServer
 from kserve.protocol.dataplane import DataPlane
+from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
 from serving.settings import ServingSettings
 
@@ -27,10 +28,14 @@ STATUS = {
 }
 
 
-class FixedModels(ModelRepository):  # type: ignore[misc]
-    """The models of this process, which no caller can take away; what changes is the bundle behind them."""
+class FixedModels(ModelRepositoryExtension):  # type: ignore[misc]
+    """Models that no caller can take away, over gRPC either; what changes is the bundle behind them."""
 
-    def unload(self, name: str) -> NoReturn:
+    async def load(self, model_name: str) -> NoReturn:
+        """Raises KServe's InvalidInput, which both protocols know."""
+        await self.unload(model_name)
+
+    async def unload(self, model_name: str) -> NoReturn:
         """Raises KServe's InvalidInput, which both protocols know."""
         raise kserve.errors.InvalidInput("Models are not loaded and unloaded here. Bundles change by /admin/bundle.")
 
@@ -58,10 +63,10 @@ class LoopbackModelServer(ModelServer):  # type: ignore[misc]
         super().__init__(
             http_port=settings.http_port,
             grpc_port=settings.grpc_port or 8081,
-            registered_models=FixedModels(),
             enable_grpc=settings.grpc_port is not None,
             enable_latency_logging=False,
         )
+        self.model_repository_extension = FixedModels(model_registry=self.registered_models)
         self.dataplane = StrictDecoding(model_registry=self.registered_models)
         self._host = settings.host
 

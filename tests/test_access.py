@@ -6,6 +6,7 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 from fastapi.responses import StreamingResponse
+from kserve import ModelRepository
 from kserve.errors import InvalidInput as KServeInvalidInput
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
@@ -108,9 +109,11 @@ def test_an_answer_that_has_begun_is_broken_off(caplog: pytest.LogCaptureFixture
     assert "/breaks-off failed" in caplog.text
 
 
-def test_a_model_cannot_be_unloaded_over_either_protocol() -> None:
-    with pytest.raises(KServeInvalidInput, match="not loaded and unloaded here"):
-        FixedModels().unload("recommender")
+def test_a_model_cannot_be_loaded_or_unloaded_over_either_protocol() -> None:
+    models = FixedModels(model_registry=ModelRepository())
+    for change in (models.load, models.unload):
+        with pytest.raises(KServeInvalidInput, match="not loaded and unloaded here"):
+            asyncio.run(change("recommender"))
 
 
 def test_all_settings_that_cannot_be_used_are_named_and_no_secret_is_shown(

@@ -5,6 +5,7 @@ Its limits and keys are asked here too, on the same server.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -45,8 +46,10 @@ def serving(trained: Workspace, **settings: str) -> Iterator[str]:
     try:
         wait_until_ready(port, server)
         yield f"http://127.0.0.1:{port}"
-    finally:
         server.terminate()
+        assert server.wait(timeout=30) in (0, -signal.SIGTERM)  # in order, and not by an exception
+    finally:
+        server.kill()
         server.wait(timeout=30)
 
 
