@@ -59,7 +59,7 @@ class ListOptions(Filters):
     segment: Segment = Field([])
     explain: bool = Field(False, description="Whether each item says why it is in the list.")
     seed: int | None = Field(
-        None, ge=0, lt=2**32, description="Order among equal scores; the same seed gives the same order."
+        None, ge=0, le=2**32 - 1, description="Order among equal scores; the same seed gives the same order."
     )
     page: str | None = Field(
         None,
