@@ -1,5 +1,8 @@
 """`python -m serving`: settings from TANDEM_* environment variables, one bundle, KServe's model server."""
 
+from serving import quick_start  # noqa: F401 - before anything imports Feast
+
+# isort: split
 import asyncio
 import logging
 import sys

@@ -62,7 +62,7 @@ class Served:
         )
 
     def assigned(self, user_id: str, variant: str | None = None) -> Assigned:
-        return self.releases.assigned(user_id)
+        return self.releases.assigned(user_id, variant)
 
     def serving(self) -> Assigned:
         return self.releases.serving()
