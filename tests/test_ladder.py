@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import faiss
 import numpy as np
@@ -11,6 +10,7 @@ import onnxruntime
 import pytest
 from prometheus_client import CollectorRegistry
 
+from benchmarks.sized.store import use_redis
 from contracts import bundle as parts
 from contracts import features as names
 from contracts.api import DegradedLevel, Reason, RecommendationRequest, Recommendations
@@ -62,18 +62,11 @@ def workspace(trained: Workspace, redis_module: RedisServer, tmp_path_factory: p
     repo.mkdir()
     for name in ("feature_definitions.py", "feature_store.yaml"):
         (repo / name).write_text((trained.feature_repo / name).read_text())
-    use_redis(repo / "feature_store.yaml", redis_module)
+    use_redis(repo / "feature_store.yaml", redis_module.connection_string)
     workspace = Workspace(root)
     apply_definitions(workspace)
     materialize_users(workspace)
     return workspace
-
-
-def use_redis(path: Path, server: RedisServer) -> None:
-    sqlite = "  type: sqlite\n  path: data/online.db\n"
-    assert sqlite in path.read_text()
-    redis = f'  type: redis\n  connection_string: "{server.connection_string}"\n'
-    path.write_text(path.read_text().replace(sqlite, redis))
 
 
 @pytest.fixture

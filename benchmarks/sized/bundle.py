@@ -1,0 +1,66 @@
+"""A sealed bundle of any size: the real towers, trained for an epoch, and a ranker of the real shape."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.sized.world import NOW, SizedWorld
+from contracts import bundle as parts
+from contracts import features as names
+from contracts.ranking import RANKING_FEATURES
+from contracts.segments import segments_of
+from training.artifacts import export_ranker, export_towers
+from training.index import build_index, index_recall, save_index
+from training.ranker import Ranker
+from training.settings import Settings
+from training.two_tower import fit, new_towers
+
+
+def build_bundle(world: SizedWorld, bundles: Path, settings: Settings | None = None) -> Path:
+    """The sealed bundle: towers after one epoch, a ranker of the real shape with random weights, the planned index."""
+    settings = settings or Settings()
+    positives = world.positives()
+    towers = new_towers(world, positives, settings.two_tower)  # type: ignore[arg-type]
+    fit(towers, positives, 0, NOW, 1, settings.two_tower, lambda *_: None)
+    items = towers.embed_items(world.item_statistics)
+    queries = towers.embed_queries(positives.queries)
+    index = build_index(items, queries, settings.index)
+    recall = index_recall(index, items, queries, settings.index)
+    sample = world.random.normal(1.0, 1.0, (1000, len(RANKING_FEATURES))).astype(np.float32)
+    ranker = Ranker(sample, settings.ranker)
+    ranker(sample[np.newaxis])
+    with parts.write_bundle(bundles) as folder:
+        export_towers(towers, folder)
+        export_ranker(ranker, folder)
+        save_index(index, folder / parts.INDEX)
+        _write_items(world, items, folder)
+        shutil.rmtree(folder / parts.SAVED_MODELS, ignore_errors=True)
+        return parts.seal(
+            folder,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            data_end_timestamp=float(NOW),
+            training_cutoff_timestamp=float(NOW),
+            time_zone="UTC",
+            num_items=world.num_items,
+            embedding_dim=items.shape[1],
+            example_user_ids=[f"{names.USER_ID}-{i}" for i in range(20)],
+            hyper_parameters=json.loads(json.dumps(settings.to_dict())),
+            metrics={f"index_recall@{settings.index.recall_k}": recall, "index": type(index).__name__},
+        )
+
+
+def _write_items(world: SizedWorld, embeddings: npt.NDArray[np.float32], folder: Path) -> None:
+    terms = {column: vocabulary.terms for column, vocabulary in world.vocabularies.items()}
+    (folder / parts.VOCABULARIES).write_text(json.dumps(terms))
+    np.save(folder / parts.ITEM_EMBEDDINGS, embeddings)
+    prices = np.full(world.num_items, np.nan, np.float32)
+    np.savez_compressed(folder / parts.ITEMS, codes=world.content, statistics=world.item_statistics, prices=prices)
+    segments = segments_of(*world.purchases(), world.vocabularies, world.num_items)
+    np.savez_compressed(folder / parts.SEGMENTS, rows=segments.rows, buyers=segments.buyers)
+    titles = [f"Item number {i} of the catalogue" for i in range(world.num_items)]
+    departments = [f"Department {code}" for code in world.content[:, 0].tolist()]
+    (folder / parts.DISPLAY).write_text(json.dumps({"title": titles, "department": departments}))

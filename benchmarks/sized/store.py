@@ -1,0 +1,35 @@
+"""An online store with features of the first users of a world."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.sized.world import HISTORY_ITEMS, NOW, SizedWorld
+from contracts import features as names
+from training.feature_store import apply_definitions, open_store
+from training.workspace import Workspace
+
+
+def use_redis(path: Path, connection_string: str) -> None:
+    """Puts a Redis online store into the feature_store.yaml of the embedded stores, as the chart writes it.
+
+    Raises ValueError where the file has no embedded online store.
+    """
+    text = path.read_text()
+    sqlite = "  type: sqlite\n  path: data/online.db\n"
+    if sqlite not in text:
+        raise ValueError(f"{path} does not have the embedded online store that is to be replaced")
+    path.write_text(text.replace(sqlite, f'  type: redis\n  connection_string: "{connection_string}"\n'))
+
+
+def fill_store(world: SizedWorld, workspace: Workspace, users: int) -> None:
+    """Applies the definitions and writes the features of the first so many users."""
+    apply_definitions(workspace)
+    store = open_store(workspace)
+    numbers = np.arange(users)
+    columns = world.user_columns(numbers, HISTORY_ITEMS)
+    base = {names.USER_ID: world.ids(numbers), names.EVENT_TIMESTAMP: pd.Timestamp(NOW, unit="s", tz="UTC")}
+    for view in names.USER_VIEWS:
+        fields = [feature.name for feature in store.get_feature_view(view).features]
+        store.write_to_online_store(view, df=pd.DataFrame(base | {name: columns[name] for name in fields}))
