@@ -151,6 +151,14 @@ in the 28 days that come next. Repeat share: buyers with at least two purchases 
 between purchases of those buyers. Price: mean paid per unit over a year; relative: by the mean of its subcategory.
 Age: since the catalogue's date, else since the first purchase within a year."""
 
+RETRIEVED_ITEM_STATISTICS: Final = tuple(
+    name
+    for name in ITEM_STATISTICS
+    if not name.startswith(("item_trend", "item_season", "item_repeat_gap", "item_relative"))
+)
+"""Those that the candidate tower reads; the ranker reads all. On the validation window the others changed nothing in
+retrieval, and a tower that follows trends is of its last weeks."""
+
 TOP_SCORE: Final = "top_score"
 MEAN_SCORE: Final = "mean_score"
 SCORES: Final = (TOP_SCORE, MEAN_SCORE)

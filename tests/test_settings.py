@@ -63,7 +63,7 @@ def test_all_faults_are_listed_at_once_with_what_would_work(params: Path) -> Non
         "section 'rankers' is unknown",
         "there are duckdb, ingest, features, two_tower, index, ranker",
         "two_tower.dropout is '0.4', expected float like 0.4",
-        "two_tower.epochs is None, expected int like 3",
+        "two_tower.epochs is None, expected int like 4",
     ]
 
 

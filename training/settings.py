@@ -68,7 +68,7 @@ class TwoTowerSettings:
     )
     learning_rate: float = 0.2  # Adagrad
     batch_size: int = 1024  # also the number of in-batch negatives; 4096 is slower per example on CPU
-    epochs: int = 3  # over the positives before the ranker windows
+    epochs: int = 4  # over the positives before the ranker windows
     fine_tune_epochs: int = 2  # over the ranker windows, once the ranker's candidates are drawn
     repeat_weight: float = 0.0  # of positives the user had bought before: repeats have a candidate source of their own
     user_evenness: float = 1.0  # 0: every purchase counts the same, 1: every user does, as in per-user metrics

@@ -86,7 +86,8 @@ class CandidateTower(keras.Model):  # type: ignore[misc]
         super().__init__()
         self.encoder = encoder
         self.id_dropout = IdDropout(settings.id_dropout)
-        self.normalize = LogNormalization(statistics)
+        self.statistics = [names.ITEM_STATISTICS.index(name) for name in names.RETRIEVED_ITEM_STATISTICS]
+        self.normalize = LogNormalization(statistics[:, self.statistics])
         self.dense = _dense(settings)
         self.popularity = keras.layers.Dense(POPULARITY_DIM)
 
@@ -96,7 +97,7 @@ class CandidateTower(keras.Model):  # type: ignore[misc]
         """
         ids = self.id_dropout(inputs[encoding.ITEM], training=training)
         item = self.encoder(ids, inputs[encoding.CONTENT])
-        statistics = self.normalize(inputs[encoding.ITEM_STATISTICS_INPUT])
+        statistics = self.normalize(tf.gather(inputs[encoding.ITEM_STATISTICS_INPUT], self.statistics, axis=1))
         taste = tf.math.l2_normalize(
             self.dense(tf.concat([item, statistics, inputs[encoding.TEXT]], axis=1), training=training), axis=1
         )
