@@ -27,7 +27,12 @@ class Publication:
 
 def lay_out(project: Path, workspace: Workspace, params: Path | None) -> None:
     """Brings the project's files into a workspace that may hold an earlier run: DVC sees what has changed since."""
-    shutil.copytree(project, workspace.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("data", "bundles"))
+    for path in (path for path in project.iterdir() if path.name not in ("data", "bundles")):
+        # One by one: the workspace is a mounted volume, whose own rights belong to the cluster.
+        if path.is_dir():
+            shutil.copytree(path, workspace.root / path.name, dirs_exist_ok=True)
+        else:
+            shutil.copy(path, workspace.root)
     (workspace.root / ".dvc" / "config.local").write_text(UNTRACKED)  # an image carries no git repository
     if params:
         shutil.copy(params, workspace.root / "params.yaml")
