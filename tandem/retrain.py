@@ -5,6 +5,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from contracts.errors import TandemError
 from tandem.demo import reproduce
 from training.workspace import Workspace
@@ -34,8 +36,9 @@ def lay_out(project: Path, workspace: Workspace, params: Path | None) -> None:
         else:
             shutil.copy(path, workspace.root)
     (workspace.root / ".dvc" / "config.local").write_text(UNTRACKED)  # an image carries no git repository
-    if params:
-        shutil.copy(params, workspace.root / "params.yaml")
+    if params:  # by section: DVC asks for every one of them
+        target = workspace.root / "params.yaml"
+        target.write_text(yaml.safe_dump(yaml.safe_load(target.read_text()) | yaml.safe_load(params.read_text())))
 
 
 def renew_features(workspace: Workspace, publication: Publication) -> None:

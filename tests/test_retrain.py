@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from feast import FeatureStore
 
 from contracts.bundle import MANIFEST
@@ -31,7 +32,7 @@ def test_a_workspace_gets_the_projects_files_and_keeps_what_was_computed(tmp_pat
     project, workspace = tmp_path / "project", Workspace(tmp_path / "workspace")
     for path in (project / "training", project / ".dvc", project / "data", workspace.data):
         path.mkdir(parents=True)
-    (project / "params.yaml").write_text("{}")
+    (project / "params.yaml").write_text("{ranker: {epochs: 4}, index: {factory: Flat}}")
     (project / "training" / "code.py").write_text("new")
     (project / "data" / "foreign").write_text("not copied")
     (workspace.data / "computed").write_text("kept")
@@ -40,7 +41,8 @@ def test_a_workspace_gets_the_projects_files_and_keeps_what_was_computed(tmp_pat
     lay_out(project, workspace, params)
     assert (workspace.root / "training" / "code.py").read_text() == "new"
     assert [path.name for path in workspace.data.iterdir()] == ["computed"]
-    assert (workspace.root / "params.yaml").read_text() == "ranker: {epochs: 1}"
+    merged = yaml.safe_load((workspace.root / "params.yaml").read_text())
+    assert merged == {"ranker": {"epochs": 1}, "index": {"factory": "Flat"}}
     assert "no_scm" in (workspace.root / ".dvc" / "config.local").read_text()
     lay_out(project, workspace, params)  # the next run finds the workspace laid out
 
@@ -58,7 +60,7 @@ def test_features_reach_the_servers_store_and_the_pipelines_own_stays(trained: W
 
 
 def test_without_the_servers_store_nothing_is_published(trained: Workspace, tmp_path: Path) -> None:
-    with pytest.raises(MissingArtifact, match="feature_store.yaml"):
+    with pytest.raises(MissingArtifact, match=r"feature_store\.yaml"):
         publish_features(trained, tmp_path / "feature_store.yaml")
 
 

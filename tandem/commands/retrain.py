@@ -17,7 +17,7 @@ def retrain(
     bundles: Annotated[str, typer.Option(help="URL that bundles are published below, like s3://shop/bundles.")],
     root: Root = HERE,
     project: Annotated[Path, typer.Option(help="Folder with the pipeline's files; the training image has one.")] = HERE,
-    params: Annotated[Path | None, typer.Option(help="params.yaml that replaces the project's.")] = None,
+    params: Annotated[Path | None, typer.Option(help="params.yaml whose sections replace the project's.")] = None,
     features_only: Annotated[bool, typer.Option(help="Renew the online features and train nothing.")] = False,
     first: Annotated[
         bool, typer.Option(help="Publish whatever the gates say: for a first bundle, when nothing serves yet.")
