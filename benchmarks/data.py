@@ -126,7 +126,9 @@ def _report_growth(small: Shop, large: Shop) -> bool:
     """No faster than n log n, in CPU seconds: what else the machine does matters less to them."""
     grown = large.cost.cpu_seconds / small.cost.cpu_seconds
     allowed = (large.events * math.log(large.events)) / (small.events * math.log(small.events))
-    print(f"{small.events:,} to {large.events:,} events: {grown:.1f} times the CPU seconds; n log n allows {allowed:.1f}")
+    print(
+        f"{small.events:,} to {large.events:,} events: {grown:.1f} times the CPU seconds; n log n allows {allowed:.1f}"
+    )
     return grown <= allowed
 
 
