@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contracts.api import ImpressionRecord, RecommendationRequest, Recommendations, RetrievalRequest
+from contracts.api import MAX_ITEMS, ImpressionRecord, RecommendationRequest, Recommendations, RetrievalRequest
 from contracts.errors import InvalidInput
 from contracts.explanations import Fate, Stage
 from contracts.selection import Filters
@@ -208,7 +208,8 @@ def test_a_context_is_left_out_changes_the_list_and_serves_strangers(
     assert ids(answer) != [item for item in ids(plain) if item not in context]
     stranger = recommender.recommend(asked("stranger", n=50, context=context, explain=True))
     assert stranger.degraded_level == "full"
-    assert any("context" in item.source for item in stranger.items)
+    longest = recommender.recommend(asked("stranger", n=MAX_ITEMS, context=context))
+    assert any("context" in item.source for item in longest.items)
     assert ids(stranger) != ids(recommender.recommend(asked("stranger", n=50)))
 
 
