@@ -35,8 +35,8 @@ check: $(INSTALLED) tools ## Format, lint, types, layers, chart, Terraform, work
 	lint-imports
 	scripts/check-infra
 
-bench: $(INSTALLED) ## Load the demo's server (run `make demo CHECK=1` first); data work at scale (EVENTS=2000000: the small size only)
-	python -m benchmarks.serving
+bench: $(INSTALLED) ## Speed of serving, of events and of data work: an hour and a half (BENCH=--short EVENTS=2000000: minutes)
+	python -m benchmarks.serving $(BENCH)
 	python -m benchmarks.events
 	python -m benchmarks.data $(if $(EVENTS),--events $(EVENTS))
 

@@ -16,16 +16,24 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import cycle, islice
+from pathlib import Path
 
 import httpx
 import numpy as np
 
-from benchmarks.serving import ROOT, server_cpu_seconds, user_ids
+from benchmarks.processes import ROOT, server_cpu_seconds
 from contracts.bundle import VOCABULARIES
 from tandem.demo import wait_until_ready
 
 MUST_PER_SECOND = 2000
 REDIS_OPTIONS = ("--appendonly", "yes", "--appendfsync", "always", "--save", "", "--bind", "127.0.0.1")
+
+
+def user_ids(bundle: Path, count: int) -> list[str]:
+    """count users of the bundle's vocabulary, spread evenly and repeated when there are fewer."""
+    known = json.loads((bundle / VOCABULARIES).read_text())["user_id"]
+    return list(islice(cycle(known[:: max(len(known) // count, 1)]), count))
 
 
 def batches(users: list[str], items: list[str], events: int, size: int) -> list[bytes]:

@@ -121,24 +121,33 @@ def free_port() -> int:
         return port
 
 
+PATIENT = {
+    "TANDEM_ONLINE_STORE_TIMEOUT_MS": "5000",
+    "TANDEM_RETRIEVAL_DEADLINE_MS": "20000",
+    "TANDEM_RANKING_DEADLINE_MS": "20000",
+}
+"""A machine that runs tests is busy; only tests of deadlines want them kept."""
+
+
 @pytest.fixture(scope="session")
 def start_server(trained: Workspace) -> Iterator[Callable[..., str]]:
     """Starts `tandem serve` on the trained slice; gives its base URL, ends it with the session."""
     servers = []
+    environment = os.environ | PATIENT
 
     def start(*options: str) -> str:
         port = free_port()
         command = [sys.executable, "-m", "tandem", "serve", "--root", str(trained.root), "--port", str(port), *options]
-        server = subprocess.Popen(command)
+        server = subprocess.Popen(command, env=environment)
         servers.append(server)
         wait_until_ready(port, server)
         return f"http://127.0.0.1:{port}"
 
     yield start
-    for server in servers:
+    running = [server for server in servers if server.poll() is None]
+    for server in running:
         server.terminate()
-    for server in servers:
-        server.wait(timeout=30)
+    assert [server.wait(timeout=30) for server in running] == [0] * len(running), "a server did not end in order"
 
 
 @pytest.fixture(scope="session")

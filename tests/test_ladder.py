@@ -29,8 +29,7 @@ from serving.redis_reader import RedisReader
 from serving.releases import OneRelease
 from serving.remembered import RememberedFeatures
 from serving.resilience import Resilience
-from tests.conftest import free_port
-from tests.redis_server import RedisServer, missing
+from tests.redis_server import RedisServer
 from training.feature_store import apply_definitions, materialize_users, open_store
 from training.workspace import Workspace
 
@@ -45,12 +44,9 @@ def bundle(trained: Workspace) -> LoadedBundle:
 
 
 @pytest.fixture(scope="module")
-def redis_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    if reason := missing():
-        pytest.skip(reason)
-    server = RedisServer(tmp_path_factory.mktemp("redis"), free_port(), "--appendonly", "yes").start()
-    yield server
-    server.kill()
+def redis_module(redis_servers: Callable[..., RedisServer]) -> RedisServer:
+    """One that has its data again after a restart."""
+    return redis_servers("--appendonly", "yes")
 
 
 @pytest.fixture(scope="module")
