@@ -51,5 +51,5 @@ def own_first(rows: tf.Tensor) -> tf.Tensor:
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return rows
-    everybody = context.all_gather(rows, axis=0)
+    everybody = context.all_gather(tf.identity(rows), axis=0)  # a function's argument has no device, its copy has
     return tf.roll(everybody, -context.replica_id_in_sync_group * tf.shape(rows)[0], axis=0)
