@@ -66,15 +66,17 @@ class Impressions:
 
 
 def read_impressions(path: Path) -> Impressions:
-    """Everything the log at path says; raises MissingArtifact where there is none."""
-    if not path.is_file():
+    """Everything the log at path says, or all logs of a folder; raises MissingArtifact where there is none."""
+    logs = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    if not logs or not all(log.is_file() for log in logs):
         raise MissingArtifact(
             f"No impression log at {path}. `tandem serve` writes one when TANDEM_IMPRESSION_LOG is set to its path."
         )
     impressions = Impressions()
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            impressions.add(line, number)
+    for log in logs:
+        with log.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                impressions.add(line, number)
     return impressions
 
 

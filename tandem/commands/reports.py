@@ -1,9 +1,14 @@
 """Pages for people: what was ingested, and how far served features have drifted."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
 import typer
 
-from tandem.commands.options import HERE, OPERATION, BundleOption, Root, open_project
+from tandem.commands.options import HERE, OPERATION, Root, open_project
 from tandem.console import console, working
+from training.workspace import Workspace
 
 app = typer.Typer()
 reports = typer.Typer(no_args_is_help=True, help="Pages for people about what lies in the workspace.")
@@ -13,19 +18,27 @@ app.add_typer(reports, name="report", rich_help_panel=OPERATION)
 @app.command(rich_help_panel=OPERATION)
 def drift(
     root: Root = HERE,
-    bundle: BundleOption = "current",
+    bundle: Annotated[
+        str, typer.Option(help="Version below bundles/, `current`, or the URL of a published one.")
+    ] = "current",
+    impressions: Annotated[
+        Path | None, typer.Option(help="Impression log, or a folder of them; default: the workspace's.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of the report; default: data/reports/drift.")] = None,
 ) -> None:
     """Compare what was served lately with the bundle's reference sample.
 
     Example: tandem drift
     """
     from monitoring.drift import DriftSettings, drift_report
+    from monitoring.published import fetch_reference
 
-    workspace = open_project(root).workspace
-    output = workspace.reports / "drift"
-    with working("drift"):
-        result = drift_report(workspace.bundles / bundle, workspace.impression_log, output, DriftSettings())
-    console.print(f"  {result.verdict}: see {output / 'drift.html'}")
+    workspace = Workspace(root.resolve())
+    log, folder = impressions or workspace.impression_log, output or workspace.reports / "drift"
+    with working("drift"), TemporaryDirectory() as copied:
+        reference = fetch_reference(bundle, Path(copied)) if "://" in bundle else workspace.bundles / bundle
+        result = drift_report(reference, log, folder, DriftSettings())
+    console.print(f"  {result.verdict}: see {folder / 'drift.html'}", soft_wrap=True)
 
 
 @reports.command("data")

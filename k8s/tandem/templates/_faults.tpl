@@ -79,6 +79,9 @@
 {{- if and .Values.drift.enabled (not .Values.impressionLog.claimName) -}}
 {{- $faults = append $faults "drift.enabled is set and impressionLog.claimName is empty: drift reads what the pods have logged" -}}
 {{- end -}}
+{{- if and .Values.drift.enabled (not .Values.bundle.uri) -}}
+{{- $faults = append $faults "drift.enabled is set and bundle.uri is empty: drift reads the reference sample of a published bundle" -}}
+{{- end -}}
 {{- if and .Values.rollout.bundle (not .Values.rollout.enabled) -}}
 {{- $faults = append $faults "rollout.bundle is set and rollout.enabled is not: the Job needs the account" -}}
 {{- end -}}

@@ -66,3 +66,15 @@ Without a cluster to ask (`helm template`), and at the first installation, the v
 {{- define "tandem.serves" -}}
 {{- if include "tandem.firstBundle" . }}yes{{ end -}}
 {{- end }}
+
+{{/* Bundle of the slot with the larger share, as of this rendering. */}}
+{{- define "tandem.stableBundle" -}}
+{{- $name := include "tandem.fullname" . -}}
+{{- if eq .Values.mode "Standard" -}}
+{{- $weights := include "tandem.weights" . | fromJson -}}
+{{- $slot := ternary "green" "blue" (gt (int $weights.green) (int $weights.blue)) -}}
+{{- include "tandem.slotBundle" (list . (printf "%s-%s" $name $slot) (index .Values.slots $slot).bundle) -}}
+{{- else -}}
+{{- include "tandem.slotBundle" (list . $name "") -}}
+{{- end -}}
+{{- end }}
