@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ from contracts.event_log import INTERACTIONS
 from serving.bundle import load_bundle
 from serving.event_log import open_log
 from tandem.demo import wait_until_ready
-from tests.conftest import free_port
+from tests.conftest import PATIENT, free_port
 from tests.redis_server import DURABLE, RedisServer
 from training.feature_store import materialize_copurchase, materialize_users
 from training.workspace import Workspace
@@ -87,7 +88,7 @@ def stack(
     event_log = redis.url if redis else workspace.event_log
     port = free_port()
     options = ["--root", str(workspace.root), "--port", str(port), "--historical", "--event-log", event_log]
-    process = subprocess.Popen([sys.executable, "-m", "tandem", "serve", *options])
+    process = subprocess.Popen([sys.executable, "-m", "tandem", "serve", *options], env=os.environ | PATIENT)
     wait_until_ready(port, process)
     yield Stack(workspace, event_log, redis, f"http://127.0.0.1:{port}", process)
     process.kill()
@@ -151,7 +152,7 @@ def test_a_stranger_who_buys_is_a_stranger_no_more(stack: Stack) -> None:
         return found
 
     assert seconds_until(lambda: level() == "full") < FRESH_SECONDS
-    assert shown(stack, "newcomer")[0] == popular[7]
+    assert shown(stack, "newcomer").index(popular[7]) < 7  # the ranker has a purchase to go by
 
 
 def test_posting_again_is_a_duplicate_and_changes_nothing(stack: Stack, user: str) -> None:

@@ -25,7 +25,7 @@ from contracts.bundle import read_manifest
 from contracts.promotions import CURRENT, current_version, promote
 from tandem.__main__ import app
 from tandem.demo import wait_until_ready
-from tests.conftest import free_port
+from tests.conftest import PATIENT, free_port
 from tests.variations import variation
 from training.workspace import Workspace
 
@@ -41,7 +41,7 @@ def serving(trained: Workspace, **settings: str) -> Iterator[str]:
     """`python -m serving` with these TANDEM_* settings; gives its base URL."""
     port = free_port()
     given = {"FEATURE_REPO": str(trained.feature_repo), "HTTP_PORT": str(port), "CLOCK": "data"} | settings
-    environment = os.environ | {f"TANDEM_{name}": value for name, value in given.items()}
+    environment = os.environ | PATIENT | {f"TANDEM_{name}": value for name, value in given.items()}
     server = subprocess.Popen([sys.executable, "-m", "serving"], env=environment)
     try:
         wait_until_ready(port, server)
