@@ -16,6 +16,7 @@ from training.dataset import Dataset
 from training.keras2 import tf, tfrs
 from training.ranker import Ranker, labelled_lists, listwise_loss, scores_of
 from training.settings import RankerSettings, TwoTowerSettings
+from training.towers import scale_of
 from training.two_tower import Towers, new_towers
 from training.workspace import Workspace
 
@@ -81,6 +82,7 @@ def test_towers_answer_the_same_in_tensorflow_and_onnx_runtime(
         encoding.ITEM: towers.known_items,
         encoding.CONTENT: towers.content,
         encoding.ITEM_STATISTICS_INPUT: moment.item_statistics,
+        encoding.TEXT: towers.text,
     }
     (found,) = candidate.run(None, inputs)
     assert np.abs(found - towers.embed_items(moment.item_statistics)).max() < 1e-5
@@ -97,6 +99,31 @@ def test_taste_is_normalised_and_an_unseen_item_embeds_by_its_content(trained: W
     first, other = unseen[0], unseen[np.flatnonzero(by_department != by_department[0])[0]]
     assert np.isfinite(embeddings[unseen]).all()
     assert not np.allclose(embeddings[first], embeddings[other])
+
+
+def test_an_untrained_sequence_is_the_mean_of_its_items_whatever_their_types_and_ages(
+    trained: Workspace, towers: Towers
+) -> None:
+    tower = towers.model.query_tower
+    sequence = np.zeros((1, names.SEQUENCE_LENGTH), np.int32)
+    sequence[0, :3] = (7, 9, 0)  # two items, and one that the vocabulary lacks
+    types, days = np.zeros_like(sequence), np.zeros(sequence.shape, np.float32)
+    types[0, :3], days[0, :3] = (5, 1, 2), (0, 4, 9)
+    pooled = tower._pooled(sequence, types, days).numpy()
+    items = [tower.encoder(np.array([item]), tower.content[[item]]).numpy()[0] for item in (7, 9)]
+    np.testing.assert_allclose(pooled[0], (items[0] + items[1]) / 2, atol=1e-5)
+    tower.type_weight.build(None)
+    weights = tower.type_weight.get_weights()
+    tower.type_weight.set_weights([np.log(np.array([[1], [1], [1], [1], [1], [3]], np.float32))])  # a purchase thrice
+    pooled = tower._pooled(sequence, types, days).numpy()
+    tower.type_weight.set_weights(weights)
+    np.testing.assert_allclose(pooled[0], (3 * items[0] + items[1]) / 4, atol=1e-5)
+
+
+def test_a_column_that_never_varied_has_no_weight() -> None:
+    scale = scale_of(np.array([[0.0, 1.0], [0.0, 3.0]], np.float32))
+    assert scale[0] == 0
+    assert scale[1] == pytest.approx(1, abs=0.01)  # the deviation is 1
 
 
 def test_ranker_answers_the_same_in_tensorflow_and_onnx_runtime(tmp_path: Path) -> None:
