@@ -3,12 +3,10 @@
 from serving import quick_start  # noqa: F401 - before anything imports Feast
 
 # isort: split
-import asyncio
 import logging
 import sys
 from functools import partial
 
-import uvloop
 from kserve.model_server import app
 from prometheus_client import REGISTRY
 
@@ -30,7 +28,7 @@ from serving.items import Items
 from serving.live import LiveReleases
 from serving.loading import Loader
 from serving.metrics import Metrics
-from serving.model_server import LoopbackModelServer, quiet
+from serving.model_server import LoopbackModelServer, quiet, use_uvloop
 from serving.models import models
 from serving.recent_events import FeastRecentEvents
 from serving.recommender import Recommender
@@ -54,8 +52,7 @@ def serve(settings: ServingSettings) -> None:
     """
     service = new_service(settings, Metrics(REGISTRY, settings.variant))
     add_routes(app, service)  # before KServe's own routes, so that / is the page
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # KServe's own choice of a loop comes too late to count
-    asyncio.set_event_loop(asyncio.new_event_loop())  # KServe asks for one before it runs one
+    use_uvloop()
     server = LoopbackModelServer(settings)
     quiet(settings.log_level)
     service.worker.submit(warm_up, service).result()
