@@ -133,12 +133,11 @@ PATIENT = {
 def start_server(trained: Workspace) -> Iterator[Callable[..., str]]:
     """Starts `tandem serve` on the trained slice; gives its base URL, ends it with the session."""
     servers = []
-    environment = os.environ | PATIENT
 
     def start(*options: str) -> str:
         port = free_port()
         command = [sys.executable, "-m", "tandem", "serve", "--root", str(trained.root), "--port", str(port), *options]
-        server = subprocess.Popen(command, env=environment)
+        server = subprocess.Popen(command, env=os.environ | PATIENT)  # read here: tests set more of it
         servers.append(server)
         wait_until_ready(port, server)
         return f"http://127.0.0.1:{port}"

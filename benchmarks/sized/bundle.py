@@ -58,9 +58,15 @@ def _write_items(world: SizedWorld, embeddings: npt.NDArray[np.float32], folder:
     (folder / parts.VOCABULARIES).write_text(json.dumps(terms))
     np.save(folder / parts.ITEM_EMBEDDINGS, embeddings)
     prices = np.full(world.num_items, np.nan, np.float32)
-    np.savez_compressed(folder / parts.ITEMS, codes=world.content, statistics=world.item_statistics, prices=prices)
+    np.save(folder / parts.TEXT_PROJECTION, world.text_projection)
+    np.savez_compressed(
+        folder / parts.ITEMS,
+        codes=world.content,
+        statistics=world.item_statistics,
+        text=world.text,
+        prices=prices,
+    )
     segments = segments_of(*world.purchases(), world.vocabularies, world.num_items)
     np.savez_compressed(folder / parts.SEGMENTS, rows=segments.rows, buyers=segments.buyers)
-    titles = [f"Item number {i} of the catalogue" for i in range(world.num_items)]
     departments = [f"Department {code}" for code in world.content[:, 0].tolist()]
-    (folder / parts.DISPLAY).write_text(json.dumps({"title": titles, "department": departments}))
+    (folder / parts.DISPLAY).write_text(json.dumps({"title": world.titles, "department": departments}))

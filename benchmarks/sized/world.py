@@ -15,8 +15,10 @@ import numpy.typing as npt
 from contracts import encoding
 from contracts import features as names
 from contracts.features import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
+from contracts.text import text_vectors
 from contracts.vocabulary import Vocabulary
 from training.dataset import Positives
+from training.text import fit_projection
 
 NOW = int(datetime(2026, 6, 1, tzinfo=UTC).timestamp())
 DAY_SECONDS = 86_400
@@ -47,16 +49,36 @@ class SizedWorld:
     @cached_property
     def content(self) -> npt.NDArray[np.int32]:
         """[num_items, len(ITEM_CONTENT)] codes; the broader columns follow from the subcategory."""
-        subcategory = self.random.integers(CONTENT_SIZES["subcategory"], size=self.num_items)
+        random = np.random.default_rng(self.num_items)  # the same whatever else was drawn before
+        subcategory = random.integers(CONTENT_SIZES["subcategory"], size=self.num_items)
         columns = {"subcategory": subcategory, "category": subcategory // 5, "department": subcategory // 50}
         for name in ("brand", "manufacturer"):
-            columns[name] = self.random.integers(CONTENT_SIZES[name], size=self.num_items)
+            columns[name] = random.integers(CONTENT_SIZES[name], size=self.num_items)
         return np.stack([columns[name] + 1 for name in names.ITEM_CONTENT], axis=1).astype(np.int32)
 
     @cached_property
     def item_statistics(self) -> npt.NDArray[np.float32]:
         """[num_items, len(ITEM_STATISTICS)]."""
         return self.random.lognormal(2.0, 1.5, (self.num_items, len(names.ITEM_STATISTICS))).astype(np.float32)
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """A word for the subcategory and one for the brand; row i is catalogue row i."""
+        columns = [self.content[:, names.ITEM_CONTENT.index(name)].tolist() for name in ("subcategory", "brand")]
+        return [
+            f"{_word(subcategory)} {_word(brand + CONTENT_SIZES['subcategory'])}"
+            for subcategory, brand in zip(*columns, strict=True)
+        ]
+
+    @cached_property
+    def text_projection(self) -> npt.NDArray[np.float32]:
+        """[BUCKETS, TEXT_DIM], fitted on the titles."""
+        return fit_projection(self.titles)
+
+    @cached_property
+    def text(self) -> npt.NDArray[np.float32]:
+        """[num_items, TEXT_DIM]."""
+        return text_vectors(self.titles, self.text_projection)
 
     @cached_property
     def _by_subcategory(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -109,6 +131,9 @@ class SizedWorld:
         statistics = self.random.lognormal(2.0, 1.0, (len(names.USER_STATISTICS), len(users)))
         columns |= dict(zip(names.USER_STATISTICS, statistics.tolist(), strict=True))
         columns[names.SEQUENCE_ITEM_IDS] = [items[rows[: names.SEQUENCE_LENGTH]].tolist() for rows in bought]
+        columns[names.USER_STATISTICS_VALUES] = statistics.T.astype(np.float32).tolist()
+        kinds = self.random.choice(names.SEQUENCE_TYPES, size=(len(users), names.SEQUENCE_LENGTH))
+        columns[names.SEQUENCE_EVENT_TYPES] = kinds.tolist()
         columns[names.SEQUENCE_TIMESTAMPS] = [self._seconds(names.SEQUENCE_LENGTH).tolist() for _ in bought]
         return columns | self._histories(items, [np.unique(rows)[:history_items] for rows in bought])
 
@@ -126,3 +151,10 @@ class SizedWorld:
     def _seconds(self, count: int) -> npt.NDArray[np.int64]:
         """[count] moments of the last year, latest first."""
         return np.sort(NOW - self.random.integers(365 * DAY_SECONDS, size=count))[::-1]
+
+
+def _word(number: int) -> str:
+    """A word of its own for each number: n-grams are made of letters."""
+    consonants, vowels = "bcdfghjklmnprstvwz", "aeiou"
+    pairs = [consonants[(number // 90**i) % 90 // 5] + vowels[(number // 90**i) % 5] for i in range(2)]
+    return "".join((*pairs, pairs[0]))
