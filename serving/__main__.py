@@ -3,6 +3,7 @@
 from serving import quick_start  # noqa: F401 - before anything imports Feast
 
 # isort: split
+import gc
 import logging
 import sys
 from functools import partial
@@ -57,6 +58,8 @@ def serve(settings: ServingSettings) -> None:
     quiet(settings.log_level)
     service.worker.submit(warm_up, service).result()
     background = start_background(service)
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays; looking through it for garbage would hold up requests for 0.1 s
     Watch(service.releases).start()
     try:
         server.start(models(service.recommender, service.worker))
