@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import prometheus_client  # noqa: F401 - before Feast, which else has registries share their counts through files
 import pytest
 from typer.testing import CliRunner
 
