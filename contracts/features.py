@@ -89,8 +89,8 @@ MODELLED_USER_STATISTICS: Final = (
     "user_basket_gap_days",
 )
 """Those that towers and ranker read. They are the same for every candidate of a user, and each one more tells users
-apart rather than their tastes: with all of them, the ranker's NDCG@20 on the validation window fell from .366 to .364,
-and the towers were past their best after three epochs."""
+apart rather than their tastes: with all of them, the ranker's NDCG@20 on the validation window fell from .366 to
+.364."""
 
 USER_STATISTICS_VALUES: Final = "user_statistics_values"
 """USER_STATISTICS in this order as one array feature: Feast's online read costs by the number of features."""
@@ -157,7 +157,7 @@ RETRIEVED_ITEM_STATISTICS: Final = tuple(
     if not name.startswith(("item_trend", "item_season", "item_repeat_gap", "item_relative"))
 )
 """Those that the candidate tower reads; the ranker reads all. On the validation window the others changed nothing in
-retrieval, and a tower that follows trends is of its last weeks."""
+retrieval."""
 
 TOP_SCORE: Final = "top_score"
 MEAN_SCORE: Final = "mean_score"

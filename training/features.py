@@ -20,7 +20,7 @@ from training.settings import FeatureSettings
 from training.snapshots import YEAR_DAYS, before, moment, of_type, within
 from training.timeline import Timeline, plan_timeline
 from training.user_arrays import user_history, user_sequence
-from training.user_features import user_statistics
+from training.user_features import user_statistics, visits_of
 from training.workspace import Workspace, require
 
 SEASON_DAYS = 28
@@ -49,14 +49,16 @@ def build_features(
     write(names.ITEM_PROFILE_VIEW, item_profile(items, timeline))
     write(names.USER_SEQUENCE_VIEW, user_sequence(events, timeline))
     report("user and item pairs")
-    scratch = workspace.data / "features" / ".pairs.parquet"
+    scratch, visit_scratch = (workspace.data / "features" / f".{name}.parquet" for name in ("pairs", "visits"))
     pairs = materialized(
         pairs_as_of(events.filter(of_type(EventType.PURCHASE)), timeline.snapshots), scratch, connection
     )
-    write(names.USER_STATISTICS_VIEW, user_statistics(events, pairs, items, timeline))
+    visits = materialized(visits_of(events, timeline), visit_scratch, connection)
+    write(names.USER_STATISTICS_VIEW, user_statistics(visits, pairs, items, timeline))
     write(names.ITEM_STATISTICS_VIEW, item_statistics(events, pairs, items, timeline))
     write(names.USER_HISTORY_VIEW, user_history(pairs, timeline))
-    remove(scratch)
+    for path in (scratch, visit_scratch):
+        remove(path)
     timeline.write(workspace.timeline)
     return timeline
 
