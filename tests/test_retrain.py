@@ -7,6 +7,7 @@ import pytest
 import yaml
 from feast import FeatureStore
 
+from contracts import features as names
 from contracts.bundle import MANIFEST
 from contracts.errors import MissingArtifact
 from contracts.features import USER_ID
@@ -53,10 +54,10 @@ def test_features_reach_the_servers_store_and_the_pipelines_own_stays(trained: W
     assert (trained.feature_repo / "data" / "registry.db").read_bytes() == before
     store = FeatureStore(fs_yaml_file=tmp_path / "feature_store.yaml")
     user = json.loads((trained.bundles / "current" / MANIFEST).read_text())["example_user_ids"][0]
-    view = next(view for view in store.list_feature_views() if view.name.startswith("user") and view.online)
-    feature = f"{view.name}:{view.features[0].name}"
-    read = store.get_online_features(features=[feature], entity_rows=[{USER_ID: user}]).to_dict()
-    assert read[view.features[0].name] != [None]
+    service = store.get_feature_service(names.SERVING_SERVICE)
+    read = store.get_online_features(features=service, entity_rows=[{USER_ID: user}]).to_dict()
+    views = (names.USER_STATISTICS_VALUES, names.SEQUENCE_ITEM_IDS, names.HISTORY_ITEM_IDS)  # one of each
+    assert all(read[feature] != [None] for feature in views)
 
 
 def test_without_the_servers_store_nothing_is_published(trained: Workspace, tmp_path: Path) -> None:
