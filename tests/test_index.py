@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from training.index import FLAT_BELOW, Floats, build_index, index_recall
+from training.index import FLAT_BELOW, MOST_PROBED, Floats, build_index, index_recall
 from training.settings import IndexSettings
 
 DIM = 16
@@ -40,7 +40,7 @@ def test_a_large_catalogue_gets_lists_and_as_few_probes_as_the_recall_needs() ->
     queries = items[::100]
     index = build_index(items, queries, settings)
     assert isinstance(index, faiss.IndexIVF)
-    assert index.nprobe <= index.nlist / 4
+    assert index.nprobe <= index.nlist * MOST_PROBED
     assert index_recall(index, items, queries, settings) >= settings.min_recall
     index.nprobe //= 2
     assert index.nprobe == 0 or index_recall(index, items, queries, settings) < settings.min_recall
