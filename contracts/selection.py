@@ -26,9 +26,9 @@ class Selection(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    category: Terms = Field([], description="Only these categories of the catalogue.", examples=[["SOFT DRINKS"]])
-    department: Terms = Field([], description="Only these departments, as in the answer.", examples=[["Grocery"]])
-    brand: Terms = Field([], description="Only these brands.")
+    category: Terms = Field(default_factory=list, description="Only these categories of the catalogue.", examples=[["SOFT DRINKS"]])
+    department: Terms = Field(default_factory=list, description="Only these departments, as in the answer.", examples=[["Grocery"]])
+    brand: Terms = Field(default_factory=list, description="Only these brands.")
     price_min: Price | None = Field(None, description="Least price, in the currency of the catalogue.")
     price_max: Price | None = Field(None, description="Highest price, in the currency of the catalogue.")
 
@@ -47,7 +47,7 @@ class Selection(BaseModel):
 class Filters(Selection):
     """What a list may hold."""
 
-    only: ItemIds = Field([], description="Only items of this list.")
-    exclude: ItemIds = Field([], description="None of these items.")
+    only: ItemIds = Field(default_factory=list, description="Only items of this list.")
+    exclude: ItemIds = Field(default_factory=list, description="None of these items.")
     include_seen: bool = Field(True, description="Whether items that the user has bought may be in the list.")
     include_out_of_stock: bool = Field(False, description="Whether items that are out of stock may be in the list.")

@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import httpx
 
+from contracts.api import MIRROR_HEADER
 from rollout import settings
 from rollout.measurements import Mirrored
 
-MIRROR_HEADER = "x-tandem-mirror"
 List = tuple[str, ...]
 
 

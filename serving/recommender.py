@@ -70,10 +70,13 @@ class Recommender:
         self._cache = resilience.cache
         self._explainer = Explainer(lookup, now)
 
-    def recommend(self, request: RecommendationRequest, arrived: float | None = None) -> Recommendations:
+    def recommend(
+        self, request: RecommendationRequest, arrived: float | None = None, *, shown: bool = True
+    ) -> Recommendations:
         """The user's list, best first; the answer says at which level of the ladder it was made.
 
-        arrived: when the request came, on time.monotonic's clock; it may have waited since.
+        arrived: when the request came, on time.monotonic's clock; it may have waited since. shown: whether somebody
+        will see the list; others are not recorded.
 
         Raises InvalidInput for a filter that the catalogue does not know and for a page token that is none.
         """
@@ -84,11 +87,12 @@ class Recommender:
         else:
             given = self._made(scope, Deadline(self._budget, time.monotonic() if arrived is None else arrived))
             self._cache.keep(scope, given)
-        shown = given.answer
-        self._record(shown, scope, given.features)
+        answered = given.answer
+        if shown:
+            self._record(answered, scope, given.features)
         seconds = time.perf_counter() - started
-        self._metrics.answered(shown.variant, shown.degraded_level, len(shown.items), seconds)
-        return shown
+        self._metrics.answered(answered.variant, answered.degraded_level, len(answered.items), seconds)
+        return answered
 
     def _made(self, scope: Scope, deadline: Deadline) -> Given:
         draft = self._ladder.draft(scope, deadline)

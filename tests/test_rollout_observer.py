@@ -9,11 +9,12 @@ import pytest
 import yaml
 from kubernetes.config import kube_config
 
+from contracts.api import MIRROR_HEADER
 from contracts.errors import InvalidInput
 from rollout import settings
 from rollout.kubernetes_objects import connect
 from rollout.measurements import Mirrored, SlotNumbers
-from rollout.mirror import MIRROR_HEADER, Mirror
+from rollout.mirror import Mirror
 from rollout.objects import ClusterProblem, Conflict, Kind, Object
 from rollout.observer import ClusterObserver
 from rollout.prometheus import MetricsUnavailable

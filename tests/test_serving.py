@@ -8,6 +8,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from contracts.api import MIRROR_HEADER
 from contracts.bundle import read_manifest
 from monitoring.drift import DriftSettings, drift_report
 from training.workspace import Workspace
@@ -195,6 +196,20 @@ def test_metrics_count_requests_stages_and_fallbacks(server: str, user: str) -> 
         assert grown("tandem_stage_seconds_count", stage) >= 1
     buckets = {float(labels[0]) for name, labels in after if name == "tandem_stage_seconds_bucket"}
     assert (min(buckets), sorted(buckets)[-2]) == (0.00025, 0.1)
+
+
+def test_a_mirrored_list_leaves_no_impression(server: str, user: str, trained: Workspace) -> None:
+    mirrored = {MIRROR_HEADER: "1"}
+    before, lines = samples(server), trained.impression_log.read_text().count("\n")
+    alone = httpx.get(f"{server}/recommendations/{user}", headers=mirrored).raise_for_status().json()
+    both = {"requests": [{"user_id": user}, {"user_id": "stranger"}]}
+    httpx.post(f"{server}/recommendations", json=both, headers=mirrored).raise_for_status()
+    after = samples(server)
+    assert alone["items"]
+    assert after["tandem_impressions_total", ("written",)] == before.get(("tandem_impressions_total", ("written",)), 0)
+    assert trained.impression_log.read_text().count("\n") == lines
+    answered = "tandem_answers_total", ("full", "stable")
+    assert after[answered] - before.get(answered, 0) == 2  # they cost what others cost, and count as answers
 
 
 def test_served_requests_can_be_compared_with_the_reference(server: str, trained: Workspace) -> None:

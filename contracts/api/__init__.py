@@ -33,7 +33,7 @@ from contracts.api.limits import (
     ItemId,
     UserId,
 )
-from contracts.api.records import ImpressionRecord
+from contracts.api.records import MIRROR_HEADER, ImpressionRecord
 from contracts.api.requests import (
     BatchRequest,
     BundleChange,
@@ -53,6 +53,7 @@ __all__ = [
     "MAX_HISTORY",
     "MAX_ITEMS",
     "MAX_PAGE_TOKEN",
+    "MIRROR_HEADER",
     "AlsoBought",
     "BatchAnswers",
     "BatchRequest",

@@ -1,10 +1,13 @@
 """What the server writes about its own answers."""
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
 from contracts.api.answers import DegradedLevel
+
+MIRROR_HEADER: Final = "x-tandem-mirror"
+"""Request header of who compares answers and shows them to nobody: such a list leaves no record."""
 
 
 class ImpressionRecord(BaseModel):

@@ -55,8 +55,8 @@ class ListOptions(Filters):
 
     n: int = Field(10, ge=1, le=MAX_ITEMS, description="Length of the list.")
     surface: Surface = Field("home", description="Where the list is shown; business rules may differ by surface.")
-    context: Context = Field([])
-    segment: Segment = Field([])
+    context: Context = Field(default_factory=list)
+    segment: Segment = Field(default_factory=list)
     explain: bool = Field(False, description="Whether each item says why it is in the list.")
     seed: int | None = Field(
         None, ge=0, le=2**32 - 1, description="Order among equal scores; the same seed gives the same order."
@@ -86,7 +86,7 @@ class RetrievalRequest(Filters, Request):
 
     user_id: UserId
     k: Annotated[int, Field(ge=1, le=MAX_CANDIDATES, description="Number of candidates.")] = 100
-    context: Context = Field([])
+    context: Context = Field(default_factory=list)
 
 
 class RankingRequest(Request):
@@ -94,7 +94,7 @@ class RankingRequest(Request):
 
     user_id: UserId
     item_ids: Annotated[list[ItemId], Field(min_length=1, max_length=MAX_CANDIDATES)]
-    context: Context = Field([])
+    context: Context = Field(default_factory=list)
 
 
 class BatchRequest(Request):

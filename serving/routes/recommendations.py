@@ -1,12 +1,14 @@
 """Lists for users."""
 
+from functools import partial
 from time import monotonic
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from contracts.api import BatchAnswers, BatchRequest, ListOptions, RecommendationRequest, Recommendations, Refusal
-from serving.routes.parameters import ForcedVariant, User, refuse_unknown_parameters
+from serving.routes.parameters import ForcedVariant, User, is_mirrored, refuse_unknown_parameters
+from serving.routes.quick import ListRoute
 from serving.service import Service
 
 REFUSED: dict[int | str, dict[str, Any]] = {
@@ -18,7 +20,6 @@ def router(service: Service) -> APIRouter:
     """GET /recommendations/{user_id} and POST /recommendations."""
     routes = APIRouter(tags=["recommendations"], responses=REFUSED)
 
-    @routes.get("/recommendations/{user_id}", summary="A user's list, best first", response_model=Recommendations)
     async def recommendations(
         request: Request, user_id: User, options: Annotated[ListOptions, Query()], variant: ForcedVariant = None
     ) -> Response:
@@ -29,19 +30,28 @@ def router(service: Service) -> APIRouter:
         """
         refuse_unknown_parameters(request, set(ListOptions.model_fields))
         asking = asked(user_id, options, variant)
-        answer = await service.computed(service.recommender.recommend, asking, monotonic())
+        shown = not is_mirrored(request.headers)
+        answer = await service.computed(service.recommender.recommend, asking, monotonic(), shown=shown)
         request.state.variant = answer.variant  # for CountRequests
         # FastAPI would validate what is an answer already and write it with two passes.
         return Response(answer.model_dump_json(), media_type="application/json")
 
+    routes.add_api_route(
+        "/recommendations/{user_id}",
+        recommendations,
+        summary="A user's list, best first",
+        response_model=Recommendations,
+        route_class_override=ListRoute,
+    )
+
     @routes.post("/recommendations", summary="Lists for several users")
-    async def batch(body: BatchRequest) -> BatchAnswers:
+    async def batch(request: Request, body: BatchRequest) -> BatchAnswers:
         """Each request has the fields of GET /recommendations/{user_id} and its `user_id`; answers are in order.
 
         Each is answered from one bundle. Other clients are answered in between.
         """
-        recommend = service.recommender.recommend
-        answers = [await service.computed(recommend, request, monotonic()) for request in body.requests]
+        recommend = partial(service.recommender.recommend, shown=not is_mirrored(request.headers))
+        answers = [await service.computed(recommend, asking, monotonic()) for asking in body.requests]
         return BatchAnswers(answers=answers)
 
     return routes
