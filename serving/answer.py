@@ -5,19 +5,22 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from contracts.api import Recommendations, RecommendedItem
 from contracts.candidates import NO_ROWS, Mask, source_names
 from contracts.explanations import Explanation
-from contracts.ranking import Rows
 from serving.bundle import LoadedBundle
 from serving.draft import Draft, tie_order
 from serving.filters import conditions
 from serving.page_token import page_token
 from serving.rules import Arrangement, arrange
 from serving.scope import Scope, notes
+
+_ITEMS: Final = TypeAdapter(list[RecommendedItem])
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,8 @@ def answer(
 ) -> Recommendations:
     """The list in words. Row i of explanations belongs to the i-th shown item."""
     request, shown = scope.request, np.array(arrangement.positions, np.int64)
-    items = [
-        _item(scope.bundle, int(draft.rows[at]), float(draft.scores[at]), int(draft.sources[at]), explanation)
-        for at, explanation in zip(arrangement.positions, explanations, strict=True)
-    ]
+    rows = draft.rows[shown].tolist()
+    items = _items(scope.bundle, rows, draft.scores[shown].tolist(), draft.sources[shown].tolist(), explanations)
     shortfall = request.n - len(items)
     return Recommendations(
         user_id=request.user_id,
@@ -81,7 +82,7 @@ def answer(
         shortfall=shortfall,
         shortfall_reason=_shortfall_reason(scope, draft, arrangement) if shortfall else None,
         notes=notes(request, scope.bundle, history_known=draft.trace is not None),
-        next_page=None if shortfall else _next_page(scope, draft.rows[shown]),
+        next_page=None if shortfall else page_token(scope.shown, [scope.bundle.item_ids[row] for row in rows]),
         items=items,
     )
 
@@ -92,20 +93,28 @@ def price_of(bundle: LoadedBundle, row: int) -> float | None:
     return None if math.isnan(price) else round(price, 2)
 
 
-def _item(bundle: LoadedBundle, row: int, score: float, mask: int, explanation: Explanation | None) -> RecommendedItem:
-    return RecommendedItem(
-        item_id=bundle.item_ids[row],
-        score=score,
-        title=bundle.titles[row],
-        department=bundle.departments[row],
-        source=source_names(mask),
-        price=price_of(bundle, row),
-        explanation=explanation,
+def _items(
+    bundle: LoadedBundle,
+    rows: Sequence[int],
+    scores: Sequence[float],
+    sources: Sequence[int],
+    explanations: Sequence[Explanation | None],
+) -> list[RecommendedItem]:
+    """Line i is of rows[i]. Validated in one go: twenty calls of the model cost twice as much."""
+    return _ITEMS.validate_python(
+        [
+            {
+                "item_id": bundle.item_ids[row],
+                "score": score,
+                "title": bundle.titles[row],
+                "department": bundle.departments[row],
+                "source": source_names(mask),
+                "price": price_of(bundle, row),
+                "explanation": explanation,
+            }
+            for row, score, mask, explanation in zip(rows, scores, sources, explanations, strict=True)
+        ]
     )
-
-
-def _next_page(scope: Scope, rows: Rows) -> str | None:
-    return page_token(scope.shown, [scope.bundle.item_ids[row] for row in rows.tolist()])
 
 
 def _shortfall_reason(scope: Scope, draft: Draft, arrangement: Arrangement) -> str:

@@ -64,7 +64,7 @@ class FullPath:
             rows=candidates.rows[order],
             scores=scores[order],
             sources=candidates.sources[order],
-            features=logged_features(features, scores[order[:REFERENCE_LENGTH]]),
+            features=logged_features(features, trace.user.statistics, scores[order[:REFERENCE_LENGTH]]),
             trace=trace,
         )
 
@@ -114,10 +114,10 @@ def _plan(scope: Scope, allowed: Mask | None) -> CandidatePlan:
     return plan if allowed is None else replace(plan, num_popular=max(plan.num_popular, MAX_ITEMS))
 
 
-def logged_features(features: UserFeatures, scores: Floats) -> dict[str, float | str]:
-    """What the bundle's reference sample has, as served."""
+def logged_features(features: UserFeatures, statistics: Floats, scores: Floats) -> dict[str, float | str]:
+    """What the bundle's reference sample has, as served; statistics are [len(USER_STATISTICS)] of the same user."""
     logged: dict[str, float | str] = {name: str(features[name]) for name in names.USER_PROFILE}
-    logged |= {name: float(features[name] or 0.0) for name in names.USER_STATISTICS}
+    logged.update(zip(names.USER_STATISTICS, statistics.tolist(), strict=True))
     if len(scores) == 0:
         return logged
     return logged | {names.TOP_SCORE: float(scores.max()), names.MEAN_SCORE: float(scores.mean())}

@@ -82,4 +82,4 @@ def _value(reply: bytes | None) -> Any:
     if kind is None:
         return None
     content = getattr(value, kind)
-    return list(content.val) if kind.endswith("_list_val") else content
+    return content.val[:] if kind.endswith("_list_val") else content  # a slice is a list; list() asks one by one
