@@ -38,6 +38,7 @@ class LiveReleases:
         self._refusal: RefusedChange | None = None
         self._seen = loader.source.identity()
         self._seen_experiment = self._experiment_age()
+        self._stable = self._previous = ""  # versions
         self._serve(Live(loader.load(), variant))
         if experiment_file is not None:
             self._serve(self._with_experiment(read_experiment(experiment_file)))
@@ -114,6 +115,10 @@ class LiveReleases:
     def _serve(self, live: Live) -> None:
         self._live = live
         self._metrics.serve(live.versions())
+        stable = live.stable.manifest.bundle_version
+        if stable != self._stable:
+            self._stable, self._previous = stable, self._stable
+        self._loader.source.prune({*live.versions().values(), self._previous})  # a rollback needs no download
 
     @contextmanager
     def _refusals(self, asked: str) -> Iterator[None]:

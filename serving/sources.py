@@ -1,8 +1,10 @@
 """Where bundles come from: a folder (a link, a volume, KServe's storageUri) or a prefix in S3 with a cache folder."""
 
 import fcntl
+import os
 import shutil
-from collections.abc import Iterator
+import weakref
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +18,7 @@ from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
 from contracts.promotions import bundle_versions
 
 S3 = "s3://"
+PARTIAL = ".partial"
 
 
 class BundleSource(Protocol):
@@ -30,6 +33,10 @@ class BundleSource(Protocol):
 
         Raises MissingArtifact where it cannot be had and BundleRefused where it is altered on the way.
         """
+        ...
+
+    def prune(self, kept: Collection[str]) -> None:
+        """Deletes copies of versions that are not among these and that nobody else uses."""
         ...
 
 
@@ -55,6 +62,9 @@ class DirectorySource:
             raise MissingArtifact(f"There is no bundle {version or self._path}. There is {there}.")
         return folder
 
+    def prune(self, kept: Collection[str]) -> None:
+        """Nothing: these are no copies."""
+
 
 class S3Source:
     """s3://bucket/prefix/VERSION, copied to a cache folder: the files that serving reads, each held to its digest."""
@@ -67,6 +77,8 @@ class S3Source:
         self._bucket = bucket
         self._prefix, _, self._version = key.rpartition("/")
         self._cache = cache
+        self._used: dict[str, int] = {}  # open file with a shared lock for each version that this server reads
+        weakref.finalize(self, _close, self._used)
         config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "max_attempts": 4})
         self._client: Any = boto3.client("s3", config=config)
 
@@ -79,13 +91,38 @@ class S3Source:
         version = version or self._version
         self._cache.mkdir(parents=True, exist_ok=True)
         with _locked(self._cache / f".{version}.lock"):  # servers may share the folder
-            target, partial = self._cache / version, self._cache / f".{version}.partial"
+            self._use(version)
+            target, partial = self._cache / version, self._cache / f".{version}{PARTIAL}"
             if _whole(target):
                 self._get_signature(version, target)
                 return target
             self._download(version, partial)
             shutil.rmtree(target, ignore_errors=True)
             return partial.rename(target)
+
+    def prune(self, kept: Collection[str]) -> None:
+        """Deletes whole and broken-off copies, but for those that another server reads or fetches right now."""
+        for version in self._used.keys() - set(kept):
+            os.close(self._used.pop(version))
+        copies = {path.name.strip(".").removesuffix(PARTIAL) for path in self._cache.iterdir() if path.is_dir()}
+        for version in copies - set(kept):
+            with suppress(OSError), self._alone(version):  # what cannot be deleted costs disk, and no answer
+                shutil.rmtree(self._cache / version, ignore_errors=True)
+                shutil.rmtree(self._cache / f".{version}{PARTIAL}", ignore_errors=True)
+
+    def _use(self, version: str) -> None:
+        if version not in self._used:
+            self._used[version] = os.open(self._cache / f".{version}.used", os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(self._used[version], fcntl.LOCK_SH)
+
+    @contextmanager
+    def _alone(self, version: str) -> Iterator[None]:
+        """Raises BlockingIOError where another server fetches or uses the version."""
+        with (
+            _locked(self._cache / f".{version}.lock", fcntl.LOCK_NB),
+            _locked(self._cache / f".{version}.used", fcntl.LOCK_NB),
+        ):
+            yield
 
     def _download(self, version: str, folder: Path) -> None:
         """Fills the folder; files of an earlier attempt are kept where their digest is right."""
@@ -138,8 +175,14 @@ def _whole(folder: Path) -> bool:
     return True
 
 
+def _close(files: dict[str, int]) -> None:
+    for file in files.values():
+        os.close(file)
+
+
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, wait: int = 0) -> Iterator[None]:
+    """wait: fcntl.LOCK_NB raises BlockingIOError instead of waiting."""
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # released with the file, also when the process dies
+        fcntl.flock(file, fcntl.LOCK_EX | wait)  # released with the file, also when the process dies
         yield

@@ -1,5 +1,6 @@
 """Bundles from a folder and from a real S3 API: what is copied, what is kept, and what is refused on the way."""
 
+import fcntl
 import os
 import threading
 from pathlib import Path
@@ -48,7 +49,7 @@ def test_only_what_serving_reads_is_copied(bundle: Path, published: str, cache: 
     assert folder == cache / bundle.name
     assert files(folder) == SERVED
     assert (folder / "ranker.onnx").read_bytes() == PARTS["ranker.onnx"]
-    assert {path.name for path in cache.iterdir()} == {bundle.name, f".{bundle.name}.lock"}
+    assert {path.name for path in cache.iterdir()} == {bundle.name, f".{bundle.name}.lock", f".{bundle.name}.used"}
 
 
 def test_a_whole_copy_serves_while_s3_is_away(
@@ -105,6 +106,40 @@ def test_two_servers_that_share_a_cache_fetch_once_and_both_serve(published: str
         server.join()
     assert len(found) == 4
     assert files(found[0]) == SERVED
+
+
+def copies(cache: Path) -> set[str]:
+    return {path.name for path in cache.iterdir() if path.is_dir()}
+
+
+def test_copies_that_nobody_uses_are_deleted(tmp_path: Path, bundle: Path, published: str, cache: Path) -> None:
+    versions = [bundle.name]
+    for content in (b"second", b"third"):
+        versions.append(make_bundle(tmp_path / "bundles", PARTS | {"items.npz": content}).name)
+        publish(tmp_path / "bundles" / versions[-1], "s3://shop/bundles")
+    first, second, third = versions
+    source, neighbour = S3Source(published, cache), S3Source(published, cache)
+    for version in versions:
+        source.fetch(version)
+    (cache / ".broken-off.partial").mkdir()
+    neighbour.fetch(first)
+    source.prune({second, third})
+    assert copies(cache) == {first, second, third}  # a server that shares the folder reads the first
+    neighbour.prune({second})
+    source.prune({third})
+    assert copies(cache) == {third}
+    assert files(source.fetch(first)) == SERVED
+
+
+def test_a_copy_that_is_being_fetched_is_left_alone(bundle: Path, published: str, cache: Path) -> None:
+    source = S3Source(published, cache)
+    source.fetch()
+    with (cache / f".{bundle.name}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # as a server does that fetches it
+        source.prune(set())
+        assert copies(cache) == {bundle.name}
+    source.prune(set())
+    assert copies(cache) == set()
 
 
 def test_a_signature_travels_with_the_bundle_and_one_that_came_later_is_fetched(
