@@ -26,8 +26,12 @@ class Selection(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    category: Terms = Field(default_factory=list, description="Only these categories of the catalogue.", examples=[["SOFT DRINKS"]])
-    department: Terms = Field(default_factory=list, description="Only these departments, as in the answer.", examples=[["Grocery"]])
+    category: Terms = Field(
+        default_factory=list, description="Only these categories of the catalogue.", examples=[["SOFT DRINKS"]]
+    )
+    department: Terms = Field(
+        default_factory=list, description="Only these departments, as in the answer.", examples=[["Grocery"]]
+    )
     brand: Terms = Field(default_factory=list, description="Only these brands.")
     price_min: Price | None = Field(None, description="Least price, in the currency of the catalogue.")
     price_max: Price | None = Field(None, description="Highest price, in the currency of the catalogue.")

@@ -27,7 +27,7 @@ from serving.index_recall import IndexRecall
 from serving.intake import open_intake
 from serving.items import Items
 from serving.live import LiveReleases
-from serving.loading import Loader
+from serving.loading import Loader, give_back_memory
 from serving.metrics import Metrics
 from serving.model_server import LoopbackModelServer, quiet, use_uvloop
 from serving.models import models
@@ -60,6 +60,7 @@ def serve(settings: ServingSettings) -> None:
     background = start_background(service)
     gc.collect()
     gc.freeze()  # what is loaded by now stays; looking through it for garbage would hold up requests for 0.1 s
+    give_back_memory()  # Feast's start takes as much for a moment as a bundle does
     Watch(service.releases).start()
     try:
         server.start(models(service.recommender, service.worker))

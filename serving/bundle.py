@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 import faiss
@@ -127,7 +128,7 @@ def load_bundle(folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> LoadedBu
         manifest=manifest,
         vocabularies=vocabularies,
         titles=tuple(display["title"]),
-        departments=tuple(display["department"]),
+        departments=tuple(map(intern, display["department"])),  # few of them, each on thousands of items
         segments=_segments(folder, vocabularies),
         items=item_side(catalogue, embeddings, POPULAR_COLUMN, len(embeddings), prices),
         plan=plan,

@@ -15,7 +15,6 @@ from serving.routes.errors import add_error_answers
 from serving.routes.parameters import ForcedVariant, User
 from serving.routes.quick import ListRoute
 
-
 Get = Callable[..., httpx.Response]
 
 

@@ -20,7 +20,9 @@ from serving.routes.parameters import ForcedVariant, User
 
 USER: Final[TypeAdapter[str]] = TypeAdapter(User)
 VARIANT: Final[TypeAdapter[str | None]] = TypeAdapter(ForcedVariant)
-LISTS: Final = frozenset(name for name, field in ListOptions.model_fields.items() if get_origin(field.annotation) is list)
+LISTS: Final = frozenset(
+    name for name, field in ListOptions.model_fields.items() if get_origin(field.annotation) is list
+)
 """Options that are repeated; of the others the last one counts."""
 
 
