@@ -15,7 +15,7 @@ from rollout.measurements import Histogram, SlotNumbers
 from rollout.settings import Metrics
 
 REQUESTS, ANSWERS, EMPTY = "tandem_http_requests_total", "tandem_answers_total", "tandem_empty_answers_total"
-INTERACTIONS, LATENCY = "tandem_interactions_total", "tandem_answer_seconds_bucket"
+FOLLOWED, LATENCY = "tandem_followed_lists_total", "tandem_answer_seconds_bucket"
 FULL_LEVEL = "full"
 LOOK_BACK_SECONDS = 300  # before the window: where a series stood when it began, as long as Prometheus calls it alive
 Series = tuple[dict[str, str], list[tuple[float, float]]]  # labels, samples by time
@@ -40,7 +40,7 @@ class Prometheus:
                 (REQUESTS, [f'route=~"{self._settings.routes}"']),
                 (ANSWERS, []),
                 (EMPTY, []),
-                (INTERACTIONS, [f'event_type=~"{self._settings.click_events}"']),
+                (FOLLOWED, [f'event_type=~"{self._settings.click_events}"']),
                 (LATENCY, []),
             )
         )

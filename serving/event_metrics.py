@@ -1,9 +1,12 @@
 """Metrics of posted events: their log, their consumer and the live catalogue."""
 
 from collections import Counter as Tally
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from contracts.interactions import Interaction
+from serving.followed_lists import FollowedLists
 
 UNATTRIBUTED = "unattributed"
 """Variant of an interaction that names no answer, or one of no variant that serves here."""
@@ -18,15 +21,24 @@ class InteractionMetrics:
             "tandem_interactions_total", "Interactions accepted, by the variant whose answer they followed.",
             ["variant", "event_type"], registry=registry,
         )  # fmt: skip
+        self._followed = Counter(
+            "tandem_followed_lists_total", "Lists that an interaction followed, each once by type of event.",
+            ["variant", "event_type"], registry=registry,
+        )  # fmt: skip
+        self._lists = FollowedLists()
         self._refused = Counter(
             "tandem_events_refused_total", "Events posted and not kept: rejected, or a duplicate.", ["reason"],
             registry=registry,
         )  # fmt: skip
 
-    def accepted(self, events: Iterable[tuple[str, str]]) -> None:
-        """One (variant, event type) an interaction."""
-        for labels, count in Tally(events).items():
+    def accepted(self, events: Collection[Interaction], variants: Collection[str]) -> None:
+        """So many interactions; variants are those whose answers they can have followed."""
+        labelled = [(variant_of(event.request_id, variants), event.event_type.value) for event in events]
+        for labels, count in Tally(labelled).items():
             self._interactions.labels(*labels).inc(count)
+        for event, (variant, event_type) in zip(events, labelled, strict=True):
+            if event.request_id and variant != UNATTRIBUTED and self._lists.first(event.request_id, event_type):
+                self._followed.labels(variant, event_type).inc()
 
     def refused(self, reason: str, events: int) -> None:
         """So many "rejected" events or "duplicate" ones."""

@@ -217,9 +217,12 @@ def test_interactions_are_counted_for_the_variant_whose_answer_they_followed(sta
     request_id = httpx.get(f"{stack.url}/recommendations/{user}").json()["request_id"]
     stack.post(event(user, "819063", "like", request_id=request_id)).raise_for_status()
     stack.post(event(user, "819063", "like", request_id="0-invented")).raise_for_status()
+    stack.post(event(user, "1004906", "like", request_id=request_id)).raise_for_status()
     seconds_until(lambda: "tandem_event_lag 0.0" in httpx.get(f"{stack.url}/metrics").text)
     text = httpx.get(f"{stack.url}/metrics").text
-    assert 'tandem_interactions_total{event_type="like",variant="stable"} 1.0' in text
+    assert 'tandem_interactions_total{event_type="like",variant="stable"} 2.0' in text
+    assert 'tandem_followed_lists_total{event_type="like",variant="stable"} 1.0' in text
+    assert 'tandem_followed_lists_total{event_type="like",variant="unattributed"}' not in text
     assert 'tandem_interactions_total{event_type="like",variant="unattributed"} 1.0' in text
     assert "invented" not in text
     assert 'tandem_event_freshness_seconds_bucket{le="2.0"}' in text

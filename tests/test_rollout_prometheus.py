@@ -30,7 +30,7 @@ class Shop:
         self.requests = counter("tandem_http_requests_total", "route", "status")
         self.answers = counter("tandem_answers_total", "level")
         self.empty = counter("tandem_empty_answers_total")
-        self.interactions = counter("tandem_interactions_total", "event_type")
+        self.followed = counter("tandem_followed_lists_total", "event_type")
         self.seconds = Histogram(
             "tandem_answer_seconds", "s", ["variant"], buckets=(0.01, 0.05, 0.1), registry=registry
         )
@@ -109,9 +109,9 @@ def test_numbers_are_whole_and_of_the_window_alone(scraped: Scraped) -> None:
     shop.requests.labels("green", "/v1/models/{model_name}:predict", "503").inc(4)
     shop.requests.labels("green", "/v1/models/{model_name}", "200").inc(500)  # probes
     shop.empty.labels("green").inc(3)
-    shop.interactions.labels("green", "view").inc(2)
-    shop.interactions.labels("green", "purchase").inc(9)  # not a click
-    scraped.wait_until('tandem_interactions_total{variant="green",event_type="purchase"}', 9)
+    shop.followed.labels("green", "view").inc(2)
+    shop.followed.labels("green", "purchase").inc(9)  # not a click
+    scraped.wait_until('tandem_followed_lists_total{variant="green",event_type="purchase"}', 9)
     time.sleep(0.5)
     numbers = Prometheus(scraped.client, Metrics())
 

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from contracts.api import MAX_EVENTS, EventReceipt
 from contracts.interactions import Interaction
 from serving.access import key_required
-from serving.event_metrics import InteractionMetrics, variant_of
+from serving.event_metrics import InteractionMetrics
 from serving.intake import required
 from serving.posted import posted
 from serving.routes.parameters import refuse_unknown_parameters
@@ -105,10 +105,6 @@ def _count(
     kept: Sequence[bool],
     receipt: EventReceipt,
 ) -> None:
-    metrics.accepted(
-        (variant_of(event.request_id, variants), event.event_type.value)
-        for event, new in zip(events, kept, strict=True)
-        if new
-    )
+    metrics.accepted([event for event, new in zip(events, kept, strict=True) if new], variants)
     metrics.refused("rejected", len(receipt.rejected))
     metrics.refused("duplicate", receipt.duplicate)
