@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Final
 
 import numpy as np
@@ -68,6 +68,11 @@ class ItemSide:
     popular: Rows  # rows by popularity, best first
     prices: Floats  # [num_items] asked now; NaN where no price is known
     in_stock: Mask  # [num_items]
+
+    @cached_property
+    def all_in_stock(self) -> bool:
+        """Whether there is nothing that the stock filter would leave out; asked by every request."""
+        return bool(self.in_stock.all())
 
 
 @dataclass(frozen=True)

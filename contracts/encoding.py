@@ -75,7 +75,8 @@ def item_statistics(features: Mapping[str, Sequence[Any]]) -> npt.NDArray[np.flo
 
 def _numbers(features: Mapping[str, Sequence[Any]], columns: Sequence[str]) -> npt.NDArray[np.float32]:
     """[n, len(columns)], nothing known becomes 0."""
-    return np.nan_to_num(np.array([features[column] for column in columns], dtype=np.float32).T)
+    values = np.array([features[column] for column in columns], dtype=np.float32).T
+    return values if np.isfinite(values).all() else np.nan_to_num(values)
 
 
 def _type_codes(types: Sequence[str]) -> npt.NDArray[np.int32]:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from contracts import bundle as parts
 from contracts import features as names
 from contracts.bundle import Manifest
-from contracts.candidates import POPULAR_COLUMN, CandidatePlan, ItemSide, Mask, item_side
+from contracts.candidates import NO_ROWS, POPULAR_COLUMN, CandidatePlan, ItemSide, Mask, item_side
 from contracts.errors import BundleRefused
 from contracts.ranking import RANKING_FEATURES, Catalogue, Floats, Rows
 from contracts.segments import Segments, segment_starts
@@ -91,6 +91,8 @@ class LoadedBundle:
     def later(self, query: Floats, limit: int, allowed: Mask | None = None) -> Rows:
         """[k] rows of items that came after the bundle was made, nearest to the [embedding_dim] query first."""
         first = self.sealed.manifest.num_items
+        if first == len(self.items.embeddings):
+            return NO_ROWS
         rows = np.arange(first, len(self.items.embeddings))
         if allowed is not None:
             rows = rows[allowed[first:]]

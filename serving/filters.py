@@ -60,7 +60,7 @@ def conditions(
 ) -> Iterator[tuple[str, Mask]]:
     """Each filter that holds for the request, by name, with the rows that pass it."""
     size = len(items.in_stock)
-    if not filters.include_out_of_stock and not items.in_stock.all():
+    if not filters.include_out_of_stock and not items.all_in_stock:
         yield STOCK, items.in_stock
     for rule, denied in (without.denied or {}).items():
         yield f"rule {rule}", ~denied

@@ -9,7 +9,7 @@ import numpy as np
 
 from contracts import features as names
 from contracts.api import ListOptions, RecommendationRequest
-from contracts.candidates import Mask
+from contracts.candidates import NO_ROWS, Mask
 from contracts.ranking import Rows
 from contracts.vocabulary import OUT_OF_VOCABULARY
 from serving import filters, rules
@@ -76,7 +76,7 @@ def scope_of(request: RecommendationRequest, assigned: Assigned, compiled: Compi
 
 def context_rows(item_ids: Sequence[str], bundle: LoadedBundle) -> Rows:
     """Distinct catalogue rows of context items, in their order; unknown ones are left out and told in notes."""
-    return filters.known_rows(list(dict.fromkeys(item_ids)), bundle.vocabularies)
+    return filters.known_rows(list(dict.fromkeys(item_ids)), bundle.vocabularies) if item_ids else NO_ROWS
 
 
 def notes(options: ListOptions, bundle: LoadedBundle, *, history_known: bool) -> list[str]:
