@@ -1,4 +1,4 @@
-"""Which interaction is the first that followed a list: a click rate has each list once, however much is clicked on it."""
+"""Which interaction is the first that followed a list: a click rate has each list once, whatever is clicked on it."""
 
 from collections import OrderedDict
 
