@@ -2,6 +2,7 @@
 
 import os
 import platform
+import socket
 import subprocess
 import sys
 import time
@@ -41,7 +42,13 @@ def server_cpu_seconds(pid: int) -> float:
 
 @contextmanager
 def serving(module: str, port: int, core: int, settings: Mapping[str, str]) -> Iterator[Measured]:
-    """`python -m module` on one core, with TANDEM_* settings, until the block ends."""
+    """`python -m module` on one core, with TANDEM_* settings, until the block ends.
+
+    Raises OSError where the port is taken: what is measured would be somebody else's server.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that has just ended is no hindrance
+        probe.bind(("127.0.0.1", port))
     command = ["taskset", "-c", str(core), sys.executable, "-m", module]
     names = {f"TANDEM_{name.upper()}": value for name, value in settings.items()}
     started = time.perf_counter()
