@@ -1,4 +1,4 @@
-"""Bundles for releases: one as good as the installed one, three that are bad in ways that verification cannot see."""
+"""Bundles for releases: one as good as the installed one, four that are bad in ways that verification cannot see."""
 
 import json
 import shutil
@@ -13,13 +13,14 @@ import onnx
 import pyarrow.parquet as pq
 from onnx import TensorProto, helper
 
-from contracts.bundle import DISPLAY, INDEX, MANIFEST, RANKER, REFERENCE, read_manifest, seal, write_bundle
+from contracts.bundle import DISPLAY, INDEX, ITEM_EMBEDDINGS, MANIFEST, RANKER, REFERENCE, read_manifest, seal, write_bundle
 from training.publish import publish
 
 Change = Callable[[Path, dict[str, Any]], None]
 """Changes the files in a folder, and the manifest's fields."""
 SLOW_SIDE = 2000
-"""Rows of the square matrices that the slow ranker multiplies: a second or more on one core."""
+SLOW_PRODUCTS = 3
+"""Of square matrices of so many rows: a third of a second on one core."""
 
 
 def release(installed: Path, change: Change, url: str) -> str:
@@ -42,7 +43,7 @@ def good(folder: Path, fields: dict[str, Any]) -> None:
 
 
 def slow(folder: Path, fields: dict[str, Any]) -> None:
-    """The same scores, after multiplying matrices whose product is added zero times."""
+    """The same scores, a third of a second later: products of large matrices, added zero times."""
     model = onnx.load(str(folder / RANKER))
     graph, (output,) = model.graph, model.graph.output
     scores = f"{output.name}_fast"
@@ -56,10 +57,12 @@ def slow(folder: Path, fields: dict[str, Any]) -> None:
         [
             # Seeded by the scores, so that it cannot be computed once and for all when the model is loaded.
             helper.make_node("ReduceMean", [scores], ["seed"], keepdims=0),
-            helper.make_node("Add", ["heavy", "seed"], ["heavy_1"]),
-            helper.make_node("MatMul", ["heavy_1", "heavy"], ["heavy_2"]),
-            helper.make_node("MatMul", ["heavy_2", "heavy_1"], ["heavy_3"]),
-            helper.make_node("ReduceMean", ["heavy_3"], ["weight"], keepdims=0),
+            helper.make_node("Add", ["heavy", "seed"], ["heavy_0"]),
+            *(
+                helper.make_node("MatMul", [f"heavy_{power}", "heavy"], [f"heavy_{power + 1}"])
+                for power in range(SLOW_PRODUCTS)
+            ),
+            helper.make_node("ReduceMean", [f"heavy_{SLOW_PRODUCTS}"], ["weight"], keepdims=0),
             helper.make_node("Mul", ["weight", "nothing"], ["zero"]),
             helper.make_node("Add", [scores, "zero"], [output.name]),
         ]
@@ -74,12 +77,16 @@ def erroring(folder: Path, fields: dict[str, Any]) -> None:
     (folder / DISPLAY).write_text(json.dumps(display))
 
 
-def wrong(folder: Path, fields: dict[str, Any]) -> None:
-    """An index that finds nothing, and a plan that has no other source.
+def empty(folder: Path, fields: dict[str, Any]) -> None:
+    """A plan that proposes one item a user, which most have bought already: no source is left, so nothing is shown."""
+    fields["hyper_parameters"]["ranker"] |= {"num_two_tower": 1, "num_repeat": 0, "num_popular": 0}
 
-    No list gets empty by it: what retrieval lacks is filled up, and users see what is not meant for them.
-    """
-    index = faiss.IndexFlatIP(fields["embedding_dim"])
-    index.add(np.full((fields["num_items"], fields["embedding_dim"]), np.nan, np.float32))
+
+def mixed_up(folder: Path, fields: dict[str, Any]) -> None:
+    """Embeddings in another order than the items they belong to: full lists that mean nothing to anybody."""
+    embeddings = np.load(folder / ITEM_EMBEDDINGS)
+    shuffled = np.random.default_rng(0).permutation(embeddings)
+    np.save(folder / ITEM_EMBEDDINGS, shuffled)
+    index = faiss.IndexFlatIP(shuffled.shape[1])
+    index.add(shuffled)
     faiss.write_index(index, str(folder / INDEX))
-    fields["hyper_parameters"]["ranker"] |= {"num_repeat": 0, "num_popular": 0}
