@@ -104,6 +104,12 @@ def test_everything_is_denied_before_something_is_allowed(values: Path) -> None:
 
 
 @every_values_file
+def test_no_object_is_rendered_twice(values: Path) -> None:
+    names = [(item["kind"], item["metadata"]["name"]) for item in rendered(values)]
+    assert len(names) == len(set(names)), sorted(name for name in names if names.count(name) > 1)
+
+
+@every_values_file
 def test_names_carry_the_release_and_leave_room_for_what_kserve_appends(values: Path) -> None:
     for item in rendered(values):
         name = item["metadata"]["name"]
