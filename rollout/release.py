@@ -14,6 +14,7 @@ from rollout.mirror import Mirror
 from rollout.objects import Objects
 from rollout.observer import ClusterObserver
 from rollout.prometheus import Prometheus
+from rollout.restore import restore
 from rollout.settings import Mode, RolloutSettings
 from rollout.slots import Slots
 from rollout.standard_slots import StandardSlots
@@ -69,6 +70,12 @@ class Release:
 def record_of(release: str, namespace: str) -> Record:
     """What the cluster remembers of a release."""
     return Store(connect(namespace), release, holder="").read()
+
+
+def restored(release: str, namespace: str) -> Rollout | None:
+    """The rollout whose shares and bundles are in place again; None where there was none."""
+    objects = connect(namespace)
+    return restore(Store(objects, release, holder=""), StandardSlots(objects, release))
 
 
 def open_release(

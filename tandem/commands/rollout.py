@@ -98,6 +98,25 @@ def abort(release: ReleaseOption, namespace: NamespaceOption = "", settings: Set
     console.print("aborted; all traffic is on stable")
 
 
+@rollouts.command("restore")
+def restore(release: ReleaseOption, namespace: NamespaceOption = "") -> None:
+    """Give both slots the shares and bundles that were decided, after `helm rollback` wrote older ones (Standard mode).
+
+    The chart does this by itself with rollout.enabled.
+
+    Example: tandem rollout restore --release shop
+    """
+    from rollout.release import restored
+
+    rollout = restored(release, namespace)
+    if rollout is None:
+        console.print("no rollout yet: nothing to restore")
+        return
+    console.print(
+        f"slot {rollout.canary} has {rollout.percent} % again, slot {rollout.stable} the rest", highlight=False
+    )
+
+
 @app.command("rollback", rich_help_panel=OPERATION)
 def rollback(
     release: Annotated[str, typer.Option("--release", envvar="TANDEM_RELEASE", help="Release on a cluster.")] = "",
