@@ -159,3 +159,10 @@ def test_without_a_bundle_everything_but_the_slots_is_installed() -> None:
 def test_alerts_in_the_chart_are_the_ones_of_monitoring() -> None:
     rule = named("PrometheusRule", "shop", CHART / "ci" / "prometheus-operator-values.yaml")
     assert rule["spec"] == yaml.safe_load((ROOT / "monitoring" / "alerts.yaml").read_text())
+
+
+def test_dashboards_in_the_chart_are_the_ones_of_monitoring() -> None:
+    for path in sorted((ROOT / "monitoring" / "dashboards").glob("*.json")):
+        board = named("ConfigMap", f"shop-dashboard-{path.stem}", CHART / "ci" / "prometheus-operator-values.yaml")
+        assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert board["data"][path.name].strip() == path.read_text().strip()

@@ -13,7 +13,17 @@ import onnx
 import pyarrow.parquet as pq
 from onnx import TensorProto, helper
 
-from contracts.bundle import DISPLAY, INDEX, ITEM_EMBEDDINGS, MANIFEST, RANKER, REFERENCE, read_manifest, seal, write_bundle
+from contracts.bundle import (
+    DISPLAY,
+    INDEX,
+    ITEM_EMBEDDINGS,
+    MANIFEST,
+    RANKER,
+    REFERENCE,
+    read_manifest,
+    seal,
+    write_bundle,
+)
 from training.publish import publish
 
 Change = Callable[[Path, dict[str, Any]], None]
