@@ -156,6 +156,18 @@ def test_without_a_bundle_everything_but_the_slots_is_installed() -> None:
     assert "CronJob" in kinds and not {"InferenceService", "HTTPRoute"} & kinds
 
 
+def test_a_training_run_releases_what_it_has_published() -> None:
+    values = CHART / "ci" / "training-rollout-values.yaml"
+    pod = named("CronJob", "shop-train", values)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    [train], [release] = pod["initContainers"], pod["containers"]
+    assert train["args"][-1].removeprefix("--receipt=") == release["args"][1].removeprefix("--bundle-file=")
+    assert release["command"] == ["tandem", "rollout", "start"] and "-serving:" in release["image"]
+    account = {"kind": "ServiceAccount", "name": pod["serviceAccountName"], "namespace": "default"}
+    assert account in named("RoleBinding", "shop-rollout", values)["subjects"]
+    materialize = named("CronJob", "shop-materialize", values)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert "initContainers" not in materialize and materialize["automountServiceAccountToken"] is False
+
+
 def test_alerts_in_the_chart_are_the_ones_of_monitoring() -> None:
     rule = named("PrometheusRule", "shop", CHART / "ci" / "prometheus-operator-values.yaml")
     assert rule["spec"] == yaml.safe_load((ROOT / "monitoring" / "alerts.yaml").read_text())

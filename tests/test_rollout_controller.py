@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from rollout.state import Phase, Request, Rollout, Step
 from rollout.status import lines
 from rollout.store import RolloutHeld, Store
 from rollout.verdict import Analysis, GateResult, Verdict
-from tandem.commands.rollout import end
+from tandem.commands.rollout import end, named_bundle
 from tests.memory_cluster import RELEASE, Killed, MemoryObjects, end_state, knative_release, standard_release
 
 Say = Callable[[Rollout], Verdict]
@@ -455,3 +456,17 @@ def test_a_job_reads_the_end_off_the_exit_code(world: World, say: Say, code: int
 
 def test_nothing_to_do_is_no_failure() -> None:
     end(None)
+
+
+def test_a_training_run_names_the_bundle_by_a_file(tmp_path: Path) -> None:
+    (tmp_path / "published").write_text("s3://shop/bundles/v2\n")
+    (tmp_path / "empty").write_text("")
+    assert named_bundle("", tmp_path / "published") == named_bundle("s3://shop/bundles/v2", None)
+    for bundle, file, why in (
+        ("", None, "name the bundle by one of"),
+        ("v2", tmp_path / "published", "name the bundle by one of"),
+        ("", tmp_path / "missing", "No such file"),
+        ("", tmp_path / "empty", "is empty"),
+    ):
+        with pytest.raises(InvalidInput, match=why):
+            named_bundle(bundle, file)

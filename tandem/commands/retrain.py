@@ -19,6 +19,9 @@ def retrain(
     project: Annotated[Path, typer.Option(help="Folder with the pipeline's files; the training image has one.")] = HERE,
     params: Annotated[Path | None, typer.Option(help="params.yaml whose sections replace the project's.")] = None,
     features_only: Annotated[bool, typer.Option(help="Renew the online features and train nothing.")] = False,
+    receipt: Annotated[
+        Path | None, typer.Option(help="File that gets the published bundle's URL; `tandem rollout start` reads it.")
+    ] = None,
     first: Annotated[
         bool, typer.Option(help="Publish whatever the gates say: for a first bundle, when nothing serves yet.")
     ] = False,
@@ -39,4 +42,7 @@ def retrain(
         renew_features(workspace, publication)
         console.print("  features are in the online store", highlight=False)
         return
-    console.print(f"  published {run(workspace, publication)}", highlight=False, soft_wrap=True)
+    url = run(workspace, publication)
+    if receipt:
+        receipt.write_text(f"{url}\n")
+    console.print(f"  published {url}", highlight=False, soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from contracts.errors import InvalidInput
 from tandem.commands.options import HERE, OPERATION, Root
 from tandem.commands.release import UrlOption, rollback_here
 from tandem.console import console
@@ -29,6 +30,10 @@ SettingsOption = Annotated[
     Path | None, typer.Option("--settings", help="YAML file: steps, waits, thresholds; docs/releases.md has them all.")
 ]
 Bundle = Annotated[str, typer.Option("--bundle", help="Bundle to release, as the servers reach it: s3://… or a path.")]
+BundleFile = Annotated[
+    Path | None,
+    typer.Option("--bundle-file", help="File that names it: `tandem retrain --receipt` writes one."),
+]
 
 
 class Exit(IntEnum):
@@ -41,8 +46,9 @@ class Exit(IntEnum):
 
 @rollouts.command("start")
 def start(
-    bundle: Bundle,
     release: ReleaseOption,
+    bundle: Bundle = "",
+    bundle_file: BundleFile = None,
     namespace: NamespaceOption = "",
     settings: SettingsOption = None,
     again: Annotated[bool, typer.Option("--again", help="Try a bundle that was aborted or rolled back from.")] = False,
@@ -59,7 +65,7 @@ def start(
     loaded = _settings(settings)
     loaded.refuse_unanswerable_gates()
     opened = _open(release, namespace, loaded, metrics_port)
-    end(opened.controller.start(bundle, again))
+    end(opened.controller.start(named_bundle(bundle, bundle_file), again))
 
 
 @rollouts.command("status")
@@ -141,6 +147,19 @@ def rollback(
         return
     opened = _open(release, namespace, _settings(settings))
     end(opened.roll_back(to or None))
+
+
+def named_bundle(bundle: str, file: Path | None) -> str:
+    """The bundle to release. Raises InvalidInput unless exactly one of both names it."""
+    if bool(bundle) == bool(file):
+        raise InvalidInput("name the bundle by one of --bundle and --bundle-file")
+    try:
+        named = bundle or (file.read_text().strip() if file else "")
+    except OSError as error:
+        raise InvalidInput(f"--bundle-file {file} cannot be read: {error.strerror}") from error
+    if not named:
+        raise InvalidInput(f"--bundle-file {file} is empty; `tandem retrain --receipt` writes a URL into it")
+    return named
 
 
 def _settings(path: Path | None) -> "RolloutSettings":

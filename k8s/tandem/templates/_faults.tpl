@@ -82,6 +82,19 @@
 {{- if and .Values.drift.enabled (not .Values.bundle.uri) -}}
 {{- $faults = append $faults "drift.enabled is set and bundle.uri is empty: drift reads the reference sample of a published bundle" -}}
 {{- end -}}
+{{- if and .Values.training.rollout (not (and .Values.training.enabled .Values.rollout.enabled)) -}}
+{{- $faults = append $faults "training.rollout is set and training.enabled or rollout.enabled is not: a released bundle needs both" -}}
+{{- end -}}
+{{- /* The command refuses the same, but here it would do so after hours of training. */}}
+{{- with .Values.rollout -}}
+{{- $compared := or (has "overlap" .analysis.gates) (has "coverage" .analysis.gates) -}}
+{{- if and $.Values.training.rollout (or $compared (has "answered" .analysis.gates)) (not .mirror.url) -}}
+{{- $faults = append $faults "training.rollout is set and rollout.mirror.url is empty: answered, overlap and coverage ask both slots through the gateway" -}}
+{{- end -}}
+{{- if and $.Values.training.rollout $compared (lt (len .users) (int .analysis.minMirroredUsers)) -}}
+{{- $faults = append $faults (printf "training.rollout is set and rollout.users names %d users: overlap and coverage need %d (rollout.analysis.minMirroredUsers)" (len .users) (int .analysis.minMirroredUsers)) -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.rollout.bundle (not .Values.rollout.enabled) -}}
 {{- $faults = append $faults "rollout.bundle is set and rollout.enabled is not: the Job needs the account" -}}
 {{- end -}}

@@ -1,4 +1,7 @@
-{{/* Job template of a pipeline run: (dict "root" $ "part" NAME "options" OPTIONS-OF-RETRAIN). */}}
+{{/*
+Job template of a pipeline run: (dict "root" $ "part" NAME "options" OPTIONS-OF-RETRAIN). With "release" it has a second
+container, which releases what the first has published.
+*/}}
 {{- define "tandem.trainingJob" -}}
 {{- $root := .root }}
 {{- $name := include "tandem.fullname" $root }}
@@ -16,14 +19,24 @@ spec:
         {{- include "tandem.stableLabels" $root | nindent 8 }}
         app.kubernetes.io/component: {{ .part }}
     spec:
+      {{- if .release }}
+      serviceAccountName: {{ include "tandem.trainingAccount" $root }}
+      automountServiceAccountToken: true
+      {{- else }}
       serviceAccountName: {{ include "tandem.serviceAccountName" $root }}
       automountServiceAccountToken: false
+      {{- end }}
       enableServiceLinks: false
       restartPolicy: Never
       {{- include "tandem.imagePullSecrets" $root | nindent 6 }}
       securityContext:
         fsGroup: 1000
+      {{- if .release }}
+      # One after the other: a run that fails ends here, and what serves goes on serving.
+      initContainers:
+      {{- else }}
       containers:
+      {{- end }}
         - name: {{ .part }}
           image: {{ include "tandem.image" (list $root "training") | quote }}
           imagePullPolicy: {{ $root.Values.images.pullPolicy }}
@@ -41,6 +54,9 @@ spec:
             {{- end }}
             {{- range .options }}
             - {{ . }}
+            {{- end }}
+            {{- if .release }}
+            - --receipt=/workspace/published
             {{- end }}
           env:
             {{- with $root.Values.training.mlflowUrl }}
@@ -75,7 +91,36 @@ spec:
             {{- end }}
             - name: tmp
               mountPath: /tmp
+      {{- if .release }}
+      containers:
+        - name: rollout
+          image: {{ include "tandem.image" (list $root "serving") | quote }}
+          imagePullPolicy: {{ $root.Values.images.pullPolicy }}
+          command: ["tandem", "rollout", "start"]
+          args:
+            - --release={{ $name }}
+            - --bundle-file=/workspace/published
+            - --settings=/settings/rollout.yaml
+          resources:
+            {{- toYaml $root.Values.rollout.resources | nindent 12 }}
+          securityContext:
+            {{- include "tandem.containerSecurity" $root | nindent 12 }}
+          volumeMounts:
+            - name: workspace
+              mountPath: /workspace
+              readOnly: true
+            - name: settings
+              mountPath: /settings
+              readOnly: true
+            - name: tmp
+              mountPath: /tmp
+      {{- end }}
       volumes:
+        {{- if .release }}
+        - name: settings
+          configMap:
+            name: {{ $name }}-rollout-settings
+        {{- end }}
         - name: workspace
           {{- if $root.Values.training.claimName }}
           persistentVolumeClaim:
@@ -98,4 +143,14 @@ spec:
         {{- end }}
         - name: tmp
           emptyDir: {}
+{{- end }}
+
+{{/* "yes" where a training run releases what it has published: there is something to compare it with. */}}
+{{- define "tandem.trainingReleases" -}}
+{{- if and .Values.training.enabled .Values.training.rollout (include "tandem.serves" .) }}yes{{ end -}}
+{{- end }}
+
+{{/* Account of a training run that may also release: the predictors must not have that right. */}}
+{{- define "tandem.trainingAccount" -}}
+{{- .Values.serviceAccount.existingName | default (printf "%s-train" (include "tandem.fullname" .)) -}}
 {{- end }}
