@@ -39,6 +39,24 @@ def a_good_bundle_promotes_itself(world: World) -> str:
     return f"promoted in {outcome.seconds:.0f} s, {_figures(outcome)}, {dict(shares)} by slot"
 
 
+def helm_rollback_keeps_what_was_promoted(world: World) -> str:
+    """The older revision has the weights and bundles of before; what the rollout came to is put back."""
+    before, serving = _weights(world), world.gateway.recommend(world.user_ids[0]).bundle_version
+    install.upgrade(world, *_rollout_values(world))
+    with world.gateway.under_load(world.user_ids, world.settings.requests_per_second) as traffic:
+        started = time.monotonic()
+        world.cluster.helm("rollback", world.settings.release)
+        until("weights of before", lambda: _weights(world) == before, 180)
+        seconds = time.monotonic() - started
+        for slot in world.slots:
+            world.cluster.kubectl("rollout", "status", f"deployment/{slot}-predictor", "--timeout=300s")
+        time.sleep(SETTLE_SECONDS)
+    assert not traffic.failed, traffic.faults()
+    assert world.gateway.recommend(world.user_ids[0]).bundle_version == serving
+    elsewhere = sum(answer.bundle_version != serving for answer in traffic.answers)
+    return f"put back after {seconds:.0f} s, {len(traffic.answers)} requests, 0 failed, {elsewhere} of an older bundle"
+
+
 def rollback_takes_seconds(world: World) -> str:
     """`tandem rollback` to the bundle that was promoted before, which is still loaded."""
     before = _weights(world)
@@ -194,6 +212,7 @@ def _figures(outcome: Outcome) -> str:
 
 SCENARIOS = (
     a_good_bundle_promotes_itself,
+    helm_rollback_keeps_what_was_promoted,
     rollback_takes_seconds,
     a_slow_bundle_is_rolled_back,
     an_erroring_bundle_is_rolled_back,
