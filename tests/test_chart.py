@@ -1,5 +1,6 @@
 """Policies that every rendered object of the chart keeps, for every values file in ci/."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -35,6 +36,9 @@ def pods(values: Path) -> Iterator[tuple[str, Object]]:
             yield name, spec["predictor"]
         elif item["kind"] == "CronJob":
             yield name, spec["jobTemplate"]["spec"]["template"]["spec"]
+        elif item["kind"] == "TrainingRuntime":
+            [workers] = spec["template"]["spec"]["replicatedJobs"]
+            yield name, workers["template"]["spec"]["template"]["spec"]
         elif "template" in spec:
             yield name, spec["template"]["spec"]
 
@@ -166,6 +170,17 @@ def test_a_training_run_releases_what_it_has_published() -> None:
     assert account in named("RoleBinding", "shop-rollout", values)["subjects"]
     materialize = named("CronJob", "shop-materialize", values)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     assert "initContainers" not in materialize and materialize["automountServiceAccountToken"] is False
+
+
+def test_every_worker_knows_all_of_them_and_its_own_place() -> None:
+    values = CHART / "ci" / "workers-values.yaml"
+    [pod] = [pod for name, pod in pods(values) if name == "TrainingRuntime shop-towers"]
+    variables = {one["name"]: one for one in pod["containers"][0]["env"]}
+    assert variables["WORKER_INDEX"]["valueFrom"]["fieldRef"]["fieldPath"].endswith("job-completion-index']")
+    config = json.loads(variables["TF_CONFIG"]["value"].replace("$(WORKER_INDEX)", "2"))
+    assert config["cluster"]["worker"][2] == "shop-towers-node-0-2.shop-towers:2222" and config["task"]["index"] == 2
+    job = named("TrainJob", "shop-towers", values)["spec"]
+    assert job["suspend"] and job["trainer"]["numNodes"] == len(config["cluster"]["worker"]) == 3
 
 
 def test_alerts_in_the_chart_are_the_ones_of_monitoring() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import free_port
+from training.distribution import output
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
@@ -42,3 +43,12 @@ def test_two_workers_learn_what_one_learns(trained: Workspace) -> None:
     # Not equal bit by bit: hours are hidden at random, and sums are taken in another order.
     assert first["losses"] == pytest.approx(alone["losses"], rel=0.01)
     assert np.allclose(first["embedding"], second["embedding"], atol=1e-5)  # one model, not two
+
+
+def test_worker_0_alone_writes_what_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for index, kept in ((0, True), (1, False)):
+        task = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": index}}
+        monkeypatch.setenv("TF_CONFIG", json.dumps(task))
+        with output(tmp_path / f"of-{index}") as folder:
+            folder.mkdir()
+        assert folder.exists() is kept and (tmp_path / f"of-{index}").exists() is kept

@@ -6,6 +6,10 @@ TF_CONFIG says who takes part, as TensorFlow defines it: {"cluster": {"worker": 
 
 import json
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from training.keras2 import tf
@@ -35,6 +39,19 @@ def num_workers() -> int:
 def worker_index() -> int:
     """Which of them this process is; worker 0 writes what was trained."""
     return int(_config().get("task", {}).get("index", 0))
+
+
+@contextmanager
+def output(folder: Path) -> Iterator[Path]:
+    """Where this worker writes: worker 0 into the folder. The others must write too, and theirs is forgotten.
+
+    Exporting asks all workers for their part of the variables, so none of them may leave it out.
+    """
+    if worker_index() == 0:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as forgotten:
+        yield Path(forgotten) / folder.name
 
 
 def _config() -> dict[str, dict[str, Any]]:

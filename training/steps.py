@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from contracts import encoding
 from contracts.bundle import INDEX
@@ -18,6 +19,7 @@ from contracts.candidates import (
 from contracts.ranking import Floats
 from training.artifacts import Embeddings, export_ranker, export_towers
 from training.dataset import Dataset, Moment
+from training.distribution import output
 from training.index import build_index, index_recall, save_index, search
 from training.ranker import LabelledLists, labelled_lists, train_ranker
 from training.settings import IndexSettings, RankerSettings, Settings
@@ -33,10 +35,13 @@ def train_towers(workspace: Workspace, settings: Settings, progress: Progress) -
     The towers that propose the ranker's training candidates have not seen the ranker's label windows; otherwise
     their scores would give the labels away. They are trained on afterwards up to the cutoff, and that is what serves.
     """
-    dataset = Dataset(workspace)
-    timeline, positives = dataset.timeline, dataset.positives()
-    shutil.rmtree(workspace.towers, ignore_errors=True)
-    embeddings = Embeddings(workspace.towers)
+    with output(workspace.towers) as folder:
+        shutil.rmtree(folder, ignore_errors=True)
+        return _train_towers(Dataset(workspace), folder, settings, progress)
+
+
+def _train_towers(dataset: Dataset, folder: Path, settings: Settings, progress: Progress) -> dict[str, list[float]]:
+    timeline, positives, embeddings = dataset.timeline, dataset.positives(), Embeddings(folder)
     towers = new_towers(dataset, positives, settings.two_tower)
     tower = settings.two_tower
     windows_start = timeline.ranker_starts[0]
@@ -46,11 +51,11 @@ def train_towers(workspace: Workspace, settings: Settings, progress: Progress) -
     tuned = fit(towers, positives, windows_start, timeline.cutoff, tower.fine_tune_epochs, tower, progress)
     for moment in (timeline.cutoff, timeline.data_end):
         _embed(towers, dataset.moment(moment), embeddings)
-    export_towers(towers, workspace.towers)
+    export_towers(towers, folder)
     losses = {"base": base, "fine_tune": tuned}
-    recall = _index(workspace, embeddings, timeline.data_end, settings.index)
+    recall = _index(folder, embeddings, timeline.data_end, settings.index)
     report = {"losses": losses, f"index_recall@{settings.index.recall_k}": recall}
-    (workspace.towers / REPORT).write_text(json.dumps(report, indent=2) + "\n")
+    (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n")
     return losses
 
 
@@ -116,8 +121,8 @@ def _embed(towers: Towers, moment: Moment, embeddings: Embeddings) -> None:
     embeddings.save(moment.seconds, towers.embed_queries(moment.queries), towers.embed_items(moment.item_statistics))
 
 
-def _index(workspace: Workspace, embeddings: Embeddings, seconds: int, settings: IndexSettings) -> float:
+def _index(folder: Path, embeddings: Embeddings, seconds: int, settings: IndexSettings) -> float:
     items, queries = embeddings.items(seconds), embeddings.queries(seconds)
     index = build_index(items, queries, settings)
-    save_index(index, workspace.towers / INDEX)
+    save_index(index, folder / INDEX)
     return index_recall(index, items, queries, settings)

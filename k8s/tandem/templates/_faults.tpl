@@ -82,6 +82,9 @@
 {{- if and .Values.drift.enabled (not .Values.bundle.uri) -}}
 {{- $faults = append $faults "drift.enabled is set and bundle.uri is empty: drift reads the reference sample of a published bundle" -}}
 {{- end -}}
+{{- if and .Values.training.workers.enabled (not .Values.training.claimName) -}}
+{{- $faults = append $faults "training.workers.enabled is set and training.claimName is empty: all workers read the data sets of one workspace" -}}
+{{- end -}}
 {{- if and .Values.training.rollout (not (and .Values.training.enabled .Values.rollout.enabled)) -}}
 {{- $faults = append $faults "training.rollout is set and training.enabled or rollout.enabled is not: a released bundle needs both" -}}
 {{- end -}}
