@@ -10,13 +10,15 @@ from rich.console import Console
 
 from tests.e2e import install
 from tests.e2e.cluster import Cluster, CommandFailed
-from tests.e2e.scenarios import events, requests, resilience, rollouts
+from tests.e2e.scenarios import events, requests, resilience, rollouts, watching
 from tests.e2e.settings import EndToEndSettings
 from tests.e2e.world import World
 
 Scenario = Callable[[World], str]
 INSTALLATION: tuple[Scenario, ...] = (install.stores, install.first_bundle, install.slots)
-STANDARD: tuple[Scenario, ...] = requests.SCENARIOS + events.SCENARIOS + resilience.SCENARIOS + rollouts.SCENARIOS
+STANDARD: tuple[Scenario, ...] = (
+    *requests.SCENARIOS, *events.SCENARIOS, *resilience.SCENARIOS, *watching.SCENARIOS, *rollouts.SCENARIOS,
+)  # fmt: skip
 KNATIVE: tuple[Scenario, ...] = (requests.recommendations,)
 console = Console(highlight=False, soft_wrap=True)
 

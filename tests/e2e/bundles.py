@@ -48,8 +48,7 @@ def release(installed: Path, change: Change, url: str) -> str:
 
 def good(folder: Path, fields: dict[str, Any]) -> None:
     """The same models; a smaller sample for drift makes it another version."""
-    table = pq.read_table(folder / REFERENCE)
-    pq.write_table(table.slice(0, max(table.num_rows - 1, 1)), folder / REFERENCE)
+    _shorten_sample(folder, 1)
 
 
 def slow(folder: Path, fields: dict[str, Any]) -> None:
@@ -89,6 +88,7 @@ def erroring(folder: Path, fields: dict[str, Any]) -> None:
 
 def empty(folder: Path, fields: dict[str, Any]) -> None:
     """A plan that proposes one item a user, which most have bought already: no source is left, so nothing is shown."""
+    _shorten_sample(folder, 2)  # a version names files, and parameters alone would change none
     fields["hyper_parameters"]["ranker"] |= {"num_two_tower": 1, "num_repeat": 0, "num_popular": 0}
 
 
@@ -100,3 +100,8 @@ def mixed_up(folder: Path, fields: dict[str, Any]) -> None:
     index = faiss.IndexFlatIP(shuffled.shape[1])
     index.add(shuffled)
     faiss.write_index(index, str(folder / INDEX))
+
+
+def _shorten_sample(folder: Path, rows: int) -> None:
+    table = pq.read_table(folder / REFERENCE)
+    pq.write_table(table.slice(0, max(table.num_rows - rows, 1)), folder / REFERENCE)

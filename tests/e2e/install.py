@@ -23,7 +23,7 @@ def stores(world: World) -> str:
     return f"S3 and Prometheus up in {elapsed(started)}"
 
 
-def values(world: World, *extra: str) -> list[str]:
+def values(world: World, *extra: str, params: str = "params.yaml") -> list[str]:
     """Options of every helm command of the run."""
     settings = world.settings
     given = [
@@ -35,18 +35,18 @@ def values(world: World, *extra: str) -> list[str]:
         *([f"bundle.uri={world.bundle_url}"] if world.bundle_url else []),
         *extra,
     ]
-    params = ["--set-file", f"training.params={MANIFESTS / 'params.yaml'}"]
     return [
         "--values",
         str(MANIFESTS / "values.yaml"),
-        *params,
+        "--set-file",
+        f"training.params={MANIFESTS / params}",
         *(part for value in given for part in ("--set-string" if "users=" in value else "--set", value)),
     ]
 
 
-def upgrade(world: World, *extra: str) -> None:
+def upgrade(world: World, *extra: str, params: str = "params.yaml") -> None:
     """`helm upgrade --install`; again where KServe's webhook was not yet there."""
-    command = ["upgrade", "--install", world.settings.release, str(CHART), *values(world, *extra)]
+    command = ["upgrade", "--install", world.settings.release, str(CHART), *values(world, *extra, params=params)]
     until("helm upgrade", lambda: world.cluster.helm(*command) or True, 60, 3)
 
 
@@ -69,7 +69,7 @@ def first_bundle(world: World) -> str:
 def finished(world: World, job: str) -> bool:
     status = world.cluster.get("job", job).get("status", {})
     if status.get("failed"):
-        log = world.cluster.kubectl("logs", f"job/{job}", "--tail=40")
+        log = world.cluster.kubectl("logs", f"job/{job}", "--all-containers", "--tail=40")
         raise AssertionError(f"job {job} failed: {log}")
     return bool(status.get("succeeded"))
 

@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import boto3
-import httpx
 
 from tests.e2e.cluster import Cluster, until
 from tests.e2e.settings import EndToEndSettings
@@ -62,16 +62,10 @@ class World:
         """http://127.0.0.1:… that is forwarded to a Service or pod until the run ends."""
         return self.forwards.enter_context(forwarded(namespace or self.cluster.namespace, target, port))
 
-    def prometheus(self, query: str) -> float | None:
-        """Value of a query that gives one number, None where there is none yet."""
-        answer = httpx.get(f"{self._prometheus_url()}/api/v1/query", params={"query": query}, timeout=10).json()
-        result = answer["data"]["result"]
-        return float(result[0]["value"][1]) if result else None
-
-    def _prometheus_url(self) -> str:
-        if not hasattr(self, "_prometheus"):
-            self._prometheus = self.url("service/prometheus", 9090)
-        return self._prometheus
+    @cached_property
+    def prometheus_url(self) -> str:
+        """The Prometheus of this run."""
+        return self.url("service/prometheus", 9090)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from tests.e2e.world import BUCKET, World
 
 PROMOTED, ABORTED = 0, 3
 LONGEST_SECONDS = 420
+LONGEST_TRAINING_SECONDS = 1200
 SETTLE_SECONDS = 3
 
 
@@ -94,6 +95,23 @@ def a_bundle_with_empty_lists_is_rolled_back(world: World) -> str:
 def a_bundle_with_mixed_up_items_is_rolled_back(world: World) -> str:
     """Full lists that have nothing to do with stable's, nor with anybody's taste."""
     return _rolled_back(world, bundles.mixed_up)
+
+
+def a_training_run_releases_itself(world: World) -> str:
+    """The scheduled job by hand: it trains, publishes, and its second container releases what the first has made."""
+    before = world.gateway.recommend(world.user_ids[0]).bundle_version
+    install.upgrade(world, *_rollout_values(world), "training.rollout=true", params="params-again.yaml")
+    job = f"retrain-{int(time.time())}"
+    with world.gateway.under_load(world.user_ids, world.settings.requests_per_second) as traffic:
+        started = time.monotonic()
+        world.cluster.kubectl("create", "job", job, f"--from=cronjob/{world.settings.release}-train")
+        until("the training job", lambda: install.finished(world, job), LONGEST_TRAINING_SECONDS, 3)
+        seconds = time.monotonic() - started
+        time.sleep(SETTLE_SECONDS)
+    after = world.gateway.recommend(world.user_ids[0]).bundle_version
+    assert max(_weights(world).values()) == 100 and after != before, f"{before} serves: {_weights(world)}"
+    assert not traffic.failed, f"{len(traffic.failed)} of {len(traffic.answers)} failed: {traffic.faults()}"
+    return f"{after} trained and promoted in {seconds:.0f} s, {len(traffic.answers)} requests, 0 failed"
 
 
 def _rolled_back(world: World, change: bundles.Change) -> str:
@@ -218,4 +236,5 @@ SCENARIOS = (
     an_erroring_bundle_is_rolled_back,
     a_bundle_with_empty_lists_is_rolled_back,
     a_bundle_with_mixed_up_items_is_rolled_back,
+    a_training_run_releases_itself,
 )
