@@ -31,6 +31,7 @@ class World:
     cluster: Cluster
     forwards: ExitStack
     gateway: Gateway = field(init=False)
+    host: str = ""  # that the gateway routes by
     bundle_url: str = ""  # s3://… of the bundle that was installed
     user_ids: list[str] = field(default_factory=list)  # known to that bundle
 
@@ -90,11 +91,15 @@ def _listens(port: int) -> bool:
 
 
 def way_in(world: World) -> str:
-    """URL of the gateway: its own address if it can be reached from here, else its Service, else a forwarded port."""
-    namespace, name = world.settings.gateway.split("/")
-    gateway = Cluster(namespace).get("gateway", name)
-    addresses = [address["value"] for address in gateway.get("status", {}).get("addresses", [])]
-    service = world.settings.gateway_service
+    """URL of the gateway: its own address if it can be reached from here, else its Service, else a forwarded port.
+
+    Knative brings a gateway of its own, which is known by its Service alone.
+    """
+    addresses, service = [], world.settings.gateway_service
+    if world.settings.mode == "standard":
+        namespace, name = world.settings.gateway.split("/")
+        gateway = Cluster(namespace).get("gateway", name)
+        addresses = [address["value"] for address in gateway.get("status", {}).get("addresses", [])]
     if service:
         addresses.append(Cluster(service.split("/")[0]).get("service", service.split("/")[1])["spec"]["clusterIP"])
     for address in addresses:

@@ -1,19 +1,14 @@
 """Releases that decide for themselves, while clients ask: a good one is promoted, a bad one rolled back."""
 
-import json
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from tests.e2e import bundles, install
-from tests.e2e.cluster import Cluster, until
+from tests.e2e.cluster import until
+from tests.e2e.release import ABORTED, PROMOTED, Ended, published, released, rollout_values
 from tests.e2e.traffic import Traffic
-from tests.e2e.world import BUCKET, World
+from tests.e2e.world import World
 
-PROMOTED, ABORTED = 0, 3
-LONGEST_SECONDS = 420
 LONGEST_TRAINING_SECONDS = 1200
 SETTLE_SECONDS = 3
 
@@ -22,28 +17,25 @@ SETTLE_SECONDS = 3
 class Outcome:
     """How a rollout ended, and what clients saw meanwhile."""
 
-    exit_code: int
-    seconds: float
-    largest_share: int  # percent that the canary had at most
-    last_line: str
+    ended: Ended
     traffic: Traffic  # of everybody, by the weights
     stable: Traffic  # of clients that ask for the stable slot by header
 
 
 def a_good_bundle_promotes_itself(world: World) -> str:
     """To 100 %, without a failed request."""
-    outcome = _release(world, _publish(world, bundles.good))
-    assert outcome.exit_code == PROMOTED, outcome.last_line
+    outcome = _release(world, bundles.good)
+    assert outcome.ended.exit_code == PROMOTED, outcome.ended.last_line
     assert not outcome.traffic.failed + outcome.stable.failed, outcome.traffic.faults()
     shares = outcome.traffic.by_variant()
     assert max(_weights(world).values()) == 100 and len(shares) == 2, shares
-    return f"promoted in {outcome.seconds:.0f} s, {_figures(outcome)}, {dict(shares)} by slot"
+    return f"promoted in {outcome.ended.seconds:.0f} s, {_figures(outcome)}, {dict(shares)} by slot"
 
 
 def helm_rollback_keeps_what_was_promoted(world: World) -> str:
     """The older revision has the weights and bundles of before; what the rollout came to is put back."""
     before, serving = _weights(world), world.gateway.recommend(world.user_ids[0]).bundle_version
-    install.upgrade(world, *_rollout_values(world))
+    install.upgrade(world, *rollout_values(world))
     with world.gateway.under_load(world.user_ids, world.settings.requests_per_second) as traffic:
         started = time.monotonic()
         world.cluster.helm("rollback", world.settings.release)
@@ -100,7 +92,7 @@ def a_bundle_with_mixed_up_items_is_rolled_back(world: World) -> str:
 def a_training_run_releases_itself(world: World) -> str:
     """The scheduled job by hand: it trains, publishes, and its second container releases what the first has made."""
     before = world.gateway.recommend(world.user_ids[0]).bundle_version
-    install.upgrade(world, *_rollout_values(world), "training.rollout=true", params="params-again.yaml")
+    install.upgrade(world, *rollout_values(world), "training.rollout=true", params="params-again.yaml")
     job = f"retrain-{int(time.time())}"
     with world.gateway.under_load(world.user_ids, world.settings.requests_per_second) as traffic:
         started = time.monotonic()
@@ -115,94 +107,30 @@ def a_training_run_releases_itself(world: World) -> str:
 
 
 def _rolled_back(world: World, change: bundles.Change) -> str:
-    before, bundle = _weights(world), _publish(world, change)
-    outcome = _release(world, bundle)
-    assert outcome.exit_code == ABORTED, f"exit code {outcome.exit_code}: {outcome.last_line}"
+    before = _weights(world)
+    outcome = _release(world, change)
+    ended = outcome.ended
+    assert ended.exit_code == ABORTED, f"exit code {ended.exit_code}: {ended.last_line}"
     assert _weights(world) == before, _weights(world)
     assert not outcome.stable.failed, f"{len(outcome.stable.failed)} failed on stable: {outcome.stable.faults()}"
-    harmed, allowed = outcome.traffic.harmed, outcome.largest_share / 100 * len(outcome.traffic.answers)
+    harmed, allowed = outcome.traffic.harmed, ended.largest_share / 100 * len(outcome.traffic.answers)
     # Requests are drawn at random: three standard deviations of their number are no harm done to others.
     assert harmed <= allowed + 3 * allowed**0.5, (
-        f"{harmed} harmed, a canary of {outcome.largest_share} % has {allowed:.0f}"
+        f"{harmed} harmed, a canary of {ended.largest_share} % has {allowed:.0f}"
     )
-    return (
-        f"rolled back in {outcome.seconds:.0f} s at {outcome.largest_share} %, {_figures(outcome)}; {outcome.last_line}"
-    )
+    return f"rolled back in {ended.seconds:.0f} s at {ended.largest_share} %, {_figures(outcome)}; {ended.last_line}"
 
 
-def _release(world: World, bundle: str) -> Outcome:
-    """One value is changed, and the chart's Job does the rest."""
+def _release(world: World, change: bundles.Change) -> Outcome:
+    """A release under load: of everybody, and of clients that ask for the stable slot by header."""
+    bundle = published(world, change)
     rate, before = world.settings.requests_per_second, _weights(world)
     slot = max(before, key=lambda name: before[name])
     load = world.gateway.under_load
     with load(world.user_ids, rate) as traffic, load(world.user_ids, rate / 4, slot) as stable:
-        started = time.monotonic()
-        install.upgrade(world, *_rollout_values(world), f"rollout.bundle={bundle}")
-        job = next(
-            item["metadata"]["name"]
-            for item in world.cluster.items("jobs")
-            if any(f"--bundle={bundle}" in container["args"] for container in _containers(item))
-        )
-        code = until(f"job {job}", lambda: _exit_code(world, job), LONGEST_SECONDS)[0]
-        seconds = time.monotonic() - started
+        ended = released(world, bundle)
         time.sleep(SETTLE_SECONDS)
-    lines = world.cluster.kubectl("logs", f"job/{job}").strip().splitlines()
-    decisions = [json.loads(line) for line in lines if line.startswith("{")]
-    largest = max((one["percent"] for one in decisions), default=0)
-    return Outcome(code, seconds, largest, _why(decisions) or "".join(lines[-1:]), traffic, stable)
-
-
-def _why(decisions: list[Any]) -> str:
-    """What the gates that were not successful said last."""
-    said = [gate["sentence"] for one in decisions for gate in one["gates"] if gate["verdict"] == "failed"]
-    return "; ".join(said[-2:]) or (decisions[-1]["sentence"] if decisions else "")
-
-
-def _containers(job: Any) -> list[Any]:
-    containers: list[Any] = [one for one in job["spec"]["template"]["spec"]["containers"] if one.get("args")]
-    return containers
-
-
-def _exit_code(world: World, job: str) -> tuple[int] | None:
-    """The code of the Job's last pod, in a tuple because 0 is one."""
-    for pod in world.cluster.items("pods", f"--selector=job-name={job}"):
-        for status in pod["status"].get("containerStatuses", []):
-            if ended := status["state"].get("terminated"):
-                return (ended["exitCode"],)
-    return None
-
-
-def _rollout_values(world: World) -> list[str]:
-    namespace, name = world.settings.gateway_service.split("/")
-    service = Cluster(namespace).get("service", name)
-    return [
-        "rollout.enabled=true",
-        f"rollout.mirror.url=http://{service['spec']['clusterIP']}",
-        f"rollout.mirror.host={world.settings.host}",
-        f"rollout.users={{{','.join(world.user_ids)}}}",
-    ]
-
-
-def _steps(world: World) -> list[int]:
-    settings = world.cluster.get("configmap", f"{world.settings.release}-rollout-settings")["data"]["rollout.yaml"]
-    import yaml
-
-    steps: list[int] = yaml.safe_load(settings)["steps"]
-    return steps
-
-
-def _publish(world: World, change: bundles.Change) -> str:
-    """URL of a bundle made from the installed one, in the cluster's object storage."""
-    with tempfile.TemporaryDirectory() as folder:
-        installed = Path(folder) / world.version
-        client = world.s3()
-        listed = client.list_objects_v2(Bucket=BUCKET, Prefix=f"bundles/{world.version}/")["Contents"]
-        for key in (entry["Key"] for entry in listed):
-            target = installed / key.split("/", 2)[2]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            client.download_file(BUCKET, key, str(target))
-        with world.storage_environment():
-            return bundles.release(installed, change, f"s3://{BUCKET}/bundles")
+    return Outcome(ended, traffic, stable)
 
 
 def _weights(world: World) -> dict[str, int]:

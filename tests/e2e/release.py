@@ -1,0 +1,88 @@
+"""Releases in a run: bundles into the object storage, the chart's Job to its end."""
+
+import json
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e import bundles, install
+from tests.e2e.cluster import Cluster, until
+from tests.e2e.world import BUCKET, World
+
+PROMOTED, ABORTED = 0, 3
+LONGEST_SECONDS = 420
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the Job of a rollout ended."""
+
+    exit_code: int
+    seconds: float
+    largest_share: int  # percent that the canary had at most
+    last_line: str
+
+
+def released(world: World, bundle: str) -> Ended:
+    """One value is changed, and the chart's Job does the rest."""
+    started = time.monotonic()
+    install.upgrade(world, *rollout_values(world), f"rollout.bundle={bundle}")
+    job = next(
+        item["metadata"]["name"]
+        for item in world.cluster.items("jobs")
+        if any(f"--bundle={bundle}" in container["args"] for container in _containers(item))
+    )
+    code = until(f"job {job}", lambda: _exit_code(world, job), LONGEST_SECONDS)[0]
+    seconds = time.monotonic() - started
+    lines = world.cluster.kubectl("logs", f"job/{job}").strip().splitlines()
+    decisions = [json.loads(line) for line in lines if line.startswith("{")]
+    largest = max((one["percent"] for one in decisions), default=0)
+    return Ended(code, seconds, largest, _why(decisions) or "".join(lines[-1:]))
+
+
+def rollout_values(world: World) -> list[str]:
+    """Options of helm for a release that asks both slots through the gateway."""
+    namespace, name = world.settings.gateway_service.split("/")
+    service = Cluster(namespace).get("service", name)
+    return [
+        "rollout.enabled=true",
+        f"rollout.mirror.url=http://{service['spec']['clusterIP']}",
+        f"rollout.mirror.host={world.host}",
+        f"rollout.users={{{','.join(world.user_ids)}}}",
+    ]
+
+
+def published(world: World, change: bundles.Change) -> str:
+    """URL of a bundle made from the installed one, in the cluster's object storage."""
+    with tempfile.TemporaryDirectory() as folder:
+        installed = Path(folder) / world.version
+        client = world.s3()
+        listed = client.list_objects_v2(Bucket=BUCKET, Prefix=f"bundles/{world.version}/")["Contents"]
+        for key in (entry["Key"] for entry in listed):
+            target = installed / key.split("/", 2)[2]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            client.download_file(BUCKET, key, str(target))
+        with world.storage_environment():
+            return bundles.release(installed, change, f"s3://{BUCKET}/bundles")
+
+
+def _why(decisions: list[Any]) -> str:
+    """What the gates that were not successful said last."""
+    said = [gate["sentence"] for one in decisions for gate in one["gates"] if gate["verdict"] == "failed"]
+    return "; ".join(said[-2:]) or (decisions[-1]["sentence"] if decisions else "")
+
+
+def _containers(job: Any) -> list[Any]:
+    containers: list[Any] = [one for one in job["spec"]["template"]["spec"]["containers"] if one.get("args")]
+    return containers
+
+
+def _exit_code(world: World, job: str) -> tuple[int] | None:
+    """The code of the Job's last pod, in a tuple because 0 is one."""
+    for pod in world.cluster.items("pods", f"--selector=job-name={job}"):
+        for status in pod["status"].get("containerStatuses", []):
+            if ended := status["state"].get("terminated"):
+                return (ended["exitCode"],)
+    return None

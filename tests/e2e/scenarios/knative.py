@@ -1,0 +1,50 @@
+"""Releases in KServe's Knative mode: revisions of one service, and its canaryTrafficPercent."""
+
+import time
+
+from tests.e2e import bundles
+from tests.e2e.release import ABORTED, PROMOTED, published, released
+from tests.e2e.world import World
+
+SETTLE_SECONDS = 5
+
+
+def a_good_revision_promotes_itself(world: World) -> str:
+    """The latest revision has all of the traffic at the end."""
+    bundle = published(world, bundles.good)
+    with world.gateway.under_load(world.user_ids, world.settings.requests_per_second) as traffic:
+        ended = released(world, bundle)
+        time.sleep(SETTLE_SECONDS)
+    assert ended.exit_code == PROMOTED, ended.last_line
+    assert not traffic.failed, f"{len(traffic.failed)} of {len(traffic.answers)} failed: {traffic.faults()}"
+    shares = traffic.by_variant()
+    assert _percent(world) is None and len(shares) == 2, (_percent(world), shares)
+    assert world.gateway.recommend(world.user_ids[0]).bundle_version == bundle.rpartition("/")[2]
+    return f"promoted in {ended.seconds:.0f} s, {len(traffic.answers)} requests, 0 failed, {dict(shares)} by slot"
+
+
+def an_erroring_revision_is_rolled_back(world: World) -> str:
+    """The revision before has all of the traffic again; what failed is the canary's share at most."""
+    before, bundle = world.gateway.recommend(world.user_ids[0]).bundle_version, published(world, bundles.erroring)
+    with world.gateway.under_load(world.user_ids, world.settings.requests_per_second) as traffic:
+        ended = released(world, bundle)
+        time.sleep(SETTLE_SECONDS)
+    assert ended.exit_code == ABORTED, f"exit code {ended.exit_code}: {ended.last_line}"
+    assert _percent(world) == 0
+    again = [world.gateway.recommend(user) for user in world.user_ids]
+    assert {answer.bundle_version for answer in again} == {before}, "the canary still answers"
+    allowed = ended.largest_share / 100 * len(traffic.answers)
+    assert traffic.harmed <= allowed + 3 * allowed**0.5, f"{traffic.harmed} harmed: {traffic.faults()}"
+    return (
+        f"rolled back in {ended.seconds:.0f} s at {ended.largest_share} %, {len(traffic.answers)} requests, "
+        f"{traffic.harmed} harmed; {ended.last_line}"
+    )
+
+
+def _percent(world: World) -> int | None:
+    predictor = world.cluster.get("inferenceservice", world.settings.release)["spec"]["predictor"]
+    percent: int | None = predictor.get("canaryTrafficPercent")
+    return percent
+
+
+SCENARIOS = (a_good_revision_promotes_itself, an_erroring_revision_is_rolled_back)
