@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -9,6 +10,7 @@ from rollout.analysis import analyse
 from rollout.measurements import Histogram, Measurements, Mirrored, SlotNumbers
 from rollout.settings import GateName, Thresholds
 from rollout.verdict import Analysis, GateResult, Verdict
+from serving.metrics import ANSWER_BUCKETS_SECONDS
 
 FAST = Histogram((0.01, 0.02, 0.05, 0.1, math.inf), (9800, 190, 10, 0, 0))  # p99: 9,900 lie at 10 + 100/190 * 10 ms
 BEYOND = "the limit is beyond the histogram's last bucket"
@@ -48,6 +50,21 @@ def test_inconclusive_outranks_successful() -> None:
         GateResult(gate=GateName.ERRORS, verdict=verdict, sentence="so") for verdict in Verdict if verdict != "failed"
     )
     assert Analysis(gates=gates).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("seconds", [0.004, 0.02, 0.03, 0.06, 0.09, 0.15])
+def test_a_canary_slower_by_a_third_of_a_second_is_found(seconds: float) -> None:
+    """In the buckets of the server: all of stable's answers take `seconds`, all of canary's 0.33 s more."""
+    stable, canary = (replace(GOOD, latency=served([each] * 300)) for each in (seconds, seconds + 0.33))
+    assert gate(GateName.LATENCY, measured(canary, stable)).verdict is Verdict.FAILED
+    assert gate(GateName.LATENCY, measured(stable, stable)).verdict is Verdict.SUCCESSFUL
+
+
+def served(seconds: list[float]) -> Histogram:
+    """As the server counts them."""
+    bounds = (*ANSWER_BUCKETS_SECONDS, math.inf)
+    edges = (0.0, *bounds)
+    return Histogram(bounds, tuple(sum(low < one <= high for one in seconds) for low, high in pairwise(edges)))
 
 
 @pytest.mark.parametrize("name", [GateName.ERRORS, GateName.EMPTY, GateName.DEGRADED])
