@@ -44,14 +44,20 @@ def released(world: World, bundle: str) -> Ended:
 
 def rollout_values(world: World) -> list[str]:
     """Options of helm for a release that asks both slots through the gateway."""
-    namespace, name = world.settings.gateway_service.split("/")
-    service = Cluster(namespace).get("service", name)
     return [
         "rollout.enabled=true",
-        f"rollout.mirror.url=http://{service['spec']['clusterIP']}",
+        f"rollout.mirror.url={_gateway_from_inside(world)}",
         f"rollout.mirror.host={world.host}",
         f"rollout.users={{{','.join(world.user_ids)}}}",
     ]
+
+
+def _gateway_from_inside(world: World) -> str:
+    """The gateway as a pod reaches it: its Service, or without one its own address."""
+    if not world.settings.gateway_service:
+        return str(world.gateway.client.base_url)
+    namespace, name = world.settings.gateway_service.split("/")
+    return f"http://{Cluster(namespace).get('service', name)['spec']['clusterIP']}"
 
 
 def published(world: World, change: bundles.Change) -> str:
