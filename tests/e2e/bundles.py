@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 import onnx
 import pyarrow.parquet as pq
@@ -92,14 +91,14 @@ def empty(folder: Path, fields: dict[str, Any]) -> None:
     fields["hyper_parameters"]["ranker"] |= {"num_two_tower": 1, "num_repeat": 0, "num_popular": 0}
 
 
-def mixed_up(folder: Path, fields: dict[str, Any]) -> None:
-    """Embeddings in another order than the items they belong to: full lists that mean nothing to anybody."""
-    embeddings = np.load(folder / ITEM_EMBEDDINGS)
-    shuffled = np.random.default_rng(0).permutation(embeddings)
-    np.save(folder / ITEM_EMBEDDINGS, shuffled)
-    index = faiss.IndexFlatIP(shuffled.shape[1])
-    index.add(shuffled)
-    faiss.write_index(index, str(folder / INDEX))
+def upside_down(folder: Path, fields: dict[str, Any]) -> None:
+    """Scores of the wrong sign: full lists, of the candidates that fit worst."""
+    model = onnx.load(str(folder / RANKER))
+    (output,) = model.graph.output
+    for node in model.graph.node:
+        node.output[:] = [f"{name}_right" if name == output.name else name for name in node.output]
+    model.graph.node.append(helper.make_node("Neg", [f"{output.name}_right"], [output.name]))
+    onnx.save(model, str(folder / RANKER))
 
 
 def _shorten_sample(folder: Path, rows: int) -> None:

@@ -56,7 +56,7 @@ spec:
             - {{ . }}
             {{- end }}
             {{- if .release }}
-            - --receipt=/workspace/published
+            - --receipt=/workspace/bundle-url
             {{- end }}
           env:
             {{- with $root.Values.training.mlflowUrl }}
@@ -99,7 +99,7 @@ spec:
           command: ["tandem", "rollout", "start"]
           args:
             - --release={{ $name }}
-            - --bundle-file=/workspace/published
+            - --bundle-file=/workspace/bundle-url
             - --settings=/settings/rollout.yaml
           resources:
             {{- toYaml $root.Values.rollout.resources | nindent 12 }}

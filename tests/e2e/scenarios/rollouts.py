@@ -84,9 +84,9 @@ def a_bundle_with_empty_lists_is_rolled_back(world: World) -> str:
     return _rolled_back(world, bundles.empty)
 
 
-def a_bundle_with_mixed_up_items_is_rolled_back(world: World) -> str:
+def a_bundle_that_ranks_upside_down_is_rolled_back(world: World) -> str:
     """Full lists that have nothing to do with stable's, nor with anybody's taste."""
-    return _rolled_back(world, bundles.mixed_up)
+    return _rolled_back(world, bundles.upside_down)
 
 
 def a_training_run_releases_itself(world: World) -> str:
@@ -163,6 +163,6 @@ SCENARIOS = (
     a_slow_bundle_is_rolled_back,
     an_erroring_bundle_is_rolled_back,
     a_bundle_with_empty_lists_is_rolled_back,
-    a_bundle_with_mixed_up_items_is_rolled_back,
+    a_bundle_that_ranks_upside_down_is_rolled_back,
     a_training_run_releases_itself,
 )
