@@ -14,8 +14,6 @@ from onnx import TensorProto, helper
 
 from contracts.bundle import (
     DISPLAY,
-    INDEX,
-    ITEM_EMBEDDINGS,
     MANIFEST,
     RANKER,
     REFERENCE,

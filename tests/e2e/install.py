@@ -69,9 +69,19 @@ def first_bundle(world: World) -> str:
 def finished(world: World, job: str) -> bool:
     status = world.cluster.get("job", job).get("status", {})
     if status.get("failed"):
-        log = world.cluster.kubectl("logs", f"job/{job}", "--all-containers", "--tail=40")
-        raise AssertionError(f"job {job} failed: {log}")
+        raise AssertionError(f"job {job} failed: {last_words(world, job)}")
     return bool(status.get("succeeded"))
+
+
+def last_words(world: World, job: str) -> str:
+    """End of the log of every container of a job that failed; one that never started has none."""
+    said = []
+    for pod in world.cluster.items("pods", f"--selector=job-name={job}"):
+        for one in pod["status"].get("initContainerStatuses", []) + pod["status"].get("containerStatuses", []):
+            if one["state"].get("terminated", {}).get("exitCode"):
+                name = pod["metadata"]["name"]
+                said.append(world.cluster.kubectl("logs", name, f"--container={one['name']}", "--tail=40"))
+    return "\n".join(said)
 
 
 def slots(world: World) -> str:
