@@ -1,0 +1,89 @@
+"""One entrant on one set: chosen by validation, asked on test once a seed, in a process of its own."""
+
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.quality.entrants import Choice, Entrant
+from benchmarks.quality.metrics import Values, interval, per_user
+from benchmarks.quality.peers.peer import counts, top_lists
+from benchmarks.quality.splits import DataSet, Split, shortened
+
+SMOKE_USERS = 2000
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the table prints of one entrant; figures are means over users, then over seeds."""
+
+    name: str
+    chosen: Choice
+    trials: list[tuple[Choice, float, float]]  # each choice with its Recall and NDCG on validation
+    recall: tuple[float, float, float]  # mean, and the ends of the 95 % interval
+    ndcg: tuple[float, float, float]
+    spread: tuple[float, float]  # standard deviations over seeds; 0 with one seed
+    search_seconds: float
+    fit_seconds: float  # of one seed
+    memory_mb: float  # the most that its process ever held
+
+
+def outcome(read: Callable[[], DataSet], entrant: Entrant, *, smoke: bool) -> Outcome:
+    """Runs the entrant in a fresh process, so that its memory is its own."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_outcome, read, entrant, smoke).result()
+
+
+def _outcome(read: Callable[[], DataSet], entrant: Entrant, smoke: bool) -> Outcome:
+    data = read()
+    started = time.perf_counter()
+    chosen, trials = _search(data, entrant, smoke)
+    searched = time.perf_counter()
+    split = _split(data.test, smoke)
+    runs = [_asked(entrant.build(**chosen, **seed), split) for seed in _seeds(entrant, smoke)]
+    seconds = (time.perf_counter() - searched) / len(runs)
+    recalls, ndcgs = (np.stack(values) for values in zip(*runs, strict=True))  # [seeds, users]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Outcome(
+        entrant.name, chosen, trials, interval(recalls.mean(axis=0)), interval(ndcgs.mean(axis=0)),
+        (float(recalls.mean(axis=1).std()), float(ndcgs.mean(axis=1).std())), searched - started, seconds,
+        peak / MEGABYTE,
+    )  # fmt: skip
+
+
+def _search(data: DataSet, entrant: Entrant, smoke: bool) -> tuple[Choice, list[tuple[Choice, float, float]]]:
+    """(the best choice by NDCG on validation, all trials); nothing is tried where there is nothing to choose."""
+    grid = [entrant.smoke or entrant.grid[0]] if smoke else list(entrant.grid)
+    if len(grid) == 1:
+        return grid[0], []
+    split = _split(data.validation, smoke)
+    seed = _seeds(entrant, smoke)[0]
+    trials = []
+    for choice in grid:
+        recalls, ndcgs = _asked(entrant.build(**choice, **seed), split)
+        trials.append((choice, float(recalls.mean()), float(ndcgs.mean())))
+        print(f"  {entrant.name} {dict(choice)}: {trials[-1][1]:.4f} {trials[-1][2]:.4f} on validation", flush=True)
+    return max(trials, key=lambda trial: trial[2])[0], trials
+
+
+def _asked(peer: Any, split: Split) -> tuple[Values, Values]:
+    """([users] Recall, [users] NDCG) of a peer fitted to the split."""
+    peer.fit(split)
+    lists = top_lists(peer, split, counts(split, binary=True))
+    return per_user(lists, [split.truths[user] for user in split.users], split.k)
+
+
+def _seeds(entrant: Entrant, smoke: bool) -> list[dict[str, int]]:
+    seeds = list(entrant.seeds)[: 1 if smoke else None]
+    return [{"seed": seed} for seed in seeds] or [{}]
+
+
+def _split(read: Callable[[], Split], smoke: bool) -> Split:
+    return shortened(read(), SMOKE_USERS) if smoke else read()

@@ -1,0 +1,58 @@
+"""Matrix factorisation by the library `implicit`: iALS (Hu et al. 2008) and BPR (Rendle et al. 2009)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from implicit.als import AlternatingLeastSquares
+from implicit.bpr import BayesianPersonalizedRanking
+
+from benchmarks.quality.peers.peer import Scores, counts
+from benchmarks.quality.splits import Rows, Split
+
+
+class _Factors:
+    """Inner products of learned factors."""
+
+    _model: AlternatingLeastSquares | BayesianPersonalizedRanking
+
+    def scores(self, users: Rows) -> Scores:
+        """User factors times item factors."""
+        return np.asarray(self._model.user_factors[users] @ self._model.item_factors.T, dtype=np.float32)
+
+
+@dataclass
+class ImplicitAls(_Factors):
+    """Weighted least squares on all cells."""
+
+    factors: int = 128
+    regularization: float = 0.05
+    alpha: float = 10.0
+    iterations: int = 15
+    seed: int = 1
+
+    def fit(self, split: Split) -> None:
+        """Alternates closed-form solutions."""
+        self._model = AlternatingLeastSquares(
+            factors=self.factors, regularization=self.regularization, alpha=self.alpha, iterations=self.iterations,
+            random_state=self.seed,
+        )  # fmt: skip
+        self._model.fit(counts(split, binary=not split.repeats), show_progress=False)
+
+
+@dataclass
+class ImplicitBpr(_Factors):
+    """Pairwise ranking against random negatives."""
+
+    factors: int = 128
+    learning_rate: float = 0.05
+    regularization: float = 0.01
+    iterations: int = 100
+    seed: int = 1
+
+    def fit(self, split: Split) -> None:
+        """Stochastic gradient descent over sampled pairs."""
+        self._model = BayesianPersonalizedRanking(
+            factors=self.factors, learning_rate=self.learning_rate, regularization=self.regularization,
+            iterations=self.iterations, random_state=self.seed,
+        )  # fmt: skip
+        self._model.fit(counts(split, binary=True), show_progress=False)

@@ -1,0 +1,49 @@
+"""What every recommender of the table does: learn from a split, then rank all items for some of its users."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from benchmarks.quality.splits import Rows, Split
+
+Scores = npt.NDArray[np.float32]
+
+
+class Peer(Protocol):
+    """One recommender with its hyper-parameters set."""
+
+    def fit(self, split: Split) -> None:
+        """Learns from the histories of all users."""
+        ...
+
+    def scores(self, users: Rows) -> Scores:
+        """[len(users), num_items]; higher is better."""
+        ...
+
+
+def counts(split: Split, *, binary: bool = False) -> sp.csr_matrix:
+    """[users, num_items] how many of a user's baskets hold an item, or whether any does."""
+    rows = np.repeat(np.arange(len(split.histories)), [sum(map(len, own)) for own in split.histories])
+    columns = np.concatenate([basket for own in split.histories for basket in own])
+    matrix = sp.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), (len(split.histories), split.num_items))
+    matrix.sum_duplicates()
+    if binary:
+        matrix.data[:] = 1.0
+    return matrix
+
+
+def top_lists(peer: Peer, split: Split, seen: sp.csr_matrix, batch: int = 512) -> Rows:
+    """[users, k] of split.users, best first; what a user has seen is left out where the split says so."""
+    lists = []
+    for start in range(0, len(split.users), batch):
+        users = split.users[start : start + batch]
+        scores = np.array(peer.scores(users), dtype=np.float32)
+        if not split.repeats:
+            own = seen[users]
+            scores[np.repeat(np.arange(len(users)), np.diff(own.indptr)), own.indices] = -np.inf
+        best = np.argpartition(-scores, split.k - 1, axis=1)[:, : split.k]
+        order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
+        lists.append(np.take_along_axis(best, order, axis=1))
+    return np.concatenate(lists)

@@ -1,0 +1,41 @@
+"""The table of one data set: ours and the peers as measured, what others published, what must be reached."""
+
+from collections.abc import Iterator, Sequence
+
+from benchmarks.quality.contest import Outcome
+from benchmarks.quality.splits import DataSet
+
+
+def lines(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Markdown, so that it can be put into docs/quality.md as it is."""
+    recall, ndcg = data.metrics
+    yield f"| {data.title} | {recall} | {ndcg} | seeds ± | fit s | search | memory MB | published |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for outcome in outcomes:
+        search = f"{len(outcome.trials)} trials, {outcome.search_seconds:.0f} s" if outcome.trials else ""
+        spread = " / ".join(_short(value) for value in outcome.spread) if any(outcome.spread) else ""
+        yield (
+            f"| {outcome.name} | {_interval(outcome.recall)} | {_interval(outcome.ndcg)} | {spread} "
+            f"| {outcome.fit_seconds:.0f} | {search} | {outcome.memory_mb:.0f} | |"
+        )
+    for name, figures in data.published.items():
+        yield f"| {name} | | | | | | | {' / '.join(_short(value) for value in figures)} |"
+
+
+def verdicts(data: DataSet, ours: Outcome) -> Iterator[str]:
+    """One line a figure that must be reached: what was measured, what must be, what it aims at."""
+    if data.bounds is None:
+        return
+    measured = (ours.recall[0], ours.ndcg[0])
+    for name, value, must, aim in zip(data.metrics, measured, *data.bounds, strict=True):
+        verdict = "aim reached" if value >= aim else "must reached" if value >= must else "NOT REACHED"
+        yield f"{ours.name}, {data.title}: {name} {_short(value)}, must {_short(must)}, aim {_short(aim)}: {verdict}"
+
+
+def _interval(values: tuple[float, float, float]) -> str:
+    mean, low, high = (_short(value) for value in values)
+    return f"{mean} ({low} to {high})"
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}".removeprefix("0")
