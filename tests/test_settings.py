@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import InvalidInput
-from training.settings import Settings, load_settings
+from training.settings import Encoder, Loss, Settings, load_settings
 
 
 @pytest.fixture
@@ -109,4 +109,26 @@ def test_a_value_that_cannot_work_is_refused(params: Path, text: str, said: str)
 def test_a_file_that_is_not_utf8_is_refused(params: Path) -> None:
     params.write_bytes(b"ranker: {epochs: \xff}")
     with pytest.raises(InvalidInput, match="Cannot read the parameters"):
+        load_settings(params)
+
+
+def test_a_choice_is_named(params: Path) -> None:
+    params.write_text("two_tower: {encoder: gru, loss: full, side_features: false}")
+    settings = load_settings(params).two_tower
+    assert settings.encoder is Encoder.GRU
+    assert settings.loss is Loss.FULL
+    assert settings.side_features is False
+
+
+def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(params: Path) -> None:
+    params.write_text("two_tower: {encoder: lstm, side_features: 0}")
+    with pytest.raises(InvalidInput) as refused:
+        load_settings(params)
+    assert "two_tower.encoder is 'lstm', expected one of mean, gru, attention" in str(refused.value)
+    assert "two_tower.side_features is 0, expected bool like True" in str(refused.value)
+
+
+def test_a_full_softmax_over_changing_statistics_is_refused(params: Path) -> None:
+    params.write_text("two_tower: {loss: full}")
+    with pytest.raises(InvalidInput, match="set side_features: false"):
         load_settings(params)

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -10,14 +11,15 @@ import pytest
 from contracts import encoding
 from contracts import features as names
 from contracts.bundle import CANDIDATE_TOWER, QUERY_TOWER, RANKER
+from contracts.errors import InvalidInput
 from contracts.ranking import RANKING_FEATURES
 from training.artifacts import export_ranker, export_towers
 from training.dataset import Dataset
 from training.keras2 import tf, tfrs
 from training.ranker import Ranker, labelled_lists, listwise_loss, scores_of
-from training.settings import RankerSettings, TwoTowerSettings
+from training.settings import Encoder, Loss, Optimizer, RankerSettings, TwoTowerSettings
 from training.towers import scale_of
-from training.two_tower import Towers, new_towers
+from training.two_tower import Towers, fit, new_towers
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
@@ -109,15 +111,47 @@ def test_an_untrained_sequence_is_the_mean_of_its_items_whatever_their_types_and
     sequence[0, :3] = (7, 9, 0)  # two items, and one that the vocabulary lacks
     types, days = np.zeros_like(sequence), np.zeros(sequence.shape, np.float32)
     types[0, :3], days[0, :3] = (5, 1, 2), (0, 4, 9)
-    pooled = tower._pooled(sequence, types, days).numpy()
+    inputs = {encoding.SEQUENCE: sequence, encoding.SEQUENCE_TYPES: types, encoding.SEQUENCE_DAYS: days}
+    pooled = tower._encoded_sequence(inputs, training=False).numpy()
     items = [tower.encoder(np.array([item]), tower.content[[item]]).numpy()[0] for item in (7, 9)]
     np.testing.assert_allclose(pooled[0], (items[0] + items[1]) / 2, atol=1e-5)
-    tower.type_weight.build(None)
-    weights = tower.type_weight.get_weights()
-    tower.type_weight.set_weights([np.log(np.array([[1], [1], [1], [1], [1], [3]], np.float32))])  # a purchase thrice
-    pooled = tower._pooled(sequence, types, days).numpy()
-    tower.type_weight.set_weights(weights)
+    type_weight = tower.sequence_encoder.type_weight
+    weights = type_weight.get_weights()
+    type_weight.set_weights([np.log(np.array([[1], [1], [1], [1], [1], [3]], np.float32))])  # a purchase thrice
+    pooled = tower._encoded_sequence(inputs, training=False).numpy()
+    type_weight.set_weights(weights)
     np.testing.assert_allclose(pooled[0], (3 * items[0] + items[1]) / 4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"uniform_negatives": 64},
+        {"encoder": Encoder.ATTENTION, "optimizer": Optimizer.ADAM, "learning_rate": 0.001},
+        {"loss": Loss.FULL, "side_features": False, "learning_rate": 0.2, "batch_size": 32},
+    ],
+    ids=str,
+)
+def test_every_way_to_train_the_pipelines_towers_learns(trained: Workspace, choice: dict[str, Any]) -> None:
+    dataset = Dataset(trained)
+    positives = dataset.positives()
+    end = int(np.sort(positives.seconds)[1500])  # the first baskets alone
+    settings = TwoTowerSettings(**{"batch_size": 256, "seed": 5, **choice})
+    towers = new_towers(dataset, positives, settings)
+    seen: list[str] = []
+    losses = fit(towers, positives, 0, end, 2, settings, lambda done, total, what: seen.append(what))
+    assert losses[1] < losses[0]
+    assert seen[-1] == "epoch 2 of 2"
+
+
+def test_the_full_softmax_is_for_one_worker(trained: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = Dataset(trained)
+    positives = dataset.positives()
+    settings = TwoTowerSettings(loss=Loss.FULL, side_features=False)
+    towers = new_towers(dataset, positives, settings)
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}}')
+    with pytest.raises(InvalidInput, match="one worker"):
+        fit(towers, positives, 0, 2**40, 1, settings, lambda *_: None)
 
 
 def test_a_column_that_never_varied_has_no_weight() -> None:

@@ -18,11 +18,34 @@ class Engine(StrEnum):
     SPARK = "spark"
 
 
+class Encoder(StrEnum):
+    """How the query tower reads the user's latest events."""
+
+    MEAN = "mean"
+    GRU = "gru"
+    ATTENTION = "attention"
+
+
+class Loss(StrEnum):
+    """What the towers' softmax runs over."""
+
+    SAMPLED = "sampled"  # other rows' candidates, and some drawn evenly
+    FULL = "full"  # the whole catalogue
+
+
+class Optimizer(StrEnum):
+    """How the towers learn."""
+
+    ADAGRAD = "adagrad"
+    ADAM = "adam"  # with the full softmax its learning rate falls along half a cosine
+
+
 LOWEST = 1e-9
 """Numbers are positive unless their key is listed here."""
 ZERO_MEANS_SOMETHING = frozenset(
     {"max_users", "max_dropped_share", "repeat_weight", "user_evenness", "id_dropout", "dropout", "seed",
-     "fine_tune_epochs", "cross_layers", "num_popular", "threads"}
+     "fine_tune_epochs", "cross_layers", "num_popular", "threads", "uniform_negatives", "sequence_share",
+     "sequence_dropout", "encoder_dropout"}
 )  # fmt: skip
 
 
@@ -66,7 +89,16 @@ class TwoTowerSettings:
     temperature: float = (
         1.0  # of the sampled softmax; taste is a cosine, so it moves a logit by at most 1 / temperature
     )
-    learning_rate: float = 0.2  # Adagrad
+    encoder: Encoder = Encoder.MEAN  # of the sequence of events
+    encoder_blocks: int = 2  # of attention, each with two heads
+    encoder_dropout: float = 0.3  # inside gru and attention
+    sequence_dropout: float = 0.0  # share of a sequence's events hidden in training
+    side_features: bool = True  # False: towers of ids and sequences alone, without content, profile and statistics
+    sequence_share: float = 0.5  # of the sequence in a query without side features; the user's id has the rest
+    loss: Loss = Loss.SAMPLED  # full: for catalogues up to about 100,000 items, without side features
+    uniform_negatives: int = 0  # drawn evenly from the catalogue for each batch, beside the in-batch ones
+    optimizer: Optimizer = Optimizer.ADAGRAD
+    learning_rate: float = 0.2  # of that optimizer
     batch_size: int = 1024  # also the number of in-batch negatives; 4096 is slower per example on CPU
     epochs: int = 4  # over the positives before the ranker windows
     fine_tune_epochs: int = 2  # over the ranker windows, once the ranker's candidates are drawn
@@ -154,11 +186,19 @@ def _section(name: str, defaults: Any, values: Any, faults: list[str]) -> Any:
             faults.append(f"{name}.{key} is {value!r}, {fault}")
         else:
             accepted[key] = value
-    return replace(defaults, **accepted)
+    section = replace(defaults, **accepted)
+    if isinstance(section, TwoTowerSettings) and section.loss is Loss.FULL and section.side_features:
+        faults.append(
+            "two_tower.loss is 'full' with side features; set side_features: false, because item statistics differ by "
+            "moment and this softmax has one catalogue a step"
+        )
+    return section
 
 
 def _like(value: Any, default: Any) -> Any:
-    """YAML's spelling in Python's type: a list for a tuple, an integer for a float."""
+    """YAML's spelling in Python's type: a list for a tuple, an integer for a float, a name for a choice."""
+    if isinstance(default, StrEnum) and value in list(type(default)):
+        return type(default)(value)
     if isinstance(default, tuple) and isinstance(value, list):
         return tuple(value)
     return float(value) if isinstance(default, float) and type(value) is int else value
@@ -166,10 +206,14 @@ def _like(value: Any, default: Any) -> Any:
 
 def _fault(key: str, value: Any, default: Any) -> str | None:
     """What is wrong with a value, or None."""
+    if isinstance(default, StrEnum) and not isinstance(value, StrEnum):
+        return f"expected one of {', '.join(type(default))}"
     kinds = {type(element) for element in value} if isinstance(value, tuple) else {type(value)}
     expected = {type(element) for element in default} if isinstance(default, tuple) else {type(default)}
     if type(value) is not type(default) or not kinds <= expected:
         return f"expected {type(default).__name__} like {default!r}"
+    if isinstance(value, bool):
+        return None
     numbers = value if isinstance(value, tuple) else (value,)
     lowest = 0 if key in ZERO_MEANS_SOMETHING else LOWEST
     if any(isinstance(n, int | float) and not lowest <= n < math.inf for n in numbers):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from contracts import encoding
 from contracts import features as names
 from contracts.features import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
+from training.encoders import new_encoder
 from training.keras2 import keras, tf
 from training.settings import TwoTowerSettings
 
@@ -64,12 +65,14 @@ class ItemEncoder(keras.layers.Layer):  # type: ignore[misc]
     """Id and content of items as one vector."""
 
     def __init__(self, num_items: int, content_sizes: list[int], id_dim: int) -> None:
-        """content_sizes: vocabulary size of each of ITEM_CONTENT."""
+        """content_sizes: vocabulary size of each of ITEM_CONTENT; empty for items that are ids alone."""
         super().__init__()
+        columns = names.ITEM_CONTENT if content_sizes else ()
+        self.dim = id_dim + sum(CONTENT_DIMS[column] for column in columns)
         self.id_embedding = keras.layers.Embedding(num_items + 1, id_dim)
         self.content_embeddings = [
             keras.layers.Embedding(size, CONTENT_DIMS[column])
-            for column, size in zip(names.ITEM_CONTENT, content_sizes, strict=True)
+            for column, size in zip(columns, content_sizes, strict=True)
         ]
 
     def call(self, ids: tf.Tensor, content: tf.Tensor) -> tf.Tensor:
@@ -79,17 +82,26 @@ class ItemEncoder(keras.layers.Layer):  # type: ignore[misc]
         return tf.concat(parts, axis=-1)
 
 
+def new_item_encoder(num_items: int, content_sizes: list[int], settings: TwoTowerSettings) -> ItemEncoder:
+    """Items as ids and content; without side features as ids that fill the embedding."""
+    if settings.side_features:
+        return ItemEncoder(num_items, content_sizes, settings.item_id_dim)
+    return ItemEncoder(num_items, [], settings.embedding_dim)
+
+
 class CandidateTower(keras.Model):  # type: ignore[misc]
-    """Items to embeddings, from id, content and statistics."""
+    """Items to embeddings, from id, content and statistics; without side features from the id alone."""
 
     def __init__(self, encoder: ItemEncoder, statistics: npt.NDArray[np.float32], settings: TwoTowerSettings) -> None:
         super().__init__()
         self.encoder = encoder
         self.id_dropout = IdDropout(settings.id_dropout)
-        self.statistics = [names.ITEM_STATISTICS.index(name) for name in names.RETRIEVED_ITEM_STATISTICS]
-        self.normalize = LogNormalization(statistics[:, self.statistics])
-        self.dense = _dense(settings)
-        self.popularity = keras.layers.Dense(POPULARITY_DIM)
+        self.side_features = settings.side_features
+        if self.side_features:
+            self.statistics = [names.ITEM_STATISTICS.index(name) for name in names.RETRIEVED_ITEM_STATISTICS]
+            self.normalize = LogNormalization(statistics[:, self.statistics])
+            self.dense = _dense(settings)
+            self.popularity = keras.layers.Dense(POPULARITY_DIM)
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """item [batch] (0 = unknown), content [batch, 5], item_statistics [batch, 25], text [batch, 16] to
@@ -97,6 +109,8 @@ class CandidateTower(keras.Model):  # type: ignore[misc]
         """
         ids = self.id_dropout(inputs[encoding.ITEM], training=training)
         item = self.encoder(ids, inputs[encoding.CONTENT])
+        if not self.side_features:
+            return tf.math.l2_normalize(item, axis=1)
         statistics = self.normalize(tf.gather(inputs[encoding.ITEM_STATISTICS_INPUT], self.statistics, axis=1))
         taste = tf.math.l2_normalize(
             self.dense(tf.concat([item, statistics, inputs[encoding.TEXT]], axis=1), training=training), axis=1
@@ -105,7 +119,11 @@ class CandidateTower(keras.Model):  # type: ignore[misc]
 
 
 class QueryTower(keras.Model):  # type: ignore[misc]
-    """Users at a moment to embeddings, from id, profile, statistics, latest purchases and context."""
+    """Users at a moment to embeddings, from id, profile, statistics, latest events and context.
+
+    Without side features from id and latest events alone, both as unit vectors among the items' (SimpleX, Mao et al.,
+    CIKM 2021).
+    """
 
     def __init__(
         self,
@@ -121,49 +139,52 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         self.encoder = encoder
         self.content = np.concatenate([np.zeros_like(content[:1]), content])  # row 0: no item
         self.id_dropout = IdDropout(settings.id_dropout)
-        self.user_embedding = keras.layers.Embedding(num_users + 1, USER_ID_DIM)
-        self.profile_embeddings = [keras.layers.Embedding(size, PROFILE_DIM) for size in profile_sizes]
-        self.hour_embedding = keras.layers.Embedding(HOUR_UNKNOWN + 1, PROFILE_DIM)
-        self.weekday_embedding = keras.layers.Embedding(WEEKDAY_UNKNOWN + 1, PROFILE_DIM)
-        self.type_weight = keras.layers.Embedding(len(names.SEQUENCE_TYPES) + 1, 1, embeddings_initializer="zeros")
-        self.age_weight = self.add_weight(name="age_weight", shape=(), initializer="zeros")
-        self.statistics = [names.USER_STATISTICS.index(name) for name in names.MODELLED_USER_STATISTICS]
-        self.normalize = LogNormalization(statistics[:, self.statistics])
-        self.dense = _dense(settings)
-        self.mainstream = keras.layers.Dense(POPULARITY_DIM, bias_initializer="ones")
+        self.sequence_dropout = IdDropout(settings.sequence_dropout)
+        self.sequence_encoder = new_encoder(encoder.dim, settings)
+        self.sequence_share = settings.sequence_share
+        self.side_features = settings.side_features
+        user_dim = USER_ID_DIM if self.side_features else encoder.dim
+        self.user_embedding = keras.layers.Embedding(num_users + 1, user_dim)
+        if self.side_features:
+            self.profile_embeddings = [keras.layers.Embedding(size, PROFILE_DIM) for size in profile_sizes]
+            self.hour_embedding = keras.layers.Embedding(HOUR_UNKNOWN + 1, PROFILE_DIM)
+            self.weekday_embedding = keras.layers.Embedding(WEEKDAY_UNKNOWN + 1, PROFILE_DIM)
+            self.statistics = [names.USER_STATISTICS.index(name) for name in names.MODELLED_USER_STATISTICS]
+            self.normalize = LogNormalization(statistics[:, self.statistics])
+            self.dense = _dense(settings)
+            self.mainstream = keras.layers.Dense(POPULARITY_DIM, bias_initializer="ones")
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """user, hour and weekday [batch], profile [batch, 7], statistics [batch, 37], sequence with its types and days
         [batch, 50] to [batch, embedding_dim].
         """
+        user = self.user_embedding(self.id_dropout(inputs[encoding.USER], training=training))
+        sequence = self._encoded_sequence(inputs, training)
+        if not self.side_features:
+            share = self.sequence_share
+            parts = share * tf.math.l2_normalize(sequence, axis=1) + (1 - share) * tf.math.l2_normalize(user, axis=1)
+            return tf.math.l2_normalize(parts, axis=1)
+        statistics = self.normalize(tf.gather(inputs[encoding.STATISTICS], self.statistics, axis=1))
+        parts = tf.concat([user, statistics, sequence, *self._context(inputs, training)], axis=1)
+        taste = tf.math.l2_normalize(self.dense(parts, training=training), axis=1)
+        return tf.concat([taste, self.mainstream(statistics)], axis=1)
+
+    def _context(self, inputs: dict[str, tf.Tensor], training: bool) -> list[tf.Tensor]:
+        """When it is and who asks, [batch, PROFILE_DIM] each."""
         hour, weekday = inputs[encoding.HOUR], inputs[encoding.WEEKDAY]
         if training:  # half of the rows are asked without a visit, as batch lists and evaluations are
             without_visit = tf.random.uniform(tf.shape(hour)) < 0.5
             hour = tf.where(without_visit, HOUR_UNKNOWN, hour)
             weekday = tf.where(without_visit, WEEKDAY_UNKNOWN, weekday)
-        statistics = self.normalize(tf.gather(inputs[encoding.STATISTICS], self.statistics, axis=1))
-        parts = [
-            self.user_embedding(self.id_dropout(inputs[encoding.USER], training=training)),
-            statistics,
-            self._pooled(
-                *(inputs[name] for name in (encoding.SEQUENCE, encoding.SEQUENCE_TYPES, encoding.SEQUENCE_DAYS))
-            ),
-            self.hour_embedding(hour),
-            self.weekday_embedding(weekday),
-        ]
-        parts += [embed(inputs[encoding.PROFILE][:, i]) for i, embed in enumerate(self.profile_embeddings)]
-        taste = tf.math.l2_normalize(self.dense(tf.concat(parts, axis=1), training=training), axis=1)
-        return tf.concat([taste, self.mainstream(statistics)], axis=1)
+        profile = [embed(inputs[encoding.PROFILE][:, i]) for i, embed in enumerate(self.profile_embeddings)]
+        return [self.hour_embedding(hour), self.weekday_embedding(weekday), *profile]
 
-    def _pooled(self, sequence: tf.Tensor, types: tf.Tensor, days: tf.Tensor) -> tf.Tensor:
-        """[batch, length] item ids, event types and ages to the weighted mean [batch, item dim] of its items.
-
-        An event's weight is learned from its type and age; untrained, all weigh the same.
-        """
-        weight = tf.exp(self.type_weight(types)[..., 0] - self.age_weight * tf.math.log(1.0 + days))
-        weight = (weight * tf.cast(sequence > 0, tf.float32))[:, :, tf.newaxis]
-        items = self.encoder(sequence, tf.gather(self.content, sequence)) * weight
-        return tf.reduce_sum(items, axis=1) / (tf.reduce_sum(weight, axis=1) + 1e-6)
+    def _encoded_sequence(self, inputs: dict[str, tf.Tensor], training: bool) -> tf.Tensor:
+        """[batch, item dim] of the latest events."""
+        sequence = self.sequence_dropout(inputs[encoding.SEQUENCE], training=training)
+        items = self.encoder(sequence, tf.gather(self.content, sequence))
+        types, days = inputs[encoding.SEQUENCE_TYPES], inputs[encoding.SEQUENCE_DAYS]
+        return self.sequence_encoder(items, types, days, tf.cast(sequence > 0, tf.float32), training=training)
 
 
 def _dense(settings: TwoTowerSettings) -> keras.Sequential:

@@ -1,22 +1,26 @@
 """Training of the towers with TensorFlow Recommenders, and what is computed with them afterwards."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from contracts import encoding
 from contracts import features as names
-from training.dataset import Dataset, Positives
+from contracts.errors import InvalidInput
+from training.dataset import Dataset, Positives, Rows
 from training.distribution import num_workers, own_first, strategy, worker_index
+from training.full_softmax import Examples, FullSoftmaxTraining
 from training.keras2 import keras, tf, tfrs
-from training.settings import TwoTowerSettings
-from training.towers import CandidateTower, ItemEncoder, QueryTower
+from training.losses import sampling_probability
+from training.settings import Loss, Optimizer, TwoTowerSettings
+from training.towers import CandidateTower, QueryTower, new_item_encoder
 
 Floats = npt.NDArray[np.float32]
 Progress = Callable[[int, int, str], None]
 """Called with (steps done, steps in all, what is being done)."""
+UNIFORM = "uniform"  # of a batch: candidates drawn evenly from the catalogue
 
 
 class TwoTowerModel(tfrs.Model):  # type: ignore[misc]
@@ -30,15 +34,25 @@ class TwoTowerModel(tfrs.Model):  # type: ignore[misc]
 
     def compute_loss(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Sum over the batch of the weighted cross-entropy of each row's own candidate."""
-        # The task takes row i's candidate for its own and all others for negatives, those of other workers too.
+        # The task takes row i's candidate for its own and all others for negatives: those of other workers, then the
+        # uniform ones of this worker.
+        parts = [inputs, inputs[UNIFORM]] if UNIFORM in inputs else [inputs]
+        candidates = [self.candidate_tower(part, training=training) for part in parts]
+        candidates[0] = own_first(candidates[0])
         return self.task(
             self.query_tower(inputs, training=training),
-            own_first(self.candidate_tower(inputs, training=training)),
+            tf.concat(candidates, axis=0),
             sample_weight=inputs["weight"],
-            candidate_sampling_probability=own_first(inputs["sampling_probability"]),
-            candidate_ids=own_first(inputs["candidate_id"]),
+            candidate_sampling_probability=_with_uniform(inputs, "sampling_probability"),
+            candidate_ids=_with_uniform(inputs, "candidate_id"),
             compute_metrics=False,
         )
+
+
+def _with_uniform(inputs: dict[str, tf.Tensor], name: str) -> tf.Tensor:
+    """[candidates] everybody's rows of the batch, own first, then the uniform negatives."""
+    rows = own_first(inputs[name])
+    return tf.concat([rows, inputs[UNIFORM][name]], axis=0) if UNIFORM in inputs else rows
 
 
 @dataclass(frozen=True)
@@ -90,9 +104,8 @@ def new_towers(dataset: Dataset, positives: Positives, settings: TwoTowerSetting
 
 def _new_model(dataset: Dataset, positives: Positives, settings: TwoTowerSettings) -> TwoTowerModel:
     vocabularies, content = dataset.vocabularies, dataset.content
-    encoder = ItemEncoder(
-        len(content), [len(vocabularies[column]) for column in names.ITEM_CONTENT], settings.item_id_dim
-    )
+    content_sizes = [len(vocabularies[column]) for column in names.ITEM_CONTENT]
+    encoder = new_item_encoder(len(content), content_sizes, settings)
     query_tower = QueryTower(
         encoder,
         content,
@@ -103,8 +116,14 @@ def _new_model(dataset: Dataset, positives: Positives, settings: TwoTowerSetting
     )
     candidate_tower = CandidateTower(encoder, positives.item_statistics, settings)
     model = TwoTowerModel(query_tower, candidate_tower, settings)
-    model.compile(optimizer=keras.optimizers.legacy.Adagrad(settings.learning_rate))
+    model.compile(optimizer=new_optimizer(settings))
     return model
+
+
+def new_optimizer(settings: TwoTowerSettings) -> keras.optimizers.legacy.Optimizer:
+    """The optimizer of sampled losses, at a constant rate."""
+    kind = keras.optimizers.legacy.Adam if settings.optimizer is Optimizer.ADAM else keras.optimizers.legacy.Adagrad
+    return kind(settings.learning_rate)
 
 
 def fit(
@@ -121,6 +140,8 @@ def fit(
     if settings.repeat_weight == 0:  # nothing would be learned from them, and as negatives they would mislead
         within &= ~positives.is_repeat
     chosen = np.flatnonzero(within)
+    if settings.loss is Loss.FULL:
+        return _fit_full(towers, positives, chosen, replace(settings, epochs=epochs), progress)
     batches = _batches(towers, positives, chosen, settings)
     steps = len(chosen) // settings.batch_size
     workers = towers.workers
@@ -141,6 +162,31 @@ def fit(
     return losses
 
 
+def _fit_full(
+    towers: Towers, positives: Positives, chosen: Rows, settings: TwoTowerSettings, progress: Progress
+) -> list[float]:
+    """Mean loss per positive of each epoch against the whole catalogue; all items of a basket share its query."""
+    if num_workers() > 1:
+        raise InvalidInput("two_tower.loss is 'full', which one worker trains; set loss: sampled for several workers.")
+    chosen = chosen[np.argsort(positives.query_rows[chosen], kind="stable")]
+    baskets, query_rows = np.unique(positives.query_rows[chosen], return_inverse=True)
+    queries = {name: values[baskets] for name, values in positives.queries.items()}
+    weights = _weights(positives, chosen, settings)
+    catalogue = {encoding.ITEM: towers.known_items, encoding.CONTENT: towers.content}
+    training = FullSoftmaxTraining(
+        towers.model.query_tower,
+        towers.model.candidate_tower,
+        catalogue,
+        Examples(queries, query_rows, positives.item_rows[chosen], weights),
+        settings,
+    )
+    losses = []
+    for epoch in range(settings.epochs):
+        losses.append(training.epoch())
+        progress(epoch + 1, settings.epochs, f"epoch {epoch + 1} of {settings.epochs}")
+    return losses
+
+
 def _weights(positives: Positives, chosen: npt.NDArray[np.int64], settings: TwoTowerSettings) -> Floats:
     """[n] weights with mean 1: repeats count less, and users are evened out, as per-user metrics count them."""
     weights = np.where(positives.is_repeat[chosen], settings.repeat_weight, 1.0)
@@ -156,24 +202,36 @@ def _batches(
     """Batches of model inputs. Whole batches are gathered: slicing rows one by one is 30 times slower."""
     item_rows = positives.item_rows[chosen]
     counts = np.bincount(item_rows, minlength=len(towers.content)).astype(np.float32)
+    probabilities = tf.constant(sampling_probability(counts, settings.batch_size, settings.uniform_negatives))
     tables = {name: tf.constant(values) for name, values in positives.queries.items()}
     query_rows = tf.constant(positives.query_rows[chosen])
     items = tf.constant(item_rows)
     content, text, known = tf.constant(towers.content), tf.constant(towers.text), tf.constant(towers.known_items)
     statistics = tf.constant(positives.item_statistics[chosen])
     weights = tf.constant(_weights(positives, chosen, settings))
-    probabilities = tf.constant(counts / max(len(chosen), 1))
+    # Of an item that is drawn evenly: what was known when it was bought last, nothing for one that never was.
+    latest = np.zeros((len(towers.content), statistics.shape[1]), np.float32)
+    latest[item_rows] = positives.item_statistics[chosen]
+    latest_statistics = tf.constant(latest)
+
+    def candidates(item: tf.Tensor, item_statistics: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            encoding.ITEM: tf.gather(known, item),
+            encoding.CONTENT: tf.gather(content, item),
+            encoding.TEXT: tf.gather(text, item),
+            encoding.ITEM_STATISTICS_INPUT: item_statistics,
+            "sampling_probability": tf.gather(probabilities, item),
+            "candidate_id": item,
+        }
 
     def gather(rows: tf.Tensor) -> dict[str, tf.Tensor]:
         queries, item = tf.gather(query_rows, rows), tf.gather(items, rows)
         batch = {name: tf.gather(values, queries) for name, values in tables.items()}
-        batch[encoding.ITEM] = tf.gather(known, item)
-        batch[encoding.CONTENT] = tf.gather(content, item)
-        batch[encoding.TEXT] = tf.gather(text, item)
-        batch[encoding.ITEM_STATISTICS_INPUT] = tf.gather(statistics, rows)
+        batch |= candidates(item, tf.gather(statistics, rows))
         batch["weight"] = tf.gather(weights, rows)
-        batch["sampling_probability"] = tf.gather(probabilities, item)
-        batch["candidate_id"] = item
+        if settings.uniform_negatives:
+            drawn = tf.random.uniform([settings.uniform_negatives], 0, len(towers.content), item.dtype)
+            batch[UNIFORM] = candidates(drawn, tf.gather(latest_statistics, drawn))
         return batch
 
     order = tf.data.Dataset.range(len(chosen)).shuffle(max(len(chosen), 1), seed=settings.seed)
