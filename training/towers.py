@@ -158,8 +158,10 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         """user, hour and weekday [batch], profile [batch, 7], statistics [batch, 37], sequence with its types and days
         [batch, 50] to [batch, embedding_dim].
         """
-        user = self.user_embedding(self.id_dropout(inputs[encoding.USER], training=training))
         sequence = self._encoded_sequence(inputs, training)
+        if not self.side_features and self.sequence_share == 1:
+            return tf.math.l2_normalize(sequence, axis=1)
+        user = self.user_embedding(self.id_dropout(inputs[encoding.USER], training=training))
         if not self.side_features:
             share = self.sequence_share
             parts = share * tf.math.l2_normalize(sequence, axis=1) + (1 - share) * tf.math.l2_normalize(user, axis=1)

@@ -5,13 +5,11 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks.quality.contest import Outcome, outcome
-from benchmarks.quality.entrants import ENTRANTS
+from benchmarks.quality.contest import Outcome, Read, outcome
+from benchmarks.quality.entrants import ENTRANTS, OURS
 from benchmarks.quality.sets import READERS, benchmark_folder
 from benchmarks.quality.table import lines, verdicts
 from contracts.errors import MissingArtifact
-
-OURS = "Tandem"
 
 
 def main() -> None:
@@ -26,11 +24,11 @@ def main() -> None:
             print(f"{name} is skipped: {error}", file=sys.stderr)
             continue
         print("\n".join(lines(read(), outcomes)))
-        ours = [one for one in outcomes if one.name.startswith(OURS)]
+        ours = [one for one in outcomes if one.name == OURS]
         print("\n".join(line for one in ours for line in verdicts(read(), one)), flush=True)
 
 
-def contest(name: str, read: partial, only: list[str], *, smoke: bool) -> list[Outcome]:  # type: ignore[type-arg]
+def contest(name: str, read: Read, only: list[str], *, smoke: bool) -> list[Outcome]:
     """Outcomes of the set's entrants, or of those that are asked for, in the order of the table."""
     read().test()  # a set that is not here is said so before anything is trained
     chosen = [entrant for entrant in ENTRANTS[name] if not only or entrant.name in only]

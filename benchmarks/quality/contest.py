@@ -16,6 +16,7 @@ from benchmarks.quality.metrics import Values, interval, per_user
 from benchmarks.quality.peers.peer import counts, top_lists
 from benchmarks.quality.splits import DataSet, Split, shortened
 
+Read = Callable[[], DataSet]
 SMOKE_USERS = 2000
 MEGABYTE = 2**20
 
@@ -35,13 +36,13 @@ class Outcome:
     memory_mb: float  # the most that its process ever held
 
 
-def outcome(read: Callable[[], DataSet], entrant: Entrant, *, smoke: bool) -> Outcome:
+def outcome(read: Read, entrant: Entrant, *, smoke: bool) -> Outcome:
     """Runs the entrant in a fresh process, so that its memory is its own."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_outcome, read, entrant, smoke).result()
 
 
-def _outcome(read: Callable[[], DataSet], entrant: Entrant, smoke: bool) -> Outcome:
+def _outcome(read: Read, entrant: Entrant, smoke: bool) -> Outcome:
     data = read()
     started = time.perf_counter()
     chosen, trials = _search(data, entrant, smoke)

@@ -1,7 +1,8 @@
 """Who takes part on which set, and what validation may choose from: a small fixed search for everybody."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from benchmarks.quality.peers.peer import Peer
@@ -37,7 +38,11 @@ def _implicit_bpr(**choice: Any) -> Peer:
 POPULARITY = Entrant("popularity", Popularity)
 GP_TOP_FREQ = Entrant("GP-TopFreq", GpTopFreq)
 ITEM_KNN = Entrant("item-kNN", ItemKnn, [{"neighbours": n, "shrink": s} for n in (100, 400) for s in (10.0, 100.0)])
-EASE = Entrant("EASE", Ease, [{"regularization": r} for r in (200.0, 500.0, 1000.0)])
+EASE = Entrant(
+    "EASE", Ease, [{"regularization": r} for r in (200.0, 500.0, 1000.0)],
+    smoke={"regularization": 500.0, "max_items": 1000},
+)  # fmt: skip
+LARGE_EASE = replace(EASE, name="EASE of the 12,500 most popular")
 IALS = Entrant(
     "implicit iALS", _implicit_als,
     [{"factors": 128, "regularization": r, "alpha": a} for r in (0.01, 1.0) for a in (1.0, 10.0)], (1, 2, 3),
@@ -51,9 +56,47 @@ TIFU_KNN = Entrant(
     [{"neighbours": n, "own_share": s, "group_decay": d} for n in (300, 900) for s in (0.5, 0.7) for d in (0.6, 0.8)],
 )  # fmt: skip
 
+OURS = "Tandem"
+GOWALLA_TOWERS = {
+    "temperature": 0.1, "learning_rate": 0.01, "batch_size": 512, "sequence_dropout": 0.5, "user_evenness": 0.5,
+    "epochs": 24,
+}  # fmt: skip
+BEAUTY_TOWERS = {
+    "encoder": "attention", "encoder_dropout": 0.5, "sequence_share": 1.0, "temperature": 0.07, "learning_rate": 0.002,
+    "batch_size": 256, "user_evenness": 0.0, "epochs": 12,
+}  # fmt: skip
+QUICK = {"epochs": 1, "embedding_dim": 16}
+
+
+def _two_tower(length: int, fixed: Choice, seed: int = 1, **choice: Any) -> Peer:
+    from benchmarks.quality.peers.tandem import TwoTower  # TensorFlow; the other entrants do without
+
+    return TwoTower({**fixed, **choice}, length, seed)
+
+
+def _ours(length: int, fixed: Choice) -> Callable[..., Peer]:
+    return partial(_two_tower, length, fixed)
+
+
+GOWALLA_OURS = (
+    Entrant(
+        OURS, _ours(400, GOWALLA_TOWERS), [{"temperature": t} for t in (0.1, 0.13)], (1, 2, 3),
+        {"temperature": 0.1, **QUICK},
+    ),
+    Entrant("Tandem, history alone", _ours(400, GOWALLA_TOWERS | {"sequence_share": 1.0}), smoke=QUICK),
+    Entrant("Tandem, id alone", _ours(400, GOWALLA_TOWERS | {"sequence_share": 0.0}), smoke=QUICK),
+)  # fmt: skip
+BEAUTY_OURS = (
+    Entrant(
+        OURS, _ours(50, BEAUTY_TOWERS), [{"encoder_dropout": d} for d in (0.5, 0.3)], (1, 2, 3),
+        {"encoder_dropout": 0.5, **QUICK},
+    ),
+    Entrant("Tandem, GRU", _ours(50, BEAUTY_TOWERS | {"encoder": "gru"}), smoke=QUICK),
+    Entrant("Tandem, mean", _ours(50, BEAUTY_TOWERS | {"encoder": "mean"}), smoke=QUICK),
+)  # fmt: skip
 ENTRANTS: dict[str, tuple[Entrant, ...]] = {
-    "gowalla": (POPULARITY, ITEM_KNN, EASE, IALS, BPR),
-    "beauty": (POPULARITY, ITEM_KNN, EASE, IALS, BPR),
+    "gowalla": (POPULARITY, ITEM_KNN, LARGE_EASE, IALS, BPR, *GOWALLA_OURS),
+    "beauty": (POPULARITY, ITEM_KNN, EASE, IALS, BPR, *BEAUTY_OURS),
     "tafeng": (POPULARITY, GP_TOP_FREQ, TIFU_KNN, EASE, IALS),
 }
 """By data set, in the order of the table."""

@@ -1,10 +1,12 @@
 """Matrix factorisation by the library `implicit`: iALS (Hu et al. 2008) and BPR (Rendle et al. 2009)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from implicit.als import AlternatingLeastSquares
 from implicit.bpr import BayesianPersonalizedRanking
+from threadpoolctl import threadpool_limits
 
 from benchmarks.quality.peers.peer import Scores, counts
 from benchmarks.quality.splits import Rows, Split
@@ -13,7 +15,7 @@ from benchmarks.quality.splits import Rows, Split
 class _Factors:
     """Inner products of learned factors."""
 
-    _model: AlternatingLeastSquares | BayesianPersonalizedRanking
+    _model: Any  # the library's names are factories of a CPU or a GPU class
 
     def scores(self, users: Rows) -> Scores:
         """User factors times item factors."""
@@ -32,11 +34,15 @@ class ImplicitAls(_Factors):
 
     def fit(self, split: Split) -> None:
         """Alternates closed-form solutions."""
-        self._model = AlternatingLeastSquares(
-            factors=self.factors, regularization=self.regularization, alpha=self.alpha, iterations=self.iterations,
-            random_state=self.seed,
-        )  # fmt: skip
-        self._model.fit(counts(split, binary=not split.repeats), show_progress=False)
+        with threadpool_limits(1, "blas"):  # the library has threads of its own and warns of others
+            self._model = AlternatingLeastSquares(
+                factors=self.factors,
+                regularization=self.regularization,
+                alpha=self.alpha,
+                iterations=self.iterations,
+                random_state=self.seed,
+            )
+            self._model.fit(counts(split, binary=not split.repeats), show_progress=False)
 
 
 @dataclass

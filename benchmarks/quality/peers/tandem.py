@@ -12,7 +12,7 @@ from contracts import encoding
 from contracts.features import SEQUENCE_LENGTH
 from training.full_softmax import Examples, FullSoftmaxTraining
 from training.keras2 import keras
-from training.settings import Loss, Optimizer, TwoTowerSettings
+from training.settings import Encoder, Loss, Optimizer, TwoTowerSettings
 from training.towers import CandidateTower, QueryTower, new_item_encoder
 
 IDS_ALONE = TwoTowerSettings(side_features=False, loss=Loss.FULL, optimizer=Optimizer.ADAM, id_dropout=0.0)
@@ -38,7 +38,9 @@ class TwoTower:
 
     def begin(self, split: Split) -> FullSoftmaxTraining:
         """The training with its towers untrained; after any epoch the peer can be asked."""
-        settings = replace(IDS_ALONE, seed=self.seed, **self.settings)
+        named = dict(self.settings)
+        encoder_kind = Encoder(named.pop("encoder", Encoder.MEAN))
+        settings = replace(IDS_ALONE, seed=self.seed, encoder=encoder_kind, **named)
         keras.utils.set_random_seed(settings.seed)
         nothing = np.zeros((split.num_items, 0), np.int32)  # of content
         encoder = new_item_encoder(split.num_items, [], settings)

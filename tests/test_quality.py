@@ -1,0 +1,204 @@
+"""The harness of benchmarks/quality on sets small enough to see: splits, metrics, search, table, peers."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks.quality.contest import Outcome, _outcome
+from benchmarks.quality.entrants import ENTRANTS, Entrant
+from benchmarks.quality.metrics import interval, per_user
+from benchmarks.quality.peers.peer import Peer, counts, top_lists
+from benchmarks.quality.peers.simple import Ease, GpTopFreq, ItemKnn, Popularity
+from benchmarks.quality.peers.tifu_knn import TifuKnn
+from benchmarks.quality.public_sets import beauty, gowalla, tafeng
+from benchmarks.quality.sets import READERS
+from benchmarks.quality.splits import DataSet, Split, shortened
+from benchmarks.quality.table import lines, verdicts
+from contracts.errors import MissingArtifact
+
+
+def checkerboard() -> Split:
+    """Even users take even items, odd users odd ones; each lacks one item of its colour, which is the truth."""
+    histories, truths = [], []
+    for user in range(20):
+        own = np.arange(user % 2, 20, 2)
+        hidden = own[user // 2 % len(own)]
+        histories.append([np.array([item]) for item in own if item != hidden])
+        truths.append(np.array([hidden]))
+    return Split(20, histories, histories, truths, repeats=False, ordered=False, k=1)
+
+
+@pytest.mark.parametrize("peer", [ItemKnn(5, 1.0), Ease(1.0), Ease(1.0, max_items=19)], ids=str)
+def test_peers_that_learn_from_others_find_the_hidden_item(peer: Peer) -> None:
+    split = checkerboard()
+    peer.fit(split)
+    recall, _ = per_user(top_lists(peer, split, counts(split, binary=True)), split.truths, split.k)
+    assert recall.mean() >= (0.9 if getattr(peer, "max_items", 20) < 20 else 1.0)
+
+
+def test_factorisations_find_the_hidden_item() -> None:
+    pytest.importorskip("implicit", reason="the extra `quality` is not installed; make bench-quality installs it")
+    split = checkerboard()
+    for name in ("implicit iALS", "implicit BPR"):
+        (entrant,) = (one for one in ENTRANTS["beauty"] if one.name == name)
+        peer = entrant.build(**{**entrant.grid[0], "factors": 4, "seed": 1})
+        peer.fit(split)
+        recall, _ = per_user(top_lists(peer, split, counts(split, binary=True)), split.truths, split.k)
+        assert recall.mean() > 0.5  # one of eleven at random
+
+
+@pytest.mark.parametrize("peer", [GpTopFreq(), TifuKnn(neighbours=1), Popularity()], ids=str)
+def test_peers_of_baskets_repeat_what_is_bought_often(peer: Peer) -> None:
+    often, once = [np.array([3, 4])] * 3, [np.array([5])]
+    split = Split(8, [once + often] * 3, [], [np.array([3])] * 3, repeats=True, ordered=True, k=2)
+    peer.fit(split)
+    lists = top_lists(peer, split, counts(split, binary=True))
+    assert [sorted(row) for row in lists.tolist()] == [[3, 4]] * 3
+
+
+def test_what_a_user_has_is_left_out_where_nothing_repeats() -> None:
+    split = checkerboard()
+    peer = Popularity()
+    peer.fit(split)
+    for user, row in enumerate(top_lists(peer, replace(split, k=5), counts(split, binary=True))):
+        assert not np.isin(row, np.concatenate(split.histories[user])).any()
+
+
+def test_recall_and_ndcg_are_those_done_by_hand() -> None:
+    recall, ndcg = per_user(np.array([[7, 8, -1]]), [np.array([8, 9])], 3)
+    assert recall.tolist() == [0.5]
+    # One hit at place two: 1/log₂ 3, over the ideal of two hits, 1 + 1/log₂ 3.
+    assert ndcg[0] == pytest.approx((1 / np.log2(3)) / (1 + 1 / np.log2(3)))
+
+
+def test_an_interval_holds_the_mean_and_narrows_with_more_users() -> None:
+    values = np.random.default_rng(2).random(50)
+    mean, low, high = interval(values)
+    assert low < mean < high
+    _, few_low, few_high = interval(values[:10])
+    assert high - low < few_high - few_low
+
+
+def data_set(test: Split | None = None) -> DataSet:
+    return DataSet(
+        "Board", ("recall@1", "ndcg@1"), checkerboard, lambda: test or checkerboard(), {"others": (0.5, 0.25)},
+        ((0.5, 0.5), (0.9, 1.1)),
+    )  # fmt: skip
+
+
+def test_validation_chooses_and_test_is_asked_once_a_seed() -> None:
+    asked: list[tuple[bool, Any]] = []
+    test = replace(checkerboard(), num_items=21)
+
+    class Listening(ItemKnn):
+        def __init__(self, neighbours: int, seed: int) -> None:
+            super().__init__(neighbours, 1.0)
+            self.seed = seed
+
+        def fit(self, split: Split) -> None:
+            asked.append((split.num_items == 21, self.seed))
+            if self.neighbours == 1:  # a choice that learns nothing
+                self._own, self._similar = counts(split), counts(split).T @ counts(split) * 0
+            else:
+                super().fit(split)
+
+    entrant = Entrant("listening", Listening, [{"neighbours": 1}, {"neighbours": 9}], (4, 5, 6))
+    outcome = _outcome(lambda: data_set(test), entrant, smoke=False)
+    assert outcome.chosen == {"neighbours": 9}
+    assert [choice["neighbours"] for choice, *_ in outcome.trials] == [1, 9]
+    assert asked == [(False, 4), (False, 4), (True, 4), (True, 5), (True, 6)]
+    assert outcome.recall[0] == 1.0
+    assert outcome.spread == (0.0, 0.0)
+
+
+def test_a_smoke_run_tries_one_choice_on_the_first_users() -> None:
+    entrant = Entrant("kNN", ItemKnn, [{"neighbours": 3}, {"neighbours": 9}])
+    outcome = _outcome(data_set, entrant, smoke=True)
+    assert outcome.trials == []
+    assert outcome.chosen == {"neighbours": 3}
+    assert len(shortened(checkerboard(), 3).users) == 3
+
+
+def test_the_table_has_published_figures_in_a_column_of_their_own() -> None:
+    ours = Outcome("Tandem", {}, [({}, 0.1, 0.1)], (0.6, 0.5, 0.7), (0.4, 0.3, 0.5), (0.01, 0.02), 3.0, 2.0, 100.0)
+    table = list(lines(data_set(), [ours]))
+    assert table[2] == (
+        "| Tandem | .6000 (.5000 to .7000) | .4000 (.3000 to .5000) | .0100 / .0200 | 2 | 1 trials, 3 s | 100 | |"
+    )
+    assert table[3].endswith("| .5000 / .2500 |")
+    assert [line.rsplit(": ", 1)[1] for line in verdicts(data_set(), ours)] == ["must reached", "NOT REACHED"]
+    assert list(verdicts(replace(data_set(), bounds=None), ours)) == []
+
+
+def test_every_set_has_entrants_with_names_of_their_own() -> None:
+    assert set(ENTRANTS) == set(READERS)
+    for entrants in ENTRANTS.values():
+        assert len({entrant.name for entrant in entrants}) == len(entrants)
+
+
+def write(path: Path, **columns: list[int]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path)
+
+
+def test_gowalla_hides_training_items_for_validation_and_nothing_for_test(tmp_path: Path) -> None:
+    write(tmp_path / "gowalla" / "train.parquet", user=[0] * 200 + [1] * 100, item=list(range(200)) + list(range(100)))
+    write(tmp_path / "gowalla" / "test.parquet", user=[1], item=[150])
+    data = gowalla(tmp_path)
+    test, validation = data.test(), data.validation()
+    assert test.users.tolist() == [1]
+    assert len(test.histories[0]) == 200
+    hidden = set(validation.truths[0].tolist())
+    assert 5 < len(hidden) < 40
+    assert hidden.isdisjoint(np.concatenate(validation.histories[0]).tolist())
+
+
+def test_beauty_is_fitted_without_both_held_out_items_and_asked_with_all_before(tmp_path: Path) -> None:
+    write(tmp_path / "beauty" / "sequences.parquet", user_id=[1] * 4, pos=[3, 0, 1, 2], item_id=[40, 10, 20, 30])
+    data = beauty(tmp_path)
+    test, validation = data.test(), data.validation()
+    assert [int(basket[0]) for basket in test.histories[0]] == [9, 19, 29]
+    assert test.truths[0].tolist() == [39]
+    assert validation.truths[0].tolist() == [29]
+    assert [int(basket[0]) for basket in validation.histories[0]] == [9, 19]
+    assert [int(basket[0]) for basket in test.learned[0]] == [9, 19]
+
+
+def test_tafeng_keeps_baskets_in_order_with_each_item_once(tmp_path: Path) -> None:
+    write(
+        tmp_path / "tafeng" / "baskets.parquet",
+        user_id=[5, 5, 5, 5, 6], basket_no=[2, 1, 1, 3, 1], item_id=[70, 80, 80, 90, 70],
+    )  # fmt: skip
+    test, validation = tafeng(tmp_path).test(), tafeng(tmp_path).validation()
+    assert [basket.tolist() for basket in test.histories[0]] == [[1], [0]]
+    assert test.truths[0].tolist() == [2]
+    assert len(test.histories) == 1  # user 6 has one basket: nothing to learn from and be asked about
+    assert validation.truths[0].tolist() == [0]
+
+
+def test_a_set_that_is_not_here_is_skipped_with_a_message(tmp_path: Path) -> None:
+    with pytest.raises(MissingArtifact, match="TANDEM_BENCHMARKS"):
+        gowalla(tmp_path).test()
+    command = [sys.executable, "-m", "benchmarks.quality", "--data", "tafeng", "--folder", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "tafeng is skipped: " in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_the_command_prints_a_table(tmp_path: Path) -> None:
+    write(
+        tmp_path / "tafeng" / "baskets.parquet",
+        user_id=[1] * 4 + [2] * 4, basket_no=[1, 2, 3, 4] * 2, item_id=list(range(8)),
+    )  # fmt: skip
+    command = [sys.executable, "-m", "benchmarks.quality", "--data", "tafeng", "--only", "popularity", "--smoke"]
+    ended = subprocess.run([*command, "--folder", str(tmp_path)], capture_output=True, text=True, check=True)
+    assert "| Ta-Feng, next basket | recall@10 |" in ended.stdout
+    assert "| popularity | " in ended.stdout
+    assert "| TIFU-KNN, another preprocessing | | | | | | | .1301 / .1011 |" in ended.stdout
