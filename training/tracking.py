@@ -15,14 +15,19 @@ from training.workspace import Workspace
 EXPERIMENT = "tandem"
 
 
-def log_run(workspace: Workspace, settings: Settings, bundle: Path) -> None:
-    """Logs the bundle to the workspace's own SQLite store."""
+def use_experiment(workspace: Workspace, name: str) -> None:
+    """Runs that start from here on are the experiment's, in the workspace's own SQLite store."""
     for chatty in ("alembic", "mlflow"):  # both announce the creation of the store table by table
         logging.getLogger(chatty).setLevel(logging.ERROR)
     mlflow.set_tracking_uri(f"sqlite:///{workspace.root / 'mlflow.db'}")
-    if mlflow.get_experiment_by_name(EXPERIMENT) is None:
-        mlflow.create_experiment(EXPERIMENT, artifact_location=(workspace.root / "mlruns").as_uri())
-    mlflow.set_experiment(EXPERIMENT)
+    if mlflow.get_experiment_by_name(name) is None:
+        mlflow.create_experiment(name, artifact_location=(workspace.root / "mlruns").as_uri())
+    mlflow.set_experiment(name)
+
+
+def log_run(workspace: Workspace, settings: Settings, bundle: Path) -> None:
+    """Logs the bundle to the workspace's own SQLite store."""
+    use_experiment(workspace, EXPERIMENT)
     metrics = json.loads(workspace.metrics.read_text())
     with mlflow.start_run(run_name=bundle.name, tags={"bundle_version": bundle.name}):
         mlflow.log_params(dict(flat(settings.to_dict())))

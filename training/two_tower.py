@@ -20,6 +20,8 @@ from training.towers import CandidateTower, QueryTower, new_item_encoder
 Floats = npt.NDArray[np.float32]
 Progress = Callable[[int, int, str], None]
 """Called with (steps done, steps in all, what is being done)."""
+Judge = Callable[[int, float], None]
+"""Called with (epoch from 1, its mean loss); what it raises ends the training."""
 UNIFORM = "uniform"  # of a batch: candidates drawn evenly from the catalogue
 
 
@@ -134,6 +136,7 @@ def fit(
     epochs: int,
     settings: TwoTowerSettings,
     progress: Progress,
+    judge: Judge = lambda epoch, loss: None,
 ) -> list[float]:
     """Mean loss per example of each epoch, after training on the positives in [start, end), Unix seconds."""
     within = (positives.seconds >= start) & (positives.seconds < end)
@@ -141,7 +144,7 @@ def fit(
         within &= ~positives.is_repeat
     chosen = np.flatnonzero(within)
     if settings.loss is Loss.FULL:
-        return _fit_full(towers, positives, chosen, replace(settings, epochs=epochs), progress)
+        return _fit_full(towers, positives, chosen, replace(settings, epochs=epochs), progress, judge)
     batches = _batches(towers, positives, chosen, settings)
     steps = len(chosen) // settings.batch_size
     workers = towers.workers
@@ -159,11 +162,17 @@ def fit(
             total += float(train_step(batch))
             progress(epoch * steps + step + 1, epochs * steps, f"epoch {epoch + 1} of {epochs}")
         losses.append(total / max(steps * settings.batch_size, 1))
+        judge(epoch + 1, losses[-1])
     return losses
 
 
 def _fit_full(
-    towers: Towers, positives: Positives, chosen: Rows, settings: TwoTowerSettings, progress: Progress
+    towers: Towers,
+    positives: Positives,
+    chosen: Rows,
+    settings: TwoTowerSettings,
+    progress: Progress,
+    judge: Judge,
 ) -> list[float]:
     """Mean loss per positive of each epoch against the whole catalogue; all items of a basket share its query."""
     if num_workers() > 1:
@@ -184,6 +193,7 @@ def _fit_full(
     for epoch in range(settings.epochs):
         losses.append(training.epoch())
         progress(epoch + 1, settings.epochs, f"epoch {epoch + 1} of {settings.epochs}")
+        judge(epoch + 1, losses[-1])
     return losses
 
 
