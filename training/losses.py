@@ -32,7 +32,8 @@ def full_softmax(
     Positive j is item positive_items[j] of query positive_queries[j], a row of queries [batch, embedding_dim]. A
     query's softmax is computed once for all of its positives, which are negatives of each other.
     """
-    logits = tf.matmul(queries, catalogue, transpose_b=True) / temperature
-    log_sums = tf.reduce_logsumexp(logits, axis=1)
-    own = tf.gather_nd(logits, tf.stack([positive_queries, positive_items], axis=1))
+    queries = queries / temperature
+    log_sums = tf.reduce_logsumexp(tf.matmul(queries, catalogue, transpose_b=True), axis=1)
+    # Once more, and not gathered from the logits: that gradient would be one more matrix of their size.
+    own = tf.reduce_sum(tf.gather(queries, positive_queries) * tf.gather(catalogue, positive_items), axis=1)
     return tf.reduce_sum(weights * (tf.gather(log_sums, positive_queries) - own))

@@ -5,10 +5,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks.quality.contest import Outcome, Read, outcome
+from benchmarks.quality.contest import Read, outcome
 from benchmarks.quality.entrants import ENTRANTS, OURS
 from benchmarks.quality.sets import READERS, benchmark_folder
-from benchmarks.quality.table import lines, verdicts
+from benchmarks.quality.table import header, published_rows, row, verdicts
 from contracts.errors import MissingArtifact
 
 
@@ -17,22 +17,24 @@ def main() -> None:
     arguments = _parser().parse_args()
     folder = Path(arguments.folder) if arguments.folder else benchmark_folder()
     for name in arguments.data or READERS:
-        read = partial(READERS[name], folder)
         try:
-            outcomes = contest(name, read, arguments.only, smoke=arguments.smoke)
+            contest(name, partial(READERS[name], folder), arguments.only, smoke=arguments.smoke)
         except MissingArtifact as error:
             print(f"{name} is skipped: {error}", file=sys.stderr)
-            continue
-        print("\n".join(lines(read(), outcomes)))
-        ours = [one for one in outcomes if one.name == OURS]
-        print("\n".join(line for one in ours for line in verdicts(read(), one)), flush=True)
 
 
-def contest(name: str, read: Read, only: list[str], *, smoke: bool) -> list[Outcome]:
-    """Outcomes of the set's entrants, or of those that are asked for, in the order of the table."""
-    read().test()  # a set that is not here is said so before anything is trained
-    chosen = [entrant for entrant in ENTRANTS[name] if not only or entrant.name in only]
-    return [outcome(read, entrant, smoke=smoke) for entrant in chosen]
+def contest(name: str, read: Read, only: list[str], *, smoke: bool) -> None:
+    """Prints the set's entrants, or those that are asked for, each as soon as it is measured; trials go to stderr."""
+    data = read()
+    data.test()  # a set that is not here is said so before anything is trained
+    print(header(data), flush=True)
+    claims: list[str] = []
+    for entrant in ENTRANTS[name]:
+        if not only or entrant.name in only:
+            measured = outcome(read, entrant, smoke=smoke)
+            print(row(measured), flush=True)
+            claims += verdicts(data, measured) if entrant.name == OURS else []
+    print("\n".join([*published_rows(data), "", *claims]), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -32,7 +32,7 @@ class Outcome:
     ndcg: tuple[float, float, float]
     spread: tuple[float, float]  # standard deviations over seeds; 0 with one seed
     search_seconds: float
-    fit_seconds: float  # of one seed
+    seconds: float  # of fitting and asking one seed
     memory_mb: float  # the most that its process ever held
 
 
@@ -70,7 +70,11 @@ def _search(data: DataSet, entrant: Entrant, smoke: bool) -> tuple[Choice, list[
     for choice in grid:
         recalls, ndcgs = _asked(entrant.build(**choice, **seed), split)
         trials.append((choice, float(recalls.mean()), float(ndcgs.mean())))
-        print(f"  {entrant.name} {dict(choice)}: {trials[-1][1]:.4f} {trials[-1][2]:.4f} on validation", flush=True)
+        print(
+            f"  {entrant.name} {dict(choice)}: {trials[-1][1]:.4f} {trials[-1][2]:.4f} on validation",
+            file=sys.stderr,
+            flush=True,
+        )
     return max(trials, key=lambda trial: trial[2])[0], trials
 
 

@@ -62,8 +62,8 @@ GOWALLA_TOWERS = {
     "epochs": 24,
 }  # fmt: skip
 BEAUTY_TOWERS = {
-    "encoder": "attention", "encoder_dropout": 0.5, "sequence_share": 1.0, "temperature": 0.07, "learning_rate": 0.002,
-    "batch_size": 256, "user_evenness": 0.0, "epochs": 12,
+    "encoder": "attention", "encoder_dropout": 0.5, "sequence_share": 1.0, "temperature": 0.07, "learning_rate": 0.003,
+    "batch_size": 512, "user_evenness": 0.0, "epochs": 14,
 }  # fmt: skip
 QUICK = {"epochs": 1, "embedding_dim": 16}
 
@@ -80,16 +80,15 @@ def _ours(length: int, fixed: Choice) -> Callable[..., Peer]:
 
 GOWALLA_OURS = (
     Entrant(
-        OURS, _ours(400, GOWALLA_TOWERS), [{"temperature": t} for t in (0.1, 0.13)], (1, 2, 3),
-        {"temperature": 0.1, **QUICK},
+        OURS, _ours(400, GOWALLA_TOWERS), [{"temperature": t} for t in (0.1, 0.13)], (1, 2, 3), QUICK,
     ),
     Entrant("Tandem, history alone", _ours(400, GOWALLA_TOWERS | {"sequence_share": 1.0}), smoke=QUICK),
     Entrant("Tandem, id alone", _ours(400, GOWALLA_TOWERS | {"sequence_share": 0.0}), smoke=QUICK),
 )  # fmt: skip
 BEAUTY_OURS = (
     Entrant(
-        OURS, _ours(50, BEAUTY_TOWERS), [{"encoder_dropout": d} for d in (0.5, 0.3)], (1, 2, 3),
-        {"encoder_dropout": 0.5, **QUICK},
+        OURS, _ours(50, BEAUTY_TOWERS),
+        [{"temperature": t, "encoder_dropout": d} for t, d in ((0.07, 0.5), (0.1, 0.5), (0.07, 0.3))], (1, 2, 3), QUICK,
     ),
     Entrant("Tandem, GRU", _ours(50, BEAUTY_TOWERS | {"encoder": "gru"}), smoke=QUICK),
     Entrant("Tandem, mean", _ours(50, BEAUTY_TOWERS | {"encoder": "mean"}), smoke=QUICK),

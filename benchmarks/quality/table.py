@@ -1,23 +1,32 @@
 """The table of one data set: ours and the peers as measured, what others published, what must be reached."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from benchmarks.quality.contest import Outcome
 from benchmarks.quality.splits import DataSet
 
 
-def lines(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Markdown, so that it can be put into docs/quality.md as it is."""
+def header(data: DataSet) -> str:
+    """The first two lines, in Markdown, so that the table can be put into docs/quality.md as it is."""
     recall, ndcg = data.metrics
-    yield f"| {data.title} | {recall} | {ndcg} | seeds ± | fit s | search | memory MB | published |"
-    yield "|---|---|---|---|---|---|---|---|"
-    for outcome in outcomes:
-        search = f"{len(outcome.trials)} trials, {outcome.search_seconds:.0f} s" if outcome.trials else ""
-        spread = " / ".join(_short(value) for value in outcome.spread) if any(outcome.spread) else ""
-        yield (
-            f"| {outcome.name} | {_interval(outcome.recall)} | {_interval(outcome.ndcg)} | {spread} "
-            f"| {outcome.fit_seconds:.0f} | {search} | {outcome.memory_mb:.0f} | |"
-        )
+    return (
+        f"| {data.title} | {recall} | {ndcg} | seeds ± | fit and ask, s | search | memory MB | published |\n"
+        "|---|---|---|---|---|---|---|---|"
+    )
+
+
+def row(outcome: Outcome) -> str:
+    """What was measured of one entrant."""
+    search = f"{len(outcome.trials)} trials, {outcome.search_seconds:.0f} s" if outcome.trials else ""
+    spread = " / ".join(_short(value) for value in outcome.spread) if any(outcome.spread) else ""
+    return (
+        f"| {outcome.name} | {_interval(outcome.recall)} | {_interval(outcome.ndcg)} | {spread} "
+        f"| {outcome.seconds:.0f} | {search} | {outcome.memory_mb:.0f} | |"
+    )
+
+
+def published_rows(data: DataSet) -> Iterator[str]:
+    """What others printed."""
     for name, figures in data.published.items():
         yield f"| {name} | | | | | | | {' / '.join(_short(value) for value in figures)} |"
 
