@@ -57,10 +57,22 @@ def test_factorisations_find_the_hidden_item() -> None:
 @pytest.mark.parametrize("peer", [GpTopFreq(), TifuKnn(neighbours=1), Popularity()], ids=str)
 def test_peers_of_baskets_repeat_what_is_bought_often(peer: Peer) -> None:
     often, once = [np.array([3, 4])] * 3, [np.array([5])]
-    split = Split(8, [once + often] * 3, [], [np.array([3])] * 3, repeats=True, ordered=True, k=2)
+    histories = [once + often] * 3
+    split = Split(8, histories, histories, [np.array([3])] * 3, repeats=True, ordered=True, k=2)
     peer.fit(split)
     lists = top_lists(peer, split, counts(split, binary=True))
     assert [sorted(row) for row in lists.tolist()] == [[3, 4]] * 3
+
+
+@pytest.mark.parametrize("peer", [ItemKnn(5, 0.0), Ease(1.0), Popularity()], ids=str)
+def test_weights_are_fitted_to_what_may_be_learned_and_asked_with_all_that_is_known(peer: Peer) -> None:
+    pair, other = [np.array([0]), np.array([1])], [np.array([2])]
+    histories = [pair, pair, [np.array([0])], [*other, np.array([3])]]
+    split = Split(4, histories, [pair, pair, [], other], [np.array([1])] * 4, repeats=False, ordered=True, k=1)
+    peer.fit(split)
+    scores = peer.scores(np.array([2]))[0]
+    assert scores[1] == scores[[1, 2, 3]].max() > 0  # user 2 is known by item 0, though nothing was learned from it
+    assert scores[3] <= 0  # item 3 is in a history that nothing may be learned from
 
 
 def test_what_a_user_has_is_left_out_where_nothing_repeats() -> None:

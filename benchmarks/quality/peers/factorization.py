@@ -8,7 +8,7 @@ from implicit.als import AlternatingLeastSquares
 from implicit.bpr import BayesianPersonalizedRanking
 from threadpoolctl import threadpool_limits
 
-from benchmarks.quality.peers.peer import Scores, counts
+from benchmarks.quality.peers.peer import Scores, counts, learned_counts
 from benchmarks.quality.splits import Rows, Split
 
 
@@ -42,7 +42,10 @@ class ImplicitAls(_Factors):
                 iterations=self.iterations,
                 random_state=self.seed,
             )
-            self._model.fit(counts(split, binary=not split.repeats), show_progress=False)
+            self._model.fit(learned_counts(split, binary=not split.repeats), show_progress=False)
+            # What a user did since the weights were fitted: one more half-step, for the users alone.
+            asked = counts(split, binary=not split.repeats)
+            self._model.user_factors[:] = self._model.recalculate_user(np.arange(asked.shape[0]), asked)
 
 
 @dataclass
@@ -61,4 +64,4 @@ class ImplicitBpr(_Factors):
             factors=self.factors, learning_rate=self.learning_rate, regularization=self.regularization,
             iterations=self.iterations, random_state=self.seed,
         )  # fmt: skip
-        self._model.fit(counts(split, binary=True), show_progress=False)
+        self._model.fit(learned_counts(split, binary=True), show_progress=False)

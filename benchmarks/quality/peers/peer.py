@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from benchmarks.quality.splits import Rows, Split
+from benchmarks.quality.splits import Baskets, Rows, Split
 
 Scores = npt.NDArray[np.float32]
 
@@ -24,10 +24,19 @@ class Peer(Protocol):
 
 
 def counts(split: Split, *, binary: bool = False) -> sp.csr_matrix:
-    """[users, num_items] how many of a user's baskets hold an item, or whether any does."""
-    rows = np.repeat(np.arange(len(split.histories)), [sum(map(len, own)) for own in split.histories])
-    columns = np.concatenate([basket for own in split.histories for basket in own])
-    matrix = sp.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), (len(split.histories), split.num_items))
+    """[users, num_items] how many of a user's baskets hold an item when the list is made, or whether any does."""
+    return _counts(split.histories, split.num_items, binary)
+
+
+def learned_counts(split: Split, *, binary: bool = False) -> sp.csr_matrix:
+    """[users, num_items] of what weights may be fitted to."""
+    return _counts(split.learned, split.num_items, binary)
+
+
+def _counts(users: list[Baskets], num_items: int, binary: bool) -> sp.csr_matrix:
+    rows = np.repeat(np.arange(len(users)), [sum(map(len, own)) for own in users])
+    columns = np.concatenate([basket for own in users for basket in own])
+    matrix = sp.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), (len(users), num_items))
     matrix.sum_duplicates()
     if binary:
         matrix.data[:] = 1.0

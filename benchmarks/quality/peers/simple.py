@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import lapack
 
-from benchmarks.quality.peers.peer import Scores, counts
+from benchmarks.quality.peers.peer import Scores, counts, learned_counts
 from benchmarks.quality.splits import Rows, Split
 
 
@@ -16,7 +16,7 @@ class Popularity:
 
     def fit(self, split: Split) -> None:
         """Counts users per item."""
-        self._popularity = np.asarray(counts(split, binary=True).sum(axis=0), dtype=np.float32).ravel()
+        self._popularity = np.asarray(learned_counts(split, binary=True).sum(axis=0), dtype=np.float32).ravel()
 
     def scores(self, users: Rows) -> Scores:
         """The same row for each user."""
@@ -49,8 +49,9 @@ class ItemKnn:
     def fit(self, split: Split) -> None:
         """Similarities of all pairs that occur together, cut to the nearest."""
         self._own = counts(split, binary=True)
-        norms = np.sqrt(np.asarray(self._own.sum(axis=0)).ravel())
-        together = (self._own.T @ self._own).tocsr()
+        learned = learned_counts(split, binary=True)
+        norms = np.sqrt(np.asarray(learned.sum(axis=0)).ravel())
+        together = (learned.T @ learned).tocsr()
         rows = np.repeat(np.arange(together.shape[0]), np.diff(together.indptr))
         together.data /= norms[rows] * norms[together.indices] + self.shrink
         together.setdiag(0)
@@ -74,12 +75,13 @@ class Ease:
 
     def fit(self, split: Split) -> None:
         """Inverts the regularised Gram matrix, by Cholesky in place: [max_items, max_items] in float32."""
-        own = counts(split, binary=True)
-        popularity = np.asarray(own.sum(axis=0)).ravel()
+        learned = learned_counts(split, binary=True)
+        popularity = np.asarray(learned.sum(axis=0)).ravel()
         self._items = np.sort(np.argsort(-popularity, kind="stable")[: self.max_items])
         self._num_items = split.num_items
-        self._own = own[:, self._items].tocsr()
-        gram = np.asarray((self._own.T @ self._own).todense(), dtype=np.float32, order="F")
+        self._own = counts(split, binary=True)[:, self._items].tocsr()
+        learned = learned[:, self._items].tocsr()
+        gram = np.asarray((learned.T @ learned).todense(), dtype=np.float32, order="F")
         gram[np.diag_indices_from(gram)] += self.regularization
         factor, _ = lapack.spotrf(gram, lower=True, overwrite_a=True)
         inverse, _ = lapack.spotri(factor, lower=True, overwrite_c=True)
