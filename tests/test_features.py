@@ -1,7 +1,7 @@
 """Feature tables by hand, and the planted future."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from contracts.encoding import unpacked
 from contracts.errors import MissingArtifact, TandemError
 from contracts.events import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
 from tests.conftest import new_workspace
-from training.engine import connect_duckdb
+from training.engine import connect_duckdb, remove
 from training.feature_store import apply_definitions, features_as_of, materialize_users, open_store
 from training.features import build_features
 from training.settings import FeatureSettings
@@ -269,6 +269,19 @@ def test_sequence_is_latest_first_with_ties_by_item(shop: Shop) -> None:
     assert u1[names.SEQUENCE_EVENT_TYPES] == ["purchase"] * 4
 
 
+def test_a_sequence_is_written_where_it_is_new_and_known_from_there_on(shop: Shop) -> None:
+    rows = pq.read_table(shop.workspace.feature_table(names.USER_SEQUENCE_VIEW)).to_pylist()
+    written = {(row[names.USER_ID], int(row["event_timestamp"].timestamp())) for row in rows}
+    # Snapshots are the 10th, 17th, 24th and 31st; u1 did nothing between the last two.
+    expected = {"u1": (10, 17, 24), "u2": (24, 31)}
+    assert written == {(user, seconds(day)) for user, days in expected.items() for day in days}
+    apply_definitions(shop.workspace)
+    moments = np.array([seconds(day) for day in (9, 10, 17, 24, 31)])
+    known = features_as_of(open_store(shop.workspace), names.QUERY_SERVICE, names.USER_ID, ["u1"] * 5, moments)
+    lengths = [items and len(items) for items in known.column(names.SEQUENCE_ITEM_IDS).to_pylist()]
+    assert lengths == [None, 2, 3, 4, 4]
+
+
 def test_a_sequence_holds_events_of_every_type_with_an_item(empty_workspace: Workspace) -> None:
     timeline = built(empty_workspace, PURCHASES, [*LOOKS, ("u1", "cart_view", "milk", 23, 9)])
     u1 = row(empty_workspace, names.USER_SEQUENCE_VIEW, names.USER_ID, "u1", timeline.cutoff)
@@ -348,10 +361,24 @@ def test_arrays_of_another_version_are_refused_with_the_command_that_mends_them(
     short = [values[:-1] for values in table.column(names.USER_STATISTICS_VALUES).to_pylist()]
     at = table.column_names.index(names.USER_STATISTICS_VALUES)
     kind = pa.list_(pa.float32())
+    remove(path)  # it may be a folder
     pq.write_table(table.set_column(at, names.USER_STATISTICS_VALUES, pa.array(short, kind)), path)
     apply_definitions(empty_workspace)
     with pytest.raises(TandemError, match="tandem features"):
         features_as_of(open_store(empty_workspace), names.QUERY_SERVICE, names.USER_ID, ["u1"], timeline.cutoff)
+
+
+def test_tables_of_several_parts_are_read_as_one(tmp_path: Any) -> None:
+    """More snapshots than are worked on at once; a second run leaves nothing of the first."""
+    workspace = new_workspace(tmp_path / "root", "{}")
+    for every_days, snapshots in ((1, 15), (7, 3)):
+        write_ingested(workspace, PURCHASES)
+        settings = replace(SETTINGS, snapshot_every_days=every_days)
+        timeline = build_features(workspace, settings, connect_duckdb(), lambda _: None)
+        rows = pq.read_table(workspace.feature_table(names.USER_STATISTICS_VIEW)).to_pylist()
+        u1 = sorted(row["event_timestamp"].timestamp() for row in rows if row[names.USER_ID] == "u1")
+        assert u1 == list(timeline.snapshots)
+        assert len(u1) >= snapshots
 
 
 def test_features_before_ingest_name_the_missing_step(empty_workspace: Workspace) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import ibis
@@ -70,6 +71,21 @@ def materialized(table: ibis.Table, path: Path, connection: ibis.BaseBackend) ->
     """
     connection.to_parquet(table, path)
     return connection.read_parquet(path)
+
+
+def write_parts(parts: Sequence[ibis.Table], path: Path, connection: ibis.BaseBackend) -> None:
+    """Writes tables of one shape as one: a file, or on DuckDB a folder with a file of each.
+
+    DuckDB works on the branches of a union at once and holds them all in memory; a file after the other it does not.
+    Spark spreads a union over its workers and writes a folder anyway.
+    """
+    remove(path)
+    if len(parts) == 1 or connection.name != "duckdb":
+        connection.to_parquet(ibis.union(*parts) if len(parts) > 1 else parts[0], path)
+        return
+    path.mkdir()
+    for number, part in enumerate(parts):
+        connection.to_parquet(part, path / f"part-{number:05}.parquet")
 
 
 def replace(table: ibis.Table, path: Path, connection: ibis.BaseBackend) -> None:

@@ -1,7 +1,7 @@
 """Feature tables as of snapshots: row (entity, event_timestamp) knows only events strictly before event_timestamp.
 
 All expressions are Ibis, so that the same code runs on DuckDB and on Spark. What they are made of: pairs (user, item)
-of purchases (this file), visits (user_features.py) and views (item_features.py), each as of every snapshot.
+of purchases (this file), visits (user_features.py) and views of items (snapshots.py), each as of every snapshot.
 """
 
 import json
@@ -14,16 +14,17 @@ from ibis import _
 from contracts import features as names
 from contracts.events import UNKNOWN, EventType
 from contracts.features import WINDOWS_DAYS
-from training.engine import materialized, remove
+from training.engine import materialized, remove, write_parts
 from training.item_features import item_statistics
 from training.settings import FeatureSettings
-from training.snapshots import YEAR_DAYS, before, moment, of_type, within
+from training.snapshots import YEAR_DAYS, before, looks_by_quarter, moment, of_type, within
 from training.timeline import Timeline, plan_timeline
 from training.user_arrays import user_history, user_sequence
 from training.user_features import user_statistics, visits_of
 from training.workspace import Workspace, require
 
 SEASON_DAYS = 28
+SNAPSHOTS_AT_ONCE = 4  # forty sums a user and snapshot: all snapshots at once took 6 GB for 200,000 users
 
 Report = Callable[[str], None]
 """Told what is being worked on; the command line draws progress from it."""
@@ -41,23 +42,28 @@ def build_features(
     users, items = (connection.read_parquet(workspace.ingested(table)) for table in ("users", "items"))
     workspace.feature_table(names.USER_PROFILE_VIEW).parent.mkdir(parents=True, exist_ok=True)
 
-    def write(view: str, table: ibis.Table) -> None:
+    def write(view: str, *parts: ibis.Table) -> None:
         report(view)
-        connection.to_parquet(table, workspace.feature_table(view))
+        write_parts(parts, workspace.feature_table(view), connection)
 
     write(names.USER_PROFILE_VIEW, user_profile(users, timeline))
     write(names.ITEM_PROFILE_VIEW, item_profile(items, timeline))
     write(names.USER_SEQUENCE_VIEW, user_sequence(events, timeline))
     report("user and item pairs")
-    scratch, visit_scratch = (workspace.data / "features" / f".{name}.parquet" for name in ("pairs", "visits"))
-    pairs = materialized(
-        pairs_as_of(events.filter(of_type(EventType.PURCHASE)), timeline.snapshots), scratch, connection
+    scratch = [workspace.data / "features" / f".{name}.parquet" for name in ("pairs", "visits", "looks")]
+    purchases = events.filter(of_type(EventType.PURCHASE))
+    found = (
+        pairs_as_of(purchases, timeline.snapshots),
+        visits_of(events, timeline),
+        looks_by_quarter(events, "item_id"),
     )
-    visits = materialized(visits_of(events, timeline), visit_scratch, connection)
-    write(names.USER_STATISTICS_VIEW, user_statistics(visits, pairs, items, timeline))
-    write(names.ITEM_STATISTICS_VIEW, item_statistics(events, pairs, items, timeline))
+    pairs, visits, looks = (materialized(table, path, connection) for table, path in zip(found, scratch, strict=True))
+    at = timeline.snapshots
+    some = [at[first : first + SNAPSHOTS_AT_ONCE] for first in range(0, len(at), SNAPSHOTS_AT_ONCE)]
+    write(names.USER_STATISTICS_VIEW, *(user_statistics(visits, pairs, items, snapshots) for snapshots in some))
+    write(names.ITEM_STATISTICS_VIEW, item_statistics(looks, pairs, items, timeline))
     write(names.USER_HISTORY_VIEW, user_history(pairs, timeline))
-    for path in (scratch, visit_scratch):
+    for path in scratch:
         remove(path)
     timeline.write(workspace.timeline)
     return timeline

@@ -6,13 +6,16 @@ from ibis import _
 from contracts import features as names
 from contracts.events import UNKNOWN
 from contracts.features import WINDOWS_DAYS
-from training.snapshots import LOOKS, before, looks_by_quarter, moment, within
+from training.snapshots import LOOKS, before, moment, within
 from training.timeline import DAY_SECONDS, Timeline
 
 
-def item_statistics(events: ibis.Table, pairs: ibis.Table, items: ibis.Table, timeline: Timeline) -> ibis.Table:
-    """Popularity by window and its trend, repeats, price and age per (item, snapshot) with any event in a year."""
-    bought, looked_at = _bought(pairs), _looked_at(events, timeline)
+def item_statistics(looks: ibis.Table, pairs: ibis.Table, items: ibis.Table, timeline: Timeline) -> ibis.Table:
+    """Popularity by window and its trend, repeats, price and age per (item, snapshot) with any event in a year.
+
+    looks are what `looks_by_quarter` knows of items.
+    """
+    bought, looked_at = _bought(pairs), _looked_at(looks, timeline)
     both = bought.outer_join(looked_at, ["snapshot", "item_id"])
     merged = both.mutate(
         snapshot=ibis.coalesce(_.snapshot, _.snapshot_right), item_id=ibis.coalesce(_.item_id, _.item_id_right)
@@ -48,9 +51,9 @@ def _bought(pairs: ibis.Table) -> ibis.Table:
     )
 
 
-def _looked_at(events: ibis.Table, timeline: Timeline) -> ibis.Table:
+def _looked_at(looks: ibis.Table, timeline: Timeline) -> ibis.Table:
     return (
-        before(looks_by_quarter(events, "item_id"), timeline.snapshots)
+        before(looks, timeline.snapshots)
         .group_by("snapshot", "item_id")
         .agg(**{f"item_{name}_{days}d": _[name].sum(where=within(days)) for name in LOOKS for days in WINDOWS_DAYS})
     )

@@ -42,9 +42,10 @@ def of_type(kind: EventType) -> ibis.Deferred:
 def looks_by_quarter(events: ibis.Table, key: str) -> ibis.Table:
     """LOOKS of each key (user_id or item_id) within a quarter hour: fewer rows to set against every snapshot.
 
-    Snapshots and windows begin on quarter hours, so none of them cuts one in two.
+    Snapshots and windows begin on quarter hours, so none of them cuts one in two. Sorted, so that an engine sums up one
+    key after the other; float64 adds up at half the cost of integers.
     """
     looks = events.filter(_.event_type.isin([kind.value for kind in LOOKS.values()]) & _[key].notnull())
-    counts = {name: _.count(where=of_type(kind)) for name, kind in LOOKS.items()}
+    counts = {name: _.count(where=of_type(kind)).cast("float64") for name, kind in LOOKS.items()}
     grouped = looks.group_by(key, quarter=_.seconds // QUARTER_SECONDS)
-    return grouped.agg(seconds=_.seconds.min(), **counts).drop("quarter")
+    return grouped.agg(seconds=_.seconds.min(), **counts).drop("quarter").order_by(key, "seconds")

@@ -37,16 +37,16 @@ def user_history(pairs: ibis.Table, timeline: Timeline) -> ibis.Table:
 
 
 def user_sequence(events: ibis.Table, timeline: Timeline) -> ibis.Table:
-    """Aligned arrays of the latest things a user did to items, latest first, per (user, snapshot)."""
+    """Aligned arrays of the latest things a user did to items, latest first, at each snapshot that saw something new.
+
+    A user who did nothing since a snapshot has no row at the next: a point-in-time join finds the earlier one.
+    """
     entry = ibis.struct({"order": -_.seconds, "item_id": _.item_id, "event_type": _.event_type})
     done = events.filter(_.item_id.notnull() & _.event_type.isin(names.SEQUENCE_TYPES))
     lines = done.group_by("user_id").agg(entries=entry.collect()).mutate(entries=_.entries.sort())
-    moments = ibis.memtable({"snapshot": list(timeline.snapshots)}, schema={"snapshot": "int64"})
-    crossed = lines.cross_join(moments)
+    due = _seen_first(done, timeline.snapshots).join(lines, "user_id")
     # An event at second s is seen by snapshots after s, hence order = -s > -snapshot.
-    seen = crossed.mutate(
-        entries=crossed.entries.filter(lambda entry: entry["order"] > -crossed.snapshot)[: names.SEQUENCE_LENGTH]
-    ).filter(_.entries.length() > 0)
+    seen = due.mutate(entries=due.entries.filter(lambda entry: entry["order"] > -due.snapshot)[: names.SEQUENCE_LENGTH])
     return seen.select(
         "user_id",
         event_timestamp=moment(_.snapshot),
@@ -56,6 +56,16 @@ def user_sequence(events: ibis.Table, timeline: Timeline) -> ibis.Table:
             names.SEQUENCE_TIMESTAMPS: _.entries.map(lambda entry: -entry["order"]),
         },
     )
+
+
+def _seen_first(events: ibis.Table, snapshots: tuple[int, ...]) -> ibis.Table:
+    """(user_id, snapshot) of the first snapshots after a user's events, strictly."""
+    since = [-(2**62), *snapshots[:-1]]
+    moments = ibis.memtable(
+        {"snapshot": list(snapshots), "since": since}, schema=dict.fromkeys(("snapshot", "since"), "int64")
+    )
+    after = events.join(moments, [events.seconds < moments.snapshot, events.seconds >= moments.since])
+    return after.select("user_id", "snapshot").distinct()
 
 
 def _unzip(entries: ibis.Deferred, field: str) -> ibis.Deferred:
