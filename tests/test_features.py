@@ -272,8 +272,8 @@ def test_sequence_is_latest_first_with_ties_by_item(shop: Shop) -> None:
 def test_a_sequence_is_written_where_it_is_new_and_known_from_there_on(shop: Shop) -> None:
     rows = pq.read_table(shop.workspace.feature_table(names.USER_SEQUENCE_VIEW)).to_pylist()
     written = {(row[names.USER_ID], int(row["event_timestamp"].timestamp())) for row in rows}
-    # Snapshots are the 10th, 17th, 24th and 31st; u1 did nothing between the last two.
-    expected = {"u1": (10, 17, 24), "u2": (24, 31)}
+    # Snapshots are the 10th, 17th, 24th and 31st; u3 did nothing new after the 23rd, and the last has all.
+    expected = {"u1": (10, 17, 24, 31), "u2": (24, 31)}
     assert written == {(user, seconds(day)) for user, days in expected.items() for day in days}
     apply_definitions(shop.workspace)
     moments = np.array([seconds(day) for day in (9, 10, 17, 24, 31)])

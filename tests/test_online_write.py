@@ -7,14 +7,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import redis
 import yaml
+from feast.infra.online_stores.sqlite import SqliteOnlineStore
+from feast.type_map import python_values_to_proto_values
+from feast.value_type import ValueType
 
 from contracts.features import USER_VIEWS
 from tests.conftest import new_workspace
 from tests.redis_server import RedisServer
 from tests.test_features import PURCHASES, built
 from training.feature_store import apply_definitions, materialize_users, open_store
+from training.online_rows import _list_messages
 from training.workspace import Workspace
 
 MANY = [(f"user {i}", f"b{i}-{j}", item, 3 + j, 1, 1.5 * i, 0.0) for i in range(30) for j in range(3) for item in "xyz"]
@@ -87,3 +92,59 @@ def test_redis_holds_what_feasts_engine_writes(tmp_path: Path, redis_server: Cal
     materialized(tmp_path / "feasts", online, without="batch_engine")
     assert ours == redis_rows(redis_port)
     assert len(ours) == 33  # who bought, and u3, of whom only the profile is known
+
+
+def test_redis_keeps_what_is_as_new_and_replaces_what_is_older(
+    tmp_path: Path, redis_server: Callable[..., RedisServer]
+) -> None:
+    """As Feast's store does: a hash that knows the same moment, or a later one, is left alone; others expire."""
+    port = redis_server().port
+    connection = {"type": "redis", "connection_string": f"127.0.0.1:{port}", "key_ttl_seconds": 1000}
+    workspace = materialized(tmp_path, {"online_store": connection})
+    before = redis_rows(port)
+    statistics = {field for row in before.values() for field in row} - {b"_ts:user_statistics"}
+    with redis.Redis(port=port) as client:
+        assert all(0 < client.ttl(key) <= 1000 for key in before)
+        same, older, *_ = (key for key, row in before.items() if b"_ts:user_statistics" in row)
+        for key in (same, older):
+            client.hset(key, mapping=dict.fromkeys(statistics & before[key].keys(), b""))
+        for field in [field for field in before[older] if field.startswith(b"_ts:")]:
+            client.hset(older, field, b"\x08\x01")  # one second after 1970
+        materialize_users(workspace)
+        assert client.hgetall(older) == before[older]
+        assert client.hgetall(same) != before[same]
+
+
+def test_lists_that_are_empty_or_not_known_are_messages_of_their_own() -> None:
+    lists = pa.array([["never"], None, [], ["a", "b"]], pa.list_(pa.string())).slice(1)
+    expected = python_values_to_proto_values([None, [], ["a", "b"]], ValueType.STRING_LIST)
+    assert _list_messages(lists, ValueType.STRING_LIST) == expected
+    numbers = pa.array([[1.5, -2.0], []], pa.list_(pa.float32()))
+    assert _list_messages(numbers, ValueType.FLOAT_LIST) == python_values_to_proto_values(
+        [[1.5, -2.0], []], ValueType.FLOAT_LIST
+    )
+
+
+def test_a_store_of_another_kind_gets_what_feast_would_give_it(tmp_path: Path) -> None:
+    """Everything through `online_write_batch`, rows by key."""
+    written: list[tuple[str, Any]] = []
+
+    class Kept(SqliteOnlineStore):  # type: ignore[misc]
+        def online_write_batch(self, config: Any, table: Any, data: list[Any], progress: Any) -> None:
+            written.extend((table.name, row) for row in data)
+
+    workspace = materialized(tmp_path, {})
+    store = open_store(workspace)
+    engine = store._get_provider().batch_engine
+    engine.online_store = Kept()
+    engine.repo_config.online_store.type = "kept"
+    store.materialize(
+        start_date=datetime(1970, 1, 2, tzinfo=UTC),
+        end_date=datetime(2030, 1, 1, tzinfo=UTC),
+        feature_views=["user_history"],
+    )
+    assert len(written) == 32
+    view, (key, features, moment, created) = written[0]
+    assert (view, key.entity_values[0].string_val, created) == ("user_history", "u1", None)
+    assert moment == datetime(2024, 1, 31, tzinfo=UTC)
+    assert list(features["history_item_ids"].string_list_val.val) == ["milk", "bread"]

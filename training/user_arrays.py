@@ -39,7 +39,8 @@ def user_history(pairs: ibis.Table, timeline: Timeline) -> ibis.Table:
 def user_sequence(events: ibis.Table, timeline: Timeline) -> ibis.Table:
     """Aligned arrays of the latest things a user did to items, latest first, at each snapshot that saw something new.
 
-    A user who did nothing since a snapshot has no row at the next: a point-in-time join finds the earlier one.
+    A user who did nothing since a snapshot has no row at the next: a point-in-time join finds the earlier one. The last
+    has everybody: online stores keep what they have unless something of a later moment comes.
     """
     entry = ibis.struct({"order": -_.seconds, "item_id": _.item_id, "event_type": _.event_type})
     done = events.filter(_.item_id.notnull() & _.event_type.isin(names.SEQUENCE_TYPES))
@@ -59,8 +60,9 @@ def user_sequence(events: ibis.Table, timeline: Timeline) -> ibis.Table:
 
 
 def _seen_first(events: ibis.Table, snapshots: tuple[int, ...]) -> ibis.Table:
-    """(user_id, snapshot) of the first snapshots after a user's events, strictly."""
-    since = [-(2**62), *snapshots[:-1]]
+    """(user_id, snapshot) of the first snapshots after a user's events, strictly, and of the last."""
+    ever = -(2**62)
+    since = [ever, *snapshots[:-2], ever]
     moments = ibis.memtable(
         {"snapshot": list(snapshots), "since": since}, schema=dict.fromkeys(("snapshot", "since"), "int64")
     )
