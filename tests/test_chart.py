@@ -183,6 +183,17 @@ def test_every_worker_knows_all_of_them_and_its_own_place() -> None:
     assert job["suspend"] and job["trainer"]["numNodes"] == len(config["cluster"]["worker"]) == 3
 
 
+def test_a_cluster_materializes_as_the_repository_does() -> None:
+    """With the same engine, in slices of the same size; the server's file names nothing that its image lacks."""
+    values = CHART / "ci" / "training-values.yaml"
+    files = [named("ConfigMap", f"shop-feature-store{end}", values)["data"] for end in ("", "-offline")]
+    server, offline = (yaml.safe_load(file["feature_store.yaml"]) for file in files)
+    ours = yaml.safe_load((ROOT / "feature_repo" / "feature_store.yaml").read_text())
+    for key in ("batch_engine", "materialization_config", "offline_store", "entity_key_serialization_version"):
+        assert offline[key] == ours[key], key
+    assert not {"batch_engine", "offline_store"} & server.keys()
+
+
 def test_alerts_in_the_chart_are_the_ones_of_monitoring() -> None:
     rule = named("PrometheusRule", "shop", CHART / "ci" / "prometheus-operator-values.yaml")
     assert rule["spec"] == yaml.safe_load((ROOT / "monitoring" / "alerts.yaml").read_text())

@@ -1,12 +1,16 @@
-"""The embedded engine keeps to its limits."""
+"""The embedded engine and scikit-learn keep to their limits."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from contracts.errors import InvalidInput
 from training.engine import connect_duckdb
 from training.settings import DuckDBSettings
+from training.threads import one_thread
 
 
 def test_memory_threads_and_spill_folder_are_what_the_settings_say(tmp_path: Path) -> None:
@@ -32,3 +36,15 @@ def test_what_does_not_fit_is_spilled_and_removed(tmp_path: Path) -> None:
 def test_a_spill_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"duckdb\.spill_folder is .*/none', which is no folder"):
         connect_duckdb(DuckDBSettings(spill_folder=str(tmp_path / "none")))
+
+
+def test_scikit_learn_is_kept_to_one_thread_and_let_go() -> None:
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"}
+
+    with threadpool_limits(2, user_api="openmp"):
+        KMeans(2, n_init=1).fit(np.arange(8.0).reshape(-1, 1))  # loads OpenMP
+        before = threads()
+        with one_thread():
+            assert threads() == {1}
+        assert threads() == before

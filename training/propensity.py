@@ -6,9 +6,7 @@ report what that is worth. The model that scores is then made the same way from 
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +16,13 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import roc_auc_score
-from threadpoolctl import threadpool_limits
 
 from contracts import encoding
 from contracts import features as names
 from contracts.errors import InvalidInput
 from training.dataset import Dataset
 from training.feature_store import open_store
+from training.threads import one_thread
 from training.timeline import DAY_SECONDS
 from training.workspace import Workspace
 
@@ -143,27 +141,21 @@ class Propensity:
             learning_rate=0.05, max_iter=150, max_leaf_nodes=15, l2_regularization=1.0, random_state=17
         )
         self._calibrated = CalibratedClassifierCV(FrozenEstimator(self._trees), method="isotonic")
-        with _one_thread():
+        with one_thread():
             self._trees.fit(*_stacked(training))
             self._calibrated.fit(*_stacked(calibration))
 
     def scores(self, inputs: npt.NDArray[np.float32]) -> Floats:
         """[n] higher for likelier buyers. Isotonic steps have many ties, these have few: they rank."""
-        with _one_thread():
+        with one_thread():
             scores: Floats = self._trees.decision_function(inputs)
         return scores
 
     def probabilities(self, inputs: npt.NDArray[np.float32]) -> Floats:
         """[n] calibrated."""
-        with _one_thread():
+        with one_thread():
             probabilities: Floats = self._calibrated.predict_proba(inputs)[:, 1]
         return probabilities
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    """OpenMP's threads wait for each other by spinning: on a busy machine two take minutes where one takes seconds."""
-    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="openmp")
-    return limits
 
 
 def measured_on(held_out: Sequence[Labelled], model: Propensity, cuts: Sequence[int]) -> PropensityReport:

@@ -13,6 +13,7 @@ from training.report.figures import PALETTE, dots, figure
 from training.report.rfm import Buyers, money_shares
 from training.report.section import Chart
 from training.report.words import counted, percent, times
+from training.threads import one_thread
 
 COUNTS = range(3, 7)  # of clusters that are tried
 LEAST = 20  # buyers, below which clusters are chance
@@ -20,6 +21,7 @@ FITTED = 50_000  # buyers that k-means looks at
 JUDGED = 2_000  # buyers that the silhouette, which is quadratic, looks at
 DRAWN = 1_500
 SEED = 17
+Points = npt.NDArray[np.float64]
 CLEAR = 1.5  # this many times the median buyer is said in words
 
 
@@ -40,18 +42,23 @@ def cluster(buyers: Buyers) -> Clusters | None:
     random = np.random.default_rng(SEED)
     fitted = random.choice(len(points), min(FITTED, len(points)), replace=False)
     judged = points[random.choice(len(points), min(JUDGED, len(points)), replace=False)]
-    tried = []
-    for count in COUNTS:
-        model = KMeans(count, n_init=4, random_state=SEED).fit(points[fitted])
-        tried.append((float(silhouette_score(judged, model.predict(judged))), model))
-    silhouette, best = max(tried, key=lambda pair: pair[0])
-    labels, meaning = _named(buyers, pd.Series(best.predict(points)))
+    with one_thread():
+        tried = [_tried(count, points[fitted], judged) for count in COUNTS]
+        silhouette, best = max(tried, key=lambda pair: pair[0])
+        numbers = pd.Series(best.predict(points))
+    labels, meaning = _named(buyers, numbers)
     return Clusters(labels, meaning, silhouette)
 
 
-def _standardised(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _tried(count: int, fitted: Points, judged: Points) -> tuple[float, KMeans]:
+    """How well so many clusters separate, and the model that finds them."""
+    model = KMeans(count, n_init=4, random_state=SEED).fit(fitted)
+    return float(silhouette_score(judged, model.predict(judged))), model
+
+
+def _standardised(points: Points) -> Points:
     deviation = points.std(axis=0)
-    result: npt.NDArray[np.float64] = (points - points.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+    result: Points = (points - points.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
     return result
 
 
