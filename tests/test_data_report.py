@@ -28,6 +28,7 @@ from training.report.data import data_report
 from training.report.event_log import EventLog, read_event_log
 from training.report.funnel import funnel_section, measure_funnel
 from training.report.long_tail import LongTail, measure_long_tail
+from training.report.quality import _named
 from training.report.repeats import measure_repeats
 from training.report.rfm import Buyers, fifths, measure_buyers, segment_names
 from training.report.sessions import measure_sessions
@@ -206,6 +207,15 @@ def test_segments_are_named() -> None:
     )
     assert segment_names(table).tolist() == ["Champions", "Light", "Steady", "At risk", "Lapsed"]
     # fifths r f m:                          5 5 5        4 2 2        3 3 3     2 4 4      1 1 1
+
+
+def test_columns_that_are_full_or_empty_are_named() -> None:
+    known = pd.Series({"user: region": 0.0, "item: title": 1.0, "item: brand": 0.5, "user: gender": 0.0})
+    assert _named(known) == [
+        ("columns known of every row", "item: title"),
+        ("columns known of no row", "user: region, user: gender"),
+    ]
+    assert _named(known[["item: brand"]]) == []
 
 
 def test_buyers(log: EventLog) -> None:

@@ -27,7 +27,7 @@ def quality_section(report: IngestReport, known: pd.Series) -> Section:
     return Section(
         "Data quality",
         charts=[*([_dropped(report)] if report.events_dropped else []), _known(known)],
-        rows=_rows(report),
+        rows=[*_rows(report), *_named(known)],
         note=" ".join(report.notices),
     )
 
@@ -49,6 +49,12 @@ def _rows(report: IngestReport) -> list[tuple[str, str]]:
         ("items without events", number(report.items_without_events)),
         *tables,
     ]
+
+
+def _named(known: pd.Series) -> list[tuple[str, str]]:
+    """Columns that are no bar of the chart, by name."""
+    kinds = {"columns known of every row": known == 1, "columns known of no row": known == 0}
+    return [(kind, ", ".join(known.index[chosen])) for kind, chosen in kinds.items() if chosen.any()]
 
 
 def _dropped(report: IngestReport) -> Chart:
