@@ -89,13 +89,19 @@ def _built(root: Path, interactions: int) -> Shop:
     workspace = new_workspace(root, "{}")
     _in_own_process(_leave_raw_files, root, interactions)
     tandem = [sys.executable, "-m", "tandem"]
-    cost = cost_of([*tandem, "ingest", "--root", str(root), "--adapter", "ecommerce", "--path", str(root / "raw")])
-    print(f"  ingest of {interactions:,}: {cost.seconds:.1f} s, {cost.peak_gb:.1f} GB", flush=True)
-    cost += cost_of([*tandem, "features", "--root", str(root)])
+    ingest = cost_of([*tandem, "ingest", "--root", str(root), "--adapter", "ecommerce", "--path", str(root / "raw")])
+    _report_step("ingest", interactions, ingest)
+    features = cost_of([*tandem, "features", "--root", str(root)])
+    _report_step("features", interactions, features)
     report = json.loads(workspace.ingest_report.read_text())
     if report["events_in"] != report["events_kept"] or report["events_in"] < interactions:
         raise AssertionError(f"A shop of {interactions} interactions gave {report}.")
-    return Shop(workspace, interactions, report["events_in"], cost)
+    return Shop(workspace, interactions, report["events_in"], ingest + features)
+
+
+def _report_step(name: str, interactions: int, cost: Cost) -> None:
+    measured = f"{cost.seconds:.1f} s, {cost.cpu_seconds:.0f} s of CPU, {cost.peak_gb:.1f} GB"
+    print(f"  {name} of {interactions:,}: {measured}", flush=True)
 
 
 def _leave_raw_files(root: Path, interactions: int) -> None:
