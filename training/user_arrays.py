@@ -61,8 +61,8 @@ def user_sequence(events: ibis.Table, timeline: Timeline) -> ibis.Table:
 
 def _seen_first(events: ibis.Table, snapshots: tuple[int, ...]) -> ibis.Table:
     """(user_id, snapshot) of the first snapshots after a user's events, strictly, and of the last."""
-    ever = -(2**62)
-    since = [ever, *snapshots[:-2], ever]
+    since = [-(2**62), *snapshots[:-1]]
+    since[-1] = since[0]
     moments = ibis.memtable(
         {"snapshot": list(snapshots), "since": since}, schema=dict.fromkeys(("snapshot", "since"), "int64")
     )
