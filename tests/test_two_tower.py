@@ -16,7 +16,8 @@ from contracts.ranking import RANKING_FEATURES
 from training.artifacts import export_ranker, export_towers
 from training.dataset import Dataset
 from training.keras2 import tf, tfrs
-from training.ranker import Ranker, labelled_lists, listwise_loss, scores_of
+from training.ranker import Ranker, listwise_loss, scores_of
+from training.ranking_lists import labelled_lists
 from training.settings import Encoder, Loss, Optimizer, RankerSettings, TwoTowerSettings
 from training.towers import scale_of
 from training.two_tower import Towers, fit, new_towers

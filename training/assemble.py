@@ -73,7 +73,8 @@ def _copy_models(workspace: Workspace, folder: Path) -> None:
         shutil.copyfile(workspace.towers / name, folder / name)
     shutil.copyfile(workspace.ranker / bundle.RANKER, folder / bundle.RANKER)
     for models in (workspace.towers, workspace.ranker):
-        shutil.copytree(models / bundle.SAVED_MODELS, folder / bundle.SAVED_MODELS, dirs_exist_ok=True)
+        if (models / bundle.SAVED_MODELS).exists():  # trees are none of TensorFlow
+            shutil.copytree(models / bundle.SAVED_MODELS, folder / bundle.SAVED_MODELS, dirs_exist_ok=True)
 
 
 def _segments(dataset: Dataset, moment: Moment) -> Segments:

@@ -26,12 +26,18 @@ def per_user_metrics(lists: Rows, truths: Sequence[Rows]) -> dict[str, npt.NDArr
     sizes = np.array([len(truth) for truth in truths], dtype=np.float64)
     if np.any(sizes == 0):
         raise ValueError("A user without truths has no recall; leave such users out.")
-    discounts = 1.0 / np.log2(np.arange(2, NDCG_AT + 2))
-    ideal = np.cumsum(discounts)[np.minimum(sizes.astype(int), NDCG_AT) - 1]
     values = {f"recall@{k}": hit[:, :k].sum(axis=1) / sizes for k in RECALL_AT}
-    top = hit[:, :NDCG_AT]
-    values[f"ndcg@{NDCG_AT}"] = (top * discounts[: top.shape[1]]).sum(axis=1) / ideal
+    values[f"ndcg@{NDCG_AT}"] = ndcg(hit, sizes, NDCG_AT)
     values[f"precision@{PRECISION_AT}"] = hit[:, :PRECISION_AT].sum(axis=1) / PRECISION_AT
+    return values
+
+
+def ndcg(hit: npt.NDArray[np.bool_], sizes: npt.NDArray[np.float64], k: int) -> npt.NDArray[np.float64]:
+    """[users] NDCG@k of hits [users, at least k or all there is]; sizes: [users] number of truths, none of them 0."""
+    discounts = 1.0 / np.log2(np.arange(2, k + 2))
+    ideal = np.cumsum(discounts)[np.minimum(sizes.astype(int), k) - 1]
+    top = hit[:, :k]
+    values: npt.NDArray[np.float64] = (top * discounts[: top.shape[1]]).sum(axis=1) / ideal
     return values
 
 

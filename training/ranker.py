@@ -1,30 +1,18 @@
 """The ranker: DCN-v2 (Wang et al., WWW 2021) over a user's candidates, trained with a listwise softmax loss."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from contracts.ranking import RANKING_FEATURES, Floats, Rows
+from contracts.ranking import RANKING_FEATURES, Floats
 from training.keras2 import keras, tf, tfrs
+from training.ranking_lists import LabelledLists
 from training.settings import RankerSettings
 from training.towers import scale_of
 from training.two_tower import Progress
 
 MASKED = -1e9
-
-
-@dataclass(frozen=True)
-class LabelledLists:
-    """Candidates of many users. Entry i of each is one user's list of its own length k_i."""
-
-    inputs: tuple[Floats, ...]  # [k_i, len(RANKING_FEATURES)]
-    labels: tuple[Floats, ...]  # [k_i] 1 where the candidate was bought in the label window
-
-    def __len__(self) -> int:
-        """Users."""
-        return len(self.inputs)
 
 
 class Ranker(keras.Model):  # type: ignore[misc]
@@ -52,13 +40,6 @@ class Ranker(keras.Model):  # type: ignore[misc]
         for layer in self.deep:
             deep = layer(deep)
         return tf.reshape(self.score(tf.concat([crossed, deep], axis=-1)), tf.shape(inputs)[:-1])
-
-
-def labelled_lists(inputs: Sequence[Floats], rows: Sequence[Rows], truths: Sequence[Rows]) -> LabelledLists:
-    """Lists with at least one truth among their candidates; the others teach a listwise loss nothing."""
-    labels = [np.isin(r, t).astype(np.float32) for r, t in zip(rows, truths, strict=True)]
-    taught = [i for i, label in enumerate(labels) if label.any()]
-    return LabelledLists(tuple(inputs[i] for i in taught), tuple(labels[i] for i in taught))
 
 
 def listwise_loss(labels: tf.Tensor, scores: tf.Tensor, present: tf.Tensor) -> tf.Tensor:

@@ -131,7 +131,13 @@ class RankerSettings:
     learning_rate: float = 0.001  # Adam
     batch_users: int = 16  # lists a step
     epochs: int = 4  # over all windows
-    seed: int = 17  # of TensorFlow and numpy
+    model: str = "auto"  # neural, trees, or auto: the better of both on the last label window
+    trees: int = 120  # gradient-boosted; ranking 500 candidates takes as long as the neural ranker's
+    leaves: int = 31  # of each tree
+    shrinkage: float = 0.1  # learning rate of boosting
+    leaf_rows: int = 200  # fewest candidates that a leaf is learned from
+    tree_rows: int = 1_500_000  # most candidates that trees are learned from: beyond, users are sampled
+    seed: int = 17  # of TensorFlow, numpy and scikit-learn
 
 
 @dataclass(frozen=True)

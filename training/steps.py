@@ -17,11 +17,12 @@ from contracts.candidates import (
     shortlist,
 )
 from contracts.ranking import Floats
-from training.artifacts import Embeddings, export_ranker, export_towers
+from training.artifacts import Embeddings, export_towers
 from training.dataset import Dataset, Moment
 from training.distribution import output
 from training.index import build_index, index_recall, save_index, search
-from training.ranker import LabelledLists, labelled_lists, train_ranker
+from training.ranking_lists import LabelledLists, joined, labelled_lists
+from training.ranking_models import choose, train
 from training.settings import IndexSettings, RankerSettings, Settings
 from training.two_tower import Progress, Towers, fit, new_towers
 from training.workspace import Workspace, require
@@ -60,19 +61,26 @@ def _train_towers(dataset: Dataset, folder: Path, settings: Settings, progress: 
 
 
 def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) -> list[float]:
-    """Loss of each epoch. Writes the ranker's exports."""
+    """Losses of the ranker that was chosen, trained on all windows. Writes its exports and how the choice was made."""
+    windows = ranking_windows(workspace, settings, progress)
+    kind, measured = choose(windows, settings.ranker, progress)
+    ranker, losses = train(kind, joined(windows), settings.ranker, progress)
+    shutil.rmtree(workspace.ranker, ignore_errors=True)
+    ranker.export(workspace.ranker)
+    report = {"model": kind, "validation_ndcg@20": measured, "losses": losses}
+    (workspace.ranker / REPORT).write_text(json.dumps(report, indent=2) + "\n")
+    return losses
+
+
+def ranking_windows(workspace: Workspace, settings: Settings, progress: Progress) -> list[LabelledLists]:
+    """Candidates and labels of each label window, oldest first."""
     dataset = Dataset(workspace)
     embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
-    lists = LabelledLists((), ())
+    windows = []
     for start, end in dataset.timeline.ranker_windows:
-        window = ranking_lists(dataset, embeddings, start, end, settings)
-        lists = LabelledLists(lists.inputs + window.inputs, lists.labels + window.labels)
-        progress(start, end, "candidates")
-    ranker, losses = train_ranker(lists, settings.ranker, progress)
-    shutil.rmtree(workspace.ranker, ignore_errors=True)
-    export_ranker(ranker, workspace.ranker)
-    (workspace.ranker / REPORT).write_text(json.dumps({"losses": losses}, indent=2) + "\n")
-    return losses
+        windows.append(ranking_lists(dataset, embeddings, start, end, settings))
+        progress(len(windows), len(dataset.timeline.ranker_starts), "candidates")
+    return windows
 
 
 def ranking_lists(dataset: Dataset, embeddings: Embeddings, start: int, end: int, settings: Settings) -> LabelledLists:

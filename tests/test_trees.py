@@ -1,0 +1,127 @@
+"""Trees as a ranker: what they learn, that their export decides alike at each threshold, which ranker is chosen."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from contracts.bundle import RANKER
+from contracts.errors import InvalidInput, TandemError
+from contracts.ranking import PAIR_FEATURES, RANKING_FEATURES, Floats
+from training.forest import check_parity
+from training.ranking_lists import LabelledLists, joined
+from training.ranking_models import NEURAL, TREES, choose, train
+from training.settings import RankerSettings
+from training.trees import TreeRanker, train_trees
+
+WIDTH = len(RANKING_FEATURES)
+COUNT = PAIR_FEATURES.index("count")
+SETTINGS = RankerSettings(trees=20, leaves=8, leaf_rows=5, epochs=1, hidden_units=(8,))
+
+
+def nothing(done: int, total: int, what: str) -> None:
+    """Progress that nobody watches."""
+
+
+def world(users: int, seed: int) -> LabelledLists:
+    """Lists of 30 candidates in which exactly those are bought that were bought often: the answer is obvious."""
+    draw = np.random.default_rng(seed)
+    inputs = draw.normal(size=(users, 30, WIDTH)).astype(np.float32)
+    labels = (inputs[:, :, COUNT] > 1.0).astype(np.float32)
+    labels[:, 0] = inputs[:, 0, COUNT] = 2.0
+    labels = np.minimum(labels, 1.0)
+    return LabelledLists(tuple(inputs), tuple(labels), tuple(int(one.sum()) for one in labels))
+
+
+@pytest.fixture(scope="module")
+def trees() -> TreeRanker:
+    return train_trees(world(60, seed=1), SETTINGS)[0]
+
+
+def test_what_was_bought_comes_first(trees: TreeRanker) -> None:
+    lists = world(20, seed=2)
+    assert lists.ndcg(trees.scores(lists.inputs)) > 0.99
+    assert lists.ndcg([-one for one in trees.scores(lists.inputs)]) < 0.3
+
+
+def test_the_loss_is_that_of_probabilities() -> None:
+    _, (loss,) = train_trees(world(60, seed=1), SETTINGS)
+    assert 0 < loss < 0.2  # half and half would be ln 2 = 0.69
+
+
+def exported(trees: TreeRanker, folder: Path, inputs: Floats) -> Floats:
+    trees.export(folder)
+    (scores,) = onnxruntime.InferenceSession(str(folder / RANKER)).run(None, {"inputs": inputs})
+    found: Floats = scores
+    return found
+
+
+def test_the_export_ranks_lists_as_scikit_learn_does(trees: TreeRanker, tmp_path: Path) -> None:
+    inputs = np.stack(world(7, seed=3).inputs)
+    assert exported(trees, tmp_path, inputs) == pytest.approx(np.stack(trees.scores(list(inputs))), abs=1e-5)
+
+
+def test_the_export_takes_the_same_branch_at_every_threshold(trees: TreeRanker, tmp_path: Path) -> None:
+    """Values on, just below and just above each threshold: a threshold rounded up would turn some of them."""
+    nodes = np.concatenate([predictor.nodes for (predictor,) in trees.trees._predictors])
+    splits = nodes[nodes["is_leaf"] == 0]
+    near = splits["num_threshold"].astype(np.float32)
+    rows = []
+    for values in (near, np.nextafter(near, np.float32(-9)), np.nextafter(near, np.float32(9))):
+        inputs = np.zeros((len(splits), WIDTH), np.float32)
+        inputs[np.arange(len(splits)), splits["feature_idx"]] = values
+        rows.append(inputs)
+    inputs = np.concatenate(rows)
+    assert exported(trees, tmp_path, inputs[np.newaxis])[0] == pytest.approx(trees.scores([inputs])[0], abs=1e-5)
+
+
+def test_an_export_that_says_something_else_is_refused(trees: TreeRanker, tmp_path: Path) -> None:
+    trees.export(tmp_path)
+    with pytest.raises(TandemError, match=r"ranker\.onnx differs from scikit-learn's trees by 1 on the same input"):
+        check_parity(tmp_path / RANKER, trees.scores([trees.sample])[0] + 1, trees.sample)
+
+
+def test_beyond_their_rows_trees_learn_from_some_users() -> None:
+    few, _ = train_trees(world(60, seed=1), replace(SETTINGS, tree_rows=200))
+    assert few.trees.n_features_in_ == WIDTH
+
+
+@pytest.mark.tf
+def test_the_better_ranker_of_the_last_window_is_chosen() -> None:
+    windows = [world(60, seed=1), world(20, seed=2)]
+    kind, measured = choose(windows, SETTINGS, nothing)
+    assert measured.keys() == {NEURAL, TREES} and measured[TREES] > 0.99
+    assert kind == max(measured, key=lambda name: measured[name])
+
+
+@pytest.mark.tf
+def test_one_window_leaves_nothing_to_compare_on() -> None:
+    assert choose([world(5, seed=1)], SETTINGS, nothing) == (NEURAL, {})
+
+
+def test_a_ranker_can_be_asked_for_by_name() -> None:
+    assert choose([world(5, seed=1)], replace(SETTINGS, model=TREES), nothing) == (TREES, {})
+
+
+def test_a_ranker_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"ranker\.model is 'forest'; there are neural, trees, auto\."):
+        choose([world(5, seed=1)], replace(SETTINGS, model="forest"), nothing)
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("kind", [NEURAL, TREES])
+def test_rankers_of_both_kinds_export_what_they_score(kind: str, tmp_path: Path) -> None:
+    lists = world(30, seed=1)
+    ranker, losses = train(kind, lists, SETTINGS, nothing)
+    ranker.export(tmp_path)
+    session = onnxruntime.InferenceSession(str(tmp_path / RANKER))
+    (scores,) = session.run(None, {"inputs": np.stack(lists.inputs[:5])})
+    assert scores == pytest.approx(np.stack(ranker.scores(lists.inputs[:5])), abs=1e-4)
+    assert all(loss > 0 for loss in losses)
+
+
+def test_windows_are_joined_in_order() -> None:
+    whole = joined([world(3, seed=1), world(2, seed=2)])
+    assert len(whole) == 5 and whole.num_truths[3:] == world(2, seed=2).num_truths

@@ -1,0 +1,48 @@
+"""What rankers learn from: candidates as they are served, with what was bought of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from contracts.ranking import Floats, Rows
+from training.metrics import NDCG_AT, ndcg
+
+
+@dataclass(frozen=True)
+class LabelledLists:
+    """Candidates of many users. Entry i of each is one user's list of its own length k_i."""
+
+    inputs: tuple[Floats, ...]  # [k_i, len(RANKING_FEATURES)]
+    labels: tuple[Floats, ...]  # [k_i] 1 where the candidate was bought in the label window
+    num_truths: tuple[int, ...]  # distinct items bought in it, candidates or not
+
+    def __len__(self) -> int:
+        """Users."""
+        return len(self.inputs)
+
+    def ndcg(self, scores: Sequence[Floats]) -> float:
+        """Mean NDCG of these lists in the order of scores, entry i [k_i]; what is no candidate is a miss."""
+        hit = np.zeros((len(self), NDCG_AT), np.bool_)
+        for row, (own, labels) in enumerate(zip(scores, self.labels, strict=True)):
+            best = np.argsort(-own, kind="stable")[:NDCG_AT]
+            hit[row, : len(best)] = labels[best] > 0
+        return float(ndcg(hit, np.array(self.num_truths, np.float64), NDCG_AT).mean())
+
+
+def labelled_lists(inputs: Sequence[Floats], rows: Sequence[Rows], truths: Sequence[Rows]) -> LabelledLists:
+    """Lists with at least one truth among their candidates; the others teach nothing and rank alike in any order."""
+    labels = [np.isin(r, t).astype(np.float32) for r, t in zip(rows, truths, strict=True)]
+    taught = [i for i, label in enumerate(labels) if label.any()]
+    return LabelledLists(
+        tuple(inputs[i] for i in taught), tuple(labels[i] for i in taught), tuple(len(truths[i]) for i in taught)
+    )
+
+
+def joined(windows: Sequence[LabelledLists]) -> LabelledLists:
+    """The lists of all windows, one after the other."""
+    return LabelledLists(
+        tuple(one for window in windows for one in window.inputs),
+        tuple(one for window in windows for one in window.labels),
+        tuple(one for window in windows for one in window.num_truths),
+    )

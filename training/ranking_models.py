@@ -1,0 +1,76 @@
+"""The rankers there are, and which of them a data set gets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from contracts.errors import InvalidInput
+from contracts.ranking import Floats
+from training.artifacts import export_ranker
+from training.ranker import Ranker, scores_of, train_ranker
+from training.ranking_lists import LabelledLists, joined
+from training.settings import RankerSettings
+from training.trees import train_trees
+from training.two_tower import Progress
+
+NEURAL: Final = "neural"
+TREES: Final = "trees"
+AUTO: Final = "auto"
+KINDS: Final = (NEURAL, TREES)
+
+
+class RankingModel(Protocol):
+    """A trained ranker of either kind."""
+
+    def scores(self, inputs: Sequence[Floats]) -> list[Floats]:
+        """[k_i] scores for each list of [k_i, features], higher is likelier."""
+        ...
+
+    def export(self, folder: Path) -> None:
+        """Writes what is bundled: ranker.onnx, and for TensorFlow a SavedModel."""
+        ...
+
+
+@dataclass(frozen=True)
+class NeuralRanker:
+    """DCN-v2 under the common interface."""
+
+    model: Ranker
+
+    def scores(self, inputs: Sequence[Floats]) -> list[Floats]:
+        """[k_i] scores for each list of [k_i, features]."""
+        return scores_of(self.model, inputs)
+
+    def export(self, folder: Path) -> None:
+        """Writes SavedModel and ONNX."""
+        export_ranker(self.model, folder)
+
+
+def train(
+    kind: str, lists: LabelledLists, settings: RankerSettings, progress: Progress
+) -> tuple[RankingModel, list[float]]:
+    """The trained ranker of a kind and its losses."""
+    if kind == TREES:
+        return train_trees(lists, settings)
+    model, losses = train_ranker(lists, settings, progress)
+    return NeuralRanker(model), losses
+
+
+def choose(
+    windows: Sequence[LabelledLists], settings: RankerSettings, progress: Progress
+) -> tuple[str, Mapping[str, float]]:
+    """(the kind to train, NDCG@20 of each kind on the last window after training on those before it).
+
+    One window alone leaves nothing to compare on: then it is the neural one, and there are no figures.
+    Raises InvalidInput for a kind that does not exist.
+    """
+    if settings.model not in (*KINDS, AUTO):
+        raise InvalidInput(f"ranker.model is {settings.model!r}; there are {', '.join((*KINDS, AUTO))}.")
+    if settings.model != AUTO:
+        return settings.model, {}
+    if len(windows) == 1:
+        return NEURAL, {}
+    earlier, last = joined(windows[:-1]), windows[-1]
+    measured = {kind: last.ndcg(train(kind, earlier, settings, progress)[0].scores(last.inputs)) for kind in KINDS}
+    return max(measured, key=lambda kind: measured[kind]), measured

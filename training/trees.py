@@ -1,0 +1,84 @@
+"""Gradient-boosted trees as a ranker: the challenger of the neural one, with its inputs and its interface.
+
+Each candidate is a yes or no, so the score is the log-odds of a purchase and a probability without a further step.
+scikit-learn's trees come with all they need; LightGBM's wheel wants an OpenMP of the system, which slim images lack.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import log_loss
+from threadpoolctl import threadpool_limits
+
+from contracts.bundle import RANKER
+from contracts.ranking import PAIR_FEATURES, Floats
+from training.forest import check_parity, write_forest
+from training.ranking_lists import LabelledLists
+from training.settings import RankerSettings
+
+NEW_KEPT = 4
+"""Of the candidates that a user has neither bought before nor in the window, one of so many is learned from, and
+counts as so many: most are easy, and they are the most."""
+
+
+PARITY_ROWS = 1000
+
+
+class TreeRanker:
+    """Trained trees."""
+
+    def __init__(self, trees: HistGradientBoostingClassifier, sample: Floats) -> None:
+        """sample: [rows, features] that the export is held to."""
+        self.trees = trees
+        self.sample = sample
+
+    def scores(self, inputs: Sequence[Floats]) -> list[Floats]:
+        """[k_i] log-odds for each list of [k_i, features]."""
+        ends = np.cumsum([len(one) for one in inputs])[:-1]
+        with threadpool_limits(1, user_api="openmp"):
+            scores = self.trees.decision_function(np.concatenate(inputs)).astype(np.float32)
+        return np.split(scores, ends)
+
+    def export(self, folder: Path) -> None:
+        """Writes ranker.onnx, after a check that it says the same."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_forest(self.trees, folder / RANKER)
+        check_parity(folder / RANKER, self.scores([self.sample])[0], self.sample)
+
+
+def train_trees(lists: LabelledLists, settings: RankerSettings) -> tuple[TreeRanker, list[float]]:
+    """The trained trees and their loss per candidate, as a list of one: boosting has no epochs."""
+    inputs, labels, weights = _thinned(lists, settings)
+    trees = HistGradientBoostingClassifier(
+        learning_rate=settings.shrinkage,
+        max_iter=settings.trees,
+        max_leaf_nodes=settings.leaves,
+        min_samples_leaf=settings.leaf_rows,
+        early_stopping=False,
+        random_state=settings.seed,
+    )
+    # OpenMP's threads wait for each other by spinning: on a busy machine two take minutes where one takes seconds.
+    with threadpool_limits(1, user_api="openmp"):
+        trees.fit(inputs, labels, sample_weight=weights)
+        loss = log_loss(labels, trees.predict_proba(inputs), sample_weight=weights)
+    return TreeRanker(trees, inputs[:PARITY_ROWS]), [float(loss)]
+
+
+def _thinned(lists: LabelledLists, settings: RankerSettings) -> tuple[Floats, npt.NDArray[np.bool_], Floats]:
+    """([n, features], [n] bought, [n] weight) of some users' candidates; every user counts as one."""
+    draw = np.random.default_rng(settings.seed)
+    inputs, labels, weights, rows = [], [], [], 0
+    for user in draw.permutation(len(lists)):
+        features, bought = lists.inputs[user], lists.labels[user] > 0
+        certain = bought | (features[:, PAIR_FEATURES.index("is_repeat")] > 0)
+        kept = certain | (draw.random(len(bought)) < 1 / NEW_KEPT)
+        inputs.append(features[kept])
+        labels.append(bought[kept])
+        weights.append(np.where(certain[kept], 1.0, NEW_KEPT).astype(np.float32))
+        rows += int(kept.sum())
+        if rows >= settings.tree_rows:
+            break
+    return np.concatenate(inputs), np.concatenate(labels), np.concatenate(weights)
