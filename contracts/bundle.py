@@ -13,9 +13,11 @@ bundle/<version>/
     index.faiss              nearest-neighbour index over item_embeddings
     query_tower.onnx, candidate_tower.onnx, ranker.onnx
     reference.parquet        sample of served features at training time, for drift
-    saved_model/             the same towers and ranker as TensorFlow SavedModels
+    evaluation.parquet       the final list's NDCG@20 of each user of the test window, for the gate of the next release
+    model_card.md, .html     what the lists are worth, for people
+    saved_model/             the same towers and a neural ranker as TensorFlow SavedModels
 
-A server reads neither of the last two (NOT_SERVED), so a copy for serving may lack them; the version and the manifest's
+A server reads none of the last four (NOT_SERVED), so a copy for serving may lack them; the version and the manifest's
 digest are over the whole list, so what such a copy holds is held to the same digests.
 """
 
@@ -50,8 +52,11 @@ QUERY_TOWER: Final = "query_tower.onnx"
 CANDIDATE_TOWER: Final = "candidate_tower.onnx"
 RANKER: Final = "ranker.onnx"
 REFERENCE: Final = "reference.parquet"
+EVALUATION: Final = "evaluation.parquet"
+MODEL_CARD: Final = "model_card.md"
+MODEL_CARD_PAGE: Final = "model_card.html"
 SAVED_MODELS: Final = "saved_model"
-NOT_SERVED: Final = (f"{SAVED_MODELS}/", REFERENCE)
+NOT_SERVED: Final = (f"{SAVED_MODELS}/", REFERENCE, EVALUATION, MODEL_CARD, MODEL_CARD_PAGE)
 """What a copy for serving may lack, by the beginning of the path."""
 
 

@@ -7,15 +7,11 @@ from pathlib import Path
 
 import yaml
 
-from contracts.errors import TandemError
 from tandem.demo import reproduce
+from training.gate import GateFailed
 from training.workspace import Workspace
 
 UNTRACKED = "[core]\n    no_scm = true\n"
-
-
-class GateFailed(TandemError):
-    """A trained bundle is not as good as it must be; it is not published, and what serves goes on serving."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from contracts import features as names
 from contracts.bundle import MANIFEST
 from contracts.errors import MissingArtifact
 from contracts.features import USER_ID
-from tandem.retrain import GateFailed, lay_out, require_gates
+from tandem.retrain import lay_out, require_gates
+from training.gate import GateFailed
 from training.online import publish_features
 from training.publish import publish
 from training.workspace import Workspace

@@ -5,6 +5,7 @@ import shutil
 import string
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,8 @@ from contracts.segments import SEGMENT_DAYS, Segments, segments_of
 from training.artifacts import Embeddings
 from training.dataset import Dataset, Moment
 from training.evaluate import rank_with_scores
+from training.model_card import markdown
+from training.model_card_page import page
 from training.settings import Settings
 from training.signing import Sign
 from training.steps import shortlists
@@ -50,6 +53,8 @@ def assemble(workspace: Workspace, settings: Settings, sign: Sign | None = None)
         segments = _segments(dataset, moment)
         np.savez_compressed(folder / bundle.SEGMENTS, rows=segments.rows, buyers=segments.buyers)
         (folder / bundle.DISPLAY).write_text(json.dumps(_display(dataset)))
+        shutil.copyfile(workspace.evaluation, folder / bundle.EVALUATION)
+        _write_card(folder, dataset, metrics, len(items))
         pq.write_table(_reference(workspace, dataset, moment, embeddings, settings), folder / bundle.REFERENCE)
         sealed = bundle.seal(
             folder,
@@ -75,6 +80,16 @@ def _copy_models(workspace: Workspace, folder: Path) -> None:
     for models in (workspace.towers, workspace.ranker):
         if (models / bundle.SAVED_MODELS).exists():  # trees are none of TensorFlow
             shutil.copytree(models / bundle.SAVED_MODELS, folder / bundle.SAVED_MODELS, dirs_exist_ok=True)
+
+
+def _write_card(folder: Path, dataset: Dataset, metrics: dict[str, Any], num_items: int) -> None:
+    facts = {
+        "data until": datetime.fromtimestamp(dataset.timeline.data_end, UTC).date().isoformat(),
+        "items": f"{num_items:,}",
+        "users": f"{len(dataset.vocabularies[names.USER_ID].terms):,}",
+    }
+    (folder / bundle.MODEL_CARD).write_text(markdown(metrics, facts), encoding="utf-8")
+    (folder / bundle.MODEL_CARD_PAGE).write_text(page(metrics, facts), encoding="utf-8")
 
 
 def _segments(dataset: Dataset, moment: Moment) -> Segments:

@@ -1,11 +1,10 @@
-"""The table that decides: our lists and the baselines on the last days, full catalogue, in one run.
+"""What decides: our lists and the baselines on the last days and on earlier windows, full catalogue, in one run.
 
 The final list is computed with the exported ONNX ranker, so what is measured is what serves.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,59 +12,59 @@ import numpy.typing as npt
 import onnxruntime
 
 from contracts.bundle import RANKER
-from contracts.candidates import SOURCES, Shortlist
-from contracts.features import ITEM_STATISTICS
-from contracts.ranking import UserHistory
+from contracts.candidates import Shortlist
+from contracts.promotions import CURRENT
 from training.artifacts import Embeddings
-from training.baselines import personal_frequency, personal_then_popular, top_rows, without
+from training.backtest import backtest, window_entry
+from training.calibration import calibration
+from training.candidate_recall import candidate_recall
 from training.dataset import Dataset
-from training.index import FLAT, build_index, search
-from training.metrics import RECALL_AT, padded, summary
+from training.gate import FINAL_LIST, GATED, champion_at, comparisons, losses, write_values
+from training.metrics import padded, summary
+from training.origin import LENGTH, Lists, Origin, lists_of, origin_at
 from training.settings import Settings
-from training.steps import REPORT, shortlists
+from training.slices import at_lengths, by_history, of_discoveries, values_of
+from training.steps import REPORT
+from training.two_tower import Progress
 from training.workspace import Workspace, require
 
 Rows = npt.NDArray[np.int64]
-LENGTH = max(RECALL_AT)
 Table = dict[str, dict[str, float]]
+SHOWN_AT_LENGTHS = ("gp_top_freq", FINAL_LIST)
 
 
-def evaluate(workspace: Workspace, settings: Settings) -> dict[str, Any]:
+def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
     """Metrics by table and list; written to metrics.json.
 
     all_items: every purchase in the test window counts. new_to_user: lists and truths without what the user had ever
     bought before the cutoff. Users without a truth are left out of a table and counted.
     """
     dataset = Dataset(workspace)
-    start, end = dataset.timeline.cutoff, dataset.timeline.data_end
+    timeline = dataset.timeline
     embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
-    moment, bought = dataset.moment(start), dataset.bought(start, end)
-    before = dataset.bought(0, start)
-    users = [row for row, user in enumerate(moment.user_ids) if user in bought]
-    truths = [bought[moment.user_ids[row]] for row in users]
-    known = [before.get(moment.user_ids[row], np.zeros(0, np.int64)) for row in users]
-    candidates = shortlists(dataset, moment, users, embeddings, settings.ranker, settings.index)
-    ranked = [rows for rows, _ in rank_with_scores(candidates, workspace)]
-    items = embeddings.items(start)
-    depth = LENGTH + max(len(rows) for rows in known)
-    queries = embeddings.queries(start)[users]
-    # Far deeper than serving asks, so an inverted file's nprobe would cut it off: the towers are judged, not an index.
-    nearest = search(
-        build_index(items, queries, replace(settings.index, factory=FLAT)), queries, min(depth, len(items))
-    )
-    histories = [moment.histories[row] for row in users]
-    lists = {
-        **_baselines(moment.item_statistics, histories, depth),
-        "two_tower": list(nearest),
-        "final_list": ranked,
-    }
+    ranker = json.loads(require(workspace.ranker / REPORT, "tandem train-ranker").read_text())
+    test = origin_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings)
+    with_scores = rank_with_scores(test.candidates, workspace)
+    ranked = [rows for rows, _ in with_scores]
+    lists = lists_of(test, ranked)
+    values = values_of(lists, test.truths)
+    gated = {name: own[GATED] for name, own in values.items()}
+    write_values(workspace.evaluation, test.user_ids, gated[FINAL_LIST])
+    earlier = [origin_at(dataset, embeddings, start, end, settings) for start, end in timeline.ranker_windows]
+    windows = backtest(earlier, ranker["model"], settings.ranker, progress)
     metrics = {
         "test_days": settings.features.test_days,
-        "all_items": _table(lists, truths, len(items)),
-        "new_to_user": _discovery_table(lists, truths, known, len(items)),
-        "candidates": _candidate_recall(candidates, truths),
+        "all_items": _table(lists, test.truths, test.num_items),
+        "new_to_user": _table(*of_discoveries(test, lists), test.num_items),
+        "candidates": candidate_recall(test.candidates, test.truths),
+        "backtest": [*windows, window_entry(test, ranked, len(earlier))],
+        "by_history": _by_history(test, lists),
+        "at_lengths": at_lengths({name: lists[name] for name in SHOWN_AT_LENGTHS}, test.truths),
+        "calibration": calibration(with_scores, test.truths),
+        "gate": comparisons(gated, test.user_ids, timeline.cutoff, champion_at(workspace.bundles / CURRENT)),
         **json.loads((workspace.towers / REPORT).read_text()),
-        "ranker_losses": json.loads((workspace.ranker / REPORT).read_text())["losses"],
+        "ranker": {"model": ranker["model"], "validation_ndcg@20": ranker["validation_ndcg@20"]},
+        "ranker_losses": ranker["losses"],
     }
     workspace.metrics.write_text(json.dumps(metrics, indent=2) + "\n")
     return metrics
@@ -84,57 +83,23 @@ def rank_with_scores(
     return ordered
 
 
-def _baselines(
-    statistics: npt.NDArray[np.float32], histories: Sequence[UserHistory], depth: int
-) -> Mapping[str, list[Rows]]:
-    popular = top_rows(statistics[:, ITEM_STATISTICS.index("item_purchases_365d")], depth)
-    recent = top_rows(statistics[:, ITEM_STATISTICS.index("item_purchases_28d")], depth)
-    per_user: dict[str, Callable[[UserHistory], Rows]] = {
-        "popularity": lambda _: popular,
-        "recent_popularity": lambda _: recent,
-        "p_top_freq": personal_frequency,
-        "gp_top_freq": lambda history: personal_then_popular(history, popular, depth),
-    }
-    return {name: [make(history) for history in histories] for name, make in per_user.items()}
-
-
-def _table(lists: Mapping[str, Sequence[Rows]], truths: Sequence[Rows], num_items: int) -> Table:
+def _table(lists: Lists, truths: Sequence[Rows], num_items: int) -> Table:
     return {
         name: {**summary(padded(rows, LENGTH), truths, num_items), "users": float(len(truths))}
         for name, rows in lists.items()
     }
 
 
-def _discovery_table(
-    lists: Mapping[str, Sequence[Rows]], truths: Sequence[Rows], known: Sequence[Rows], num_items: int
-) -> Table:
-    new = [without(truth, rows) for truth, rows in zip(truths, known, strict=True)]
-    users = [row for row, truth in enumerate(new) if len(truth)]
-    # P-TopFreq proposes nothing new, and GP-TopFreq then is popularity.
-    discovering = {name: rows for name, rows in lists.items() if not name.endswith("top_freq")}
-    return _table(
-        {name: [without(rows[row], known[row]) for row in users] for name, rows in discovering.items()},
-        [new[row] for row in users],
-        num_items,
-    )
-
-
-def _candidate_recall(candidates: Sequence[Shortlist], truths: Sequence[Rows]) -> dict[str, float]:
-    """Mean over users of the share of truths among the candidates, for the union and for each source."""
-    totals = dict.fromkeys(("union", *SOURCES), 0.0)
-    for one, truth in zip(candidates, truths, strict=True):
-        totals["union"] += float(np.isin(truth, one.rows).mean())
-        for bit, source in enumerate(SOURCES):
-            totals[source] += float(np.isin(truth, one.rows[(one.sources >> bit & 1) == 1]).mean())
-    means = {f"recall_{name}": total / len(truths) for name, total in totals.items()}
-    means["mean_candidates"] = float(np.mean([len(one.rows) for one in candidates]))
-    return means
+def _by_history(origin: Origin, lists: Lists) -> dict[str, Any]:
+    return {name: {"users": users, **table} for name, (table, users) in by_history(origin, lists).items()}
 
 
 def verdicts(metrics: Mapping[str, Any]) -> list[tuple[str, bool]]:
-    """(claim, whether it holds) for each promise a demo makes; stated plainly either way."""
-    final, frequency = metrics["all_items"]["final_list"], metrics["all_items"]["gp_top_freq"]
+    """(claim, whether it holds) for each promise a demo makes and for the gate; stated plainly either way."""
+    final, frequency = metrics["all_items"][FINAL_LIST], metrics["all_items"]["gp_top_freq"]
     tower, recent = metrics["new_to_user"]["two_tower"], metrics["new_to_user"]["recent_popularity"]
+    lost = losses(metrics["gate"])
+    rivals = ", ".join(name.replace("_", " ") for name in metrics["gate"]["rivals"])
     return [
         (
             f"final list beats GP-TopFreq on all items, NDCG@20 {final['ndcg@20']:.4f} against "
@@ -146,4 +111,5 @@ def verdicts(metrics: Mapping[str, Any]) -> list[tuple[str, bool]]:
             f"against {recent['recall@20']:.4f}",
             tower["recall@20"] > recent["recall@20"],
         ),
+        (f"final list loses beyond the interval to none of {rivals}" + "".join(f"; {one}" for one in lost), not lost),
     ]

@@ -136,7 +136,7 @@ class RankerSettings:
     leaves: int = 31  # of each tree
     shrinkage: float = 0.1  # learning rate of boosting
     leaf_rows: int = 200  # fewest candidates that a leaf is learned from
-    tree_rows: int = 1_500_000  # most candidates that trees are learned from: beyond, users are sampled
+    tree_rows: int = 600_000  # most candidates that trees are learned from: beyond, users are sampled
     seed: int = 17  # of TensorFlow, numpy and scikit-learn
 
 

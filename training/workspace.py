@@ -81,6 +81,11 @@ class Workspace:
         return self.data / "metrics.json"
 
     @property
+    def evaluation(self) -> Path:
+        """The final list's metric of each user of the test window."""
+        return self.data / "evaluation.parquet"
+
+    @property
     def impression_log(self) -> Path:
         """What a server started with `tandem serve` has shown."""
         return self.data / "impressions.jsonl"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markdown import Markdown
 
 from tandem.commands.options import ALL_CORES, HERE, PIPELINE, EngineOption, MasterOption, Root, open_project
 from tandem.console import console, ingest_table, metrics_tables, verdict_lines, working
@@ -161,17 +162,19 @@ def train_ranker(root: Root = HERE) -> None:
 
 @app.command(rich_help_panel=PIPELINE)
 def evaluate(root: Root = HERE) -> None:
-    """Our lists beside the baselines, on the last days, over the full catalogue.
+    """Our lists beside the baselines, on the last days and on earlier windows, over the full catalogue.
 
     Example: tandem evaluate
     """
     from training.evaluate import evaluate as run
     from training.evaluate import verdicts
+    from training.model_card import details
 
     project = open_project(root)
-    with working("evaluate"):
-        metrics = run(project.workspace, project.settings)
+    with working("evaluate") as work:
+        metrics = run(project.workspace, project.settings, work.steps)
     metrics_tables(metrics)
+    console.print(Markdown(details(metrics)))
     verdict_lines(verdicts(metrics))
 
 
@@ -183,13 +186,18 @@ def bundle(
     ] = None,
     publish: Annotated[str, typer.Option(help="Folder or URL (s3://bucket/prefix) to copy the bundle to.")] = "",
     promote: Annotated[bool, typer.Option(help="Make it the one that serves: servers here change to it.")] = True,
+    force: Annotated[bool, typer.Option(help="Publish and promote whatever the gate says.")] = False,
 ) -> None:
     """Seal the trained parts into one bundle, promote it and log the run to MLflow.
 
+    A bundle whose final list loses to the champion's or to a simple list beyond the interval is sealed and not
+    promoted; to publish it is an error.
+
     Example: tandem bundle --sign-key signing.pem --publish s3://shop/bundles
     """
-    from contracts import promotions
+    from contracts.bundle import read_manifest
     from training.assemble import assemble
+    from training.gate import require_no_loss
     from training.publish import publish as copy_to
     from training.signing import signer
     from training.tracking import log_run
@@ -200,11 +208,28 @@ def bundle(
         work.note("MLflow")
         log_run(project.workspace, project.settings, folder)
         if publish:
+            if not force:
+                require_no_loss(read_manifest(folder).metrics)
             work.note(f"publish to {publish}")
             copy_to(folder, publish)
-        if promote:
-            promotions.promote(folder)
-    console.print(f"  bundles/{folder.name}")
+    console.print(f"  bundles/{folder.name}, with model_card.html")
+    if promote:
+        promote_if_good(folder, force=force)
+
+
+def promote_if_good(bundle: Path, *, force: bool) -> None:
+    """Makes the bundle the one that serves, or says why it does not; the run has done its work either way."""
+    from contracts import promotions
+    from contracts.bundle import read_manifest
+    from training.gate import losses
+
+    lost = [] if force else losses(read_manifest(bundle).metrics["gate"])
+    if not lost:
+        promotions.promote(bundle)
+    for reason in lost:
+        console.print(f"[red]not promoted:[/] {reason}", highlight=False, soft_wrap=True)
+    if lost:
+        console.print(f"  `tandem promote {bundle.name} --force` makes it serve", highlight=False, soft_wrap=True)
 
 
 def _rounded(losses: list[float]) -> str:

@@ -19,17 +19,25 @@ UrlOption = Annotated[str, typer.Option(help="Wait until the server at this addr
 
 @app.command(rich_help_panel=OPERATION)
 def promote(
-    version: Annotated[str, typer.Argument(help="Version below bundles/.")], root: Root = HERE, url: UrlOption = ""
+    version: Annotated[str, typer.Argument(help="Version below bundles/.")],
+    root: Root = HERE,
+    url: UrlOption = "",
+    force: Annotated[bool, typer.Option(help="Whatever its gate says.")] = False,
 ) -> None:
     """Make a bundle the one that serves: servers of this folder change to it within a second or two.
+
+    Exit code 2 where the bundle's own evaluation says that its list loses to the champion's or to a simple one.
 
     Example: tandem promote 3f4a0503dde1 --url http://127.0.0.1:8080
     """
     from contracts.bundle import verify
     from contracts.promotions import promote as make_current
+    from training.gate import require_no_loss
 
     bundle = _bundles(root) / version
-    verify(bundle, for_serving=True)
+    manifest = verify(bundle, for_serving=True)
+    if not force:
+        require_no_loss(manifest.metrics)
     _done("promoted", make_current(bundle), url)
 
 
