@@ -11,7 +11,7 @@ from contracts.features import ITEM_STATISTICS
 from contracts.ranking import RANKING_FEATURES, Rows, UserHistory
 from tests.test_bundle import make_bundle
 from training.calibration import calibration
-from training.candidate_recall import candidate_recall
+from training.candidate_recall import candidate_recall, simple_union_recall
 from training.gate import Champion, GateFailed, champion_at, comparisons, losses, require_no_loss, write_values
 from training.intervals import difference, interval
 from training.origin import Origin, lists_of, ordered
@@ -92,6 +92,11 @@ def test_what_a_source_finds_and_what_it_alone_finds() -> None:
     assert (found["recall_popular"], found["unique_popular"]) == (0.75, 0.5)
     assert (found["recall_two_tower"], found["unique_two_tower"]) == (0.25, 0.25)
     assert found["mean_candidates"] == 2.5
+
+
+def test_the_simplest_union_is_history_and_popularity() -> None:
+    """Five items are all popular: everything is found, with five candidates for each."""
+    assert simple_union_recall(ORIGIN) == {"recall_simple_union": 1.0, "mean_simple_candidates": 5.0}
 
 
 def test_repeats_are_what_was_bought_before() -> None:

@@ -1,11 +1,16 @@
-"""What each source of candidates is worth: what it finds, and what nobody else would have found."""
+"""What each source of candidates is worth: what it finds, what nobody else would have found, and the least to beat."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from contracts.candidates import SOURCES, Shortlist
+from contracts.candidates import POPULAR_COLUMN, SOURCES, Shortlist
 from contracts.ranking import Rows
+from training.baselines import top_rows
+from training.origin import Origin
+
+SIMPLE_POPULAR = 300
+"""The simplest union: the user's own history and so many popular items."""
 
 
 def candidate_recall(candidates: Sequence[Shortlist], truths: Sequence[Rows]) -> dict[str, float]:
@@ -24,3 +29,14 @@ def candidate_recall(candidates: Sequence[Shortlist], truths: Sequence[Rows]) ->
     means = {name: total / len(truths) for name, total in totals.items()}
     means["mean_candidates"] = float(np.mean([len(one.rows) for one in candidates]))
     return means
+
+
+def simple_union_recall(origin: Origin) -> dict[str, float]:
+    """The same of the simplest union, by buyers of the last 28 days: recall_simple_union, mean_simple_candidates."""
+    popular = top_rows(origin.item_statistics[:, POPULAR_COLUMN], SIMPLE_POPULAR)
+    unions = [np.union1d(known, popular) for known in origin.known]
+    shares = [np.isin(truth, rows).mean() for truth, rows in zip(origin.truths, unions, strict=True)]
+    return {
+        "recall_simple_union": float(np.mean(shares)),
+        "mean_simple_candidates": float(np.mean([len(rows) for rows in unions])),
+    }

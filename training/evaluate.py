@@ -17,7 +17,7 @@ from contracts.promotions import CURRENT
 from training.artifacts import Embeddings
 from training.backtest import backtest, window_entry
 from training.calibration import calibration
-from training.candidate_recall import candidate_recall
+from training.candidate_recall import candidate_recall, simple_union_recall
 from training.dataset import Dataset
 from training.gate import FINAL_LIST, GATED, champion_at, comparisons, losses, write_values
 from training.metrics import padded, summary
@@ -56,7 +56,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
         "test_days": settings.features.test_days,
         "all_items": _table(lists, test.truths, test.num_items),
         "new_to_user": _table(*of_discoveries(test, lists), test.num_items),
-        "candidates": candidate_recall(test.candidates, test.truths),
+        "candidates": {**candidate_recall(test.candidates, test.truths), **simple_union_recall(test)},
         "backtest": [*windows, window_entry(test, ranked, len(earlier))],
         "by_history": _by_history(test, lists),
         "at_lengths": at_lengths({name: lists[name] for name in SHOWN_AT_LENGTHS}, test.truths),

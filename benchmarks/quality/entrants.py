@@ -35,6 +35,12 @@ def _implicit_bpr(**choice: Any) -> Peer:
     return ImplicitBpr(**choice)
 
 
+def _final_list(**choice: Any) -> Peer:
+    from benchmarks.quality.peers.final_list import FinalList  # scikit-learn; other entrants do without
+
+    return FinalList(**choice)
+
+
 POPULARITY = Entrant("popularity", Popularity)
 GP_TOP_FREQ = Entrant("GP-TopFreq", GpTopFreq)
 ITEM_KNN = Entrant("item-kNN", ItemKnn, [{"neighbours": n, "shrink": s} for n in (100, 400) for s in (10.0, 100.0)])
@@ -56,6 +62,10 @@ TIFU_KNN = Entrant(
     [{"neighbours": n, "own_share": s, "group_decay": d} for n in (300, 900) for s in (0.5, 0.7) for d in (0.6, 0.8)],
 )  # fmt: skip
 
+FINAL_LIST = Entrant(
+    "Tandem, final list", _final_list,
+    [{"label_baskets": b, "leaves": n} for b in (1, 2) for n in (7, 15)],
+)  # fmt: skip
 OURS = "Tandem"
 GOWALLA_TOWERS = {
     "temperature": 0.1, "learning_rate": 0.01, "batch_size": 512, "sequence_dropout": 0.5, "user_evenness": 0.5,
@@ -96,6 +106,6 @@ BEAUTY_OURS = (
 ENTRANTS: dict[str, tuple[Entrant, ...]] = {
     "gowalla": (POPULARITY, ITEM_KNN, LARGE_EASE, IALS, BPR, *GOWALLA_OURS),
     "beauty": (POPULARITY, ITEM_KNN, EASE, IALS, BPR, *BEAUTY_OURS),
-    "tafeng": (POPULARITY, GP_TOP_FREQ, TIFU_KNN, EASE, IALS),
+    "tafeng": (POPULARITY, GP_TOP_FREQ, TIFU_KNN, EASE, IALS, FINAL_LIST),
 }
 """By data set, in the order of the table."""
