@@ -14,8 +14,8 @@ from training.calibration import calibration
 from training.candidate_recall import candidate_recall, simple_union_recall
 from training.gate import Champion, GateFailed, champion_at, comparisons, losses, require_no_loss, write_values
 from training.intervals import difference, interval
-from training.origin import Origin, lists_of, ordered
-from training.slices import at_lengths, by_history, of_discoveries, of_repeats, with_intervals
+from training.origin import Origin, lists_of, ordered, sampled
+from training.slices import at_lengths, by_history, of_cold_items, of_discoveries, of_repeats, with_intervals
 
 USERS = ("ann", "bob")
 BOTH = np.array([1.0, 0.0])
@@ -99,6 +99,11 @@ def test_the_simplest_union_is_history_and_popularity() -> None:
     assert simple_union_recall(ORIGIN) == {"recall_simple_union": 1.0, "mean_simple_candidates": 5.0}
 
 
+def test_beyond_the_most_users_a_sample_is_spread_evenly() -> None:
+    assert sampled([3, 5, 7, 9, 11], 3) == [3, 7, 11]
+    assert sampled([3, 5], 3) == sampled([3, 5], 0) == [3, 5]
+
+
 def test_repeats_are_what_was_bought_before() -> None:
     lists, truths = of_repeats(ORIGIN, LISTS)
     assert [own.tolist() for own in truths] == [[0]]  # bob has bought nothing before
@@ -110,6 +115,13 @@ def test_discoveries_are_the_rest() -> None:
     assert [own.tolist() for own in truths] == [[4], [3]]
     assert lists["final_list"][0].tolist() == [4]
     assert "gp_top_freq" not in lists
+
+
+def test_cold_items_are_what_nobody_had_bought() -> None:
+    """Item 4 alone; ann buys it, and her final list begins with it."""
+    lists, truths = of_cold_items(ORIGIN, LISTS)
+    assert [own.tolist() for own in truths] == [[4]]
+    assert lists["final_list"][0].tolist() == [4, 0, 1]
 
 
 def test_without_users_there_is_no_table() -> None:

@@ -9,7 +9,7 @@ from training.origin import Lists, Origin, lists_of, ordered
 from training.ranking_lists import LabelledLists, joined, labelled_lists
 from training.ranking_models import train
 from training.settings import RankerSettings
-from training.slices import of_discoveries, of_repeats, with_intervals
+from training.slices import of_cold_items, of_discoveries, of_repeats, with_intervals
 from training.two_tower import Progress
 
 
@@ -43,6 +43,7 @@ def window_entry(origin: Origin, ranked: Sequence[Rows], windows: int) -> dict[s
         "all_items": (lists, origin.truths),
         "repeats": of_repeats(origin, lists),
         "new_to_user": of_discoveries(origin, lists),
+        "cold_items": of_cold_items(origin, lists),
     }
     return {
         "start": _day(origin.start),

@@ -30,6 +30,8 @@ from training.workspace import Workspace, require
 
 Rows = npt.NDArray[np.int64]
 Table = dict[str, dict[str, float]]
+BACKTEST_USERS = 10_000
+"""Of each earlier window, at most: all windows' candidates are in memory at once, a gigabyte for 8,000 users."""
 SHOWN_AT_LENGTHS = ("gp_top_freq", FINAL_LIST)
 
 
@@ -50,7 +52,9 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     values = values_of(lists, test.truths)
     gated = {name: own[GATED] for name, own in values.items()}
     write_values(workspace.evaluation, test.user_ids, gated[FINAL_LIST])
-    earlier = [origin_at(dataset, embeddings, start, end, settings) for start, end in timeline.ranker_windows]
+    earlier = [
+        origin_at(dataset, embeddings, start, end, settings, BACKTEST_USERS) for start, end in timeline.ranker_windows
+    ]
     windows = backtest(earlier, ranker["model"], settings.ranker, progress)
     metrics = {
         "test_days": settings.features.test_days,

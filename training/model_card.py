@@ -14,7 +14,12 @@ NAMES: Final = {
     "two_tower": "two-tower alone",
     "final_list": "final list",
 }
-PARTS: Final = {"all_items": "All items", "repeats": "Bought before", "new_to_user": "New to the user"}
+PARTS: Final = {
+    "all_items": "All items",
+    "repeats": "Bought before",
+    "new_to_user": "New to the user",
+    "cold_items": "Items that nobody had bought",
+}
 RANKERS: Final = {"neural": "DCN-v2, listwise softmax", "trees": "gradient-boosted trees, log loss"}
 Metrics = Mapping[str, Any]
 

@@ -42,10 +42,15 @@ class Origin:
         return len(self.item_statistics)
 
 
-def origin_at(dataset: Dataset, embeddings: Embeddings, start: int, end: int, settings: Settings) -> Origin:
-    """The origin at start, labelled by [start, end); start is one of the timeline's history_snapshots."""
+def origin_at(
+    dataset: Dataset, embeddings: Embeddings, start: int, end: int, settings: Settings, most_users: int = 0
+) -> Origin:
+    """The origin at start, labelled by [start, end); start is one of the timeline's history_snapshots.
+
+    most_users: a sample of so many where more have bought something; 0 takes all.
+    """
     moment, bought, before = dataset.moment(start), dataset.bought(start, end), dataset.bought(0, start)
-    users = [row for row, user in enumerate(moment.user_ids) if user in bought]
+    users = sampled([row for row, user in enumerate(moment.user_ids) if user in bought], most_users)
     user_ids = tuple(moment.user_ids[row] for row in users)
     known = [before.get(user, np.zeros(0, np.int64)) for user in user_ids]
     depth = LENGTH + max((len(rows) for rows in known), default=0)
@@ -60,6 +65,13 @@ def origin_at(dataset: Dataset, embeddings: Embeddings, start: int, end: int, se
         nearest=_nearest(embeddings, start, users, depth, settings),
         item_statistics=moment.item_statistics,
     )
+
+
+def sampled(users: list[int], most: int) -> list[int]:
+    """At most so many of them, evenly spread over their order, which says nothing of them; 0 keeps all."""
+    if not most or len(users) <= most:
+        return users
+    return [users[at] for at in np.linspace(0, len(users) - 1, most).astype(int)]
 
 
 def _nearest(embeddings: Embeddings, start: int, users: Sequence[int], depth: int, settings: Settings) -> list[Rows]:

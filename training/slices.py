@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from contracts.features import ITEM_STATISTICS
 from contracts.ranking import Rows
 from training.baselines import without
 from training.intervals import intervals
@@ -55,6 +56,14 @@ def of_discoveries(origin: Origin, lists: Lists) -> tuple[Lists, list[Rows]]:
         {name: [without(rows[user], origin.known[user]) for user in users] for name, rows in discovering.items()},
         [new[user] for user in users],
     )
+
+
+def of_cold_items(origin: Origin, lists: Lists) -> tuple[Lists, list[Rows]]:
+    """(lists as they are, truths that nobody had bought within a year), of users with such a truth."""
+    cold = origin.item_statistics[:, ITEM_STATISTICS.index("item_purchases_365d")] == 0
+    kept = [truth[cold[truth]] for truth in origin.truths]
+    users = [row for row, truth in enumerate(kept) if len(truth)]
+    return {name: [rows[user] for user in users] for name, rows in lists.items()}, [kept[user] for user in users]
 
 
 def by_history(origin: Origin, lists: Lists) -> dict[str, tuple[Table, int]]:
