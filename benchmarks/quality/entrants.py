@@ -62,10 +62,7 @@ TIFU_KNN = Entrant(
     [{"neighbours": n, "own_share": s, "group_decay": d} for n in (300, 900) for s in (0.5, 0.7) for d in (0.6, 0.8)],
 )  # fmt: skip
 
-FINAL_LIST = Entrant(
-    "Tandem, final list", _final_list,
-    [{"label_baskets": b, "leaves": n} for b in (1, 2) for n in (7, 15)],
-)  # fmt: skip
+FINAL_LIST = Entrant("Tandem, final list", _final_list, [{"label_baskets": b} for b in (1, 2)])
 OURS = "Tandem"
 GOWALLA_TOWERS = {
     "temperature": 0.1, "learning_rate": 0.01, "batch_size": 512, "sequence_dropout": 0.5, "user_evenness": 0.5,
