@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from contracts.ranking import Floats, Rows
 from training.metrics import NDCG_AT, ndcg
@@ -21,13 +22,14 @@ class LabelledLists:
         """Users."""
         return len(self.inputs)
 
-    def ndcg(self, scores: Sequence[Floats]) -> float:
-        """Mean NDCG of these lists in the order of scores, entry i [k_i]; what is no candidate is a miss."""
+    def ndcg(self, scores: Sequence[Floats]) -> npt.NDArray[np.float64]:
+        """[users] NDCG of these lists in the order of scores, entry i [k_i]; what is no candidate is a miss."""
         hit = np.zeros((len(self), NDCG_AT), np.bool_)
         for row, (own, labels) in enumerate(zip(scores, self.labels, strict=True)):
             best = np.argsort(-own, kind="stable")[:NDCG_AT]
             hit[row, : len(best)] = labels[best] > 0
-        return float(ndcg(hit, np.array(self.num_truths, np.float64), NDCG_AT).mean())
+        own_ndcg: npt.NDArray[np.float64] = ndcg(hit, np.array(self.num_truths, np.float64), NDCG_AT)
+        return own_ndcg
 
 
 def labelled_lists(inputs: Sequence[Floats], rows: Sequence[Rows], truths: Sequence[Rows]) -> LabelledLists:

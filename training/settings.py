@@ -131,7 +131,7 @@ class RankerSettings:
     learning_rate: float = 0.001  # Adam
     batch_users: int = 16  # lists a step
     epochs: int = 4  # over all windows
-    model: str = "auto"  # neural, trees, or auto: the better of both on the last label window
+    model: str = "auto"  # neural, trees, or auto: trees where they are better on the last label window
     trees: int = 120  # gradient-boosted; 500 candidates take 1.1 ms of CPU, of the neural ranker 0.4
     leaves: int = 31  # of each tree
     shrinkage: float = 0.1  # learning rate of boosting
