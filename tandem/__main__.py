@@ -1,6 +1,8 @@
 """The command line: parse, read settings, call one function per command (tandem/commands)."""
 
+import atexit
 import logging
+import os
 import sys
 from collections.abc import Callable
 
@@ -27,6 +29,7 @@ for group in (pipeline, serve, events, release, experiment, lists, rules, report
 def main(arguments: list[str] | None = None, run: Callable[..., object] = app) -> None:
     """Runs a command; a TandemError is one clear line and exit code 2."""
     # What libraries tell each other's developers is not for users. Feast resets the filters, so they are not enough.
+    end_quietly()
     logging.captureWarnings(True)
     for chatty in ("feast", "py.warnings", "tensorflow", "tf2onnx"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
@@ -35,6 +38,14 @@ def main(arguments: list[str] | None = None, run: Callable[..., object] = app) -
     except TandemError as error:
         errors.print(f"[bold red]tandem:[/] {error}", highlight=False, soft_wrap=True)
         sys.exit(2)
+
+
+def end_quietly() -> None:
+    """Leaves out what native code still writes to stderr once Python has ended.
+
+    DuckDB's binding lists each object that was alive then, sixty lines after a server's or a test run's last word.
+    """
+    atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stderr__.fileno() if sys.__stderr__ else 2))
 
 
 if __name__ == "__main__":

@@ -15,11 +15,12 @@ import prometheus_client  # noqa: F401 - before Feast, which else has registries
 import pytest
 from typer.testing import CliRunner
 
-from tandem.__main__ import app
+from tandem.__main__ import app, end_quietly
 from tandem.demo import wait_until_ready
 from tests.redis_server import RedisServer, missing
 from training.workspace import Workspace
 
+end_quietly()  # the runner's closing line is the last one
 ROOT = Path(__file__).resolve().parent.parent
 SLICE = """
 ingest: {max_users: 250}
