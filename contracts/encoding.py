@@ -60,7 +60,7 @@ def query_inputs(
         USER: vocabularies[names.USER_ID].encode(user_ids),
         PROFILE: np.stack(profile, axis=1),
         STATISTICS: _numbers(features, names.USER_STATISTICS),
-        SEQUENCE: _padded(features[names.SEQUENCE_ITEM_IDS], vocabularies[names.ITEM_ID].encode, np.int32),
+        SEQUENCE: _padded(features[names.SEQUENCE_ITEM_IDS], vocabularies[names.ITEM_ID].encode_many, np.int32),
         SEQUENCE_TYPES: _padded(features[names.SEQUENCE_EVENT_TYPES], _type_codes, np.int32),
         SEQUENCE_DAYS: _padded(features[names.SEQUENCE_TIMESTAMPS], _days_before_latest, np.float32),
         HOUR: hour,

@@ -116,7 +116,7 @@ def user_history(features: Mapping[str, Sequence[Any] | None], items: Vocabulary
     features maps HISTORY names to one user's aligned arrays, or to None for a user without purchases.
     """
     ids = features[names.HISTORY_ITEM_IDS]
-    codes = items.encode(ids if ids is not None else ())
+    codes = items.encode_many(ids if ids is not None else ())
     known = codes != OUT_OF_VOCABULARY
     all_known = bool(known.all())
 

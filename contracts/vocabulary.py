@@ -1,7 +1,7 @@
 """String categories to row numbers, the same table in training and serving."""
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import repeat
 
@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 OUT_OF_VOCABULARY = 0
+MANY_TERMS = 4096
+"""A dictionary of fewer stays in the processor's cache."""
 
 
 class Vocabulary:
@@ -19,6 +21,7 @@ class Vocabulary:
         self._index = {term: position for position, term in enumerate(self.terms, start=1)}
         if len(self._index) != len(self.terms):
             raise ValueError("A vocabulary's terms must be distinct.")
+        self._sort_hashes()
 
     def __len__(self) -> int:
         """Rows an embedding table needs: all terms and the out-of-vocabulary row."""
@@ -32,12 +35,42 @@ class Vocabulary:
         size = len(self.terms)
         longer._index = {**self._index, **{term: row + size for term, row in longer._index.items()}}
         longer.terms = (*self.terms, *terms)
+        longer._sort_hashes()
         return longer
 
     def encode(self, values: Iterable[str | None]) -> npt.NDArray[np.int32]:
         """[n] row numbers, one per value; None counts as unknown."""
         codes = map(self._index.get, values, repeat(OUT_OF_VOCABULARY))  # type: ignore[arg-type]
         return np.fromiter(codes, dtype=np.int32)
+
+    def encode_many(self, values: Sequence[str | None]) -> npt.NDArray[np.int32]:
+        """[n] what `encode` gives, in half the time for dozens of terms out of many thousands.
+
+        A dictionary's table, its keys and its values lie all over the memory, and each lookup waits for them one after
+        the other. Sorted hashes lie together. Terms are told apart by all 64 bits of their hash: that one the
+        vocabulary lacks has the hash of one it has does not happen in a century of requests.
+        """
+        if len(self._hashes) == 0:
+            return self.encode(values)
+        hashes = np.fromiter(map(hash, values), np.int64, len(values))
+        found = np.searchsorted(self._hashes, hashes)
+        codes: npt.NDArray[np.int32] = np.where(
+            self._hashes.take(found, mode="clip") == hashes, self._codes.take(found, mode="clip"), OUT_OF_VOCABULARY
+        )
+        return codes
+
+    def _sort_hashes(self) -> None:
+        """Leaves none where there are few terms, or two with the same hash."""
+        terms = self.terms if len(self.terms) >= MANY_TERMS else ()
+        hashes = np.fromiter(map(hash, terms), np.int64)
+        order = np.argsort(hashes)
+        self._hashes, self._codes = hashes[order], (order + 1).astype(np.int32)
+        if (self._hashes[1:] == self._hashes[:-1]).any():
+            self._hashes = self._hashes[:0]
+
+    def __reduce__(self) -> tuple[Callable[[Sequence[str]], "Vocabulary"], tuple[tuple[str, ...]]]:
+        """Only the terms go to another process: it hashes text otherwise."""
+        return Vocabulary, (self.terms,)
 
     def spelled(self, term: str) -> list[int]:
         """Row numbers of the terms that differ from this one in upper and lower case at most."""

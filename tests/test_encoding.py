@@ -1,5 +1,8 @@
 """Feature values to model inputs: what is unknown, what is missing and what is too long."""
 
+import pickle
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -8,7 +11,7 @@ import pytest
 from contracts import encoding
 from contracts import features as names
 from contracts.encoding import item_statistics, query_inputs
-from contracts.vocabulary import OUT_OF_VOCABULARY, Vocabulary, vocabularies_from_json
+from contracts.vocabulary import MANY_TERMS, OUT_OF_VOCABULARY, Vocabulary, vocabularies_from_json
 
 VOCABULARIES = vocabularies_from_json(
     {
@@ -132,3 +135,35 @@ def test_item_statistics_keep_their_order_and_missing_numbers_are_zero() -> None
     assert matrix.dtype == np.float32
     assert matrix[:, names.ITEM_STATISTICS.index("item_price")].tolist() == [2.5, 4]
     assert matrix.sum() == 6.5
+
+
+def test_many_terms_are_encoded_as_few_are() -> None:
+    terms = [f"item-{number}" for number in range(MANY_TERMS)]
+    vocabulary = Vocabulary(terms)
+    asked = [terms[-1], "unknown", terms[0], None, terms[7], ""]
+    expected = [MANY_TERMS, OUT_OF_VOCABULARY, 1, OUT_OF_VOCABULARY, 8, OUT_OF_VOCABULARY]
+    assert vocabulary.encode(asked).tolist() == vocabulary.encode_many(asked).tolist() == expected
+    assert vocabulary.encode_many(asked).dtype == np.int32
+    assert vocabulary.encode_many(terms).tolist() == list(range(1, MANY_TERMS + 1))
+    assert vocabulary.encode_many([]).shape == (0,)
+    assert vocabulary.extended(["later"]).encode_many([*asked, "later"]).tolist() == [*expected, MANY_TERMS + 1]
+
+
+def test_terms_with_the_same_hash_are_told_apart() -> None:
+    class Colliding(str):
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            return 1
+
+    terms = [Colliding(number) for number in range(MANY_TERMS)]
+    assert Vocabulary(terms).encode_many(terms[:3]).tolist() == [1, 2, 3]
+
+
+def test_a_vocabulary_goes_to_another_process_by_its_terms() -> None:
+    vocabulary = Vocabulary([f"item-{number}" for number in range(MANY_TERMS)])
+    code = "import pickle, sys; print(pickle.load(sys.stdin.buffer).encode_many(['item-7', 'item-x']).tolist())"
+    elsewhere = subprocess.run(  # another process hashes text otherwise
+        [sys.executable, "-c", code], input=pickle.dumps(vocabulary), stdout=subprocess.PIPE, check=True
+    )
+    assert elsewhere.stdout.decode().strip() == "[8, 0]"
