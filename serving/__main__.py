@@ -22,6 +22,7 @@ from serving.event_metrics import CatalogueMetrics, ConsumerMetrics
 from serving.features import FeastLookup
 from serving.follower import Follower, follow
 from serving.guard import GuardedLookup
+from serving.huge_pages import use_huge_pages
 from serving.impressions import JsonLinesImpressions, NoImpressions
 from serving.index_recall import IndexRecall
 from serving.intake import open_intake
@@ -61,6 +62,7 @@ def serve(settings: ServingSettings) -> None:
     gc.collect()
     gc.freeze()  # what is loaded by now stays; looking through it for garbage would hold up requests for 0.1 s
     give_back_memory()  # Feast's start takes as much for a moment as a bundle does
+    use_huge_pages()
     Watch(service.releases).start()
     try:
         server.start(models(service.recommender, service.worker))

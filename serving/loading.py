@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from contracts.errors import BundleRefused, TandemError
 from serving.bundle import LoadedBundle, load_bundle
+from serving.huge_pages import use_huge_pages
 from serving.sources import BundleSource
 
 DTYPES = {"tensor(float)": np.float32, "tensor(int32)": np.int32, "tensor(int64)": np.int64}
@@ -41,6 +42,7 @@ class Loader:
             bundle = tried(load_bundle(folder, self._keys))
             bundle = self.finish(bundle) if self.finish else bundle
             give_back_memory()
+            use_huge_pages()
             return bundle
         except TandemError:
             raise
