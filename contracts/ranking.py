@@ -55,6 +55,8 @@ _PLAIN_STATISTICS: Final = frozenset(
     for name in (*names.ITEM_STATISTICS, *names.USER_STATISTICS)
     if "_share_" in name or name in ("user_overdue_ratio", "user_basket_gap_variation")
 )
+_PLAIN_OF_ITEMS: Final = np.array([name in _PLAIN_STATISTICS for name in names.ITEM_STATISTICS])
+_PLAIN_OF_USERS: Final = np.array([name in _PLAIN_STATISTICS for name in names.MODELLED_USER_STATISTICS])
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Catalogue:
 
     def scaled_statistics(self) -> Floats:
         """Statistics as the ranker reads them; compute once, it is the whole matrix."""
-        return _scaled(self.statistics, names.ITEM_STATISTICS)
+        return _scaled(self.statistics, _PLAIN_OF_ITEMS)
 
 
 @dataclass(frozen=True)
@@ -180,11 +182,10 @@ def ranking_inputs(pairs: Floats, items: Floats, user: Floats) -> Floats:
 
 def scaled_user_statistics(statistics: Floats) -> Floats:
     """[..., len(names.MODELLED_USER_STATISTICS)] as the ranker reads them, of [..., len(USER_STATISTICS)]."""
-    return _scaled(statistics[..., _MODELLED_COLUMNS], names.MODELLED_USER_STATISTICS)
+    return _scaled(statistics[..., _MODELLED_COLUMNS], _PLAIN_OF_USERS)
 
 
-def _scaled(values: Floats, columns: Sequence[str]) -> Floats:
-    plain = np.array([column in _PLAIN_STATISTICS for column in columns])
+def _scaled(values: Floats, plain: npt.NDArray[np.bool_]) -> Floats:
     return np.where(plain, values, np.log1p(np.maximum(values, 0.0))).astype(np.float32)
 
 

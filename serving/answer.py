@@ -1,7 +1,7 @@
 """An arranged draft as the answer that a client reads."""
 
 import math
-import uuid
+import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from contracts.api import Recommendations, RecommendedItem
 from contracts.candidates import NO_ROWS, Mask, source_names
 from contracts.explanations import Explanation
+from contracts.ranking import Rows
 from serving.bundle import LoadedBundle
 from serving.draft import Draft, tie_order
 from serving.filters import conditions
@@ -55,7 +56,7 @@ def arranged(scope: Scope, draft: Draft) -> Arrangement:
 
 def new_request_id(variant: str) -> str:
     """Unique, and ends in the variant: an interaction that comes with it is attributed without a lookup."""
-    return f"{uuid.uuid4().hex}-{variant}"
+    return f"{secrets.token_hex(16)}-{variant}"
 
 
 def again(given: Recommendations) -> Recommendations:
@@ -87,10 +88,10 @@ def answer(
     )
 
 
-def price_of(bundle: LoadedBundle, row: int) -> float | None:
-    """What a page shows; None where no price is known."""
-    price = float(bundle.items.prices[row])
-    return None if math.isnan(price) else round(price, 2)
+def prices_of(bundle: LoadedBundle, rows: Sequence[int] | Rows) -> list[float | None]:
+    """What a page shows for each row; None where no price is known."""
+    prices = bundle.items.prices.take(np.asarray(rows, np.int64)).tolist()
+    return [None if math.isnan(price) else round(price, 2) for price in prices]
 
 
 def _items(
@@ -109,10 +110,12 @@ def _items(
                 "title": bundle.titles[row],
                 "department": bundle.departments[row],
                 "source": source_names(mask),
-                "price": price_of(bundle, row),
+                "price": price,
                 "explanation": explanation,
             }
-            for row, score, mask, explanation in zip(rows, scores, sources, explanations, strict=True)
+            for row, score, mask, price, explanation in zip(
+                rows, scores, sources, prices_of(bundle, rows), explanations, strict=True
+            )
         ]
     )
 

@@ -9,7 +9,7 @@ from contracts.errors import InvalidInput
 from contracts.ranking import Floats, Rows
 from contracts.selection import Filters
 from contracts.vocabulary import OUT_OF_VOCABULARY
-from serving.answer import price_of
+from serving.answer import prices_of
 from serving.bundle import LoadedBundle
 from serving.features import FeatureLookup
 from serving.filters import Exclusions, allowed, known_rows
@@ -53,10 +53,10 @@ class Items:
                 item_id=bundle.item_ids[row],
                 title=bundle.titles[row],
                 department=bundle.departments[row],
-                price=price_of(bundle, row),
+                price=price,
                 similarity=float(cosine),
             )
-            for row, cosine in zip(found.tolist(), cosines.tolist(), strict=True)
+            for row, price, cosine in zip(found.tolist(), prices_of(bundle, found), cosines.tolist(), strict=True)
         ]
         version = bundle.manifest.bundle_version
         return SimilarItems(item_id=item_id, bundle_version=version, shortfall=n - len(items), items=items)

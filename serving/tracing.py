@@ -2,7 +2,7 @@
 
 import logging
 import re
-import uuid
+import secrets
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
@@ -50,4 +50,4 @@ class RequestIds:
 
 def _request_id(scope: Scope) -> str:
     sent = Headers(scope=scope).get(HEADER, "")
-    return sent if ACCEPTED.fullmatch(sent) else uuid.uuid4().hex
+    return sent if ACCEPTED.fullmatch(sent) else secrets.token_hex(16)
