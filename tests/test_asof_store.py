@@ -1,17 +1,24 @@
 """The point-in-time join of our offline store answers as Feast's own."""
 
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from feast import FeatureStore
+from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
+from feast.types import String
 
 from contracts import features as names
+from contracts.errors import InvalidInput
 from tests.conftest import new_workspace
 from tests.test_features import ITEM_IDS, LOOKS, PURCHASES, built, seconds
 from tests.test_online_write import MANY
-from training.feature_store import apply_definitions, features_as_of, open_store
+from training.asof_store import refuse_unsupported
+from training.engine import connect_duckdb
+from training.feature_store import apply_definitions, features_as_of, materialize_users, open_store
+from training.settings import DuckDBSettings
 from training.workspace import Workspace
 
 ROWS = 2000
@@ -62,3 +69,40 @@ def test_no_rows_are_asked_for(workspace: Workspace) -> None:
     empty = features_as_of(open_store(workspace), names.QUERY_SERVICE, names.USER_ID, [], none)
     assert isinstance(empty, pa.Table)
     assert empty.num_rows == 0
+
+
+def test_it_works_within_the_limits_that_it_is_given(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[DuckDBSettings | None] = []
+
+    def watched(limits: DuckDBSettings | None = None) -> Any:
+        used.append(limits)
+        return connect_duckdb(limits)
+
+    monkeypatch.setattr("training.asof_store.connect_duckdb", watched)
+    limits = DuckDBSettings(memory_gb=0.5, threads=1)
+    features_as_of(open_store(workspace, limits=limits), names.QUERY_SERVICE, names.USER_ID, ["u1"], seconds(31))
+    materialize_users(workspace, limits=limits)
+    assert len(used) == 1 + len(names.USER_VIEWS)
+    assert set(used) == {limits}
+
+
+def view(ttl: int = 0, entities: int = 1, **source: Any) -> FeatureView:
+    keys = [Entity(name=f"key{at}", join_keys=[f"key{at}"], value_type=ValueType.STRING) for at in range(entities)]
+    file = FileSource(name="file", path="x.parquet", timestamp_field="event_timestamp", **source)
+    schema = [Field(name=key.join_key, dtype=String) for key in keys]
+    return FeatureView(name="prices", entities=keys, ttl=timedelta(days=ttl), schema=schema, source=file)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"ttl": 3}, "prices has a ttl of 3 days"),
+        ({"entities": 2}, "prices has the join keys key0, key1"),
+        ({"created_timestamp_column": "created"}, "prices has a created_timestamp_column"),
+        ({"field_mapping": {"a": "b"}}, "prices has a field_mapping"),
+    ],
+)
+def test_what_it_would_answer_wrongly_is_refused(asked: dict[str, Any], said: str) -> None:
+    refuse_unsupported([view()])
+    with pytest.raises(InvalidInput, match=rf"{said}.*needs ttl=timedelta\(0\), one join key"):
+        refuse_unsupported([view(), view(**asked)])

@@ -19,6 +19,10 @@ from feast.infra.offline_stores.offline_store import RetrievalJob
 from feast.repo_config import RepoConfig
 from pydantic import StrictStr
 
+from contracts.errors import InvalidInput
+from training.engine import connect_duckdb
+from training.settings import DuckDBSettings
+
 ASKED, KNOWN = "_asked_row", "_known_at"
 
 
@@ -26,6 +30,7 @@ class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):  # type: ignore[misc]  #
     """As Feast's; found by its name."""
 
     type: StrictStr = "training.asof_store.AsofOfflineStore"
+    limits: DuckDBSettings = DuckDBSettings()
 
 
 class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc]
@@ -40,12 +45,17 @@ class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc]
         *args: Any,
         **kwargs: Any,
     ) -> RetrievalJob:
-        """The entity rows, in any order, with each view's features as of their event_timestamp."""
+        """The entity rows, in any order, with each view's features as of their event_timestamp.
+
+        Raises InvalidInput for a view that asks for more than the join does.
+        """
+        refuse_unsupported(feature_views)
+        connection = connect_duckdb(config.offline_store.limits)
         asked = ibis.memtable(entity_df.assign(**{ASKED: np.arange(len(entity_df))}))
         joined = asked
         for view in feature_views:
             named = [ref.split(":")[1] for ref in feature_refs if ref.startswith(f"{view.projection.name_to_use()}:")]
-            known = _known(asked, view, named)
+            known = _known(connection, asked, view, named)
             joined = joined.left_join(known, ASKED).drop(f"{ASKED}_right")
         return _job(joined.drop(ASKED), config)
 
@@ -62,16 +72,37 @@ class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc]
     ) -> RetrievalJob:
         """The latest row of each entity between the dates, both included."""
         first, last = (ibis.literal(date.astimezone(UTC), "timestamp('UTC')") for date in (start_date, end_date))
-        table = ibis.read_parquet(data_source.path).select(*join_key_columns, *feature_name_columns, timestamp_field)
+        connection = connect_duckdb(config.offline_store.limits)
+        columns = (*join_key_columns, *feature_name_columns, timestamp_field)
+        table = connection.read_parquet(data_source.path).select(*columns)
         rows = table.filter(table[timestamp_field].between(first, last))
         latest = rows.group_by(join_key_columns).agg(**{timestamp_field: rows[timestamp_field].max()})
         return _job(rows.semi_join(latest, [*join_key_columns, timestamp_field]), config)
 
 
-def _known(asked: ibis.Table, view: FeatureView, features: Sequence[str]) -> ibis.Table:
+def refuse_unsupported(views: Sequence[FeatureView]) -> None:
+    """Raises InvalidInput naming every view whose definition this join would answer wrongly."""
+    faults = [
+        *(f"{view.name} has a ttl of {view.ttl}" for view in views if view.ttl),
+        *(f"{view.name} has the join keys {', '.join(view.join_keys)}" for view in views if len(view.join_keys) != 1),
+        *(
+            f"{view.name} has a created_timestamp_column"
+            for view in views
+            if view.batch_source.created_timestamp_column
+        ),
+        *(f"{view.name} has a field_mapping" for view in views if view.batch_source.field_mapping),
+    ]
+    if faults:
+        raise InvalidInput(
+            f"The point-in-time join on DuckDB cannot answer as feature_definitions.py asks: {'; '.join(faults)}. It "
+            "needs ttl=timedelta(0), one join key and one timestamp a view, and columns by their names in the file."
+        )
+
+
+def _known(connection: ibis.BaseBackend, asked: ibis.Table, view: FeatureView, features: Sequence[str]) -> ibis.Table:
     """The view's features by ASKED, of those asked rows of which it knows anything."""
     (key,), moment = view.join_keys, view.batch_source.timestamp_field
-    table = ibis.read_parquet(view.batch_source.path)
+    table = connection.read_parquet(view.batch_source.path)
     moments = table.select(**{key: key, KNOWN: table[moment]})
     at = asked.asof_join(moments, asked[moment] >= moments[KNOWN], predicates=key).select(ASKED, key, KNOWN)
     rows = table.select(*features, **{f"{key}_right": key, f"{KNOWN}_right": moment})

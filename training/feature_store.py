@@ -28,7 +28,7 @@ from contracts.features import (
     USER_VIEWS,
 )
 from training.engine import remove
-from training.settings import Engine
+from training.settings import DuckDBSettings, Engine
 from training.timeline import Timeline
 from training.workspace import Workspace, require
 
@@ -67,15 +67,18 @@ def _let_readers_go_on(store: FeatureStore) -> None:
             connection.execute("PRAGMA journal_mode=WAL")
 
 
-def open_store(workspace: Workspace, engine: Engine = Engine.DUCKDB) -> FeatureStore:
+def open_store(
+    workspace: Workspace, engine: Engine = Engine.DUCKDB, limits: DuckDBSettings | None = None
+) -> FeatureStore:
     """The feature store of the workspace; with Spark, point-in-time joins and reads run on the active session.
 
     With the engine duckdb, whatever offline store feature_store.yaml names; for Feast's DuckDB store one that joins
-    faster. The file does not name that one: the server reads it too, without the packages of training.
+    faster and within the limits. The file does not name that one: the server reads it too, without the packages of
+    training.
     """
     store = FeatureStore(repo_path=str(workspace.feature_repo))
     if store.config.offline_config in ("duckdb", {"type": "duckdb"}):
-        store.config.offline_config = {"type": ASOF_OFFLINE_STORE}
+        store.config.offline_config = {"type": ASOF_OFFLINE_STORE, "limits": limits or DuckDBSettings()}
     if engine is Engine.SPARK:
         # Results pass through files that workers write, as Ibis' do, and not through this process' memory as rows.
         spark = {"type": SPARK_OFFLINE_STORE, "staging_location": str(workspace.spark_staging)}
@@ -130,23 +133,27 @@ def _unpacked(table: pa.Table) -> pa.Table:
     return table
 
 
-def materialize_users(workspace: Workspace, engine: Engine = Engine.DUCKDB) -> None:
+def materialize_users(
+    workspace: Workspace, engine: Engine = Engine.DUCKDB, limits: DuckDBSettings | None = None
+) -> None:
     """Writes each user's latest features to the online store, and reads a sample of users back.
 
     Raises TandemError when a user that was written cannot be read: such a store would serve popular items to everybody.
     """
     timeline = Timeline.read(require(workspace.timeline, "tandem features"))
-    store = open_store(workspace, engine)
+    store = open_store(workspace, engine, limits)
     _materialize(store, USER_VIEWS, timeline.data_end)
     remove(workspace.spark_staging)
     _check_written(store, workspace)
 
 
-def materialize_copurchase(workspace: Workspace, engine: Engine = Engine.DUCKDB) -> None:
+def materialize_copurchase(
+    workspace: Workspace, engine: Engine = Engine.DUCKDB, limits: DuckDBSettings | None = None
+) -> None:
     """Writes each item's companions to the online store."""
     timeline = Timeline.read(require(workspace.timeline, "tandem features"))
     require(workspace.copurchase, "tandem copurchase")
-    _materialize(open_store(workspace, engine), [ITEM_COPURCHASE_VIEW], timeline.data_end)
+    _materialize(open_store(workspace, engine, limits), [ITEM_COPURCHASE_VIEW], timeline.data_end)
     remove(workspace.spark_staging)
 
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from training.feature_store import apply_definitions, materialize_copurchase, materialize_users
+from training.settings import load_settings
 from training.workspace import Workspace, require
 
 DEFINITIONS = "feature_definitions.py"
@@ -16,9 +17,10 @@ def publish_features(workspace: Workspace, feature_store: Path) -> None:
     Raises MissingArtifact where that file, or a feature table, is missing.
     """
     published = beside(workspace, require(feature_store, "helm upgrade"))
+    limits = load_settings(workspace.root / "params.yaml").duckdb
     apply_definitions(published)
-    materialize_users(published)
-    materialize_copurchase(published)
+    materialize_users(published, limits=limits)
+    materialize_copurchase(published, limits=limits)
 
 
 def beside(workspace: Workspace, feature_store: Path) -> Workspace:

@@ -22,6 +22,7 @@ from contracts import features as names
 from contracts.errors import InvalidInput
 from training.dataset import Dataset
 from training.feature_store import open_store
+from training.settings import DuckDBSettings
 from training.threads import one_thread
 from training.timeline import DAY_SECONDS
 from training.workspace import Workspace
@@ -87,7 +88,9 @@ class Labelled:
     bought: npt.NDArray[np.bool_]
 
 
-def most_likely_buyers(workspace: Workspace, count: int, horizon_days: int, as_of: int) -> Buyers:
+def most_likely_buyers(
+    workspace: Workspace, count: int, horizon_days: int, as_of: int, limits: DuckDBSettings | None = None
+) -> Buyers:
     """The count users most likely to buy in the horizon_days after as_of, one of the timeline's history_snapshots.
 
     All users where there are fewer. Raises InvalidInput when the log has too few snapshots with labels.
@@ -97,7 +100,7 @@ def most_likely_buyers(workspace: Workspace, count: int, horizon_days: int, as_o
     user_ids = pq.read_table(workspace.ingested("users"), columns=[names.USER_ID])[names.USER_ID].to_pylist()
     sample = _sample(sorted(user_ids))
     moments = (*training, *calibration, *held_out)
-    labelled = _labelled(dataset, open_store(workspace), sample, moments, horizon_days)
+    labelled = _labelled(dataset, open_store(workspace, limits=limits), sample, moments, horizon_days)
     measured = Propensity([labelled[m] for m in training], [labelled[m] for m in calibration])
     cuts = _cuts(count, len(user_ids), len(sample))
     report = measured_on([labelled[m] for m in held_out], measured, cuts)

@@ -44,7 +44,7 @@ def batch(
 
         with working("propensity"):
             moment = moment_of(project.workspace, as_of)
-            buyers = choose(project.workspace, most_likely_buyers, horizon_days, moment)
+            buyers = choose(project.workspace, most_likely_buyers, horizon_days, moment, project.settings.duckdb)
         propensity_tables(buyers, horizon_days, most_likely_buyers)
         chosen = buyers.user_ids
     with working("batch"):
