@@ -7,6 +7,7 @@ from ibis import _
 
 from contracts import features as names
 from contracts.events import EventType
+from training.snapshots import basket, of_type
 from training.timeline import Timeline
 from training.workspace import Workspace, require
 
@@ -26,7 +27,9 @@ def build_copurchase(workspace: Workspace, connection: ibis.BaseBackend) -> Copu
     events = connection.read_parquet(require(workspace.ingested("events"), "tandem ingest"))
     items = connection.read_parquet(workspace.ingested("items"))
     moment = Timeline.read(require(workspace.timeline, "tandem features")).data_end
-    purchases = events.filter((_.event_type == EventType.PURCHASE.value) & _.basket_id.notnull())
+    purchases = events.filter(of_type(EventType.PURCHASE)).mutate(seconds=_.event_timestamp.epoch_seconds())
+    # A quarter hour is a basket of its user alone; an id of the source's is taken as it is.
+    purchases = purchases.mutate(basket_id=_.basket_id.coalesce(_.user_id + "@" + basket()))
     connection.to_parquet(companions(purchases, items, moment), workspace.copurchase)
     written = connection.read_parquet(workspace.copurchase)
     return CopurchaseReport(baskets=int(purchases.basket_id.nunique().execute()), items=int(written.count().execute()))

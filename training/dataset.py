@@ -24,7 +24,8 @@ from contracts.vocabulary import Vocabulary, vocabularies_from_json
 from training.engine import remove
 from training.feature_store import features_as_of, open_store
 from training.features import Report
-from training.settings import Engine
+from training.settings import DuckDBSettings, Engine
+from training.snapshots import basket, of_type
 from training.text import fit_projection, item_text
 from training.timeline import Timeline, local_context, unknown_context
 from training.workspace import Workspace, require
@@ -156,14 +157,18 @@ class Dataset:
 
 
 def build_dataset(
-    workspace: Workspace, connection: ibis.BaseBackend, report: Report, engine: Engine = Engine.DUCKDB
+    workspace: Workspace,
+    connection: ibis.BaseBackend,
+    report: Report,
+    engine: Engine = Engine.DUCKDB,
+    limits: DuckDBSettings | None = None,
 ) -> None:
     """Writes vocabularies, positives and moments. Needs applied feature definitions; the engine joins them."""
     timeline = Timeline.read(require(workspace.timeline, "tandem features"))
     workspace.dataset.mkdir(parents=True, exist_ok=True)
     for stale in workspace.dataset.iterdir():
         remove(stale)
-    store = open_store(workspace, engine)
+    store = open_store(workspace, engine, limits)
     report("catalogue and vocabularies")
     purchases = _purchases(workspace, connection)
     connection.to_parquet(purchases, workspace.dataset / "purchases.parquet")
@@ -188,9 +193,10 @@ def _purchases(workspace: Workspace, connection: ibis.BaseBackend) -> ibis.Table
     """One row per (basket, item), and whether the user had bought the item in an earlier basket."""
     events = connection.read_parquet(require(workspace.ingested("events"), "tandem ingest"))
     lines = (
-        events.filter(_.event_type == EventType.PURCHASE.value)
-        .group_by("user_id", "basket_id", "item_id")
-        .agg(seconds=_.event_timestamp.epoch_seconds().cast("int64").min())
+        events.filter(of_type(EventType.PURCHASE))
+        .mutate(seconds=_.event_timestamp.epoch_seconds().cast("int64"))
+        .group_by("user_id", "item_id", basket=basket())
+        .agg(seconds=_.seconds.min())
     )
     first = _.seconds.min().over(group_by=["user_id", "item_id"])
     return lines.mutate(is_repeat=_.seconds > first).order_by("seconds", "user_id", "item_id")

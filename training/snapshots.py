@@ -39,6 +39,11 @@ def of_type(kind: EventType) -> ibis.Deferred:
     return _.event_type == kind.value
 
 
+def basket() -> ibis.Deferred:
+    """A purchase's basket among its user's: where the source knows none, what is bought within a quarter hour."""
+    return ibis.coalesce(_.basket_id, (_.seconds // QUARTER_SECONDS).cast("string"))
+
+
 def looks_by_quarter(events: ibis.Table, key: str) -> ibis.Table:
     """LOOKS of each key (user_id or item_id) within a quarter hour: fewer rows to set against every snapshot.
 

@@ -8,7 +8,7 @@ from contracts.events import EventType
 from contracts.features import WINDOWS_DAYS
 from contracts.ranking import NEVER_DAYS, OVERDUE_LIMIT
 from training.local_time import QUARTER_SECONDS, local_seconds
-from training.snapshots import LOOKS, YEAR_DAYS, before, looks_by_quarter, moment, of_type, within
+from training.snapshots import LOOKS, YEAR_DAYS, basket, before, looks_by_quarter, moment, of_type, within
 from training.timeline import DAY_SECONDS, Timeline
 
 HOUR_SECONDS = 3600
@@ -140,12 +140,9 @@ def visits_of(events: ibis.Table, timeline: Timeline) -> ibis.Table:
 
 
 def _basket_parts(events: ibis.Table) -> ibis.Table:
-    """Purchases by basket and quarter hour; part 0 is where the basket begins.
-
-    Where the source knows no baskets, what a user buys within a quarter hour is one.
-    """
+    """Purchases by basket and quarter hour; part 0 is where the basket begins."""
     purchases = events.filter(of_type(EventType.PURCHASE)).mutate(quarter=_.seconds // QUARTER_SECONDS)
-    baskets = purchases.mutate(basket=ibis.coalesce(_.basket_id, _.quarter.cast("string")))
+    baskets = purchases.mutate(basket=basket())
     parts = baskets.group_by("user_id", "basket", "quarter").agg(
         seconds=_.seconds.min(),
         lines=_.count(),
