@@ -73,7 +73,8 @@ def _cosines(embeddings: Floats, one: Floats) -> Floats:
 
 def _popular(row: int, known: Known) -> str | None:
     buyers = int(known.items.popularity[row])
-    return f"Popular this month: {buyers:,} customers bought it in 28 days." if buyers > 0 else None
+    who = "1 customer" if buyers == 1 else f"{buyers:,} customers"
+    return f"Popular this month: {who} bought it in 28 days." if buyers > 0 else None
 
 
 def _every(days: float) -> str:

@@ -1,5 +1,7 @@
 """Sentences by hand: each must be true of the numbers it is made from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,5 +56,8 @@ def test_alike_is_by_the_towers_and_only_when_near() -> None:
 
 def test_the_crowd_and_the_shop() -> None:
     assert said("lamp", POPULAR) == "Popular this month: 3 customers bought it in 28 days."
+    one_each = replace(items(), popularity=np.ones(len(IDS), np.float32))
+    known = Known(one_each, IDS, BOUGHT, NOW, np.array([], np.int64), {})
+    assert reason(0, (POPULAR,), (), known) == "Popular this month: 1 customer bought it in 28 days."
     assert said("bulb", POPULAR) == "Fits what you have bought lately."  # nobody did
     assert said("lamp", RULE, rules=("launch",)) == "Chosen by the shop: launch."
