@@ -48,6 +48,9 @@ def test_too_long_a_list_and_a_repeated_item_are_refused() -> None:
         ("lists.csv", "user,products\n1,[]\n", "must have columns user_id and products"),
         ("lists.csv", "user_id,products\n1,milk\n", "must have columns user_id and products"),
         ("lists.csv", "user_id,products\n1,[]\n1,[]\n", "several rows for user '1'"),
+        ("lists.csv", 'user_id,products\n1,"""milk"""\n', "'milk' is no array of ids"),
+        ("lists.csv", 'user_id,products\n1,"[[""milk""]]"\n', "is no array of ids"),
+        ("lists.csv", 'user_id,products\n1,"[null]"\n', "[None] is no array of ids"),
         ("lists.parquet", "not Parquet", "must have columns user_id and products"),
     ],
 )
@@ -57,6 +60,16 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, name: str, content: 
     with pytest.raises(InvalidInput) as refused:
         read_lists(tmp_path / name)
     assert said in str(refused.value)
+
+
+def test_parquet_with_text_for_arrays_or_without_a_user_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"user_id": ["u1"], "products": ["milk, tea"]}), tmp_path / "text.parquet")
+    with pytest.raises(InvalidInput, match="'milk, tea' is no array of ids"):
+        read_lists(tmp_path / "text.parquet")
+    nobody = pa.table({"user_id": ["u1", None], "products": [["milk"], ["tea"]]})
+    pq.write_table(nobody, tmp_path / "nobody.parquet")
+    with pytest.raises(InvalidInput, match="row 2 has no user_id"):
+        read_lists(tmp_path / "nobody.parquet")
 
 
 @pytest.mark.tf

@@ -117,9 +117,19 @@ def _refuse_other_kinds(path: Path) -> None:
 def _columns(path: Path) -> tuple[list[str], list[list[str]]]:
     if path.suffix == ".parquet":
         table = pq.read_table(path, columns=[names.USER_ID, PRODUCTS])
-        lists = [[str(item) for item in products] for products in table.column(PRODUCTS).to_pylist()]
+        lists = table.column(PRODUCTS).to_pylist()
     else:
         options = pyarrow.csv.ConvertOptions(column_types={names.USER_ID: pa.string(), PRODUCTS: pa.string()})
         table = pyarrow.csv.read_csv(path, convert_options=options)
-        lists = [[str(item) for item in json.loads(text)] for text in table.column(PRODUCTS).to_pylist()]
-    return [str(user) for user in table.column(names.USER_ID).to_pylist()], lists
+        lists = [json.loads(text) for text in table.column(PRODUCTS).to_pylist()]
+    users = table.column(names.USER_ID).to_pylist()
+    if None in users:
+        raise ValueError(f"row {users.index(None) + 1} has no user_id")
+    return [str(user) for user in users], [_items(products) for products in lists]
+
+
+def _items(products: object) -> list[str]:
+    """Raises ValueError for anything but an array of ids: text is an array of letters to Python."""
+    if not isinstance(products, list) or not all(isinstance(item, str | int) for item in products):
+        raise ValueError(f"{products!r} is no array of ids")
+    return [str(item) for item in products]
