@@ -161,6 +161,48 @@ def test_whole_numbers_are_moments_in_the_unit_that_the_mapping_says(tmp_path: P
         run(tmp_path, "ecommerce", folder, {"epoch_unit": "weeks"})
 
 
+def test_semicolons_separate_where_the_header_says_so(tmp_path: Path) -> None:
+    # Commas may stand in values then, and the products' file may be another kind.
+    run(
+        tmp_path,
+        "ecommerce",
+        shop(tmp_path, INTERACTIONS.replace(",", ";").replace("tea", '"te,a"'), 'item_id\n"te,a"\ncup\n'),
+    )
+    assert rows_of(tmp_path, "events", "event_id", "item_id") == [("e1", "te,a"), ("e2", "te,a"), ("e3", "cup")]
+
+
+JSON_LINES = """{"user_id": 7, "product_id": "tea", "event_type": "view", "timestamp": "2024-01-02T12:00:00Z", "q": [1]}
+{"user_id": 12345678901234567890123, "product_id": "tea", "event_type": "order", "timestamp": "2024-01-02 13:00Z"}
+{"user_id": "7", "product_id": "tea"
+[1, 2]
+{"user_id": "7", "product_id": null, "event_type": "search", "timestamp": "2024-01-02T14:00:00Z", "quantity": ""}
+{"user_id": "7", "product_id": "tea", "event_type": "purchase", "timestamp": "2024-01-02T14:00:00Z", "quantity": true}
+"""
+
+
+def test_json_lines_are_rows_whatever_keys_they_have(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path / "raw",
+        interactions_jsonl=b"\xef\xbb\xbf" + JSON_LINES.encode() + b'{"user_id": "\xff"}\n',
+        products_ndjson='{"product_id": "tea", "name": "Tea"}\n',
+    )
+    report = run(tmp_path, "ecommerce", folder)
+    assert rows_of(tmp_path, "events", "event_type", "user_id", "item_id", "quantity", "price") == [
+        ("purchase", "12345678901234567890123", "tea", 1, None),
+        ("search", "7", None, 1, None),
+        ("view", "7", "tea", 1, None),
+    ]
+    assert report.events_dropped == {"malformed_row": 2, "not_utf8": 1, "wrong_type": 1}
+    assert report.events_in == 7
+    assert [text for reason, text in reasons(tmp_path) if reason == "malformed_row"] == [
+        "[1, 2]",
+        '{"user_id": "7", "product_id": "tea"',
+    ]
+    (folder / "interactions.jsonl").write_text("\n")
+    with pytest.raises(DataRejected, match=r"interactions\.jsonl is empty"):
+        run(tmp_path, "ecommerce", folder)
+
+
 def test_files_are_read_from_s3(tmp_path: Path, bucket: Any) -> None:
     folder = shop(tmp_path)
     bucket.put(str(folder / "interactions.csv"), "shop/raw/interactions.csv")
@@ -581,7 +623,7 @@ def test_an_unreadable_product_is_counted_and_too_many_are_refused(tmp_path: Pat
     ("content", "message"),
     [
         (b"", r"interactions\.csv is empty"),
-        (HEADER.encode(), "None of the 0 events"),
+        (HEADER.encode(), "The source has no events"),
         (b"user_id,user_id\n1,2\n", r"interactions\.csv names a column twice"),
         (b"us\xffer_id\n1\n", r"The header of interactions\.csv is not UTF-8"),
         (b"user_id,event_type\n1,view\n", "interactions needs a column event_timestamp: .* has user_id, event_type"),
@@ -599,6 +641,17 @@ def test_a_parquet_file_cut_short_is_named(tmp_path: Path) -> None:
         (folder / "interactions.parquet").write_bytes(content)
         with pytest.raises(DataRejected, match=r"interactions\.parquet is not a whole Parquet file .*copy it again"):
             run(tmp_path, "ecommerce", folder)
+
+
+def test_a_parquet_file_damaged_in_the_middle_is_named(tmp_path: Path) -> None:
+    folder = write(tmp_path / "shop", products_csv=PRODUCTS)
+    row = {"user_id": "u", "item_id": "tea", "event_type": "view", "event_timestamp": NOON}
+    types = dict.fromkeys(("user_id", "item_id", "event_type"), pa.string())
+    parquet(folder / "interactions.parquet", [row] * 1000, **types, event_timestamp=pa.timestamp("us", "UTC"))
+    whole = (folder / "interactions.parquet").read_bytes()
+    (folder / "interactions.parquet").write_bytes(whole[:4] + b"\xff" * 40 + whole[44:])
+    with pytest.raises(DataRejected, match=r"interactions\.parquet is damaged .*: copy it again"):
+        run(tmp_path, "ecommerce", folder)
 
 
 def test_parts_of_different_shape_are_refused(tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_a_source_of_which_nothing_can_be_used_is_refused(tmp_path: Path) -> Non
 
 
 def test_an_empty_source_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataRejected, match="None of the 0 events"):
+    with pytest.raises(DataRejected, match="The source has no events"):
         ingested(tmp_path, [])
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import duckdb
 import ibis
 from ibis import _
 
@@ -11,6 +12,7 @@ from contracts.errors import DataRejected
 from contracts.events import EVENT_COLUMNS, EVENT_RULES, ITEM_COLUMNS, ITEM_RULES, USER_COLUMNS, USER_RULES
 from training.adapters import Source, SourceOptions, adapter_named
 from training.adapters.mapping import load_mapping
+from training.adapters.tables import refuse_damaged_parquet
 from training.engine import materialized, remove
 from training.engine import replace as replace_table
 from training.settings import IngestSettings
@@ -24,7 +26,8 @@ FIXES = {
     "timestamp_without_zone": "Say in which zone these timestamps are: `time_zone: Europe/Paris` in the mapping file.",
     "timestamp_in_future": "If the times are local, `time_zone` in the mapping file may be wrong.",
     "unknown_event_type": "Names of your own can be mapped (ecommerce): `event_types: {bought: purchase}`.",
-    "wrong_type": "If timestamps are whole numbers, say their unit: `epoch_unit: ms` in the mapping file.",
+    "wrong_type": "Timestamps are read as ISO 8601 (2024-01-31T12:00:00Z); if they are whole numbers, say their unit: "
+    "`epoch_unit: ms` in the mapping file. Numbers have a decimal point.",
     "not_utf8": "Save the file as UTF-8.",
 }
 
@@ -54,10 +57,15 @@ class IngestReport:
 def ingest(workspace: Workspace, settings: IngestSettings, connection: ibis.BaseBackend) -> IngestReport:
     """Writes events, users, items, quarantine and the report of the adapter that the settings name.
 
-    Raises InvalidInput for an unknown adapter and DataRejected when nothing, or too little, is left.
+    Raises InvalidInput for an unknown adapter and DataRejected when nothing, or too little, is left, or where a file
+    cannot be read to its end.
     """
     options = SourceOptions(settings.path, load_mapping(settings.mapping))
-    return ingest_source(workspace, settings, adapter_named(settings.adapter)(connection, options), connection)
+    try:
+        return ingest_source(workspace, settings, adapter_named(settings.adapter)(connection, options), connection)
+    except duckdb.Error:
+        refuse_damaged_parquet(settings.path)
+        raise
 
 
 def ingest_source(
@@ -220,6 +228,8 @@ def _report(
 def _refuse_if_too_little(report: IngestReport, settings: IngestSettings) -> None:
     dropped = report.events_in - report.events_kept
     fixes = "".join(f" {fix}" for reason, fix in FIXES.items() if reason in report.events_dropped)
+    if report.events_in == 0:
+        raise DataRejected("The source has no events: its tables have column names and no rows.")
     if report.events_kept == 0:
         raise DataRejected(f"None of the {report.events_in} events could be used: {report.events_dropped}.{fixes}")
     for name, kept in (("users", report.users), ("items", report.items)):
@@ -234,6 +244,6 @@ def _refuse_if_too_little(report: IngestReport, settings: IngestSettings) -> Non
     if dropped > settings.max_dropped_share * report.events_in:
         raise DataRejected(
             f"{dropped} of {report.events_in} events were dropped ({report.events_dropped}), more than "
-            f"ingest.max_dropped_share = {settings.max_dropped_share}. Look at the quarantine file beside the report, "
-            f"mend the source or raise the share in params.yaml.{fixes}"
+            f"ingest.max_dropped_share = {settings.max_dropped_share}. "
+            f"Look at quarantine.parquet in data/ingested, mend the source or raise the share in params.yaml.{fixes}"
         )

@@ -36,7 +36,7 @@ def ingest(
     \b
     time_zone: Europe/Paris          # of timestamps that carry none
     interactions:
-      file: clicks.csv               # .csv, .tsv or .parquet
+      file: clicks.csv               # .csv, .tsv, .jsonl or .parquet
       user_id: visitor               # our name: your column
       item_id: sku
       event_timestamp: at
@@ -113,9 +113,9 @@ def materialize(
         work.note("apply definitions")
         apply_definitions(project.workspace)
         work.note("users")
-        materialize_users(project.workspace, engine)
+        materialize_users(project.workspace, engine, project.settings.duckdb)
         work.note("companions")
-        materialize_copurchase(project.workspace, engine)
+        materialize_copurchase(project.workspace, engine, project.settings.duckdb)
 
 
 @app.command(rich_help_panel=PIPELINE)
@@ -129,7 +129,8 @@ def dataset(root: Root = HERE, engine: EngineOption = Engine.DUCKDB, spark_maste
 
     project = open_project(root)
     with working("dataset") as work:
-        build_dataset(project.workspace, connect(engine, spark_master, project.settings.duckdb), work.note, engine)
+        limits = project.settings.duckdb
+        build_dataset(project.workspace, connect(engine, spark_master, limits), work.note, engine, limits)
 
 
 @app.command(rich_help_panel=PIPELINE)

@@ -26,12 +26,20 @@ def read_delimited(file: DataFile) -> pa.Table:
 
     Raises DataRejected for a file without a header or with a column named twice.
     """
-    delimiter = "\t" if ".tsv" in file.name else ","
     with file.open(compression="infer") as stream:
-        names = _header(stream.readline(), delimiter, file.name)
+        first = stream.readline()
+        delimiter = _delimiter(first, file.name)
+        names = _header(first, delimiter, file.name)
         schema = pa.schema([(name, pa.string()) for name in (*names, FAULT, RAW)])
         batches = [_parse(lines, names, delimiter, schema) for lines in _whole_records(stream)]
     return pa.concat_tables(batches) if batches else schema.empty_table()
+
+
+def _delimiter(header: bytes, file_name: str) -> str:
+    """A tab by the file's name; else a comma, or the semicolon of spreadsheets where commas are decimal."""
+    if ".tsv" in file_name:
+        return "\t"
+    return ";" if header.count(b";") > header.count(b",") else ","
 
 
 def _header(line: bytes, delimiter: str, file_name: str) -> list[str]:

@@ -8,7 +8,8 @@ import fsspec  # type: ignore[import-untyped,unused-ignore]  # ships no types
 
 from contracts.errors import InvalidInput, MissingArtifact
 
-TABLE_SUFFIXES = (".parquet", ".csv", ".tsv", ".csv.gz", ".tsv.gz")
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+TABLE_SUFFIXES = (".parquet", ".csv", ".tsv", ".csv.gz", ".tsv.gz", *JSON_SUFFIXES)
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,17 @@ array of transactions or one a line; its items are product ids, or objects with 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 import ibis
-import pyarrow as pa
 from ibis import _
 
 from contracts.errors import DataRejected
 from contracts.events import EventType
 from training.adapters import Source, SourceOptions
-from training.adapters.delimited import FAULT, MALFORMED, NOT_UTF8, RAW
+from training.adapters.delimited import FAULT, MALFORMED, RAW
+from training.adapters.json_lines import Line, as_text, table_of, text_lines
 from training.adapters.location import DataFile, locate
 from training.adapters.mapping import refuse_unknown_keys, time_zone_of
 from training.adapters.tables import WRONG_TYPE, Columns
@@ -35,7 +35,6 @@ KEYS = (
 )
 PRODUCT_COLUMNS = ("product_id", "category_code", "product_name")
 LINE_COLUMNS = ("transaction_id", "user_id", "event_timestamp", *ITEM, FAULT, RAW)
-Line = dict[str, str | None]
 
 
 def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
@@ -61,31 +60,11 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
 
 
 def _table(rows: Iterable[Line], names: tuple[str, ...]) -> ibis.Table:
-    """In slices, as a dictionary takes ten times the memory of its row."""
-    schema = pa.schema([(name, pa.string()) for name in names])
-    rows = iter(rows)
-    slices = iter(lambda: list(islice(rows, 50_000)), [])
-    return ibis.memtable(pa.concat_tables([schema.empty_table(), *(pa.Table.from_pylist(s, schema) for s in slices)]))
-
-
-def _text_lines(file: DataFile) -> Iterator[tuple[str, str | None]]:
-    """(line, fault) of each line that is not blank."""
-    with file.open(compression="infer") as stream:
-        empty = True
-        for number, line in enumerate(stream):
-            line = line.removeprefix(b"\xef\xbb\xbf") if number == 0 else line
-            if line.strip():
-                empty = False
-                try:
-                    yield line.decode().rstrip("\r\n"), None
-                except UnicodeDecodeError:
-                    yield line.decode(errors="backslashreplace").rstrip("\r\n"), NOT_UTF8
-    if empty:
-        raise DataRejected(f"{file.name} is empty.")
+    return ibis.memtable(table_of(rows, names))
 
 
 def _products(file: DataFile) -> Iterator[Line]:
-    for line, fault in _text_lines(file):
+    for line, fault in text_lines(file):
         values = line.split("\t")
         if fault is None and len(values) != len(PRODUCT_COLUMNS):
             fault = MALFORMED
@@ -97,7 +76,7 @@ def _products(file: DataFile) -> Iterator[Line]:
 
 def _transactions(file: DataFile) -> Iterator[Any]:
     """Each transaction as JSON gives it; a Line with its fault for a line that is none."""
-    lines = _text_lines(file)
+    lines = text_lines(file)
     first, fault = next(lines)
     if first.lstrip().startswith("["):
         yield from _array(file)
@@ -130,21 +109,17 @@ def _lines(transaction: Any, mapping: Mapping[str, str]) -> list[Line]:
     if not isinstance(transaction, dict):
         return [{FAULT: MALFORMED, RAW: shown}]
     names = {name: mapping.get(f"transactions.{name}", key) for name, key in TRANSACTION.items()}
-    head = {name: _text(transaction.get(key)) for name, key in names.items() if name != "items"}
+    head = {name: as_text(transaction.get(key)) for name, key in names.items() if name != "items"}
     items = transaction.get(names["items"])
     if not isinstance(items, list) or not items:
         return [head | {FAULT: "basket_without_items" if items in (None, []) else WRONG_TYPE, RAW: shown}]
     if any(isinstance(item, list | bool) or item is None for item in items):
         return [head | {FAULT: WRONG_TYPE, RAW: shown}]
-    plain = Counter(_text(item) for item in items if not isinstance(item, dict))
+    plain = Counter(as_text(item) for item in items if not isinstance(item, dict))
     listed = [head | {"item_id": item, "quantity": str(units)} for item, units in plain.items()]
     own = {name: mapping.get(f"items.{name}", key) for name, key in ITEM.items()}
-    detailed = [{name: _text(item.get(key)) for name, key in own.items()} for item in items if isinstance(item, dict)]
+    detailed = [{name: as_text(item.get(key)) for name, key in own.items()} for item in items if isinstance(item, dict)]
     return listed + [head | item for item in detailed]
-
-
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def _events(table: ibis.Table, mapping: Mapping[str, str]) -> ibis.Table:

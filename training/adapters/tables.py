@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
+import fsspec  # type: ignore[import-untyped,unused-ignore]  # ships no types
 import ibis
 import pyarrow as pa
 import pyarrow.dataset
@@ -11,7 +12,8 @@ import pyarrow.parquet as pq
 
 from contracts.errors import DataRejected, InvalidInput
 from training.adapters.delimited import FAULT, RAW, read_delimited
-from training.adapters.location import DataFile
+from training.adapters.json_lines import read_json_lines
+from training.adapters.location import JSON_SUFFIXES, DataFile
 
 WRONG_TYPE, WITHOUT_ZONE = "wrong_type", "timestamp_without_zone"
 # A time of day with an offset or a zone's name behind it; the day of `2024-01-02` must not pass for an offset.
@@ -35,6 +37,8 @@ def _union(one: ibis.Table, other: ibis.Table) -> ibis.Table:
 
 
 def _read_file(connection: ibis.BaseBackend, file: DataFile) -> ibis.Table:
+    if file.name.endswith(JSON_SUFFIXES):
+        return ibis.memtable(read_json_lines(file))
     if not file.name.endswith(".parquet"):
         return ibis.memtable(read_delimited(file))
     _check_parquet(file)
@@ -59,6 +63,26 @@ def _check_parquet(file: DataFile) -> None:
         raise DataRejected(
             f"{file.name} is not a whole Parquet file ({error}). It was probably cut short: copy it again."
         ) from error
+
+
+def refuse_damaged_parquet(path: str) -> None:
+    """Raises DataRejected naming a Parquet file below the path that cannot be read to its end.
+
+    For when an engine has stopped: its own message need not name the file, and to look before would read all twice.
+    """
+    filesystem, folder = fsspec.core.url_to_fs(path)
+    for name in filesystem.find(folder):
+        file = DataFile(filesystem, name)
+        if not file.name.endswith(".parquet"):
+            continue
+        try:
+            with file.open() as stream:
+                parts = pq.ParquetFile(stream)
+                for part in range(parts.num_row_groups):
+                    parts.read_row_group(part)
+        except (pa.ArrowException, OSError) as error:
+            said = " ".join(str(error).split())
+            raise DataRejected(f"{file.name} is damaged ({said}): copy it again.") from error
 
 
 class Columns:
