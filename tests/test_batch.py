@@ -62,6 +62,13 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, name: str, content: 
     assert said in str(refused.value)
 
 
+def test_another_kind_of_output_is_refused_before_any_list_is_made(empty_workspace: Workspace) -> None:
+    with pytest.raises(InvalidInput, match=r"lists\.json must end in \.csv or \.parquet"):
+        CliRunner().invoke(
+            app, ["batch", "--root", str(empty_workspace.root), "--output", "lists.json"], catch_exceptions=False
+        )
+
+
 def test_parquet_with_text_for_arrays_or_without_a_user_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"user_id": ["u1"], "products": ["milk, tea"]}), tmp_path / "text.parquet")
     with pytest.raises(InvalidInput, match="'milk, tea' is no array of ids"):

@@ -55,7 +55,7 @@ def write_lists(table: pa.Table, path: Path) -> None:
 
     Raises InvalidInput for another kind of file.
     """
-    _refuse_other_kinds(path)
+    refuse_other_kinds(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".parquet":
         pq.write_table(table, path)
@@ -69,7 +69,7 @@ def read_lists(path: Path) -> dict[str, list[str]]:
 
     Raises InvalidInput for a file that is not there, of another kind or shape, or that names a user twice.
     """
-    _refuse_other_kinds(path)
+    refuse_other_kinds(path)
     if not path.is_file():
         raise InvalidInput(f"There is no file {path}. `tandem batch --output {path}` writes one.")
     try:
@@ -109,7 +109,8 @@ def truths_of_test_window(workspace: Workspace) -> dict[str, frozenset[str]]:
     return {user: frozenset(dataset.item_ids[row] for row in rows) for user, rows in bought.items()}
 
 
-def _refuse_other_kinds(path: Path) -> None:
+def refuse_other_kinds(path: Path) -> None:
+    """Raises InvalidInput for a file that is neither CSV nor Parquet by its name."""
     if path.suffix not in SUFFIXES:
         raise InvalidInput(f"{path} must end in {' or '.join(SUFFIXES)}.")
 

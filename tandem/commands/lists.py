@@ -35,8 +35,9 @@ def batch(
     Example: tandem batch --n 25 --output lists.csv
              tandem batch --most-likely-buyers 3000 --n 25 --horizon-days 3 --output mail.parquet
     """
-    from training.batch import AsOf, moment_of, recommend_all, write_lists
+    from training.batch import AsOf, moment_of, recommend_all, refuse_other_kinds, write_lists
 
+    refuse_other_kinds(output)  # before the minutes that lists take
     project = open_project(root)
     as_of, chosen = AsOf.CUTOFF if before_test else AsOf.DATA_END, None
     if most_likely_buyers:
