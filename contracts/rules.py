@@ -35,8 +35,9 @@ class Where(Selection):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if all(getattr(self, name) == field.default for name, field in type(self).model_fields.items()):
-            raise ValueError(f"names no items; give one of {', '.join(type(self).model_fields)}")
+        fields = type(self).model_fields
+        if all(getattr(self, name) == field.get_default(call_default_factory=True) for name, field in fields.items()):
+            raise ValueError(f"names no items; give one of {', '.join(fields)}")
         return self
 
 
