@@ -1,13 +1,13 @@
-"""Recall and NDCG per user, with intervals by bootstrap over users."""
+"""Recall and NDCG per user at the k of a set, with intervals by bootstrap over users: by the pipeline's own code."""
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.quality.splits import Rows
+from training import intervals
+from training.metrics import hits, ndcg
 
 Values = npt.NDArray[np.float64]
-BOOTSTRAP_ROUNDS = 1000
-BOOTSTRAP_SEED = 5
 
 
 def per_user(lists: Rows, truths: list[Rows], k: int) -> tuple[Values, Values]:
@@ -15,16 +15,12 @@ def per_user(lists: Rows, truths: list[Rows], k: int) -> tuple[Values, Values]:
 
     Recall divides by all truths; the ideal DCG puts min(truths, k) hits first (LightGCN's definition).
     """
-    hit = np.stack([np.isin(row[:k], truth) & (row[:k] >= 0) for row, truth in zip(lists, truths, strict=True)])
+    hit = hits(lists[:, :k], truths)
     sizes = np.array([len(truth) for truth in truths], dtype=np.float64)
-    discounts = 1.0 / np.log2(np.arange(2, k + 2))
-    ideal = np.cumsum(discounts)[np.minimum(sizes.astype(int), k) - 1]
-    return hit.sum(axis=1) / sizes, (hit * discounts).sum(axis=1) / ideal
+    return hit.sum(axis=1) / sizes, ndcg(hit, sizes, k)
 
 
 def interval(values: Values) -> tuple[float, float, float]:
-    """(mean, lower, upper) with a 95 % percentile bootstrap over users (Efron and Tibshirani 1993, chapter 13)."""
-    generator = np.random.default_rng(BOOTSTRAP_SEED)
-    means = [values[generator.integers(0, len(values), len(values))].mean() for _ in range(BOOTSTRAP_ROUNDS)]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(values.mean()), float(low), float(high)
+    """(mean, lower, upper) with a 95 % percentile bootstrap over users."""
+    found = intervals.interval(values)
+    return found.mean, found.low, found.high
