@@ -83,15 +83,19 @@ def part_table(part: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     return table(("list", *columns), rows)
 
 
-def gate_words(metrics: Metrics) -> str:
-    """The verdict, and a row a rival."""
+def gate_verdict(metrics: Metrics) -> str:
+    """Whether it may serve, and what was compared as the champion."""
     lost = losses(metrics["gate"])
     verdict = (
         f"Refused: {'; '.join(lost)}." if lost else "Passed: the final list loses to no rival beyond the interval."
     )
+    return f"{verdict} Champion: {metrics['gate']['champion']}."
+
+
+def gate_words(metrics: Metrics) -> str:
+    """The verdict, and a row a rival."""
     rows = [(NAMES.get(name, name), with_interval(one)) for name, one in metrics["gate"]["rivals"].items()]
-    champion = f"Champion: {metrics['gate']['champion']}."
-    return f"{verdict} {champion}\n\n{table((f'NDCG@{NDCG_AT} of the final list less that of', 'difference'), rows)}"
+    return f"{gate_verdict(metrics)}\n\n{table((f'NDCG@{NDCG_AT} of the final list less that of', 'difference'), rows)}"
 
 
 def backtest_note(metrics: Metrics) -> str:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from training.gate import losses
-from training.model_card import LIMITS, NAMES, PARTS, backtest_note, ranker_of, with_interval
+from training.model_card import LIMITS, NAMES, PARTS, backtest_note, gate_verdict, ranker_of, with_interval
 from training.report.figures import MAIN, QUIET, SECOND, bars, figure, line
 from training.report.page import render
 from training.report.section import Chart, KeyFigure, Section
@@ -46,9 +45,7 @@ def _lists(metrics: Metrics) -> Section:
 
 def _gate(metrics: Metrics) -> Section:
     rows = [(f"less {NAMES.get(k, k)}", with_interval(one)) for k, one in metrics["gate"]["rivals"].items()]
-    lost = losses(metrics["gate"])
-    verdict = f"Refused: {'; '.join(lost)}." if lost else "Passed: the final list loses to no rival."
-    return Section("Gate", rows=rows, note=f"{verdict} Champion: {metrics['gate']['champion']}.")
+    return Section("Gate", rows=rows, note=gate_verdict(metrics))
 
 
 def _windows(metrics: Metrics) -> Section:
