@@ -24,6 +24,14 @@ class Ended:
     largest_share: int  # percent that the canary had at most
     last_line: str
 
+    def most_harmed(self, requests: int) -> float:
+        """Of so many requests the canary's share at its largest, and what chance may add.
+
+        Requests are drawn at random: three standard deviations of their number are no harm done to others.
+        """
+        allowed = self.largest_share / 100 * requests
+        return allowed + 3 * allowed**0.5
+
 
 def released(world: World, bundle: str) -> Ended:
     """One value is changed, and the chart's Job does the rest."""

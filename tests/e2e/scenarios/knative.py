@@ -33,8 +33,8 @@ def an_erroring_revision_is_rolled_back(world: World) -> str:
     assert _percent(world) == 0
     again = [world.gateway.recommend(user) for user in world.user_ids]
     assert {answer.bundle_version for answer in again} == {before}, "the canary still answers"
-    allowed = ended.largest_share / 100 * len(traffic.answers)
-    assert traffic.harmed <= allowed + 3 * allowed**0.5, f"{traffic.harmed} harmed: {traffic.faults()}"
+    most = ended.most_harmed(len(traffic.answers))
+    assert traffic.harmed <= most, f"{traffic.harmed} harmed: {traffic.faults()}"
     return (
         f"rolled back in {ended.seconds:.0f} s at {ended.largest_share} %, {len(traffic.answers)} requests, "
         f"{traffic.harmed} harmed; {ended.last_line}"

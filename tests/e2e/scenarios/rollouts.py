@@ -113,11 +113,8 @@ def _rolled_back(world: World, change: bundles.Change) -> str:
     assert ended.exit_code == ABORTED, f"exit code {ended.exit_code}: {ended.last_line}"
     assert _weights(world) == before, _weights(world)
     assert not outcome.stable.failed, f"{len(outcome.stable.failed)} failed on stable: {outcome.stable.faults()}"
-    harmed, allowed = outcome.traffic.harmed, ended.largest_share / 100 * len(outcome.traffic.answers)
-    # Requests are drawn at random: three standard deviations of their number are no harm done to others.
-    assert harmed <= allowed + 3 * allowed**0.5, (
-        f"{harmed} harmed, a canary of {ended.largest_share} % has {allowed:.0f}"
-    )
+    harmed, most = outcome.traffic.harmed, ended.most_harmed(len(outcome.traffic.answers))
+    assert harmed <= most, f"{harmed} harmed, a canary of {ended.largest_share} % harms {most:.0f} at most"
     return f"rolled back in {ended.seconds:.0f} s at {ended.largest_share} %, {_figures(outcome)}; {ended.last_line}"
 
 
