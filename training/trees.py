@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss
-from threadpoolctl import threadpool_limits
 
 from contracts.bundle import RANKER
 from contracts.ranking import PAIR_FEATURES, Floats
 from training.forest import check_parity, write_forest
 from training.ranking_lists import LabelledLists
 from training.settings import RankerSettings
+from training.threads import one_thread
 
 NEW_KEPT = 4
 """Of the candidates that a user has neither bought before nor in the window, one of so many is learned from, and
@@ -39,7 +39,7 @@ class TreeRanker:
     def scores(self, inputs: Sequence[Floats]) -> list[Floats]:
         """[k_i] log-odds for each list of [k_i, features]."""
         ends = np.cumsum([len(one) for one in inputs])[:-1]
-        with threadpool_limits(1, user_api="openmp"):
+        with one_thread():
             scores = self.trees.decision_function(np.concatenate(inputs)).astype(np.float32)
         return np.split(scores, ends)
 
@@ -61,8 +61,7 @@ def train_trees(lists: LabelledLists, settings: RankerSettings) -> tuple[TreeRan
         early_stopping=False,
         random_state=settings.seed,
     )
-    # OpenMP's threads wait for each other by spinning: on a busy machine two take minutes where one takes seconds.
-    with threadpool_limits(1, user_api="openmp"):
+    with one_thread():
         trees.fit(inputs, labels, sample_weight=weights)
         some = slice(0, LOSS_ROWS)
         loss = log_loss(labels[some], trees.predict_proba(inputs[some]), sample_weight=weights[some], labels=[0, 1])
