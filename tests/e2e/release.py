@@ -1,6 +1,7 @@
 """Releases in a run: bundles into the object storage, the chart's Job to its end."""
 
 import json
+import math
 import tempfile
 import time
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Ended:
         Requests are drawn at random: three standard deviations of their number are no harm done to others.
         """
         allowed = self.largest_share / 100 * requests
-        return allowed + 3 * allowed**0.5
+        return allowed + 3 * math.sqrt(allowed)
 
 
 def released(world: World, bundle: str) -> Ended:
