@@ -219,14 +219,19 @@ def _affinity_columns(history: UserHistory, candidates: Rows, catalogue: Catalog
     """[k, 3 * len(AFFINITY_COLUMNS)] of each candidate's own classes: shares of the user's purchases, then purchases
     in 91 days, then days since the last one.
     """
-    of_candidates = catalogue.affinity_codes.take(candidates, axis=0)
+    # Place j of flat is one class of one purchased item, latest first. Each class stands at its first place, where its
+    # latest purchase is; row 0 of known stands for every class that the user never bought. A catalogue has thousands
+    # of classes, a history a few hundred places.
     flat = catalogue.affinity_codes.take(history.item_rows, axis=0).ravel()
-    size, width = sum(catalogue.sizes[column] for column in AFFINITY_COLUMNS), len(AFFINITY_COLUMNS)
-    counts = np.bincount(flat, weights=np.repeat(history.counts, width), minlength=size)
-    recent = np.bincount(flat, weights=np.repeat(history.counts_91d, width), minlength=size)
-    days = np.full(size, NEVER_DAYS, np.float32)
-    # Latest first: assigned backwards, the latest purchase of a class wins.
-    days[flat[::-1]] = np.repeat((now - history.last) / DAY_SECONDS, width)[::-1]
-    shares = counts / max(float(history.counts.sum()), 1.0)
-    logs = np.log1p(recent), np.log1p(np.maximum(days, 0.0))
-    return np.concatenate([of_class.astype(np.float32).take(of_candidates) for of_class in (shares, *logs)], axis=1)
+    width, places = len(AFFINITY_COLUMNS), np.arange(1, len(flat) + 1, dtype=np.int32)
+    place_of = np.zeros(sum(catalogue.sizes[column] for column in AFFINITY_COLUMNS), np.int32)
+    place_of[flat[::-1]] = places[::-1]  # assigned backwards, the first place wins
+    stands = place_of.take(flat)
+    known = np.zeros((3, len(flat) + 1), np.float32)
+    known[0] = np.bincount(stands, np.repeat(history.counts, width), len(flat) + 1)
+    known[0] /= max(float(history.counts.sum()), 1.0)
+    known[1] = np.bincount(stands, np.repeat(history.counts_91d, width), len(flat) + 1)
+    known[2, 0], known[2, 1:] = NEVER_DAYS, np.repeat((now - history.last) / DAY_SECONDS, width)
+    np.log1p(np.maximum(known[1:], 0.0), out=known[1:])
+    of_candidates = place_of.take(catalogue.affinity_codes.take(candidates, axis=0))
+    return np.concatenate([of_place.take(of_candidates) for of_place in known], axis=1)
