@@ -1,42 +1,52 @@
-"""The route that reads parameters itself says what FastAPI would say."""
+"""What answers in front of FastAPI's route answers as that does, and leaves it what has a fault."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Any
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 
-from contracts.api import ListOptions
+from contracts.api import RecommendationRequest
+from contracts.errors import InvalidInput
 from serving.experiments import VARIANT_HEADER
+from serving.routes import recommendations
 from serving.routes.errors import add_error_answers
-from serving.routes.parameters import ForcedVariant, User
-from serving.routes.quick import ListRoute
+from serving.routes.quick import QuickLists
 
 Get = Callable[..., httpx.Response]
 
 
+class Echo:
+    """A service whose answer to a request is the request; a list with a seed of 13 is refused."""
+
+    recommender = SimpleNamespace(recommend=None)
+
+    async def computed(self, _: Any, asking: RecommendationRequest, __: float, *, shown: bool) -> Any:
+        if asking.seed == 13:
+            raise InvalidInput("13 is no seed.")
+        set_fields = sorted(asking.model_fields_set - {"variant"})
+        return SimpleNamespace(
+            variant="stable", model_dump_json=lambda: f'[{asking.model_dump_json()}, "{set_fields}", "{shown}"]'
+        )
+
+
 @pytest.fixture(scope="module")
 def get() -> Get:
-    """Asks /quick or /plain, the same endpoint read by us and by FastAPI."""
-    app = FastAPI()
+    """Asks the route with what answers in front of it, or alone."""
+    plain, quick = FastAPI(), FastAPI()
+    for app in (plain, quick):
+        app.include_router(recommendations.router(Echo()))  # type: ignore[arg-type]
+        add_error_answers(app)
+    quick.add_middleware(QuickLists, service=Echo())  # type: ignore[arg-type]
 
-    async def endpoint(
-        request: Request, user_id: User, options: Annotated[ListOptions, Query()], variant: ForcedVariant = None
-    ) -> JSONResponse:
-        read = {"user": user_id, "variant": variant, "set": sorted(options.model_fields_set)}
-        return JSONResponse(read | options.model_dump())
-
-    app.router.add_api_route("/quick/{user_id}", endpoint, route_class_override=ListRoute)
-    app.router.add_api_route("/plain/{user_id}", endpoint)
-    add_error_answers(app)
-
-    def asked(path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    def asked(path: str, headers: dict[str, str] | None = None, *, in_front: bool) -> httpx.Response:
         async def ask() -> httpx.Response:
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
-                return await client.get(path, headers=headers)
+            transport = httpx.ASGITransport(quick if in_front else plain)
+            async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+                return await client.get(f"/recommendations/{path}", headers=headers)
 
         return asyncio.run(ask())
 
@@ -44,28 +54,42 @@ def get() -> Get:
 
 
 @pytest.mark.parametrize(
-    ("asked", "variant"),
+    ("asked", "headers"),
     [
-        ("1", None),
-        ("1?n=20&n=30&surface=basket&explain=true", "challenger"),
-        ("a%2Fb?category=A&category=B&context=1&exclude=2", None),
-        ("1?department=&page=", None),
-        ("1?price_min=0.5&price_max=9&seed=7&unknown=1", None),
-        ("1?n=0", None),
-        ("1?n=many&explain=perhaps&price_min=nan", "x" * 33),
-        ("1?price_min=3&price_max=2", None),
-        ("1?segment=nothing&context=" + "&context=".join("abcdefghij" * 6), None),
-        ("u" * 129 + "?n=-1", "x" * 33),
+        ("1", {}),
+        ("1?surface=page", {"x-tandem-mirror": "1"}),
+        ("1?surface=basket&n=20&n=30&explain=true", {VARIANT_HEADER: "challenger"}),
+        ("a%2Fb?category=A&category=B&context=1&exclude=2", {}),
+        ("J%C3%BCrgen%20%2B?category=S%C3%BC%C3%9Fes&category=a%2Bb+c", {}),
+        ("", {}),
+        ("1/", {}),
+        ("1?department=&page=", {}),
+        ("1?price_min=0.5&price_max=9&seed=7", {}),
+        ("1?price_min=0.5&unknown=1", {}),
+        ("1?user_id=2", {}),
+        ("1?seed=13", {}),
+        ("1?n=0", {}),
+        ("1?n=1.0&explain=1", {}),
+        ("1?n=many&explain=perhaps&price_min=nan", {VARIANT_HEADER: "x" * 33}),
+        ("1?price_min=3&price_max=2", {}),
+        ("1?segment=nothing&context=" + "&context=".join("abcdefghij" * 6), {}),
+        ("u" * 129 + "?n=-1", {VARIANT_HEADER: "x" * 33}),
     ],
 )
-def test_it_reads_and_refuses_as_fastapi_does(get: Get, asked: str, variant: str | None) -> None:
-    headers = {VARIANT_HEADER: variant} if variant else {}
-    quick, plain = (get(f"/{path}/{asked}", headers) for path in ("quick", "plain"))
-    assert (quick.status_code, quick.json()) == (plain.status_code, plain.json())
+def test_it_answers_and_refuses_as_fastapi_does(get: Get, asked: str, headers: dict[str, str]) -> None:
+    quick, plain = get(asked, headers, in_front=True), get(asked, headers, in_front=False)
+    assert (quick.status_code, quick.text, quick.headers) == (plain.status_code, plain.text, plain.headers)
 
 
-def test_the_api_page_describes_both_alike(get: Get) -> None:
-    paths: dict[str, Any] = get("/openapi.json").json()["paths"]
-    quick, plain = (paths[f"/{path}/{{user_id}}"]["get"] for path in ("quick", "plain"))
-    assert quick["parameters"] == plain["parameters"]
-    assert {"user_id", "n", "category", VARIANT_HEADER} <= {parameter["name"] for parameter in quick["parameters"]}
+def test_what_is_well_formed_never_reaches_fastapi() -> None:
+    async def nobody(*_: Any) -> None:
+        raise AssertionError("passed on")
+
+    async def ask(path: str) -> httpx.Response:
+        transport = httpx.ASGITransport(QuickLists(nobody, Echo()))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+            return await client.get(path)
+
+    assert asyncio.run(ask("/recommendations/1?n=20")).status_code == 200
+    with pytest.raises(AssertionError, match="passed on"):
+        asyncio.run(ask("/recommendations/1?n=0"))

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from serving.limits import BodyLimit, ClosedPaths
 from serving.routes import admin, catalogue, events, explain, items, page, recommendations, users
 from serving.routes.errors import CountRequests, add_error_answers
+from serving.routes.quick import QuickLists
 from serving.service import Service
 from serving.tracing import RequestIds
 
@@ -19,6 +20,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     )
     for subject in SUBJECTS:
         app.include_router(subject.router(service))
+    app.add_middleware(QuickLists, service=service)
     app.add_middleware(ClosedPaths)
     app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
     app.add_middleware(RequestIds)

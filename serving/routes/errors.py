@@ -16,9 +16,7 @@ def add_error_answers(app: FastAPI) -> None:
     """Handlers for our own errors, for refused parameters and for what Starlette raises."""
 
     async def tandem(_: Request, error: Exception) -> JSONResponse:
-        status = error.http_status if isinstance(error, TandemError) else 500
-        headers = {"www-authenticate": "Bearer"} if status == 401 else None
-        return JSONResponse({"error": str(error)}, status, headers)
+        return refusal(error)
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:
         faults = error.errors() if isinstance(error, RequestValidationError) else []
@@ -32,6 +30,13 @@ def add_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(TandemError, tandem)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
+
+
+def refusal(error: Exception) -> JSONResponse:
+    """What a caller reads of an error of ours."""
+    status = error.http_status if isinstance(error, TandemError) else 500
+    headers = {"www-authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse({"error": str(error)}, status, headers)
 
 
 class CountRequests:

@@ -1,62 +1,76 @@
-"""A route whose parameters are read in a tenth of the time.
+"""The most asked route, answered in front of FastAPI's layers where nothing is wrong with the request.
 
-FastAPI looks at the annotation of each field on each request: 0.15 ms for the options of a list, more than half of what
-an HTTP request without work costs. What is read here is what the signature says, so the OpenAPI page stays FastAPI's.
+FastAPI's reading of a list's options by their annotations costs 0.15 ms a request, and the layers of routers between
+the middleware and an endpoint half of that: together as much as all else that HTTP costs here. What is not well-formed
+goes on to FastAPI's own route, which names every fault.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Final, get_origin
+from typing import Any, Final, NamedTuple, get_origin
+from urllib.parse import parse_qsl
 
-from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
-from pydantic import TypeAdapter, ValidationError
-from starlette.datastructures import QueryParams
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from contracts.api import ListOptions
+from contracts.api import ListOptions, RecommendationRequest
+from contracts.errors import TandemError
 from serving.experiments import VARIANT_HEADER
-from serving.routes.parameters import ForcedVariant, User
+from serving.routes.errors import refusal
+from serving.routes.recommendations import answered
+from serving.service import Service
 
-USER: Final[TypeAdapter[str]] = TypeAdapter(User)
-VARIANT: Final[TypeAdapter[str | None]] = TypeAdapter(ForcedVariant)
+PREFIX: Final = "/recommendations/"
+OPTIONS: Final = frozenset(ListOptions.model_fields)
 LISTS: Final = frozenset(
     name for name, field in ListOptions.model_fields.items() if get_origin(field.annotation) is list
 )
 """Options that are repeated; of the others the last one counts."""
 
 
-class ListRoute(APIRoute):
-    """For endpoints (request, user_id, options, variant)."""
+class Template(NamedTuple):
+    """A route as the middleware around this one counts it."""
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
-        """Reads the parameters and asks the endpoint. Raises RequestValidationError naming every fault."""
-        endpoint = self.endpoint
-
-        async def handle(request: Request) -> Response:
-            faults: list[Any] = []
-            with _collected(faults, "path", "user_id"):
-                user_id = USER.validate_python(request.path_params["user_id"])
-            with _collected(faults, "query"):
-                options = ListOptions.model_validate(_values(request.query_params))
-            with _collected(faults, "header", VARIANT_HEADER):
-                variant = VARIANT.validate_python(request.headers.get(VARIANT_HEADER))
-            if faults:
-                raise RequestValidationError(faults)
-            response: Response = await endpoint(request, user_id, options, variant)
-            return response
-
-        return handle
+    path: str
 
 
-def _values(sent: QueryParams) -> Mapping[str, Any]:
-    return {name: sent.getlist(name) if name in LISTS else value for name, value in sent.items()}
+ROUTE: Final = Template(PREFIX + "{user_id}")
 
 
-@contextmanager
-def _collected(faults: list[Any], *place: str) -> Iterator[None]:
-    """Keeps what is wrong in the block, and where."""
+class QuickLists:
+    """ASGI middleware: GET /recommendations/{user_id}, where the request is well-formed."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers, or passes on what is another route's or has a fault."""
+        is_get = scope["type"] == "http" and scope["method"] == "GET" and scope["path"].startswith(PREFIX)
+        asking = asked_in(Request(scope)) if is_get else None
+        if asking is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = ROUTE
+        try:
+            response: Response = await answered(self._service, Request(scope), asking)
+        except TandemError as error:
+            response = refusal(error)
+        await response(scope, receive, send)
+
+
+def asked_in(request: Request) -> RecommendationRequest | None:
+    """The list that is asked for, or None where it is for FastAPI to say what is wrong."""
+    user_id = request.scope["path"][len(PREFIX) :]
+    values: dict[str, Any] = {"user_id": user_id, "variant": request.headers.get(VARIANT_HEADER)}
+    for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
+        if name in LISTS:
+            values.setdefault(name, []).append(value)
+        elif name in OPTIONS:
+            values[name] = value
+        else:
+            return None
     try:
-        yield
-    except ValidationError as error:
-        faults += [{**fault, "loc": (*place, *fault["loc"])} for fault in error.errors()]
+        return None if "/" in user_id else RecommendationRequest.model_validate(values, strict=False)
+    except ValidationError:
+        return None

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Request, Response
 
 from contracts.api import BatchAnswers, BatchRequest, ListOptions, RecommendationRequest, Recommendations, Refusal
 from serving.routes.parameters import ForcedVariant, User, is_mirrored, refuse_unknown_parameters
-from serving.routes.quick import ListRoute
 from serving.service import Service
 
 REFUSED: dict[int | str, dict[str, Any]] = {
@@ -20,6 +19,7 @@ def router(service: Service) -> APIRouter:
     """GET /recommendations/{user_id} and POST /recommendations."""
     routes = APIRouter(tags=["recommendations"], responses=REFUSED)
 
+    @routes.get("/recommendations/{user_id}", summary="A user's list, best first", response_model=Recommendations)
     async def recommendations(
         request: Request, user_id: User, options: Annotated[ListOptions, Query()], variant: ForcedVariant = None
     ) -> Response:
@@ -29,20 +29,7 @@ def router(service: Service) -> APIRouter:
         missing and `shortfall_reason` why. Filters work inside retrieval: a rare category still fills the list.
         """
         refuse_unknown_parameters(request, set(ListOptions.model_fields))
-        asking = asked(user_id, options, variant)
-        shown = not is_mirrored(request.headers)
-        answer = await service.computed(service.recommender.recommend, asking, monotonic(), shown=shown)
-        request.state.variant = answer.variant  # for CountRequests
-        # FastAPI would validate what is an answer already and write it with two passes.
-        return Response(answer.model_dump_json(), media_type="application/json")
-
-    routes.add_api_route(
-        "/recommendations/{user_id}",
-        recommendations,
-        summary="A user's list, best first",
-        response_model=Recommendations,
-        route_class_override=ListRoute,
-    )
+        return await answered(service, request, asked(user_id, options, variant))
 
     @routes.post("/recommendations", summary="Lists for several users")
     async def batch(request: Request, body: BatchRequest) -> BatchAnswers:
@@ -55,6 +42,15 @@ def router(service: Service) -> APIRouter:
         return BatchAnswers(answers=answers)
 
     return routes
+
+
+async def answered(service: Service, request: Request, asking: RecommendationRequest) -> Response:
+    """The list. Raises TandemError."""
+    shown = not is_mirrored(request.headers)
+    answer = await service.computed(service.recommender.recommend, asking, monotonic(), shown=shown)
+    request.state.variant = answer.variant  # for CountRequests
+    # FastAPI would validate what is an answer already and write it with two passes.
+    return Response(answer.model_dump_json(), media_type="application/json")
 
 
 def asked(user_id: str, options: ListOptions, variant: str | None = None) -> RecommendationRequest:
