@@ -41,6 +41,7 @@ class FullSoftmaxTraining:
         self.lengths = (examples.queries[encoding.SEQUENCE] > 0).sum(axis=1)
         self.starts = np.searchsorted(examples.query_rows, np.arange(len(self.lengths) + 1))
         self.steps = -(-len(self.lengths) // settings.batch_size)
+        self.batch_weight = float(examples.weights.sum()) / max(self.steps, 1)
         self.optimizer = _optimizer(settings, self.steps * settings.epochs)
         self.random = np.random.default_rng(settings.seed)
         self._traced_step = tf.function(self._step, reduce_retracing=True)
@@ -57,7 +58,8 @@ class FullSoftmaxTraining:
             embeddings = self.query_tower(inputs, training=True)
             catalogue = self.candidate_tower(self.catalogue, training=True)
             loss = full_softmax(embeddings, catalogue, queries, items, weights, self.settings.temperature)
-            mean = loss / tf.reduce_sum(weights)
+            # Of a mean batch, and not of this one: users with long sequences share a batch, and would count less.
+            mean = loss / self.batch_weight
         variables = list({v.ref(): v for v in self._variables()}.values())  # the towers share the item encoder
         self.optimizer.apply_gradients(zip(tape.gradient(mean, variables), variables, strict=True))
         return loss

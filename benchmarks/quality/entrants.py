@@ -87,15 +87,14 @@ def _ours(length: int, fixed: Choice) -> Callable[..., Peer]:
 
 GOWALLA_OURS = (
     Entrant(
-        OURS, _ours(400, GOWALLA_TOWERS), [{"temperature": t} for t in (0.1, 0.13)], (1, 2, 3), QUICK,
+        OURS, _ours(400, GOWALLA_TOWERS), seeds=(1, 2, 3), smoke=QUICK,
     ),
     Entrant("Tandem, history alone", _ours(400, GOWALLA_TOWERS | {"sequence_share": 1.0}), smoke=QUICK),
     Entrant("Tandem, id alone", _ours(400, GOWALLA_TOWERS | {"sequence_share": 0.0}), smoke=QUICK),
 )  # fmt: skip
 BEAUTY_OURS = (
     Entrant(
-        OURS, _ours(50, BEAUTY_TOWERS),
-        [{"temperature": t, "encoder_dropout": d} for t, d in ((0.07, 0.5), (0.1, 0.5), (0.07, 0.3))], (1, 2, 3), QUICK,
+        OURS, _ours(50, BEAUTY_TOWERS), seeds=(1, 2, 3), smoke=QUICK,
     ),
     Entrant("Tandem, GRU", _ours(50, BEAUTY_TOWERS | {"encoder": "gru"}), smoke=QUICK),
     Entrant("Tandem, mean", _ours(50, BEAUTY_TOWERS | {"encoder": "mean"}), smoke=QUICK),
