@@ -22,6 +22,10 @@ ITEM_PROFILE_VIEW: Final = "item_profile"
 ITEM_STATISTICS_VIEW: Final = "item_statistics"
 USER_VIEWS: Final = (USER_PROFILE_VIEW, USER_STATISTICS_VIEW, USER_SEQUENCE_VIEW, USER_HISTORY_VIEW)
 
+USER_ACTIVITY_VIEW: Final = "user_activity"
+ITEM_ACTIVITY_VIEW: Final = "item_activity"
+"""Windows of ACTIVITY: rows for those alone who did, or had done to them, any of it; no answer reads them."""
+
 ITEM_COPURCHASE_VIEW: Final = "item_copurchase"
 
 QUERY_SERVICE: Final = "query_v2"
@@ -40,6 +44,10 @@ ONLINE_SERVICE: Final = "online_v2"
 
 COPURCHASE_SERVICE: Final = "copurchase_v1"
 """What is bought together with an item."""
+USER_ACTIVITY_SERVICE: Final = "user_activity_v1"
+"""The other event types of the user by window, for models in batches: point-in-time joins, no online read."""
+ITEM_ACTIVITY_SERVICE: Final = "item_activity_v1"
+"""The same of the item."""
 
 USER_PROFILE: Final = (
     "age_band",
@@ -94,6 +102,24 @@ apart rather than their tastes: with all of them, the ranker's NDCG@20 on the va
 
 USER_STATISTICS_VALUES: Final = "user_statistics_values"
 """USER_STATISTICS in this order as one array feature: Feast's online read costs by the number of features."""
+
+ACTIVITY: Final = {
+    "likes": EventType.LIKE,
+    "cart_removes": EventType.CART_REMOVE,
+    "cart_clears": EventType.CART_CLEAR,
+    "cart_views": EventType.CART_VIEW,
+    "visits": EventType.VISIT,
+    "category_views": EventType.CATEGORY_VIEW,
+    "searches": EventType.SEARCH,
+}
+"""Name and event type of what USER_STATISTICS and ITEM_STATISTICS do not count; most sources lack most of these types.
+In views of their own, so that neither the online row of every user nor the inputs of the models are wider for them."""
+USER_ACTIVITY: Final = tuple(f"user_{name}_{days}d" for name in ACTIVITY for days in WINDOWS_DAYS)
+ITEM_ACTIVITY: Final = tuple(f"item_{name}_{days}d" for name in ACTIVITY for days in WINDOWS_DAYS)
+USER_ACTIVITY_VALUES: Final = "user_activity_values"
+"""USER_ACTIVITY in this order as one array feature."""
+ITEM_ACTIVITY_VALUES: Final = "item_activity_values"
+"""ITEM_ACTIVITY in this order as one array feature."""
 
 # Aligned arrays: row i is the i-th latest thing the user did to an item; times are Unix seconds.
 SEQUENCE_ITEM_IDS: Final = "sequence_item_ids"

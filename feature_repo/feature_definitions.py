@@ -57,6 +57,10 @@ user_recent_events = _view(names.RECENT_EVENTS_VIEW, user, {names.RECENT_EVENTS:
 item_profile = _view(names.ITEM_PROFILE_VIEW, item, dict.fromkeys(names.ITEM_CONTENT, String), online=False)
 item_statistics = _view(names.ITEM_STATISTICS_VIEW, item, dict.fromkeys(names.ITEM_STATISTICS, Float64), online=False)
 
+# For models in batches. No answer reads them: a row for each user who did any of it would be written for nothing.
+user_activity = _view(names.USER_ACTIVITY_VIEW, user, {names.USER_ACTIVITY_VALUES: Array(Float32)}, online=False)
+item_activity = _view(names.ITEM_ACTIVITY_VIEW, item, {names.ITEM_ACTIVITY_VALUES: Array(Float32)}, online=False)
+
 item_copurchase = _view(
     names.ITEM_COPURCHASE_VIEW,
     item,
@@ -75,4 +79,6 @@ online_service = FeatureService(
     name=names.ONLINE_SERVICE,
     features=[user_profile, user_statistics, user_sequence, user_history, user_recent_events],
 )
+user_activity_service = FeatureService(name=names.USER_ACTIVITY_SERVICE, features=[user_activity])
+item_activity_service = FeatureService(name=names.ITEM_ACTIVITY_SERVICE, features=[item_activity])
 copurchase_service = FeatureService(name=names.COPURCHASE_SERVICE, features=[item_copurchase])

@@ -48,8 +48,11 @@ CATALOGUE: list[dict[str, Any]] = [
 
 ITEM_IDS = [item["item_id"] for item in CATALOGUE]
 
+Purchase = tuple[str, str, str, int, int, float, float]
+Look = tuple[str, str, str | None, int, int]  # without an item: what needs none
+
 # user, type, item, day and hour of January 2024 (UTC)
-LOOKS = [
+LOOKS: list[Look] = [
     ("u1", "view", "salt", 10, 9),
     ("u1", "view", "salt", 22, 9),
     ("u1", "view", "milk", 22, 9),
@@ -60,10 +63,6 @@ LOOKS = [
 
 def seconds(day: int, hour: int = 0) -> int:
     return int(datetime(2024, 1, day, hour, tzinfo=UTC).timestamp())
-
-
-Purchase = tuple[str, str, str, int, int, float, float]
-Look = tuple[str, str, str, int, int]
 
 
 def look_rows(looks: list[Look]) -> list[dict[str, Any]]:

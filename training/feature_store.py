@@ -19,8 +19,12 @@ from contracts.errors import TandemError
 from contracts.features import (
     EVENT_TIMESTAMP,
     HISTORY_ITEM_IDS,
+    ITEM_ACTIVITY,
+    ITEM_ACTIVITY_VALUES,
     ITEM_COPURCHASE_VIEW,
     SERVING_SERVICE,
+    USER_ACTIVITY,
+    USER_ACTIVITY_VALUES,
     USER_HISTORY_VIEW,
     USER_ID,
     USER_STATISTICS,
@@ -36,6 +40,12 @@ ROW_ID = "row_id"
 ASOF_OFFLINE_STORE = "training.asof_store.AsofOfflineStore"
 SPARK_OFFLINE_STORE = "training.spark_store.ParquetSparkOfflineStore"
 READ_BACK_USERS = 200
+PACKED = {
+    USER_STATISTICS_VALUES: USER_STATISTICS,
+    USER_ACTIVITY_VALUES: USER_ACTIVITY,
+    ITEM_ACTIVITY_VALUES: ITEM_ACTIVITY,
+}
+"""Array features, and the names of the numbers in them."""
 
 
 def apply_definitions(workspace: Workspace) -> None:
@@ -118,18 +128,17 @@ def features_as_of(
 
 
 def _unpacked(table: pa.Table) -> pa.Table:
-    """The table with a column for each of USER_STATISTICS instead of their array.
+    """The table with a column for each number of PACKED instead of their arrays.
 
     Raises TandemError where an array has another length: the feature tables are of another version.
     """
-    if USER_STATISTICS_VALUES not in table.column_names:
-        return table
-    arrays = table.column(USER_STATISTICS_VALUES).combine_chunks()
-    if len(arrays.flatten()) != (len(arrays) - arrays.null_count) * len(USER_STATISTICS):
-        raise TandemError(f"{USER_STATISTICS_VALUES} must hold {len(USER_STATISTICS)} numbers. Run `tandem features`.")
-    table = table.drop_columns([USER_STATISTICS_VALUES])
-    for at, name in enumerate(USER_STATISTICS):
-        table = table.append_column(name, pc.list_element(arrays, at).cast(pa.float64()))
+    for packed in [name for name in table.column_names if name in PACKED]:
+        arrays, numbers = table.column(packed).combine_chunks(), PACKED[packed]
+        if len(arrays.flatten()) != (len(arrays) - arrays.null_count) * len(numbers):
+            raise TandemError(f"{packed} must hold {len(numbers)} numbers. Run `tandem features`.")
+        table = table.drop_columns([packed])
+        for at, name in enumerate(numbers):
+            table = table.append_column(name, pc.list_element(arrays, at).cast(pa.float64()))
     return table
 
 

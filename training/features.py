@@ -14,6 +14,7 @@ from ibis import _
 from contracts import features as names
 from contracts.events import UNKNOWN, EventType
 from contracts.features import WINDOWS_DAYS
+from training.activity import activity, activity_by_quarter
 from training.engine import materialized, remove, write_parts
 from training.item_features import item_statistics
 from training.settings import FeatureSettings
@@ -50,19 +51,28 @@ def build_features(
     write(names.ITEM_PROFILE_VIEW, item_profile(items, timeline))
     write(names.USER_SEQUENCE_VIEW, user_sequence(events, timeline))
     report("user and item pairs")
-    scratch = [workspace.data / "features" / f".{name}.parquet" for name in ("pairs", "visits", "looks")]
+    kept = ("pairs", "visits", "looks", "of_users", "of_items")
+    scratch = [workspace.data / "features" / f".{name}.parquet" for name in kept]
     purchases = events.filter(of_type(EventType.PURCHASE))
     found = (
         pairs_as_of(purchases, timeline.snapshots),
         visits_of(events, timeline),
         looks_by_quarter(events, "item_id"),
+        activity_by_quarter(events, "user_id"),
+        activity_by_quarter(events, "item_id"),
     )
-    pairs, visits, looks = (materialized(table, path, connection) for table, path in zip(found, scratch, strict=True))
+    tables = (materialized(table, path, connection) for table, path in zip(found, scratch, strict=True))
+    pairs, visits, looks, of_users, of_items = tables
     at = timeline.snapshots
     some = [at[first : first + SNAPSHOTS_AT_ONCE] for first in range(0, len(at), SNAPSHOTS_AT_ONCE)]
     write(names.USER_STATISTICS_VIEW, *(user_statistics(visits, pairs, items, snapshots) for snapshots in some))
     write(names.ITEM_STATISTICS_VIEW, item_statistics(looks, pairs, items, timeline))
     write(names.USER_HISTORY_VIEW, user_history(pairs, timeline))
+    for view, key, counts, values in (
+        (names.USER_ACTIVITY_VIEW, "user_id", of_users, names.USER_ACTIVITY_VALUES),
+        (names.ITEM_ACTIVITY_VIEW, "item_id", of_items, names.ITEM_ACTIVITY_VALUES),
+    ):
+        write(view, *(activity(counts, key, values, snapshots) for snapshots in some))
     for path in scratch:
         remove(path)
     timeline.write(workspace.timeline)
