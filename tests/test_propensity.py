@@ -6,18 +6,24 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from contracts import features as names
 from contracts.errors import InvalidInput
 from tandem.__main__ import app
+from tests.test_activity import ACTIVITY
+from tests.test_features import PURCHASES, built
+from training.feature_store import apply_definitions, open_store
 from training.propensity import (
     FREQUENCY,
+    NUMBERS,
     RECENCY,
     Labelled,
     Propensity,
     PropensityReport,
     ReliabilityBin,
+    activity_as_of,
     measured_on,
     reliability,
     split_snapshots,
@@ -52,7 +58,7 @@ def test_too_few_snapshots_are_refused_with_what_would_do() -> None:
 def people(seed: int, count: int = 4000) -> Labelled:
     """Users who buy with probability 1 / (1 + days since the last basket), and statistics that say nothing else."""
     random = np.random.default_rng(seed)
-    inputs = np.zeros((count, len(names.USER_STATISTICS) + len(names.USER_PROFILE)), np.float32)
+    inputs = np.zeros((count, NUMBERS + len(names.USER_PROFILE)), np.float32)
     inputs[:, 0 : len(names.USER_STATISTICS)] = 1.0
     inputs[:, RECENCY] = random.uniform(0, 20, count)
     inputs[:, FREQUENCY] = random.integers(1, 9, count)
@@ -71,6 +77,32 @@ def test_probabilities_are_those_that_the_users_were_made_with() -> None:
     # Everybody is among the first 4,000, whatever the order.
     assert report.rankings["propensity"].precision[4000] == pytest.approx(report.buyers)
     assert report.rankings["propensity"].precision[400] > 2 * report.buyers
+
+
+def test_few_users_are_ordered_better_than_by_trees_alone() -> None:
+    """Trees learn a few hundred rows by heart."""
+    parts, later = [few_people(seed) for seed in range(4)], [few_people(seed) for seed in range(4, 24)]
+    model = Propensity(parts[:3], parts[3:])
+    alone = [roc_auc_score(part.bought, model.trees.decision_function(part.inputs)) for part in later]
+    assert measured_on(later, model, (25,)).rankings["propensity"].auc > np.mean(alone)
+
+
+def few_people(seed: int) -> Labelled:
+    """250 users who buy the more often the more baskets they had, among statistics that are noise."""
+    random = np.random.default_rng(seed)
+    inputs = random.lognormal(size=(250, NUMBERS + len(names.USER_PROFILE))).astype(np.float32)
+    inputs[:, FREQUENCY] = random.integers(0, 40, 250)
+    return Labelled(inputs, random.random(250) < (0.05 + inputs[:, FREQUENCY] / 50))
+
+
+def test_windows_of_the_other_event_types_are_read(empty_workspace: Workspace) -> None:
+    timeline = built(empty_workspace, PURCHASES, ACTIVITY)
+    apply_definitions(empty_workspace)
+    users = np.array(["u1", "u3", "nobody"], dtype=object)
+    known = activity_as_of(open_store(empty_workspace), users, np.full(3, timeline.cutoff))
+    assert known[:, names.USER_ACTIVITY.index("user_likes_28d")].tolist() == [3, 0, 0]
+    assert known[:, names.USER_ACTIVITY.index("user_category_views_28d")].tolist() == [0, 1, 0]
+    assert not known[2].any()
 
 
 def test_bins_hold_equally_many_users_and_the_error_is_their_mean_distance() -> None:

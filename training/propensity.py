@@ -12,16 +12,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 from feast import FeatureStore
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.frozen import FrozenEstimator
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from contracts import encoding
 from contracts import features as names
 from contracts.errors import InvalidInput
 from training.dataset import Dataset
-from training.feature_store import open_store
+from training.feature_store import features_as_of, open_store
 from training.settings import DuckDBSettings
 from training.threads import one_thread
 from training.timeline import DAY_SECONDS
@@ -35,6 +37,7 @@ BINS = 10
 EVER, RECENCY, FREQUENCY = (
     names.USER_STATISTICS.index(name) for name in ("user_baskets_365d", "user_days_since_last", "user_baskets_91d")
 )
+NUMBERS = len(names.USER_STATISTICS) + len(names.USER_ACTIVITY)  # the first columns of the inputs; codes follow
 
 
 @dataclass(frozen=True)
@@ -95,19 +98,20 @@ def most_likely_buyers(
 
     All users where there are fewer. Raises InvalidInput when the log has too few snapshots with labels.
     """
-    dataset = Dataset(workspace)
+    dataset, store = Dataset(workspace), open_store(workspace, limits=limits)
     training, calibration, held_out = split_snapshots(dataset.timeline.snapshots, horizon_days, as_of)
     user_ids = pq.read_table(workspace.ingested("users"), columns=[names.USER_ID])[names.USER_ID].to_pylist()
     sample = _sample(sorted(user_ids))
     moments = (*training, *calibration, *held_out)
-    labelled = _labelled(dataset, open_store(workspace, limits=limits), sample, moments, horizon_days)
+    labelled = _labelled(dataset, store, sample, moments, horizon_days)
     measured = Propensity([labelled[m] for m in training], [labelled[m] for m in calibration])
     cuts = _cuts(count, len(user_ids), len(sample))
     report = measured_on([labelled[m] for m in held_out], measured, cuts)
     latest = moments[len(held_out) :]  # the same model, as much later as the held-out snapshots reach
     final = Propensity([labelled[m] for m in latest[:-CALIBRATION]], [labelled[m] for m in latest[-CALIBRATION:]])
     now = dataset.moment(as_of)
-    inputs = _inputs(now.queries)
+    asked = np.array(now.user_ids, dtype=object)
+    inputs = _inputs(now.queries, activity_as_of(store, asked, np.full(len(asked), as_of)))
     first = np.argsort(-final.scores(inputs), kind="stable")[:count]
     return Buyers(tuple(now.user_ids[row] for row in first), final.probabilities(inputs[first]), report)
 
@@ -137,27 +141,35 @@ def split_snapshots(
 
 
 class Propensity:
-    """Gradient-boosted trees and the isotonic map from their scores to probabilities."""
+    """Gradient-boosted trees and a logistic regression, and the isotonic map from their scores to probabilities.
+
+    A thousand rows are too few for the trees, which then lose to the frequency of baskets; a hundred thousand have
+    more to say than a line can (docs/features.md has the figures).
+    """
 
     def __init__(self, training: Sequence[Labelled], calibration: Sequence[Labelled]) -> None:
-        self._trees = HistGradientBoostingClassifier(
+        self.trees = HistGradientBoostingClassifier(
             learning_rate=0.05, max_iter=150, max_leaf_nodes=15, l2_regularization=1.0, random_state=17
         )
-        self._calibrated = CalibratedClassifierCV(FrozenEstimator(self._trees), method="isotonic")
+        self.line = make_pipeline(
+            FunctionTransformer(_logarithms), StandardScaler(), LogisticRegression(C=0.1, max_iter=500)
+        )
+        self._isotonic = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
         with one_thread():
-            self._trees.fit(*_stacked(training))
-            self._calibrated.fit(*_stacked(calibration))
+            for model in (self.trees, self.line):
+                model.fit(*_stacked(training))
+        known, bought = _stacked(calibration)
+        self._isotonic.fit(self.scores(known), bought)
 
     def scores(self, inputs: npt.NDArray[np.float32]) -> Floats:
-        """[n] higher for likelier buyers. Isotonic steps have many ties, these have few: they rank."""
+        """[n] mean log-odds. Isotonic steps have many ties, these have few: they rank."""
         with one_thread():
-            scores: Floats = self._trees.decision_function(inputs)
+            scores: Floats = (self.trees.decision_function(inputs) + self.line.decision_function(inputs)) / 2
         return scores
 
     def probabilities(self, inputs: npt.NDArray[np.float32]) -> Floats:
         """[n] calibrated."""
-        with one_thread():
-            probabilities: Floats = self._calibrated.predict_proba(inputs)[:, 1]
+        probabilities: Floats = self._isotonic.predict(self.scores(inputs))
         return probabilities
 
 
@@ -221,7 +233,8 @@ def _labelled(
 ) -> dict[int, Labelled]:
     """By moment; one point-in-time join for all of them."""
     users, seconds = np.tile(np.array(user_ids, dtype=object), len(moments)), np.repeat(moments, len(user_ids))
-    inputs = np.split(_inputs(dataset.queries_as_of(store, users, seconds)), len(moments))
+    queries, activity = dataset.queries_as_of(store, users, seconds), activity_as_of(store, users, seconds)
+    inputs = np.split(_inputs(queries, activity), len(moments))
     labelled = {}
     for moment, known in zip(moments, inputs, strict=True):
         buyers = dataset.bought(moment, moment + horizon_days * DAY_SECONDS)
@@ -229,9 +242,26 @@ def _labelled(
     return labelled
 
 
-def _inputs(queries: encoding.Inputs) -> npt.NDArray[np.float32]:
-    """[n, statistics and profile codes]"""
-    return np.concatenate([queries[encoding.STATISTICS], queries[encoding.PROFILE]], axis=1).astype(np.float32)
+def activity_as_of(
+    store: FeatureStore, user_ids: npt.NDArray[np.object_], seconds: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """[n, len(USER_ACTIVITY)]; row i is user_ids[i] as of seconds[i], zeros where nothing is known."""
+    table = features_as_of(store, names.USER_ACTIVITY_SERVICE, names.USER_ID, user_ids, seconds)
+    counts = [table.column(name).to_numpy() for name in names.USER_ACTIVITY]
+    known: npt.NDArray[np.float32] = np.nan_to_num(np.stack(counts, axis=1)).astype(np.float32)
+    return known
+
+
+def _inputs(queries: encoding.Inputs, activity: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """[n, statistics, windows of the other event types, and profile codes]"""
+    parts = [queries[encoding.STATISTICS], activity, queries[encoding.PROFILE]]
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _logarithms(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """[n, NUMBERS] of counts, days, money and shares; a line can say nothing about codes."""
+    logarithms: npt.NDArray[np.float32] = np.log1p(np.maximum(inputs[:, :NUMBERS], 0.0))
+    return logarithms
 
 
 def _statistics(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
