@@ -27,16 +27,16 @@ CHOICES = [  # the mean with side features is the default, which test_two_tower.
 ]
 
 
-def towers_of(**choice: Any) -> Towers:
+def towers_of(profile_codes: int = 3, content_codes: int = 4, **choice: Any) -> Towers:
     """Small towers with random weights, statistics and content."""
     settings = TwoTowerSettings(**{"embedding_dim": 16, "hidden_units": (8,), **choice})
     keras.utils.set_random_seed(3)
     random = np.random.default_rng(3)
-    content = random.integers(0, 4, (NUM_ITEMS, len(names.ITEM_CONTENT))).astype(np.int32)
-    encoder = new_item_encoder(NUM_ITEMS, [4] * len(names.ITEM_CONTENT), settings)
+    content = random.integers(0, content_codes, (NUM_ITEMS, len(names.ITEM_CONTENT))).astype(np.int32)
+    encoder = new_item_encoder(NUM_ITEMS, [content_codes] * len(names.ITEM_CONTENT), settings)
     users = random.random((NUM_USERS, len(names.USER_STATISTICS))).astype(np.float32)
     items = random.random((NUM_ITEMS, len(names.ITEM_STATISTICS))).astype(np.float32)
-    query = QueryTower(encoder, content, users, NUM_USERS, [3] * len(names.USER_PROFILE), settings)
+    query = QueryTower(encoder, content, users, NUM_USERS, [profile_codes] * len(names.USER_PROFILE), settings)
     model = TwoTowerModel(query, CandidateTower(encoder, items, settings), settings)
     text = random.random((NUM_ITEMS, TEXT_DIM)).astype(np.float32)
     return Towers(model, content, text, np.arange(1, NUM_ITEMS + 1, dtype=np.int32), tf.distribute.get_strategy())
@@ -57,6 +57,12 @@ def queries() -> encoding.Inputs:
         encoding.HOUR: np.arange(ROWS, dtype=np.int32),
         encoding.WEEKDAY: np.arange(ROWS, dtype=np.int32),
     }
+
+
+def test_a_source_without_profiles_and_content_exports(tmp_path: Path) -> None:
+    towers = towers_of(profile_codes=1, content_codes=1)  # the code of the unknown alone
+    export_towers(towers, tmp_path)
+    assert (tmp_path / QUERY_TOWER).exists() and (tmp_path / CANDIDATE_TOWER).exists()
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=str)

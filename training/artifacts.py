@@ -94,7 +94,9 @@ def _export(name: str, model: keras.Model, inputs: dict[str, tf.TensorSpec], fol
 def _check_parity(path: Path, function: Callable[..., tf.Tensor], inputs: dict[str, tf.TensorSpec]) -> None:
     """Raises TandemError where ONNX Runtime and TensorFlow disagree: tf2onnx only logs what it could not convert."""
     shapes = {name: [size or PARITY_ROWS for size in spec.shape] for name, spec in inputs.items()}
-    sample = {name: np.ones(shapes[name], spec.dtype.as_numpy_dtype) for name, spec in inputs.items()}
+    # A column that the source lacks has a code for the unknown alone, and that is 0.
+    codes = {name: 0 if name in (encoding.PROFILE, encoding.CONTENT) else 1 for name in inputs}
+    sample = {name: np.full(shapes[name], codes[name], spec.dtype.as_numpy_dtype) for name, spec in inputs.items()}
     try:
         (found,) = onnxruntime.InferenceSession(str(path)).run(None, sample)
     except (ValueError, Fail, InvalidGraph) as error:
