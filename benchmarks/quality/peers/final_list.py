@@ -20,7 +20,6 @@ from training.trees import TreeRanker, train_trees
 
 BATCH = 512
 NO_CANDIDATE = -1e9
-RECENT_BASKETS = 2  # of each user: what is bought now, in place of the last 28 days
 
 
 @dataclass
@@ -71,13 +70,13 @@ class Known:
         self._nearness = TifuKnn()
         self._nearness.fit(Split(num_items, histories, histories, [], repeats=True, ordered=True, k=1))
         every = _counted((basket for own in histories for basket in own), num_items)
-        recent = _counted((basket for own in histories for basket in own[-RECENT_BASKETS:]), num_items)
         owned = [np.unique(np.concatenate(own), return_counts=True) for own in histories if own]
         buyers = _counted((items for items, _ in owned), num_items)
         returning = _counted((items[counts > 1] for items, counts in owned), num_items)
-        self._popular = np.argsort(-recent, kind="stable")
+        # Of all time: without a clock, others' latest baskets may be later than the one that is foreseen.
+        self._popular = np.argsort(-every, kind="stable")
         returns = (returning + 0.1) / (buyers + 1.0)
-        self._items = np.stack([np.log1p(every), np.log1p(recent), np.log1p(buyers), returns], 1).astype(np.float32)
+        self._items = np.stack([np.log1p(every), np.log1p(buyers), returns], 1).astype(np.float32)
 
     def candidates(self, users: Rows, num_nearest: int, num_popular: int) -> tuple[list[Rows], list[Floats]]:
         """([k_i] item rows, [k_i, features]) of each user."""
