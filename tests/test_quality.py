@@ -20,7 +20,7 @@ from benchmarks.quality.peers.tifu_knn import TifuKnn
 from benchmarks.quality.public_sets import beauty, gowalla, tafeng
 from benchmarks.quality.sets import READERS
 from benchmarks.quality.splits import DataSet, Split, shortened
-from benchmarks.quality.table import header, published_rows, row, verdicts
+from benchmarks.quality.table import header, oracle_shares, published_rows, row, slices_table, verdicts
 from contracts.errors import MissingArtifact
 
 
@@ -116,10 +116,9 @@ def test_validation_chooses_and_test_is_asked_once_a_seed() -> None:
 
         def fit(self, split: Split) -> None:
             asked.append((split.num_items == 21, self.seed))
+            super().fit(split)
             if self.neighbours == 1:  # a choice that learns nothing
-                self._own, self._similar = counts(split), counts(split).T @ counts(split) * 0
-            else:
-                super().fit(split)
+                self._similar = self._similar * 0
 
     entrant = Entrant("listening", Listening, [{"neighbours": 1}, {"neighbours": 9}], (4, 5, 6))
     outcome = _outcome(lambda: data_set(test), entrant, smoke=False)
@@ -139,7 +138,9 @@ def test_a_smoke_run_tries_one_choice_on_the_first_users() -> None:
 
 
 def test_the_table_has_published_figures_in_a_column_of_their_own() -> None:
-    ours = Outcome("Tandem", {}, [({}, 0.1, 0.1)], (0.6, 0.5, 0.7), (0.4, 0.3, 0.5), (0.01, 0.02), 3.0, 2.0, 100.0)
+    ours = Outcome(
+        "Tandem", {}, [({}, 0.1, 0.1)], (0.6, 0.5, 0.7), (0.4, 0.3, 0.5), (0.01, 0.02), 3.0, 2.0, 100.0, np.zeros(0)
+    )
     assert header(data_set()).startswith("| Board | recall@1 | ndcg@1 |")
     assert row(ours) == (
         "| Tandem | .6000 (.5000 to .7000) | .4000 (.3000 to .5000) | .0100 / .0200 | 2 | 1 trials, 3 s | 100 | |"
@@ -147,6 +148,49 @@ def test_the_table_has_published_figures_in_a_column_of_their_own() -> None:
     assert list(published_rows(data_set())) == ["| others | | | | | | | .5000 / .2500 |"]
     assert [line.rsplit(": ", 1)[1] for line in verdicts(data_set(), ours)] == ["must reached", "NOT REACHED"]
     assert list(verdicts(replace(data_set(), bounds=None), ours)) == []
+
+
+def test_a_second_table_has_the_first_figure_by_slice_and_what_could_be() -> None:
+    sliced = replace(
+        data_set(), slices=lambda _: {"first ten": np.arange(10)}, reachable=lambda split: {"all": np.ones(20)}
+    )
+    values = np.repeat([1.0, 0.5], 10)
+    ours = Outcome("Tandem", {}, [], (0.6, 0.5, 0.7), (0.4, 0.3, 0.5), (0.0, 0.0), 3.0, 2.0, 100.0, values)
+    assert list(slices_table(sliced, [ours])) == [
+        "| recall@1 | all, 20 users | first ten, 10 users |",
+        "|---|---|---|",
+        "| Tandem | .7500 | 1.0000 |",
+        "| all | 1.0000 | 1.0000 |",
+    ]
+    assert list(slices_table(data_set(), [ours])) == []
+
+
+def test_a_set_may_have_figures_of_its_own() -> None:
+    own = replace(data_set(), figures=lambda lists, truths, k: (np.full(len(truths), 0.25), np.ones(len(truths))))
+    outcome = _outcome(lambda: own, Entrant("popularity", Popularity), smoke=False)
+    assert outcome.recall == (0.25, 0.25, 0.25)
+    assert outcome.of_users.tolist() == [0.25] * 20
+
+
+def test_items_beyond_the_most_popular_take_no_part() -> None:
+    split = checkerboard()
+    peer = ItemKnn(5, 1.0, max_items=4)
+    peer.fit(split)
+    assert ((peer.scores(split.users) > 0).sum(axis=0) > 0).sum() <= 4
+
+
+def test_shares_of_the_oracle_are_told_where_it_was_asked() -> None:
+    known = replace(data_set(), oracle_share=(0.8, 0.9))
+    figures = {"popularity": 0.1, "Tandem": 0.17, "oracle": 0.2}
+    outcomes = [
+        Outcome(name, {}, [], (0.6, 0.5, 0.7), (ndcg, 0.0, 1.0), (0.0, 0.0), 3.0, 2.0, 100.0, np.zeros(0))
+        for name, ndcg in figures.items()
+    ]
+    assert list(oracle_shares(known, outcomes)) == [
+        "popularity, Board: share of the oracle's ndcg@1 .5000",
+        "Tandem, Board: share of the oracle's ndcg@1 .8500, must .8000, aim .9000: must reached",
+    ]
+    assert list(oracle_shares(known, outcomes[:2])) == list(oracle_shares(data_set(), outcomes)) == []
 
 
 def test_every_set_has_entrants_with_names_of_their_own() -> None:

@@ -5,10 +5,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks.quality.contest import Read, outcome
+from benchmarks.quality.contest import Outcome, Read, outcome
 from benchmarks.quality.entrants import ENTRANTS, OURS
-from benchmarks.quality.sets import READERS, benchmark_folder
-from benchmarks.quality.table import header, published_rows, row, verdicts
+from benchmarks.quality.sets import READERS, Places, benchmark_folder, read
+from benchmarks.quality.table import header, oracle_shares, published_rows, row, slices_table, verdicts
 from contracts.errors import MissingArtifact
 
 
@@ -16,25 +16,29 @@ def main() -> None:
     """Prints one table a data set; sets whose files are not here are skipped with a message."""
     arguments = _parser().parse_args()
     folder = Path(arguments.folder) if arguments.folder else benchmark_folder()
+    places = Places(folder, Path(arguments.root), arguments.smoke)
     for name in arguments.data or READERS:
         try:
-            contest(name, partial(READERS[name], folder), arguments.only, smoke=arguments.smoke)
+            contest(name, partial(read, name, places), arguments.only, smoke=arguments.smoke)
         except MissingArtifact as error:
             print(f"{name} is skipped: {error}", file=sys.stderr)
 
 
-def contest(name: str, read: Read, only: list[str], *, smoke: bool) -> None:
+def contest(name: str, reader: Read, only: list[str], *, smoke: bool) -> None:
     """Prints the set's entrants, or those that are asked for, each as soon as it is measured; trials go to stderr."""
-    data = read()
+    data = reader()
     data.test()  # a set that is not here is said so before anything is trained
     print(header(data), flush=True)
-    claims: list[str] = []
+    claims, outcomes = list[str](), list[Outcome]()
     for entrant in ENTRANTS[name]:
         if not only or entrant.name in only:
-            measured = outcome(read, entrant, smoke=smoke)
+            measured = outcome(reader, entrant, smoke=smoke)
+            outcomes.append(measured)
             print(row(measured), flush=True)
             claims += verdicts(data, measured) if entrant.name == OURS and not smoke else []
-    print("\n".join([*published_rows(data), "", *claims]), flush=True)
+    sliced = [] if smoke else slices_table(data, outcomes)
+    shares = [] if smoke else oracle_shares(data, outcomes)
+    print("\n".join([*published_rows(data), "", *sliced, *claims, *shares]), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", nargs="*", choices=sorted(READERS), help="sets to run; all when left out")
     parser.add_argument("--only", nargs="*", default=[], help="names of entrants, as the table prints them")
     parser.add_argument("--folder", help="where the public splits lie (default: TANDEM_BENCHMARKS)")
+    parser.add_argument("--root", default=".", help="workspace of the pipeline, for the sets that it has trained on")
     parser.add_argument("--smoke", action="store_true", help="2,000 users and one choice each: whether it runs")
     return parser
 

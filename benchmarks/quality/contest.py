@@ -34,6 +34,7 @@ class Outcome:
     search_seconds: float
     seconds: float  # of fitting and asking one seed
     memory_mb: float  # the most that its process ever held
+    of_users: Values  # [users] the first figure, mean over seeds
 
 
 def outcome(read: Read, entrant: Entrant, *, smoke: bool) -> Outcome:
@@ -48,14 +49,14 @@ def _outcome(read: Read, entrant: Entrant, smoke: bool) -> Outcome:
     chosen, trials = _search(data, entrant, smoke)
     searched = time.perf_counter()
     split = _split(data.test, smoke)
-    runs = [_asked(entrant.build(**chosen, **seed), split) for seed in _seeds(entrant, smoke)]
+    runs = [_asked(data, entrant.build(**chosen, **seed), split) for seed in _seeds(entrant, smoke)]
     seconds = (time.perf_counter() - searched) / len(runs)
     recalls, ndcgs = (np.stack(values) for values in zip(*runs, strict=True))  # [seeds, users]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Outcome(
         entrant.name, chosen, trials, interval(recalls.mean(axis=0)), interval(ndcgs.mean(axis=0)),
         (float(recalls.mean(axis=1).std()), float(ndcgs.mean(axis=1).std())), searched - started, seconds,
-        peak / MEGABYTE,
+        peak / MEGABYTE, recalls.mean(axis=0),
     )  # fmt: skip
 
 
@@ -68,7 +69,7 @@ def _search(data: DataSet, entrant: Entrant, smoke: bool) -> tuple[Choice, list[
     seed = _seeds(entrant, smoke)[0]
     trials = []
     for choice in grid:
-        recalls, ndcgs = _asked(entrant.build(**choice, **seed), split)
+        recalls, ndcgs = _asked(data, entrant.build(**choice, **seed), split)
         trials.append((choice, float(recalls.mean()), float(ndcgs.mean())))
         print(
             f"  {entrant.name} {dict(choice)}: {trials[-1][1]:.4f} {trials[-1][2]:.4f} on validation",
@@ -78,11 +79,11 @@ def _search(data: DataSet, entrant: Entrant, smoke: bool) -> tuple[Choice, list[
     return max(trials, key=lambda trial: trial[2])[0], trials
 
 
-def _asked(peer: Any, split: Split) -> tuple[Values, Values]:
-    """([users] Recall, [users] NDCG) of a peer fitted to the split."""
+def _asked(data: DataSet, peer: Any, split: Split) -> tuple[Values, Values]:
+    """([users] Recall, [users] NDCG), or the set's own two figures, of a peer fitted to the split."""
     peer.fit(split)
     lists = top_lists(peer, split, counts(split, binary=True))
-    return per_user(lists, [split.truths[user] for user in split.users], split.k)
+    return (data.figures or per_user)(lists, [split.truths[user] for user in split.users], split.k)
 
 
 def _seeds(entrant: Entrant, smoke: bool) -> list[dict[str, int]]:

