@@ -8,6 +8,8 @@ rules:
   - {name: some-produce, quota: {at_least: 2, where: {department: [Produce]}}}
   - {name: fuel-last, bury: {where: {department: [Fuel]}}}
   - {name: recalled, deny: {where: {item_id: ["1000002"]}}}
+  - {name: spread, diversity: {strength: 0.2}}
+  - {name: try-others, surfaces: [mail], explore: {share: 0.05, among: 50}}
 """
 
 import hashlib
@@ -21,7 +23,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from contracts.errors import InvalidInput
 from contracts.selection import ItemIds, Selection
 
-ACTIONS: Final = ("pin", "boost", "bury", "deny", "cap", "quota")
+ACTIONS: Final = ("pin", "boost", "bury", "deny", "cap", "quota", "diversity", "explore")
 MAX_RULES: Final = 200
 Surface = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
 RuleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -85,6 +87,19 @@ class Quota(_Part):
     where: Where
 
 
+class Diversity(_Part):
+    """Items that are unlike those above them: maximal marginal relevance over the towers' embeddings."""
+
+    strength: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]  # 1 less the paper's lambda
+
+
+class Explore(_Part):
+    """Places given to chance; the impression log says how likely what was shown there was to be shown."""
+
+    share: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]  # of the places
+    among: Annotated[int, Field(ge=2, le=1000, strict=True)] = 50  # the best candidates that are left, each as likely
+
+
 class Rule(_Part):
     """One thing that is done to lists, on some surfaces and for some time."""
 
@@ -98,6 +113,8 @@ class Rule(_Part):
     deny: Deny | None = None
     cap: Cap | None = None
     quota: Quota | None = None
+    diversity: Diversity | None = None
+    explore: Explore | None = None
 
     @model_validator(mode="after")
     def _does_one_thing(self) -> Self:
@@ -110,7 +127,7 @@ class Rule(_Part):
 
     @property
     def where(self) -> Where | None:
-        """The items it is about; None for a pin and a cap."""
+        """The items it is about; None where it is about the list or one item."""
         part = self.boost or self.bury or self.deny or self.quota
         return part.where if part else None
 
@@ -180,6 +197,20 @@ def _clashes(rules: list[Rule]) -> list[str]:
                     faults.append(f"{both} to position {pin.position}")
                 if pin.item_id == second.item_id:
                     faults.append(f"{both} item {pin.item_id!r}")
+    return faults + _not_together(rules)
+
+
+def _not_together(rules: list[Rule]) -> list[str]:
+    """Faults of what can be in force once alone, and of what would make logged propensities wrong."""
+    faults = []
+    for at, one in enumerate(rules):
+        for other in rules[at + 1 :]:
+            pair = {action for action in ACTIONS for rule in (one, other) if getattr(rule, action) is not None}
+            both = f"{one.name!r} and {other.name!r} at the same time and place"
+            if pair in ({"explore", "cap"}, {"explore", "quota"}) and _meet(one, other):
+                faults.append(f"{both}: a cap or a quota moves what was drawn, so its logged propensity would be wrong")
+            if pair in ({"explore"}, {"diversity"}) and _meet(one, other):
+                faults.append(f"{both} are two of {' '.join(pair)}")
     return faults
 
 

@@ -51,7 +51,15 @@ def listed(scope: Scope, draft: Draft, arrangement: Arrangement) -> Listed:
 def arranged(scope: Scope, draft: Draft) -> Arrangement:
     """What to show of a draft, by the rules in force."""
     order = tie_order(draft, scope.request.seed)
-    return arrange(draft.rows, draft.likelihoods, order, scope.request.n, scope.active, scope.offset)
+    return arrange(
+        draft.rows, draft.likelihoods, order, scope.request.n, scope.active, scope.offset, scope.request.seed
+    )
+
+
+def propensities(arrangement: Arrangement) -> list[float]:
+    """With which each shown item came to its place; empty where nothing was left to chance."""
+    chances = arrangement.propensities
+    return [chances.get(at, 1.0) for at in arrangement.positions] if chances else []
 
 
 def new_request_id(variant: str) -> str:

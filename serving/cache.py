@@ -10,7 +10,7 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from contracts.api import DegradedLevel, Recommendations
@@ -31,6 +31,7 @@ class Given:
 
     answer: Recommendations
     features: Mapping[str, float | str]
+    propensities: list[float] = field(default_factory=list)  # of the items, where some were left to chance
 
 
 class Cache(Protocol):

@@ -6,7 +6,8 @@ import numpy as np
 
 from contracts.candidates import Mask
 from contracts.ranking import Rows
-from serving.rules import CompiledRule, pinned_rows, quotas
+from serving.compiled_rule import CompiledRule
+from serving.rules import pinned_rows, quotas
 
 SPARE = 2  # times the quota: a cap may pass over some
 

@@ -1,7 +1,8 @@
 """From a request to an answer: one snapshot, one list, one impression record, in one thread."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -20,7 +21,7 @@ from contracts.errors import InvalidInput
 from contracts.explanations import Explanation, Fate
 from contracts.ranking import Floats, Rows
 from contracts.vocabulary import OUT_OF_VOCABULARY
-from serving.answer import Listed, again, answer, arranged, listed
+from serving.answer import Listed, again, answer, arranged, listed, propensities
 from serving.bundle import LoadedBundle
 from serving.cache import Given
 from serving.clock import Now
@@ -83,13 +84,13 @@ class Recommender:
         started = time.perf_counter()
         scope = self._scope(request)
         if given := self._cache.get(scope):
-            given = Given(again(given.answer), given.features)
+            given = replace(given, answer=again(given.answer))
         else:
             given = self._made(scope, Deadline(self._budget, time.monotonic() if arrived is None else arrived))
             self._cache.keep(scope, given)
         answered = given.answer
         if shown:
-            self._record(answered, scope, given.features)
+            self._record(given, scope)
         seconds = time.perf_counter() - started
         self._metrics.answered(answered.variant, answered.degraded_level, len(answered.items), seconds)
         return answered
@@ -102,7 +103,7 @@ class Recommender:
         if scope.request.explain:
             with self._metrics.stage("explanations"):
                 explanations = self._explainer.explanations(scope, draft, arrangement)
-        return Given(answer(scope, draft, arrangement, explanations), draft.features)
+        return Given(answer(scope, draft, arrangement, explanations), draft.features, propensities(arrangement))
 
     def listed(self, request: RecommendationRequest) -> Listed:
         """The list alone and what the rules did to it, not recorded. Raises InvalidInput."""
@@ -147,7 +148,8 @@ class Recommender:
         assigned = self._releases.assigned(request.user_id, request.variant)
         return scope_of(request, assigned, self._rules.over(assigned.bundle))
 
-    def _record(self, answer: Recommendations, scope: Scope, features: Mapping[str, float | str]) -> None:
+    def _record(self, given: Given, scope: Scope) -> None:
+        answer = given.answer
         asked = scope.request.model_dump(exclude_defaults=True, exclude={"user_id", "variant", "explain", "page"})
         record = ImpressionRecord(
             request_id=answer.request_id,
@@ -164,7 +166,8 @@ class Recommender:
             request=asked,
             item_ids=[item.item_id for item in answer.items],
             scores=[item.score for item in answer.items],
-            features=dict(features),
+            item_propensities=given.propensities,
+            features=dict(given.features),
         )
         with self._metrics.stage("impression"):
             try:

@@ -14,22 +14,9 @@ from contracts.candidates import ItemSide, Mask
 from contracts.ranking import Floats, Rows
 from contracts.rules import Rule, RuleSet
 from contracts.selection import ATTRIBUTES
+from serving.compiled_rule import CompiledRule
 from serving.filters import Vocabularies, known_rows, selecting
-
-
-@dataclass(frozen=True)
-class CompiledRule:
-    """A rule with its names resolved to catalogue rows."""
-
-    rule: Rule
-    members: Mask | None = None  # [num_items] what it is about; None for a pin and a cap
-    pinned_row: int | None = None  # None where the catalogue lacks the item
-    groups: npt.NDArray[np.int32] | None = None  # [num_items] what a cap counts by, 0 is not counted
-
-    @property
-    def name(self) -> str:
-        """The rule's name."""
-        return self.rule.name
+from serving.reranking import diversified, explored
 
 
 @dataclass(frozen=True)
@@ -57,6 +44,7 @@ class Arrangement:
     acted: Mapping[int, list[str]] = field(default_factory=dict)  # names of the rules that moved a shown candidate
     touched: Mapping[int, list[str]] = field(default_factory=dict)  # the same for every candidate, shown or not
     left_out: Mapping[int, str] = field(default_factory=dict)  # the cap that passed over a candidate
+    propensities: Mapping[int, float] = field(default_factory=dict)  # of what chance might have shown otherwise
 
 
 def compiled(rules: RuleSet, items: ItemSide, vocabularies: Vocabularies) -> CompiledRules:
@@ -83,6 +71,8 @@ def _compiled(rule: Rule, items: ItemSide, vocabularies: Vocabularies) -> Compil
         return CompiledRule(rule, pinned_row=int(rows[0]) if len(rows) else None)
     if rule.cap:
         return CompiledRule(rule, groups=items.catalogue.codes[rule.cap.per])
+    if rule.diversity or rule.explore:
+        return CompiledRule(rule, embeddings=items.embeddings if rule.diversity else None)
     members = np.ones(len(items.in_stock), np.bool_)
     if rule.where:
         fitting = [mask for _, mask in selecting(rule.where, items, vocabularies, lenient=True)]
@@ -111,18 +101,26 @@ def quotas(rules: Iterable[CompiledRule]) -> list[tuple[int, Mask]]:
 
 
 def arrange(
-    rows: Rows, likelihoods: Floats, order: Rows, n: int, rules: Sequence[CompiledRule], offset: int = 0
+    rows: Rows,
+    likelihoods: Floats,
+    order: Rows,
+    n: int,
+    rules: Sequence[CompiledRule],
+    offset: int = 0,
+    seed: int | None = None,
 ) -> Arrangement:
     """The list of up to n that the rules make.
 
     rows: [k] distinct catalogue rows of the candidates. likelihoods: [k] on a log scale, as a listwise ranker scores.
     order: [k] positions best first without rules. offset: items on earlier pages; a pin counts from the first page.
+    seed: of what is left to chance, None draws anew each time.
     """
     if not rules:
         return Arrangement(order[:n].tolist(), order.tolist())
     plain = order.tolist()
     acted: dict[int, list[str]] = {}
-    order = _boosted(rows, likelihoods, order, rules, acted)
+    order, strengths = _boosted(rows, likelihoods, order, rules, acted)
+    order = diversified(rows, strengths, order, n, rules, acted)
     order = _buried(rows, order, rules, acted)
     pins = _pins(rows, n, offset, rules)
     pinned = {position: name for name, position in pins.values()}
@@ -130,18 +128,19 @@ def arrange(
     for position in pinned:
         caps.take(position)
     free = [at for at in order.tolist() if at not in pinned]
+    free, propensities = explored(free, n - len(pins), rules, acted, seed)
     reserved = _reserved(rows, free, n, caps.again(), rules, pinned)
     chosen, left_out = _chosen(free, n - len(pins), caps, reserved, acted)
     for position, name in pinned.items():
         acted.setdefault(position, []).append(name)
     shown = _slotted(chosen, {slot: position for slot, (_, position) in pins.items()}, n)
-    return Arrangement(shown, plain, {at: acted[at] for at in shown if at in acted}, acted, left_out)
+    return Arrangement(shown, plain, {at: acted[at] for at in shown if at in acted}, acted, left_out, propensities)
 
 
 def _boosted(
     rows: Rows, likelihoods: Floats, order: Rows, rules: Sequence[CompiledRule], acted: dict[int, list[str]]
-) -> Rows:
-    """A factor on the likelihood is a summand on the log scale; equal ones keep their order."""
+) -> tuple[Rows, npt.NDArray[np.float64]]:
+    """(order, strengths): a factor on the likelihood is a summand on the log scale; equal ones keep their order."""
     strengths, boosted = likelihoods.astype(np.float64), False
     for rule in rules:
         if rule.rule.boost and rule.members is not None:
@@ -150,8 +149,8 @@ def _boosted(
             boosted |= bool(touched.any())
             _note(acted, touched, rule.name)
     if not boosted:
-        return order
-    return order[np.argsort(-strengths[order], kind="stable")]
+        return order, strengths
+    return order[np.argsort(-strengths[order], kind="stable")], strengths
 
 
 def _buried(rows: Rows, order: Rows, rules: Sequence[CompiledRule], acted: dict[int, list[str]]) -> Rows:

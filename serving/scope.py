@@ -14,10 +14,11 @@ from contracts.ranking import Rows
 from contracts.vocabulary import OUT_OF_VOCABULARY
 from serving import filters, rules
 from serving.bundle import LoadedBundle
+from serving.compiled_rule import CompiledRule
 from serving.page_token import Shown, rows_shown, shown_before
 from serving.profile import profile_codes
 from serving.releases import Assigned
-from serving.rules import CompiledRule, CompiledRules
+from serving.rules import CompiledRules
 
 
 @dataclass(frozen=True)

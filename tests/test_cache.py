@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -17,6 +18,7 @@ from serving.metrics import Metrics
 from serving.recommender import Recommender
 from serving.releases import Assigned, OneRelease
 from serving.resilience import Resilience
+from serving.rule_book import RuleBook
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
@@ -46,7 +48,7 @@ class Kept:
 class Served:
     """A recommender with a cache of three lists, and what a test looks at."""
 
-    def __init__(self, trained: Workspace, bundle: LoadedBundle) -> None:
+    def __init__(self, trained: Workspace, bundle: LoadedBundle, rules: RuleBook | None = None) -> None:
         self.clock, self.impressions, self.registry = Clock(), Kept(), CollectorRegistry()
         metrics = Metrics(self.registry)
         self.cache = AnswerCache(3, MAX_AGE_SECONDS, metrics.cache, self.clock)
@@ -58,6 +60,7 @@ class Served:
             self.impressions,
             metrics,
             frozen_clock(bundle.manifest.data_end_timestamp),
+            rules,
             resilience=Resilience(Guard(metrics), cache=self.cache),
         )
 
@@ -95,6 +98,25 @@ def test_the_same_request_gets_the_same_list_as_an_answer_of_its_own(served: Ser
     logged = served.impressions.records
     assert [record.request_id for record in logged] == [first.request_id, second.request_id]
     assert logged[0].features == logged[1].features != {}
+
+
+def test_an_explored_list_that_is_given_again_has_the_propensities_of_its_draw(
+    trained: Workspace, bundle: LoadedBundle, tmp_path: Path
+) -> None:
+    (tmp_path / "rules.yaml").write_text("version: '1'\nrules: [{name: try, explore: {share: 0.5, among: 9}}]\n")
+    explored = Served(trained, bundle, RuleBook(tmp_path / "rules.yaml"))
+    first, second = explored.ask(n=8), explored.ask(n=8)
+    assert explored.hits() == 1 and first.items == second.items
+    logged, again = explored.impressions.records
+    assert logged.item_propensities == again.item_propensities
+    # The best that is left: .5 / 9 + .5; what chance brought: .5 / 9.
+    assert {round(one, 4) for one in logged.item_propensities} <= {0.0556, 0.5556}
+    assert len(logged.item_propensities) == 8
+
+
+def test_without_exploration_nothing_is_logged_of_chance(served: Served) -> None:
+    served.ask()
+    assert served.impressions.records[0].item_propensities == []
 
 
 def test_another_request_is_another_answer(served: Served) -> None:

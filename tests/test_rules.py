@@ -168,7 +168,8 @@ def test_every_fault_of_a_file_is_named_at_once() -> None:
         "rule 3 (c) cap.per: Input should be 'department'",
         "rule 4 (d) boost.factor",
         "price_min 3 is above price_max 2",
-        "rule 5 (e) as a whole: Value error, must have exactly one of pin, boost, bury, deny, cap, quota, not deny and",
+        "rule 5 (e) as a whole: Value error, must have exactly one of pin, boost, bury, deny, cap, quota, diversity, "
+        "explore, not deny and",
         "rule 6 (f) ends_at: Input should have timezone info",
         "2 rules are named 'g'",
         "'g' and 'g' at the same time and place pin to position 2",

@@ -31,4 +31,5 @@ class ImpressionRecord(BaseModel):
     request: dict[str, Any] = {}  # what was asked beside the user, without defaults; `tandem rules dry-run` replays it
     item_ids: list[str]
     scores: list[float]
+    item_propensities: list[float] = []  # of each item at its place, given those above; empty: nothing left to chance
     features: dict[str, float | str]
