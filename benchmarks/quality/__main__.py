@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.quality.contest import Outcome, Read, outcome
-from benchmarks.quality.entrants import ENTRANTS, OURS
+from benchmarks.quality.entrants import ENTRANTS, FINAL_LIST, OURS
 from benchmarks.quality.sets import READERS, Places, benchmark_folder, read
 from benchmarks.quality.table import header, oracle_shares, published_rows, row, slices_table, verdicts
 from contracts.errors import MissingArtifact
@@ -35,7 +35,7 @@ def contest(name: str, reader: Read, only: list[str], *, smoke: bool) -> None:
             measured = outcome(reader, entrant, smoke=smoke)
             outcomes.append(measured)
             print(row(measured), flush=True)
-            claims += verdicts(data, measured) if entrant.name == OURS and not smoke else []
+            claims += verdicts(data, measured) if entrant.name in (OURS, FINAL_LIST.name) and not smoke else []
     sliced = [] if smoke else slices_table(data, outcomes)
     shares = [] if smoke else oracle_shares(data, outcomes)
     print("\n".join([*published_rows(data), "", *sliced, *claims, *shares]), flush=True)
