@@ -59,6 +59,9 @@ class KnativeSlots:
         """Whether the revision that was created last is the one that became ready last."""
         service = self._read()
         status = service.get("status", {})
+        if (mode := status.get("deploymentMode", "Knative")) != "Knative":
+            return Readiness(False, f"KServe runs {self._release} in mode {mode}, where nobody reads {PERCENT}: its "
+                             "default mode must be Knative where the release's mode is")  # fmt: skip
         if status.get("observedGeneration", 0) < service["metadata"]["generation"]:
             return Readiness(False, f"KServe has not looked at {self._release} yet")
         predictor = status.get("components", {}).get("predictor", {})

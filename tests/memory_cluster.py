@@ -10,6 +10,7 @@ from rollout.objects import CONFIG_MAP, DEPLOYMENT, HTTP_ROUTE, INFERENCE_SERVIC
 from rollout.slots import BUNDLE_VARIABLE, VARIANT_VARIABLE, container_of, variable
 
 RELEASE = "shop"
+MODE = "serving.kserve.io/deploymentMode"
 
 
 class Killed(BaseException):
@@ -59,14 +60,16 @@ class MemoryObjects:
     def _reconcile(self, service: Object) -> None:
         """KServe: a Deployment with the same variables in Standard mode, a revision and its traffic in Knative mode."""
         generation = service["metadata"]["generation"]
-        if service["metadata"].get("annotations", {}).get("serving.kserve.io/deploymentMode") == "Knative":
+        mode = service["metadata"]["annotations"].get(MODE, "Knative")  # the default of KServe's own chart
+        if mode == "Knative":
             revision = f"{service['metadata']['name']}-{variable(container_of(service), BUNDLE_VARIABLE)}"
             components = {"predictor": {"latestCreatedRevision": revision, "latestReadyRevision": revision}}
         else:
             components = {}
             self._stored[(DEPLOYMENT.name, f"{service['metadata']['name']}-predictor")] = deployment(service)
         ready = [{"type": "Ready", "status": "True"}]
-        service["status"] = {"observedGeneration": generation, "conditions": ready, "components": components}
+        seen = {"observedGeneration": generation, "deploymentMode": mode}
+        service["status"] = {**seen, "conditions": ready, "components": components}
 
 
 def deployment(service: Object, replicas: int = 2) -> Object:
@@ -89,7 +92,7 @@ def inference_service(name: str, bundle: str, variant: str, mode: str) -> Object
     return {
         "apiVersion": INFERENCE_SERVICE.api_version,
         "kind": INFERENCE_SERVICE.name,
-        "metadata": {"name": name, "annotations": {"serving.kserve.io/deploymentMode": mode}},
+        "metadata": {"name": name, "annotations": {} if mode == "Knative" else {MODE: mode}},
         "spec": {"predictor": {"containers": [container]}},
     }
 

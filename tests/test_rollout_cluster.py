@@ -207,6 +207,15 @@ def test_one_service_takes_a_revision_and_its_percent(objects: Objects) -> None:
     assert (slots.stable(), slots.bundle("green"), percent(objects)) == ("green", "v2", None)
 
 
+def test_a_percent_that_nobody_would_read_is_never_ready() -> None:
+    """KServe's default mode is Standard, and the release was installed for Knative."""
+    objects = MemoryObjects()
+    objects.create(INFERENCE_SERVICE, inference_service(RELEASE, "v1", "blue", "Standard"))
+    readiness = KnativeSlots(objects, RELEASE).readiness("blue", "v1")
+    assert not readiness.ready
+    assert "KServe runs shop in mode Standard, where nobody reads canaryTrafficPercent" in readiness.sentence
+
+
 def percent(objects: Objects) -> int | None:
     service = objects.get(INFERENCE_SERVICE, RELEASE)
     assert service
