@@ -4,9 +4,10 @@ The slot of a revision is the name that it gives its metrics. The latest revisio
 traffic and the last one that had all of it gets the rest; without the field the latest gets all.
 """
 
-from rollout.objects import INFERENCE_SERVICE, Object, Objects, modify, require
+from rollout.objects import INFERENCE_SERVICE, KNATIVE_SERVICE, Object, Objects, modify, require
 from rollout.slots import (
     BLUE,
+    CONTAINER,
     VARIANT_VARIABLE,
     Readiness,
     bundle_of,
@@ -18,6 +19,7 @@ from rollout.slots import (
     variable,
 )
 
+KNATIVE = "Knative"
 PERCENT = "canaryTrafficPercent"
 
 
@@ -43,11 +45,14 @@ class KnativeSlots:
         return bundle_of(container_of(service)) if whole else None
 
     def put(self, slot: str, bundle: str) -> None:
-        """A new revision, without traffic from its first moment: name, bundle and percent change in one write."""
+        """A new revision, without traffic from its first moment: name, bundle and percent change in one write.
+
+        Nothing while KServe has not noted the last promotion: it would give the rest to the revision before that one.
+        """
 
         def change(service: Object) -> None:
             container = container_of(service)
-            if (bundle_of(container), self._latest(service)) == (bundle, slot):
+            if (bundle_of(container), self._latest(service)) == (bundle, slot) or _promotion_under_way(service):
                 return
             set_variable(container, VARIANT_VARIABLE, slot)
             set_bundle(container, bundle)
@@ -56,18 +61,19 @@ class KnativeSlots:
         modify(self._objects, INFERENCE_SERVICE, self._release, change)
 
     def readiness(self, slot: str, bundle: str) -> Readiness:
-        """Whether the revision that was created last is the one that became ready last."""
+        """Whether the revision of that bundle is the latest one that was created, and the latest that became ready.
+
+        Knative's own service says so: the generation that KServe writes into its status is not that of its object.
+        """
         service = self._read()
-        status = service.get("status", {})
-        if (mode := status.get("deploymentMode", "Knative")) != "Knative":
+        if (mode := service.get("status", {}).get("deploymentMode", KNATIVE)) != KNATIVE:
             return Readiness(False, f"KServe runs {self._release} in mode {mode}, where nobody reads {PERCENT}: its "
                              "default mode must be Knative where the release's mode is")  # fmt: skip
-        if status.get("observedGeneration", 0) < service["metadata"]["generation"]:
-            return Readiness(False, f"KServe has not looked at {self._release} yet")
-        predictor = status.get("components", {}).get("predictor", {})
-        created, ready = predictor.get("latestCreatedRevision"), predictor.get("latestReadyRevision")
-        if created is None or created != ready:
-            return Readiness(False, f"revision {created or 'of ' + bundle} is not ready")
+        below = self._objects.get(KNATIVE_SERVICE, f"{self._release}-predictor")
+        if below is None or _asked_of(below) != (slot, bundle):
+            return Readiness(False, f"KServe has not passed {bundle} on to {self._release}-predictor yet")
+        if missing := _missing_revision(below):
+            return Readiness(False, missing)
         return Readiness(*condition(service, "Ready"))
 
     def share(self, canary: str, percent: int) -> None:
@@ -96,3 +102,25 @@ class KnativeSlots:
 
     def _latest(self, service: Object) -> str:
         return variable(container_of(service), VARIANT_VARIABLE) or BLUE
+
+
+def _promotion_under_way(service: Object) -> bool:
+    """Whether the latest ready revision gets everything and KServe still names another as the one rolled out last."""
+    predictor = service.get("status", {}).get("components", {}).get("predictor", {})
+    ready, rolled_out = predictor.get("latestReadyRevision"), predictor.get("latestRolledoutRevision")
+    return service["spec"]["predictor"].get(PERCENT) is None and bool(rolled_out) and ready != rolled_out
+
+
+def _asked_of(below: Object) -> tuple[str | None, str | None]:
+    """(slot, bundle) of the revision that Knative was asked for last."""
+    container = next(one for one in below["spec"]["template"]["spec"]["containers"] if one.get("name") == CONTAINER)
+    return variable(container, VARIANT_VARIABLE), bundle_of(container)
+
+
+def _missing_revision(below: Object) -> str:
+    """What is missing of the revision that was asked for; empty when it is ready."""
+    status, name = below.get("status", {}), below["metadata"]["name"]
+    if status.get("observedGeneration", 0) < below["metadata"]["generation"]:
+        return f"Knative has not looked at {name} yet"
+    created, ready = status.get("latestCreatedRevisionName"), status.get("latestReadyRevisionName")
+    return "" if created and created == ready else f"revision {created or 'of ' + name} is not ready"

@@ -6,7 +6,16 @@ tests/test_rollout_cluster.py holds it against a real API server by one suite ov
 import copy
 from typing import Any
 
-from rollout.objects import CONFIG_MAP, DEPLOYMENT, HTTP_ROUTE, INFERENCE_SERVICE, Conflict, Kind, Object
+from rollout.objects import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    HTTP_ROUTE,
+    INFERENCE_SERVICE,
+    KNATIVE_SERVICE,
+    Conflict,
+    Kind,
+    Object,
+)
 from rollout.slots import BUNDLE_VARIABLE, VARIANT_VARIABLE, container_of, variable
 
 RELEASE = "shop"
@@ -57,13 +66,18 @@ class MemoryObjects:
         if self.writes == self.killed_at:
             raise Killed
 
+    def overlay(self, kind: Kind, name: str, status: Object) -> None:
+        """Another status, as controllers write it."""
+        self._stored[(kind.name, name)]["status"] |= status
+
     def _reconcile(self, service: Object) -> None:
         """KServe: a Deployment with the same variables in Standard mode, a revision and its traffic in Knative mode."""
         generation = service["metadata"]["generation"]
         mode = service["metadata"]["annotations"].get(MODE, "Knative")  # the default of KServe's own chart
         if mode == "Knative":
-            revision = f"{service['metadata']['name']}-{variable(container_of(service), BUNDLE_VARIABLE)}"
-            components = {"predictor": {"latestCreatedRevision": revision, "latestReadyRevision": revision}}
+            below = knative_service(service)
+            self._stored[(KNATIVE_SERVICE.name, below["metadata"]["name"])] = below
+            components = {"predictor": rolled_out(service, below["status"]["latestReadyRevisionName"])}
         else:
             components = {}
             self._stored[(DEPLOYMENT.name, f"{service['metadata']['name']}-predictor")] = deployment(service)
@@ -83,6 +97,28 @@ def deployment(service: Object, replicas: int = 2) -> Object:
         "spec": {"replicas": replicas, "template": {"spec": {"containers": containers}}},
         "status": pods,
     }
+
+
+def knative_service(service: Object) -> Object:
+    """What KServe and Knative make of an InferenceService when all goes well; its generation is not KServe's."""
+    revision = f"{service['metadata']['name']}-{variable(container_of(service), BUNDLE_VARIABLE)}"
+    containers = copy.deepcopy(service["spec"]["predictor"]["containers"])
+    ready = {"latestCreatedRevisionName": revision, "latestReadyRevisionName": revision}
+    return {
+        "apiVersion": KNATIVE_SERVICE.api_version,
+        "kind": KNATIVE_SERVICE.name,
+        "metadata": {"name": f"{service['metadata']['name']}-predictor", "resourceVersion": "1", "generation": 1},
+        "spec": {"template": {"spec": {"containers": containers}}},
+        "status": {"observedGeneration": 1, **ready},
+    }
+
+
+def rolled_out(service: Object, revision: str) -> dict[str, str]:
+    """KServe's status of the predictor: the revision that had all of the traffic last gets what the latest leaves."""
+    before = service.get("status", {}).get("components", {}).get("predictor", {})
+    whole = service["spec"]["predictor"].get("canaryTrafficPercent") is None
+    kept = revision if whole else before.get("latestRolledoutRevision", revision)
+    return {"latestCreatedRevision": revision, "latestReadyRevision": revision, "latestRolledoutRevision": kept}
 
 
 def inference_service(name: str, bundle: str, variant: str, mode: str) -> Object:

@@ -23,6 +23,7 @@ from rollout.objects import (
     CONFIG_MAP,
     HTTP_ROUTE,
     INFERENCE_SERVICE,
+    KNATIVE_SERVICE,
     ClusterProblem,
     Conflict,
     Kind,
@@ -216,6 +217,48 @@ def test_a_percent_that_nobody_would_read_is_never_ready() -> None:
     assert "KServe runs shop in mode Standard, where nobody reads canaryTrafficPercent" in readiness.sentence
 
 
+def knative_slots(status: Object) -> tuple[MemoryObjects, KnativeSlots]:
+    """A release whose status, and that of Knative's service below it, are changed so."""
+    objects = MemoryObjects()
+    for kind, body in knative_release():
+        objects.create(kind, body)
+    objects.overlay(INFERENCE_SERVICE, RELEASE, status.get("kserve", {}))
+    objects.overlay(KNATIVE_SERVICE, f"{RELEASE}-predictor", status.get("knative", {}))
+    return objects, KnativeSlots(objects, RELEASE)
+
+
+@pytest.mark.parametrize(
+    ("knative", "missing"),
+    [
+        ({"observedGeneration": 0}, "Knative has not looked at shop-predictor yet"),
+        ({"latestCreatedRevisionName": "shop-v2"}, "revision shop-v2 is not ready"),
+        ({"latestCreatedRevisionName": None}, "revision of shop-predictor is not ready"),
+    ],
+)
+def test_a_revision_is_ready_when_knative_says_so(knative: Object, missing: str) -> None:
+    """KServe's own observedGeneration is a copy of Knative's, so far behind its generation is no news."""
+    _, slots = knative_slots({"kserve": {"observedGeneration": 0}})
+    assert slots.readiness("blue", "v1").ready
+    _, slots = knative_slots({"knative": knative})
+    assert slots.readiness("blue", "v1").sentence == missing
+
+
+def test_a_revision_of_another_bundle_is_not_the_one_asked_for() -> None:
+    _, slots = knative_slots({})
+    assert slots.readiness("green", "v2").sentence == "KServe has not passed v2 on to shop-predictor yet"
+
+
+def test_nothing_is_put_while_kserve_has_not_noted_the_last_promotion() -> None:
+    """It would give 100 % to the revision that was rolled out before."""
+    behind = {"components": {"predictor": {"latestReadyRevision": "shop-v1", "latestRolledoutRevision": "shop-v0"}}}
+    objects, slots = knative_slots({"kserve": behind})
+    slots.put("green", "v2")
+    assert (slots.bundle("blue"), percent(objects)) == ("v1", None)
+    objects.overlay(INFERENCE_SERVICE, RELEASE, {"components": {}})  # a first revision that never became ready
+    slots.put("green", "v2")
+    assert percent(objects) == 0
+
+
 def percent(objects: Objects) -> int | None:
     service = objects.get(INFERENCE_SERVICE, RELEASE)
     assert service
@@ -238,7 +281,8 @@ def test_a_whole_rollout_on_a_real_cluster(real: RealObjects) -> None:
     assert slots.stable() == "green"
 
     began = time.monotonic()
-    assert release.controller.roll_back().phase is Phase.PROMOTED
+    back = release.controller.roll_back()
+    assert back.phase is Phase.PROMOTED, back.aborted_because
     assert time.monotonic() - began < 30
     assert (slots.stable(), slots.bundle("blue")) == ("blue", "v1")
     about = ("--field-selector", f"involvedObject.name={RELEASE}-rollout")
