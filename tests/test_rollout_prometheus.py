@@ -11,10 +11,18 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 
+from rollout.controller import Clock
 from rollout.measurements import SlotNumbers
+from rollout.mirror import Mirror
+from rollout.observer import ClusterObserver
 from rollout.prometheus import MetricsUnavailable, Prometheus, histogram, increment
-from rollout.settings import Metrics
+from rollout.settings import GateName, Metrics, RolloutSettings
+from rollout.settings import Mirror as MirrorSettings
+from rollout.standard_slots import SLOT_HEADER, StandardSlots
+from rollout.state import Phase
 from tests.conftest import free_port
+from tests.memory_cluster import RELEASE, MemoryObjects, standard_release
+from tests.test_rollout_controller import release_of
 
 PROMETHEUS = shutil.which("prometheus")
 needs_prometheus = pytest.mark.skipif(not PROMETHEUS, reason="no prometheus here; Debian's package has it")
@@ -27,6 +35,7 @@ class Shop:
         def counter(name: str, *labels: str) -> Counter:
             return Counter(name, name, ["variant", *labels], registry=registry)
 
+        self.registry = registry
         self.requests = counter("tandem_http_requests_total", "route", "status")
         self.answers = counter("tandem_answers_total", "level")
         self.empty = counter("tandem_empty_answers_total")
@@ -128,6 +137,42 @@ def test_numbers_are_whole_and_of_the_window_alone(scraped: Scraped) -> None:
     assert numbers.numbers("teal", since, time.time()) == SlotNumbers()
     elsewhere = Prometheus(scraped.client, Metrics(matchers='namespace="another"'))
     assert elsewhere.numbers("green", since, time.time()) == SlotNumbers()
+
+
+@needs_prometheus
+def test_lists_that_are_empty_for_some_users_abort_a_canary_by_themselves(scraped: Scraped) -> None:
+    """A tenth of the users gets nothing, quickly and without an error; everybody else gets what stable shows."""
+    objects, shop = MemoryObjects(), scraped.shop
+    for kind, body in standard_release():
+        objects.create(kind, body)
+
+    def serve(_: float) -> None:
+        """The traffic of one interval, as Prometheus has seen it."""
+        shop.answer("blue", 400, 0.005)
+        shop.answer("green", 300, 0.005)
+        shop.empty.labels("green").inc(30)
+        empty = shop.registry.get_sample_value("tandem_empty_answers_total", {"variant": "green"})
+        scraped.wait_until('tandem_empty_answers_total{variant="green"}', empty or 0.0)
+
+    settings = RolloutSettings(interval_seconds=0.1, mirror=MirrorSettings(url="http://shop", requests_per_analysis=40))
+    gates = [gate for gate in GateName if gate is not GateName.CLICKS]
+    thresholds = settings.analysis.model_copy(update={"gates": gates})
+    with httpx.Client(base_url="http://shop", transport=httpx.MockTransport(answer_most_users)) as client:
+        mirror = Mirror(client, StandardSlots(objects, RELEASE).headers, settings.mirror)
+        observer = ClusterObserver(Prometheus(scraped.client, Metrics()), mirror, thresholds)
+        rollout = release_of(objects, Clock(wait=serve), observer, settings, "one").controller.start("v2")
+    assert rollout and rollout.phase is Phase.ABORTED
+    assert rollout.aborted_because == "empty: 10.00% empty lists of 300, stable 0.00% of 400; 0.50% more is allowed"
+
+
+def answer_most_users(request: httpx.Request) -> httpx.Response:
+    """Both slots show everybody the same, but every tenth user nothing by the canary."""
+    if request.url.path == "/bundle":
+        return httpx.Response(200, json={"example_user_ids": [str(number) for number in range(40)]})
+    user = request.url.path.rpartition("/")[2]
+    empty = request.headers[SLOT_HEADER] == "green" and int(user) % 10 == 0
+    items = [{"item_id": f"{user}-{place}"} for place in range(0 if empty else 10)]
+    return httpx.Response(200, json={"items": items})
 
 
 @needs_prometheus
