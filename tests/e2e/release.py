@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -59,6 +61,13 @@ def rollout_values(world: World) -> list[str]:
         f"rollout.mirror.host={world.host}",
         f"rollout.users={{{','.join(world.user_ids)}}}",
     ]
+
+
+def tandem(*arguments: str) -> str:
+    """What a command of the tool printed, as people run it. Raises AssertionError with its words where it fails."""
+    done = subprocess.run([sys.executable, "-m", "tandem", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"exit code {done.returncode}: {done.stderr or done.stdout}"
+    return done.stdout
 
 
 def _gateway_from_inside(world: World) -> str:

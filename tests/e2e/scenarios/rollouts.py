@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tests.e2e import bundles, install
 from tests.e2e.cluster import until
-from tests.e2e.release import ABORTED, PROMOTED, Ended, published, released, rollout_values
+from tests.e2e.release import ABORTED, PROMOTED, Ended, published, released, rollout_values, tandem
 from tests.e2e.traffic import Traffic
 from tests.e2e.world import World
 
@@ -55,7 +55,7 @@ def rollback_takes_seconds(world: World) -> str:
     before = _weights(world)
     with world.gateway.under_load(world.user_ids, world.settings.requests_per_second) as traffic:
         started = time.monotonic()
-        _tandem("rollback", "--release", world.settings.release, "--namespace", world.settings.namespace)
+        tandem("rollback", "--release", world.settings.release, "--namespace", world.settings.namespace)
         until(
             "the bundle of before",
             lambda: world.gateway.recommend(world.user_ids[0]).bundle_version == world.version,
@@ -134,15 +134,6 @@ def _weights(world: World) -> dict[str, int]:
     backends = world.cluster.get("httproute", world.settings.release)["spec"]["rules"][-1]["backendRefs"]
     prefix = f"{world.settings.release}-"
     return {one["name"].removeprefix(prefix).removesuffix("-predictor"): one.get("weight", 1) for one in backends}
-
-
-def _tandem(*arguments: str) -> str:
-    import subprocess
-    import sys
-
-    done = subprocess.run([sys.executable, "-m", "tandem", *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"exit code {done.returncode}: {done.stderr or done.stdout}"
-    return done.stdout
 
 
 def _figures(outcome: Outcome) -> str:
