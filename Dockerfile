@@ -7,68 +7,51 @@ ARG BASE_IMAGE=python:3.11-slim-bookworm
 FROM ${BASE_IMAGE} AS base
 # User 1000 has no entry in /etc/passwd, so what libraries ask for is said here. Nothing is written outside of /tmp.
 ENV PATH=/opt/tandem/bin:$PATH HOME=/tmp USER=tandem LOGNAME=tandem PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-
-# uv installs exactly what a lock file lists, hashes checked; it stays behind in this stage.
-FROM base AS tools
-COPY locks/dev.txt /locks/dev.txt
-# A network with a certificate authority of its own passes it as the secret `ca-certificates`.
-SHELL ["/bin/bash", "-o", "pipefail", "-c"]
-RUN --mount=type=secret,id=ca-certificates \
-    if [ -s /run/secrets/ca-certificates ]; then export PIP_CERT=/run/secrets/ca-certificates; fi \
-    && python3.11 -m venv /opt/uv \
-    && /opt/uv/bin/pip install --no-cache-dir --quiet "uv==$(sed -n 's/^uv==\([^ ]*\).*/\1/p' /locks/dev.txt)"
-COPY scripts/install-locked /usr/local/bin/
-
-FROM tools AS serving-packages
-COPY locks/serving.txt /locks/
-RUN --mount=type=secret,id=ca-certificates --mount=type=cache,target=/root/.cache/uv install-locked /locks/serving.txt
-
-FROM tools AS training-packages
-COPY locks/training.txt /locks/
-RUN --mount=type=secret,id=ca-certificates --mount=type=cache,target=/root/.cache/uv install-locked /locks/training.txt
-
-FROM tools AS monitoring-packages
-COPY locks/monitoring.txt /locks/
-RUN --mount=type=secret,id=ca-certificates --mount=type=cache,target=/root/.cache/uv install-locked /locks/monitoring.txt
+LABEL org.opencontainers.image.title=tandem org.opencontainers.image.licenses=Apache-2.0
 
 # Tandem itself: a wheel laid out as files, so that a changed line is a layer of kilobytes.
-FROM tools AS code
+FROM base AS code
 COPY . /source
-RUN --mount=type=secret,id=ca-certificates --mount=type=cache,target=/root/.cache/uv install-locked --code /source /code
+RUN --mount=type=secret,id=ca-certificates --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=bind,source=locks/dev.txt,target=/mnt/dev.txt /source/scripts/install-locked --code /source /code
 
-FROM base AS runtime
+# uv installs exactly what a lock file lists, hashes checked; it is fetched for each run and stays in no image. A network with
+# a certificate authority of its own passes it as the secret `ca-certificates`. Packages are installed in the image itself,
+# not copied out of a stage: gigabytes would be written and kept twice.
+FROM base AS serving
+COPY scripts/install-locked locks/serving.txt /opt/locked/
+RUN --mount=type=secret,id=ca-certificates --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=bind,source=locks/dev.txt,target=/mnt/dev.txt /opt/locked/install-locked /opt/locked/serving.txt
+COPY --from=code /code /opt/tandem
 USER 1000:1000
 WORKDIR /tmp
-# Given by the build; last in the file's order of change would be nicer, but labels cost no layer of data.
-ARG VERSION=0.1.0
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title=tandem \
-      org.opencontainers.image.licenses=Apache-2.0 \
-      org.opencontainers.image.version=${VERSION} \
-      org.opencontainers.image.revision=${REVISION}
-
-FROM runtime AS serving
-COPY --from=serving-packages /opt/tandem /opt/tandem
-COPY --from=code /code /opt/tandem
 LABEL org.opencontainers.image.description="Tandem's predictor and event consumer"
 ENV TANDEM_HOST=0.0.0.0
 EXPOSE 8080 8081
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ.get('TANDEM_HTTP_PORT', '8080')}/v1/models/recommender\", timeout=2)"]
 CMD ["python", "-m", "serving"]
 
-FROM runtime AS monitoring
-COPY --from=monitoring-packages /opt/tandem /opt/tandem
+FROM base AS monitoring
+COPY scripts/install-locked locks/monitoring.txt /opt/locked/
+RUN --mount=type=secret,id=ca-certificates --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=bind,source=locks/dev.txt,target=/mnt/dev.txt /opt/locked/install-locked /opt/locked/monitoring.txt
 COPY --from=code /code /opt/tandem
+USER 1000:1000
+WORKDIR /tmp
 LABEL org.opencontainers.image.description="Tandem's drift reports"
 # A job, not a server: healthy where its imports work.
 HEALTHCHECK --interval=60s --timeout=30s CMD ["python", "-c", "import monitoring.drift"]
 CMD ["tandem", "drift"]
 
-FROM runtime AS training
-COPY --from=training-packages /opt/tandem /opt/tandem
+FROM base AS training
+COPY scripts/install-locked locks/training.txt /opt/locked/
+RUN --mount=type=secret,id=ca-certificates --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=bind,source=locks/dev.txt,target=/mnt/dev.txt /opt/locked/install-locked /opt/locked/training.txt
 COPY --from=code /code /opt/tandem
 # What `dvc repro` compares and runs; a job copies it to its volume, because the root is read-only.
 COPY . /opt/project
+USER 1000:1000
+WORKDIR /tmp
 LABEL org.opencontainers.image.description="Tandem's pipeline"
 ENV TF_USE_LEGACY_KERAS=1 TF_CPP_MIN_LOG_LEVEL=3 DVC_SITE_CACHE_DIR=/tmp/dvc
 HEALTHCHECK --interval=60s --timeout=30s CMD ["python", "-c", "import training.steps"]
