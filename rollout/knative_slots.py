@@ -4,7 +4,15 @@ The slot of a revision is the name that it gives its metrics. The latest revisio
 traffic and the last one that had all of it gets the rest; without the field the latest gets all.
 """
 
-from rollout.objects import INFERENCE_SERVICE, KNATIVE_SERVICE, Object, Objects, modify, require
+from rollout.objects import (
+    INFERENCE_SERVICE,
+    KNATIVE_SERVICE,
+    ClusterProblem,
+    Object,
+    Objects,
+    modify,
+    require,
+)
 from rollout.slots import (
     BLUE,
     CONTAINER,
@@ -66,9 +74,6 @@ class KnativeSlots:
         Knative's own service says so: the generation that KServe writes into its status is not that of its object.
         """
         service = self._read()
-        if (mode := service.get("status", {}).get("deploymentMode", KNATIVE)) != KNATIVE:
-            return Readiness(False, f"KServe runs {self._release} in mode {mode}, where nobody reads {PERCENT}: its "
-                             "default mode must be Knative where the release's mode is")  # fmt: skip
         below = self._objects.get(KNATIVE_SERVICE, f"{self._release}-predictor")
         if below is None or _asked_of(below) != (slot, bundle):
             return Readiness(False, f"KServe has not passed {bundle} on to {self._release}-predictor yet")
@@ -98,7 +103,14 @@ class KnativeSlots:
         return {"Host": f"{tag}-{self._host}"}
 
     def _read(self) -> Object:
-        return require(self._objects, INFERENCE_SERVICE, self._release)
+        """The InferenceService. Raises ClusterProblem where KServe runs it in a mode without percents."""
+        service = require(self._objects, INFERENCE_SERVICE, self._release)
+        if (mode := service.get("status", {}).get("deploymentMode", KNATIVE)) != KNATIVE:
+            raise ClusterProblem(
+                f"KServe runs InferenceService {self._release} in mode {mode}, where nobody reads {PERCENT}; set "
+                "KServe's default mode to Knative before the release is installed, or the release's mode to Standard"
+            )
+        return service
 
     def _latest(self, service: Object) -> str:
         return variable(container_of(service), VARIANT_VARIABLE) or BLUE

@@ -33,7 +33,7 @@ from rollout.objects import (
 )
 from rollout.release import slots_of
 from rollout.settings import Mode, RolloutSettings
-from rollout.slots import Slots
+from rollout.slots import Slots, bundle_of, container_of
 from rollout.standard_slots import StandardSlots
 from rollout.state import Phase, Record
 from rollout.store import RolloutHeld, Store
@@ -208,13 +208,15 @@ def test_one_service_takes_a_revision_and_its_percent(objects: Objects) -> None:
     assert (slots.stable(), slots.bundle("green"), percent(objects)) == ("green", "v2", None)
 
 
-def test_a_percent_that_nobody_would_read_is_never_ready() -> None:
-    """KServe's default mode is Standard, and the release was installed for Knative."""
+def test_a_percent_that_nobody_would_read_is_refused() -> None:
+    """KServe's default mode is Standard, the release was installed for Knative: a new bundle would be everybody's."""
     objects = MemoryObjects()
     objects.create(INFERENCE_SERVICE, inference_service(RELEASE, "v1", "blue", "Standard"))
-    readiness = KnativeSlots(objects, RELEASE).readiness("blue", "v1")
-    assert not readiness.ready
-    assert "KServe runs shop in mode Standard, where nobody reads canaryTrafficPercent" in readiness.sentence
+    settings = RolloutSettings(mode=Mode.KNATIVE)
+    with pytest.raises(ClusterProblem, match="runs InferenceService shop in mode Standard, where nobody reads canary"):
+        release_of(objects, Clock(), Says(good), settings, "one").controller.start("v2")
+    service = objects.get(INFERENCE_SERVICE, RELEASE)
+    assert service and bundle_of(container_of(service)) == "v1"
 
 
 def knative_slots(status: Object) -> tuple[MemoryObjects, KnativeSlots]:
