@@ -96,7 +96,7 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
             metrics,
             now,
             RuleBook(settings.rules, metrics.registry),
-            IndexRecall(settings.recall_sample_every, metrics.registry),
+            IndexRecall(settings.recall_sample_seconds, metrics.registry),
             kept_going,
         ),
         users=Users(releases, lookup, metrics),

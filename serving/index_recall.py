@@ -1,6 +1,9 @@
-"""Index recall of live traffic: every so many searches, one is repeated by brute force in the background."""
+"""Index recall of live traffic: now and then a search is repeated by brute force in the background."""
 
+import math
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Final
 
@@ -21,13 +24,24 @@ def _one_thread() -> Executor:
 
 
 class IndexRecall:
-    """Compares every n-th search with brute force; a sample is left out while the last one is still compared."""
+    """Compares a search with brute force, at most one in so many seconds and none while the last is still compared.
 
-    def __init__(self, every: int, registry: CollectorRegistry | None = None, worker: Executor | None = None) -> None:
-        """every: 0 samples nothing."""
-        self._every = every
+    By time and not by number: reading all embeddings costs as much as several answers and pushes theirs out of the
+    processor's cache, and a server under load must not do it the more often.
+    """
+
+    def __init__(
+        self,
+        every_seconds: float,
+        registry: CollectorRegistry | None = None,
+        worker: Executor | None = None,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """every_seconds: 0 samples nothing."""
+        self._every_seconds = every_seconds
         self._worker = worker or _one_thread()
-        self._searches = 0
+        self._seconds = seconds
+        self._next = -math.inf if every_seconds else math.inf
         self._means: dict[str, float] = {}
         self._busy = threading.Lock()
         self._gauge = Gauge(
@@ -40,10 +54,9 @@ class IndexRecall:
 
     def offer(self, variant: str, embeddings: Floats, query: Floats, found: Rows, k: int, allowed: Mask | None) -> None:
         """Takes note of one search and what it found; returns at once."""
-        if self._every == 0:
-            return
-        self._searches += 1
-        if self._searches % self._every == 0 and self._busy.acquire(blocking=False):
+        now = self._seconds()
+        if now >= self._next and self._busy.acquire(blocking=False):
+            self._next = now + self._every_seconds
             self._worker.submit(self._compare, variant, embeddings, query, found, k, allowed)
 
     def close(self) -> None:

@@ -43,7 +43,7 @@ class ServingSettings(BaseSettings):
     consumer_port: int = Field(9464, ge=1, le=65535)  # metrics of a consumer in a process of its own
     event_consumer: bool = False  # apply events in this process too; on a cluster `tandem events consume` does
     rules: Path | None = None  # YAML file of business rules, read again when it changes; see `tandem rules --help`
-    recall_sample_every: int = Field(100, ge=0)  # every so many searches are repeated by brute force; 0: none
+    recall_sample_seconds: float = Field(5.0, ge=0)  # one search in so many is repeated by brute force; 0: none
     log_level: str = "WARNING"  # INFO writes three lines a request
     # Latest starts in milliseconds after the request came; a stage that would begin later is left out of the answer.
     retrieval_deadline_ms: float = Field(100, gt=0)

@@ -39,15 +39,16 @@ def offer(recall: IndexRecall, *found: str, variant: str = "stable", only: tuple
     recall.offer(variant, items().embeddings, EAST, np.array(rows(*found), np.int64), 4, allowed)
 
 
-def test_every_nth_search_is_compared_with_brute_force(registry: CollectorRegistry) -> None:
-    worker = Later()
-    recall = IndexRecall(2, registry, worker)  # type: ignore[arg-type]
-    offer(recall, "lamp")
-    assert worker.waiting == []
+def test_one_search_in_so_many_seconds_is_compared_with_brute_force(registry: CollectorRegistry) -> None:
+    worker, now = Later(), [0.0]
+    recall = IndexRecall(2.0, registry, worker, lambda: now[0])  # type: ignore[arg-type]
     offer(recall, "apple", "pear", "plum", "ball")  # three of the four nearest
     worker.work()
     assert registry.get_sample_value("tandem_index_recall", {"variant": "stable"}) == pytest.approx(0.75)
-    offer(recall)
+    now[0] = 1.9
+    offer(recall, "lamp")
+    assert worker.waiting == []
+    now[0] = 2.0
     offer(recall, "apple", "pear", "plum", "bread")
     worker.work()  # .75 + (1 - .75) / 100
     assert registry.get_sample_value("tandem_index_recall", {"variant": "stable"}) == pytest.approx(0.7525)
@@ -65,7 +66,7 @@ def test_a_filtered_search_is_compared_among_what_is_allowed(registry: Collector
 
 def test_while_one_is_compared_the_others_are_not_queued(registry: CollectorRegistry) -> None:
     worker = Later()
-    recall = IndexRecall(1, registry, worker)  # type: ignore[arg-type]
+    recall = IndexRecall(1e-9, registry, worker)  # type: ignore[arg-type]
     offer(recall, "apple")
     offer(recall, "apple")
     assert len(worker.waiting) == 1
