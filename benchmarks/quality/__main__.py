@@ -5,7 +5,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks.quality.contest import Outcome, Read, outcome
+from benchmarks.quality.contest import Outcome, Read, outcomes
 from benchmarks.quality.entrants import ENTRANTS, FINAL_LIST, OURS
 from benchmarks.quality.sets import READERS, Places, benchmark_folder, read
 from benchmarks.quality.table import header, oracle_shares, published_rows, row, slices_table, verdicts
@@ -29,15 +29,14 @@ def contest(name: str, reader: Read, only: list[str], *, smoke: bool) -> None:
     data = reader()
     data.test()  # a set that is not here is said so before anything is trained
     print(header(data), flush=True)
-    claims, outcomes = list[str](), list[Outcome]()
-    for entrant in ENTRANTS[name]:
-        if not only or entrant.name in only:
-            measured = outcome(reader, entrant, smoke=smoke)
-            outcomes.append(measured)
-            print(row(measured), flush=True)
-            claims += verdicts(data, measured) if entrant.name in (OURS, FINAL_LIST.name) and not smoke else []
-    sliced = [] if smoke else slices_table(data, outcomes)
-    shares = [] if smoke else oracle_shares(data, outcomes)
+    claims, table = list[str](), list[Outcome]()
+    asked = [entrant for entrant in ENTRANTS[name] if not only or entrant.name in only]
+    for measured in outcomes(reader, asked, smoke=smoke):
+        table.append(measured)
+        print(row(measured), flush=True)
+        claims += verdicts(data, measured) if measured.name in (OURS, FINAL_LIST.name) and not smoke else []
+    sliced = [] if smoke else slices_table(data, table)
+    shares = [] if smoke else oracle_shares(data, table)
     print("\n".join([*published_rows(data), "", *sliced, *claims, *shares]), flush=True)
 
 

@@ -4,9 +4,10 @@ import multiprocessing
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from benchmarks.quality.splits import DataSet, Split, shortened
 Read = Callable[[], DataSet]
 SMOKE_USERS = 2000
 MEGABYTE = 2**20
+STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,15 @@ class Outcome:
     of_users: Values  # [users] the first figure, mean over seeds
 
 
-def outcome(read: Read, entrant: Entrant, *, smoke: bool) -> Outcome:
-    """Runs the entrant in a fresh process, so that its memory is its own."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_outcome, read, entrant, smoke).result()
+def outcomes(read: Read, entrants: Iterable[Entrant], *, smoke: bool) -> Iterator[Outcome]:
+    """Runs each entrant in a fresh process, so that its memory is its own.
+
+    In a smoke run all in one: starting it takes longer than most fits.
+    """
+    context, tasks = multiprocessing.get_context("spawn"), None if smoke else 1
+    with ProcessPoolExecutor(1, context, max_tasks_per_child=tasks) as pool:
+        for entrant in entrants:
+            yield pool.submit(_outcome, read, entrant, smoke).result()
 
 
 def _outcome(read: Read, entrant: Entrant, smoke: bool) -> Outcome:
@@ -52,12 +59,18 @@ def _outcome(read: Read, entrant: Entrant, smoke: bool) -> Outcome:
     runs = [_asked(data, entrant.build(**chosen, **seed), split) for seed in _seeds(entrant, smoke)]
     seconds = (time.perf_counter() - searched) / len(runs)
     recalls, ndcgs = (np.stack(values) for values in zip(*runs, strict=True))  # [seeds, users]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Outcome(
         entrant.name, chosen, trials, interval(recalls.mean(axis=0)), interval(ndcgs.mean(axis=0)),
         (float(recalls.mean(axis=1).std()), float(ndcgs.mean(axis=1).std())), searched - started, seconds,
-        peak / MEGABYTE, recalls.mean(axis=0),
+        peak_mb(), recalls.mean(axis=0),
     )  # fmt: skip
+
+
+def peak_mb() -> float:
+    """The most memory that this process ever held."""
+    if STATUS.is_file():  # what getrusage says on Linux begins with what the parent held
+        return next(int(line.split()[1]) / 1024 for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (MEGABYTE if sys.platform == "darwin" else 1024)
 
 
 def _search(data: DataSet, entrant: Entrant, smoke: bool) -> tuple[Choice, list[tuple[Choice, float, float]]]:
