@@ -47,13 +47,14 @@ class QuickLists:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, or passes on what is another route's or has a fault."""
         is_get = scope["type"] == "http" and scope["method"] == "GET" and scope["path"].startswith(PREFIX)
-        asking = asked_in(Request(scope)) if is_get else None
-        if asking is None:
+        request = Request(scope) if is_get else None
+        asking = asked_in(request) if request is not None else None
+        if request is None or asking is None:
             await self._app(scope, receive, send)
             return
         scope["route"] = ROUTE
         try:
-            response: Response = await answered(self._service, Request(scope), asking)
+            response: Response = await answered(self._service, request, asking)
         except TandemError as error:
             response = refusal(error)
         await response(scope, receive, send)
