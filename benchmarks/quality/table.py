@@ -40,8 +40,7 @@ def verdicts(data: DataSet, ours: Outcome) -> Iterator[str]:
         return
     measured = (ours.recall[0], ours.ndcg[0])
     for name, value, must, aim in zip(data.metrics, measured, *data.bounds, strict=True):
-        verdict = "aim reached" if value >= aim else "must reached" if value >= must else "NOT REACHED"
-        yield f"{ours.name}, {data.title}: {name} {_short(value)}, must {_short(must)}, aim {_short(aim)}: {verdict}"
+        yield f"{ours.name}, {data.title}: {name} {_short(value)}{_against(value, must, aim)}"
 
 
 def oracle_shares(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -53,8 +52,7 @@ def oracle_shares(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
     best = known.pop(ORACLE)
     for name, value in known.items():
         share = value / best
-        verdict = "aim reached" if share >= aim else "must reached" if share >= must else "NOT REACHED"
-        asked = f", must {_short(must)}, aim {_short(aim)}: {verdict}" if name == OURS else ""
+        asked = _against(share, must, aim) if name == OURS else ""
         yield f"{name}, {data.title}: share of the oracle's {data.metrics[1]} {_short(share)}{asked}"
 
 
@@ -69,6 +67,11 @@ def slices_table(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield f"|---|{'---|' * len(slices)}"
     for name, values in {**{one.name: one.of_users for one in outcomes}, **reachable}.items():
         yield f"| {name} | {' | '.join(_short(float(values[users].mean())) for users in slices.values())} |"
+
+
+def _against(value: float, must: float, aim: float) -> str:
+    verdict = "aim reached" if value >= aim else "must reached" if value >= must else "NOT REACHED"
+    return f", must {_short(must)}, aim {_short(aim)}: {verdict}"
 
 
 def _interval(values: tuple[float, float, float]) -> str:
