@@ -27,6 +27,7 @@ from serving.impressions import JsonLinesImpressions, NoImpressions
 from serving.index_recall import IndexRecall
 from serving.intake import open_intake
 from serving.items import Items
+from serving.lists import Lists
 from serving.live import LiveReleases
 from serving.loading import Loader, give_back_memory
 from serving.metrics import Metrics
@@ -65,7 +66,7 @@ def serve(settings: ServingSettings) -> None:
     use_huge_pages()
     Watch(service.releases).start()
     try:
-        server.start(models(service.recommender, service.worker))
+        server.start(models(service))
     finally:
         background.close()
         if service.intake:
@@ -84,24 +85,26 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
         FeastLookup(settings.feature_repo, lambda: now()[0], settings.online_store_timeout_ms / 1000), kept_going.guard
     )
     log = settings.impression_log
-    impressions = JsonLinesImpressions(log) if log else NoImpressions()
+    recommender = Recommender(
+        releases,
+        lookup,
+        JsonLinesImpressions(log) if log else NoImpressions(),
+        metrics,
+        now,
+        RuleBook(settings.rules, metrics.registry),
+        IndexRecall(settings.recall_sample_seconds, metrics.registry),
+        kept_going,
+    )
+    worker = new_worker()
     return Service(
         settings=settings,
         metrics=metrics,
         releases=releases,
-        recommender=Recommender(
-            releases,
-            lookup,
-            impressions,
-            metrics,
-            now,
-            RuleBook(settings.rules, metrics.registry),
-            IndexRecall(settings.recall_sample_seconds, metrics.registry),
-            kept_going,
-        ),
+        recommender=recommender,
+        lists=Lists(recommender, worker),
         users=Users(releases, lookup, metrics),
         items=Items(releases, lookup, metrics),
-        worker=new_worker(),
+        worker=worker,
         seconds=lambda: now()[0],
         intake=open_intake(settings),
         cache=kept_going.cache,

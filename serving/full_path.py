@@ -19,6 +19,7 @@ from serving.metrics import Metrics
 from serving.proposals import proposed_by_rules
 from serving.query import user_side
 from serving.scope import Scope
+from serving.side_by_side import Steps
 
 REFERENCE_LENGTH = 10  # scores of the first items are logged, as many as the bundle's reference sample has
 
@@ -39,12 +40,16 @@ class FullPath:
         """Now, Unix."""
         return self._now()[0]
 
-    def retrieved(self, scope: Scope, features: UserFeatures, history: UserHistory, allowed: Mask | None) -> Trace:
+    def retrieved(
+        self, scope: Scope, features: UserFeatures, history: UserHistory, allowed: Mask | None
+    ) -> Steps[Trace]:
         """The user's candidates. Raises PartFailed."""
         with self._guard.part(Reason.QUERY_TOWER):
             user = self.user(scope.bundle, scope.request.user_id, features, scope.context, history)
+        yield
         with self._guard.part(Reason.INDEX):
             nearest = self._nearest(scope, user, allowed)
+            yield
             context = self._context(scope, allowed)
             with self._metrics.stage("candidates"):
                 also = {
@@ -53,13 +58,15 @@ class FullPath:
                     RULE: self._asked_by_rules(scope, user, allowed),
                 }
                 candidates = shortlist(user, nearest, scope.bundle.items, _plan(scope, allowed), allowed, also)
+        yield
         return Trace(user, allowed, nearest, candidates, context)
 
-    def ranked_draft(self, scope: Scope, features: UserFeatures, trace: Trace) -> Draft:
+    def ranked_draft(self, scope: Scope, features: UserFeatures, trace: Trace) -> Steps[Draft]:
         """The candidates in the ranker's order. Raises PartFailed."""
         candidates = trace.candidates
         with self._guard.part(Reason.RANKER):
             scores, order = self.ranked(scope.bundle, candidates)
+        yield
         return Draft(
             rows=candidates.rows[order],
             scores=scores[order],

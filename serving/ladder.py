@@ -25,6 +25,7 @@ from serving.known import Known, KnownUsers
 from serving.metrics import Metrics
 from serving.query import history_in
 from serving.scope import Scope
+from serving.side_by_side import Steps
 
 
 class Ladder:
@@ -35,23 +36,24 @@ class Ladder:
         self._users = users
         self._metrics = metrics
 
-    def draft(self, scope: Scope, deadline: Deadline) -> Draft:
+    def draft(self, scope: Scope, deadline: Deadline) -> Steps[Draft]:
         """The best list that can be made now. Raises InvalidInput for a filter that the catalogue does not know."""
         known = self._users.known(scope.request.user_id)
-        draft = self._with(scope, known, deadline)
+        yield
+        draft = yield from self._with(scope, known, deadline)
         if draft.reason is not None:
             self._metrics.degraded(draft.level, draft.reason)
         return draft
 
-    def _with(self, scope: Scope, known: Known, deadline: Deadline) -> Draft:
+    def _with(self, scope: Scope, known: Known, deadline: Deadline) -> Steps[Draft]:
         if known.features is not None:
-            draft = self._for(scope, known.features, deadline)
+            draft = yield from self._for(scope, known.features, deadline)
             return draft if known.reason is None else _remembered(draft, known.reason)
         if known.reason is Reason.UNKNOWN_USER and len(scope.context):
-            return self._for(scope, nobody(), deadline)
+            return (yield from self._for(scope, nobody(), deadline))
         return _without_history(scope, scope.segment(), known.reason or Reason.UNKNOWN_USER)
 
-    def _for(self, scope: Scope, features: UserFeatures, deadline: Deadline) -> Draft:
+    def _for(self, scope: Scope, features: UserFeatures, deadline: Deadline) -> Steps[Draft]:
         """The list of somebody whose features are known."""
         history = history_in(scope.bundle, features)
         with self._metrics.stage("filters"):
@@ -59,13 +61,13 @@ class Ladder:
         if not deadline.allows_retrieval():
             return self._own(scope, features, history, Reason.DEADLINE)
         try:
-            trace = self._path.retrieved(scope, features, history, allowed)
+            trace = yield from self._path.retrieved(scope, features, history, allowed)
         except PartFailed as failed:
             return self._own(scope, features, history, failed.reason)
         if not deadline.allows_ranking():
             return retrieval_order(scope, trace, Reason.DEADLINE)
         try:
-            return self._path.ranked_draft(scope, features, trace)
+            return (yield from self._path.ranked_draft(scope, features, trace))
         except PartFailed as failed:
             return retrieval_order(scope, trace, failed.reason)
 

@@ -2,9 +2,8 @@
 
 import json
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from time import monotonic
 from typing import Any, Generic, TypeVar
 
 import kserve.errors
@@ -24,7 +23,8 @@ from contracts.api import (
     ScoredItems,
 )
 from contracts.errors import InvalidInput
-from serving.recommender import Recommender
+from serving.lists import Lists
+from serving.service import Service
 from serving.worker import call
 
 Asked = TypeVar("Asked", bound=Request)
@@ -34,16 +34,14 @@ Answered = TypeVar("Answered", bound=BaseModel)
 class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
     """Protocol handling around one function of the recommender."""
 
-    def __init__(self, name: str, request: type[Asked], recommender: Recommender, worker: Executor) -> None:
+    def __init__(self, name: str, request: type[Asked]) -> None:
         super().__init__(name)
         self.request = request
-        self.recommender = recommender
-        self.worker = worker
         self.ready = True
 
     @abstractmethod
-    def answer(self, request: Asked, arrived: float) -> Answered:
-        """One request answered. arrived: when it came, on time.monotonic's clock."""
+    async def answers(self, requests: Sequence[Asked]) -> list[Answered]:
+        """Of each request, in order; others are answered in between."""
 
     @abstractmethod
     def lists(self, answer: Answered) -> tuple[list[str], list[float]]:
@@ -59,14 +57,11 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
         try:
             if isinstance(payload, InferRequest):
                 requests = self._validated(instances_of_v2(payload))
-                return self._v2_response(payload, await self._answers(requests))
+                return self._v2_response(payload, await self.answers(requests))
             requests = self._validated(instances_of_v1(payload))
-            return {"predictions": [answer.model_dump(mode="json") for answer in await self._answers(requests)]}
+            return {"predictions": [answer.model_dump(mode="json") for answer in await self.answers(requests)]}
         except InvalidInput as error:
             raise kserve.errors.InvalidInput(str(error)) from error
-
-    async def _answers(self, requests: Sequence[Asked]) -> list[Answered]:
-        return [await call(self.worker, self.answer, request, monotonic()) for request in requests]
 
     def _validated(self, instances: Sequence[Any]) -> list[Asked]:
         if not 1 <= len(instances) <= MAX_BATCH:
@@ -94,45 +89,45 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
 class RecommenderModel(ProtocolModel[RecommendationRequest, Recommendations]):
     """The whole path."""
 
-    def answer(self, request: RecommendationRequest, arrived: float) -> Recommendations:
-        """The user's list."""
-        return self.recommender.recommend(request, arrived)
+    def __init__(self, name: str, lists: Lists) -> None:
+        super().__init__(name, RecommendationRequest)
+        self._lists = lists
+
+    async def answers(self, requests: Sequence[RecommendationRequest]) -> list[Recommendations]:
+        """The users' lists."""
+        return await self._lists.answers(requests)
 
     def lists(self, answer: Recommendations) -> tuple[list[str], list[float]]:
         """(item ids, scores)."""
         return [item.item_id for item in answer.items], [item.score for item in answer.items]
 
 
-class RetrievalModel(ProtocolModel[RetrievalRequest, ScoredItems]):
-    """The two towers alone."""
+class StageModel(ProtocolModel[Asked, ScoredItems]):
+    """One stage alone: the two towers, or the ranker on items of the caller."""
 
-    def answer(self, request: RetrievalRequest, arrived: float) -> ScoredItems:
-        """The user's nearest items."""
-        return self.recommender.retrieve(request)
+    def __init__(
+        self, name: str, request: type[Asked], score: Callable[[Asked], ScoredItems], worker: Executor
+    ) -> None:
+        super().__init__(name, request)
+        self._score = score
+        self._worker = worker
 
-    def lists(self, answer: ScoredItems) -> tuple[list[str], list[float]]:
-        """(item ids, scores)."""
-        return answer.item_ids, answer.scores
-
-
-class RankingModel(ProtocolModel[RankingRequest, ScoredItems]):
-    """The ranker alone, on items of the caller."""
-
-    def answer(self, request: RankingRequest, arrived: float) -> ScoredItems:
-        """The caller's items, ordered."""
-        return self.recommender.rank(request)
+    async def answers(self, requests: Sequence[Asked]) -> list[ScoredItems]:
+        """The items of each request, best first."""
+        return [await call(self._worker, self._score, request) for request in requests]
 
     def lists(self, answer: ScoredItems) -> tuple[list[str], list[float]]:
         """(item ids, scores)."""
         return answer.item_ids, answer.scores
 
 
-def models(recommender: Recommender, worker: Executor) -> list[Model]:
+def models(service: Service) -> list[Model]:
     """The models of one process, under the names that clients and probes use."""
+    recommender, worker = service.recommender, service.worker
     return [
-        RecommenderModel("recommender", RecommendationRequest, recommender, worker),
-        RetrievalModel("retrieval", RetrievalRequest, recommender, worker),
-        RankingModel("ranking", RankingRequest, recommender, worker),
+        RecommenderModel("recommender", service.lists),
+        StageModel("retrieval", RetrievalRequest, recommender.retrieve, worker),
+        StageModel("ranking", RankingRequest, recommender.rank, worker),
     ]
 
 

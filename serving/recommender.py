@@ -42,6 +42,7 @@ from serving.releases import Releases
 from serving.resilience import Resilience
 from serving.rule_book import RuleBook
 from serving.scope import Scope, context_rows, scope_of
+from serving.side_by_side import Steps, alone
 from serving.users import Users
 
 
@@ -81,12 +82,19 @@ class Recommender:
 
         Raises InvalidInput for a filter that the catalogue does not know and for a page token that is none.
         """
+        return alone(self.steps(request, arrived, shown=shown))
+
+    def steps(
+        self, request: RecommendationRequest, arrived: float | None = None, *, shown: bool = True
+    ) -> Steps[Recommendations]:
+        """The same, pausing between the stages."""
         started = time.perf_counter()
         scope = self._scope(request)
         if given := self._cache.get(scope):
             given = replace(given, answer=again(given.answer))
         else:
-            given = self._made(scope, Deadline(self._budget, time.monotonic() if arrived is None else arrived))
+            since = time.monotonic() if arrived is None else arrived
+            given = yield from self._made(scope, Deadline(self._budget, since))
             self._cache.keep(scope, given)
         answered = given.answer
         if shown:
@@ -95,8 +103,8 @@ class Recommender:
         self._metrics.answered(answered.variant, answered.degraded_level, len(answered.items), seconds)
         return answered
 
-    def _made(self, scope: Scope, deadline: Deadline) -> Given:
-        draft = self._ladder.draft(scope, deadline)
+    def _made(self, scope: Scope, deadline: Deadline) -> Steps[Given]:
+        draft = yield from self._ladder.draft(scope, deadline)
         with self._metrics.stage("rules"):
             arrangement = arranged(scope, draft)
         explanations: Sequence[Explanation | None] = [None] * len(arrangement.positions)
@@ -108,13 +116,13 @@ class Recommender:
     def listed(self, request: RecommendationRequest) -> Listed:
         """The list alone and what the rules did to it, not recorded. Raises InvalidInput."""
         scope = self._scope(request)
-        draft = self._ladder.draft(scope, NO_DEADLINE)
+        draft = alone(self._ladder.draft(scope, NO_DEADLINE))
         return listed(scope, draft, arranged(scope, draft))
 
     def fate(self, request: RecommendationRequest, item_id: str) -> Fate:
         """What becomes of one item in this list, which is made for it and not recorded. Raises InvalidInput."""
         scope = self._scope(request)
-        return fate(item_id, scope, self._ladder.draft(scope, NO_DEADLINE))
+        return fate(item_id, scope, alone(self._ladder.draft(scope, NO_DEADLINE)))
 
     def retrieve(self, request: RetrievalRequest) -> ScoredItems:
         """The k nearest items of the user's query embedding that pass the filters; fewer where fewer do.

@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 from serving.cache import Cache, NoCache
 from serving.intake import Intake
 from serving.items import Items
+from serving.lists import Lists
 from serving.live import LiveReleases
 from serving.metrics import Metrics
 from serving.recommender import Recommender
@@ -30,6 +31,7 @@ class Service:
     users: Users
     items: Items
     worker: Executor
+    lists: Lists
     seconds: Callable[[], float]  # the moment of a request, Unix
     intake: Intake | None = None  # None without an event log
     cache: Cache = field(default_factory=NoCache)

@@ -22,9 +22,11 @@ Get = Callable[..., httpx.Response]
 class Echo:
     """A service whose answer to a request is the request; a list with a seed of 13 is refused."""
 
-    recommender = SimpleNamespace(recommend=None)
+    @property
+    def lists(self) -> "Echo":
+        return self
 
-    async def computed(self, _: Any, asking: RecommendationRequest, __: float, *, shown: bool) -> Any:
+    async def answer(self, asking: RecommendationRequest, *, shown: bool) -> Any:
         if asking.seed == 13:
             raise InvalidInput("13 is no seed.")
         set_fields = sorted(asking.model_fields_set - {"variant"})

@@ -1,7 +1,5 @@
 """Lists for users."""
 
-from functools import partial
-from time import monotonic
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -37,17 +35,15 @@ def router(service: Service) -> APIRouter:
 
         Each is answered from one bundle. Other clients are answered in between.
         """
-        recommend = partial(service.recommender.recommend, shown=not is_mirrored(request.headers))
-        answers = [await service.computed(recommend, asking, monotonic()) for asking in body.requests]
-        return BatchAnswers(answers=answers)
+        shown = not is_mirrored(request.headers)
+        return BatchAnswers(answers=await service.lists.answers(body.requests, shown=shown))
 
     return routes
 
 
 async def answered(service: Service, request: Request, asking: RecommendationRequest) -> Response:
     """The list. Raises TandemError."""
-    shown = not is_mirrored(request.headers)
-    answer = await service.computed(service.recommender.recommend, asking, monotonic(), shown=shown)
+    answer = await service.lists.answer(asking, shown=not is_mirrored(request.headers))
     request.state.variant = answer.variant  # for CountRequests
     # FastAPI would validate what is an answer already and write it with two passes.
     return Response(answer.model_dump_json(), media_type="application/json")
