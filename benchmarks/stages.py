@@ -1,7 +1,8 @@
 """Where the time of one answer goes: `python -m benchmarks.stages --help`.
 
-The recommender of `make bench` without HTTP: one thread of this process asks for each user in turn, from a real Redis.
-Stages are those of tandem_stage_seconds; what is left is between them: scope, history, words, JSON.
+The recommender of `make bench` without HTTP: one thread of this process asks for each user, from a real Redis, once one
+user after the other and once as many side by side as the server takes together. Stages are those of
+tandem_stage_seconds; what is left is between them: scope, history, words, JSON.
 """
 
 from serving import quick_start  # noqa: F401 - before anything imports Feast
@@ -23,15 +24,22 @@ from serving.__main__ import new_service, warm_up
 from serving.metrics import Metrics
 from serving.service import Service
 from serving.settings import read_settings
+from serving.side_by_side import MOST, side_by_side
 from tests.redis_server import missing
 
 
-def ask_for_each(service: Service, users: int) -> float:
+def ask_for_each(service: Service, users: int, together: int = 1) -> float:
     """CPU milliseconds of this thread per answer, JSON included."""
     started = time.thread_time()
-    for user in range(users):
-        request = RecommendationRequest(user_id=f"{USER_ID}-{user}", n=LIST_LENGTH)
-        service.recommender.recommend(request).model_dump_json()
+    for first in range(0, users, together):
+        requests = [
+            RecommendationRequest(user_id=f"{USER_ID}-{user}", n=LIST_LENGTH)
+            for user in range(first, min(first + together, users))
+        ]
+        for answer in side_by_side([service.recommender.steps(request) for request in requests]):
+            if isinstance(answer, Exception):
+                raise answer
+            answer.model_dump_json()
     return (time.thread_time() - started) * 1000 / users
 
 
@@ -42,19 +50,19 @@ def stages(registry: CollectorRegistry) -> dict[str, tuple[float, float]]:
     return {stage: (of["sum", stage], of["count", stage]) for kind, stage in of if kind == "sum"}
 
 
-def report(service: Service, users: int, rounds: int) -> None:
+def report(service: Service, users: int, rounds: int, together: int) -> None:
     """Prints the round that cost least: the one that other work on the machine disturbed least."""
     measured = []
     for _ in range(rounds):
         before = stages(service.metrics.registry)
-        cpu_ms = ask_for_each(service, users)
+        cpu_ms = ask_for_each(service, users, together)
         after = stages(service.metrics.registry)
         grown = {stage: (s - before.get(stage, (0, 0))[0]) * 1000 / users for stage, (s, _) in after.items()}
         measured.append((cpu_ms, grown))
     cpu_ms, by_stage = min(measured, key=lambda one: one[0])
-    print(f"{hardware()}\n{'CPU per answer':<20} {cpu_ms:.3f} ms")
+    print(f"{f'CPU per answer, {together} together':<28} {cpu_ms:.3f} ms")
     for stage, milliseconds in sorted(by_stage.items(), key=lambda one: -one[1]):
-        print(f"  {stage:<18} {milliseconds:.3f} ms elapsed")
+        print(f"  {stage:<26} {milliseconds:.3f} ms elapsed")
 
 
 def main() -> int:
@@ -80,7 +88,9 @@ def main() -> int:
         users = min(USERS_ASKED, options.users)
         service.worker.submit(warm_up, service).result()
         service.worker.submit(ask_for_each, service, users).result()
-        service.worker.submit(report, service, users, options.rounds).result()
+        print(hardware())
+        for together in (1, MOST):
+            service.worker.submit(report, service, users, options.rounds, together).result()
     return 0
 
 
