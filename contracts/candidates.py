@@ -28,6 +28,9 @@ CONTEXT: Final = "context"  # goes with the items of the page or basket that the
 RULE: Final = "rule"  # a business rule pins it, or asks for some of its kind
 SOURCES: Final = (TWO_TOWER, REPEAT, POPULAR, FRESH, CONTEXT, RULE)
 """Bit i of a source mask stands for SOURCES[i]."""
+BY_RIGHT: Final = (RULE, CONTEXT, FRESH, REPEAT, POPULAR, TWO_TOWER)
+"""What is asked for comes first, and the towers fill what is left."""
+_BIT: Final = {source: np.uint8(1 << bit) for bit, source in enumerate(SOURCES)}
 
 POPULAR_COLUMN: Final = names.ITEM_STATISTICS.index("item_buyers_28d")
 """The item statistic that orders the popular source."""
@@ -45,16 +48,19 @@ _POSITION_BITS: Final = 24  # of a candidate in the sources together, which leav
 
 @dataclass(frozen=True)
 class CandidatePlan:
-    """How many candidates each source may propose."""
+    """How many candidates there are together, and how many two of the sources may propose.
 
-    num_two_tower: int
+    The towers fill what the others leave: the less is known of a user, the more they have to say.
+    """
+
+    num_candidates: int
     num_repeat: int
     num_popular: int
 
     @property
     def num_nearest(self) -> int:
-        """How many items to ask of the index, so that num_two_tower are left without those the user has bought."""
-        return 2 * self.num_two_tower
+        """How many items to ask of the index: enough for somebody of whom nothing is known."""
+        return self.num_candidates
 
 
 @dataclass(frozen=True)
@@ -125,22 +131,23 @@ def shortlist(
     allowed: Mask | None = None,
     also: Mapping[str, Rows] | None = None,
 ) -> Shortlist:
-    """The user's candidates with the ranker's input.
+    """The user's candidates with the ranker's input: plan.num_candidates, or all that the sources propose.
 
     nearest: rows the index found for user.query, best first, plan.num_nearest of them; -1 where it found nothing.
     What the user has bought is not proposed by the towers: repeats have a source of their own.
     allowed: what may be shown; each source goes on to its next best where it is not. also: rows of further SOURCES.
     """
     proposed = {
-        TWO_TOWER: nearest[~user.history.positions(nearest)[1]][: plan.num_two_tower],
+        **(also or {}),
         REPEAT: repeat_candidates(allowed_history(user.history, allowed), plan.num_repeat, user.now),
         POPULAR: first_allowed(items.popular, allowed, plan.num_popular),
-        **(also or {}),
+        TWO_TOWER: nearest[~user.history.positions(nearest)[1]],
     }
-    rows, sources = union({source: proposed.get(source, NO_ROWS) for source in SOURCES})
+    rows, sources = union({source: proposed[source] for source in BY_RIGHT if source in proposed})
     if allowed is not None:  # an index that was asked without the filter, or a caller's own rows
         kept = allowed[rows]
         rows, sources = rows[kept], sources[kept]
+    rows, sources = rows[: plan.num_candidates], sources[: plan.num_candidates]
     return Shortlist(rows, sources, _ranker_inputs(user, rows, items), proposed)
 
 
@@ -196,10 +203,10 @@ def repeat_weights(history: UserHistory, now: float) -> npt.NDArray[np.float64]:
 def union(sources: Mapping[str, Rows]) -> tuple[Rows, npt.NDArray[np.uint8]]:
     """([k] distinct rows in order of first appearance, [k] bit mask of the sources that proposed each).
 
-    Bit i stands for the i-th source of the mapping. Negative rows (an index's "nothing found") are left out.
+    sources: rows by source, one of SOURCES; negative rows (an index's "nothing found") are left out.
     """
     rows = np.concatenate(list(sources.values()))
-    bits = np.repeat(np.uint8(1) << np.arange(len(sources), dtype=np.uint8), [len(r) for r in sources.values()])
+    bits = np.repeat([_BIT[source] for source in sources], [len(r) for r in sources.values()])
     if len(rows) and rows.min() < 0:
         rows, bits = rows[rows >= 0], bits[rows >= 0]
     if len(rows) == 0:

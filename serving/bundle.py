@@ -151,7 +151,7 @@ def _segments(folder: Path, vocabularies: dict[str, Vocabulary]) -> Segments:
 
 def _plan(manifest: Manifest) -> CandidatePlan:
     ranker = manifest.hyper_parameters["ranker"]
-    return CandidatePlan(ranker["num_two_tower"], ranker["num_repeat"], ranker["num_popular"])
+    return CandidatePlan(ranker["num_candidates"], ranker["num_repeat"], ranker["num_popular"])
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:

@@ -37,10 +37,12 @@ def _not_retrieved(item_id: str, row: int, scope: Scope, draft: Draft) -> Fate:
     if rank is None:
         text = f"Not among the {len(draft.rows)} most popular items that pass the filters."
         return _told(item_id, scope, draft, Stage.NOT_RETRIEVED, text)
-    text = f"Place {rank:,} of the nearest, and the first {plan.num_two_tower} that the user has not bought are ranked"
+    text = f"Place {rank:,} of the nearest, of which {plan.num_nearest} are looked at"
     if row in _bought(draft):
         text = f"Bought before, but not among the {plan.num_repeat} likeliest repeats"
-    elif rank <= plan.num_two_tower:
+    elif draft.trace and row in draft.trace.nearest:
+        text = f"Place {rank:,} of the nearest, and the {len(draft.rows)} candidates were full before it"
+    elif rank <= plan.num_nearest:
         text = f"Place {rank:,} of the nearest by brute force, and the index missed it"
     text += "; no other source proposed it."
     return _told(item_id, scope, draft, Stage.NOT_RETRIEVED, text, **_retrieval(row, rank, scope, draft))

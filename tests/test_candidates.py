@@ -5,6 +5,11 @@ import pytest
 
 from contracts import features as names
 from contracts.candidates import (
+    CONTEXT,
+    POPULAR,
+    REPEAT,
+    RULE,
+    TWO_TOWER,
     CandidatePlan,
     ItemSide,
     Shortlist,
@@ -22,7 +27,7 @@ DAY = 86_400.0
 NOW = 182 * DAY
 POPULAR_COLUMN = names.ITEM_STATISTICS.index("item_buyers_28d")
 BUYERS = (1, 5, 0, 5, 2, 0)
-PLAN = CandidatePlan(num_two_tower=2, num_repeat=10, num_popular=2)
+PLAN = CandidatePlan(num_candidates=5, num_repeat=10, num_popular=2)
 
 
 def rows(*values: int) -> Rows:
@@ -72,14 +77,14 @@ def test_popular_rows_are_by_buyers_with_ties_by_row(items: ItemSide) -> None:
 
 
 def test_union_keeps_the_order_of_first_appearance_and_every_origin() -> None:
-    distinct, masks = union({"a": rows(3, 1), "b": rows(1, 2), "c": rows(2, 3, 0)})
+    distinct, masks = union({TWO_TOWER: rows(3, 1), REPEAT: rows(1, 2), POPULAR: rows(2, 3, 0)})
     assert distinct.tolist() == [3, 1, 2, 0]
     assert masks.tolist() == [0b101, 0b011, 0b110, 0b100]
     assert masks.dtype == np.uint8
 
 
 def test_union_drops_what_the_index_did_not_find() -> None:
-    distinct, masks = union({"a": rows(-1, 4, -1), "b": rows(-1), "c": rows()})
+    distinct, masks = union({TWO_TOWER: rows(-1, 4, -1), REPEAT: rows(-1), POPULAR: rows()})
     assert (distinct.tolist(), masks.tolist()) == ([4], [1])
 
 
@@ -94,23 +99,29 @@ def test_a_history_within_the_limit_is_proposed_whole() -> None:
     assert set(repeat_candidates(REPEATS, 4, NOW).tolist()) == {6, 7, 8, 9}
 
 
-def test_shortlist_is_towers_then_repeats_then_popular(items: ItemSide) -> None:
-    # Of the nearest, 5 was bought before, so the two-tower source proposes 4 and 3; popular is 1 and 3.
+def test_the_towers_fill_what_repeats_and_popular_items_leave(items: ItemSide) -> None:
+    # Of the nearest, 5 was bought before; popular is 1 and 3, so one place is left for 4, and none for 2.
     user = user_with(history_of((5, 1, 1, 180), (0, 1, 0, 10)))
     candidates = shortlist(user, rows(5, 4, 3, 2), items, PLAN)
-    assert candidates.rows.tolist() == [4, 3, 5, 0, 1]
+    assert candidates.rows.tolist() == [5, 0, 1, 3, 4]
     assert [source_names(mask) for mask in candidates.sources.tolist()] == [
-        "two_tower",
-        "two_tower+popular",
         "repeat",
         "repeat",
         "popular",
+        "two_tower+popular",
+        "two_tower",
     ]
-    assert pair_column(candidates, "is_repeat") == [0, 0, 1, 1, 0]
+    assert pair_column(candidates, "is_repeat") == [1, 1, 0, 0, 0]
 
 
-def test_twice_as_many_neighbours_are_asked_as_the_towers_may_propose() -> None:
-    assert PLAN.num_nearest == 4
+def test_what_is_asked_for_is_never_crowded_out(items: ItemSide) -> None:
+    user = user_with(history_of((5, 1, 1, 180), (0, 1, 0, 10)))
+    candidates = shortlist(user, rows(4, 3), items, PLAN, also={CONTEXT: rows(2), RULE: rows(4, 3)})
+    assert candidates.rows.tolist() == [4, 3, 2, 5, 0]
+
+
+def test_as_many_neighbours_are_asked_for_as_there_are_candidates() -> None:
+    assert PLAN.num_nearest == 5  # somebody without a history gets the nearest alone, but for popular ones
 
 
 def test_a_user_without_anything_still_gets_popular_items(items: ItemSide) -> None:

@@ -95,8 +95,13 @@ def test_what_a_source_finds_and_what_it_alone_finds() -> None:
 
 
 def test_the_simplest_union_is_history_and_popularity() -> None:
-    """Five items are all popular: everything is found, with five candidates for each."""
-    assert simple_union_recall(ORIGIN) == {"recall_simple_union": 1.0, "mean_simple_candidates": 5.0}
+    """Five items are all popular: everything is found with five candidates each.
+
+    With two candidates each, half of ann's: she has bought 1 and 0 before, and bob nothing.
+    """
+    all_of_them = {"recall_simple_union_uncut": 1.0, "mean_simple_candidates_uncut": 5.0}
+    assert simple_union_recall(ORIGIN, 5) == all_of_them | {"recall_simple_union": 1.0, "mean_simple_candidates": 5.0}
+    assert simple_union_recall(ORIGIN, 2) == all_of_them | {"recall_simple_union": 0.25, "mean_simple_candidates": 2.0}
 
 
 def test_beyond_the_most_users_a_sample_is_spread_evenly() -> None:

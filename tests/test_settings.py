@@ -82,7 +82,7 @@ def test_a_missing_file_is_refused_naming_it(params: Path) -> None:
 def test_settings_as_plain_values_have_every_section() -> None:
     plain = Settings().to_dict()
     assert list(plain) == ["duckdb", "ingest", "features", "two_tower", "index", "ranker"]
-    assert plain["ranker"]["num_two_tower"] == Settings().ranker.num_two_tower
+    assert plain["ranker"]["num_candidates"] == Settings().ranker.num_candidates
 
 
 @pytest.mark.parametrize(

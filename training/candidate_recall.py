@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from contracts.candidates import POPULAR_COLUMN, SOURCES, Shortlist
-from contracts.ranking import Rows
+from contracts.candidates import POPULAR, POPULAR_COLUMN, REPEAT, SOURCES, Shortlist, repeat_weights, union
+from contracts.ranking import Rows, UserHistory
 from training.baselines import top_rows
 from training.origin import Origin
 
 SIMPLE_POPULAR = 300
-"""The simplest union: the user's own history and so many popular items."""
+"""The simplest union: the user's own history, likeliest repeats first, and so many popular items after it."""
 
 
 def candidate_recall(candidates: Sequence[Shortlist], truths: Sequence[Rows]) -> dict[str, float]:
@@ -31,12 +31,23 @@ def candidate_recall(candidates: Sequence[Shortlist], truths: Sequence[Rows]) ->
     return means
 
 
-def simple_union_recall(origin: Origin) -> dict[str, float]:
-    """The same of the simplest union, by buyers of the last 28 days: recall_simple_union, mean_simple_candidates."""
+def simple_union_recall(origin: Origin, num_candidates: int) -> dict[str, float]:
+    """The same of the simplest union, popular by buyers of the last 28 days, cut to so many candidates and uncut.
+
+    recall_simple_union and mean_simple_candidates are of the cut one, those with _uncut of all of it.
+    """
     popular = top_rows(origin.item_statistics[:, POPULAR_COLUMN], SIMPLE_POPULAR)
-    unions = [np.union1d(known, popular) for known in origin.known]
-    shares = [np.isin(truth, rows).mean() for truth, rows in zip(origin.truths, unions, strict=True)]
-    return {
-        "recall_simple_union": float(np.mean(shares)),
-        "mean_simple_candidates": float(np.mean([len(rows) for rows in unions])),
-    }
+    unions = [
+        union({REPEAT: np.concatenate([_likeliest_first(history, origin.start), known]), POPULAR: popular})[0]
+        for history, known in zip(origin.histories, origin.known, strict=True)
+    ]
+    means = {}
+    for cut, suffix in ((num_candidates, ""), (None, "_uncut")):
+        shares = [np.isin(truth, rows[:cut]).mean() for truth, rows in zip(origin.truths, unions, strict=True)]
+        means[f"recall_simple_union{suffix}"] = float(np.mean(shares))
+        means[f"mean_simple_candidates{suffix}"] = float(np.mean([len(rows[:cut]) for rows in unions]))
+    return means
+
+
+def _likeliest_first(history: UserHistory, now: int) -> Rows:
+    return history.item_rows[np.argsort(-repeat_weights(history, now), kind="stable")]

@@ -60,7 +60,10 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
         "test_days": settings.features.test_days,
         "all_items": _table(lists, test.truths, test.num_items),
         "new_to_user": _table(*of_discoveries(test, lists), test.num_items),
-        "candidates": {**candidate_recall(test.candidates, test.truths), **simple_union_recall(test)},
+        "candidates": {
+            **candidate_recall(test.candidates, test.truths),
+            **simple_union_recall(test, settings.ranker.num_candidates),
+        },
         "backtest": [*windows, window_entry(test, ranked, len(earlier))],
         "by_history": _by_history(test, lists),
         "at_lengths": at_lengths({name: lists[name] for name in SHOWN_AT_LENGTHS}, test.truths),

@@ -150,9 +150,15 @@ def candidates_table(metrics: Metrics) -> str:
         (name.replace("_", " "), f"{own[f'recall_{name}']:.4f}", f"{own[f'unique_{name}']:.4f}") for name in sources
     ]
     union = (f"union, {own['mean_candidates']:.0f} candidates", f"{own['recall_union']:.4f}", "")
-    simple = f"own history and the most popular, {own['mean_simple_candidates']:.0f} candidates"
-    least = (simple, f"{own['recall_simple_union']:.4f}", "")
-    return table(("source", "share of what was bought", "found by it alone"), [*rows, union, least])
+    least = [
+        (
+            f"own history and the most popular, {own[f'mean_simple_candidates{cut}']:.0f} candidates",
+            f"{own[f'recall_simple_union{cut}']:.4f}",
+            "",
+        )
+        for cut in ("", "_uncut")
+    ]
+    return table(("source", "share of what was bought", "found by it alone"), [*rows, union, *least])
 
 
 def calibration_words(metrics: Metrics) -> str:

@@ -123,9 +123,9 @@ class IndexSettings:
 class RankerSettings:
     """Hyper-parameters of ranking and of the candidate union it ranks."""
 
-    num_two_tower: int = 200  # candidates by the towers
-    num_repeat: int = 300  # candidates from the user's own history
-    num_popular: int = 100  # candidates by popularity of the last 28 days
+    num_candidates: int = 500  # ranked for each user; the towers fill what the two sources below leave
+    num_repeat: int = 350  # of these at most from the user's own history
+    num_popular: int = 100  # of these by popularity of the last 28 days
     cross_layers: int = 2  # DCN-v2 cross layers
     hidden_units: tuple[int, ...] = (128, 64)  # deep part
     learning_rate: float = 0.001  # Adam

@@ -122,7 +122,7 @@ def user_side(moment: Moment, row: int, query: Floats) -> UserSide:
 
 def candidate_plan(settings: RankerSettings) -> CandidatePlan:
     """The sources' shares of the candidates."""
-    return CandidatePlan(settings.num_two_tower, settings.num_repeat, settings.num_popular)
+    return CandidatePlan(settings.num_candidates, settings.num_repeat, settings.num_popular)
 
 
 def _embed(towers: Towers, moment: Moment, embeddings: Embeddings) -> None:

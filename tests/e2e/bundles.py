@@ -86,7 +86,7 @@ def erroring(folder: Path, fields: dict[str, Any]) -> None:
 def empty(folder: Path, fields: dict[str, Any]) -> None:
     """A plan that proposes one item a user, which most have bought already: no source is left, so nothing is shown."""
     _shorten_sample(folder, 2)  # a version names files, and parameters alone would change none
-    fields["hyper_parameters"]["ranker"] |= {"num_two_tower": 1, "num_repeat": 0, "num_popular": 0}
+    fields["hyper_parameters"]["ranker"] |= {"num_candidates": 1, "num_repeat": 0, "num_popular": 0}
 
 
 def upside_down(folder: Path, fields: dict[str, Any]) -> None:
