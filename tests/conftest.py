@@ -26,7 +26,7 @@ SLICE = """
 ingest: {max_users: 250}
 features: {ranker_windows: 1, two_tower_weeks: 10}
 two_tower: {epochs: 1, fine_tune_epochs: 1, batch_size: 512}
-ranker: {epochs: 1, num_candidates: 300, num_popular: 50}
+ranker: {epochs: 1, num_candidates: 450, num_popular: 50}
 """
 
 
