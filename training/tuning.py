@@ -22,6 +22,7 @@ from training.two_tower import Towers, fit, new_towers
 from training.workspace import Workspace
 
 Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 EXPERIMENT = "tandem-tune"
 RECALL_AT = 100
 STARTUP_TRIALS = 4  # before any is stopped early
@@ -38,7 +39,11 @@ class Validation:
     known: Sequence[Rows]  # entry i: what users[i] had bought before
 
     def recall(self, towers: Towers) -> float:
-        """Mean share of the first-time purchases among the RECALL_AT nearest items that are new to the user."""
+        """The mean of the users' shares."""
+        return float(self.shares(towers).mean())
+
+    def shares(self, towers: Towers) -> Floats:
+        """[users] share of the first-time purchases among the RECALL_AT nearest items that are new to the user."""
         queries = towers.embed_queries({name: values[self.users] for name, values in self.moment.queries.items()})
         items = towers.embed_items(self.moment.item_statistics)
         depth = min(RECALL_AT + max(map(len, self.known)), len(items))
@@ -47,7 +52,7 @@ class Validation:
             np.isin(truth, without(rows, known)[:RECALL_AT]).mean()
             for rows, truth, known in zip(found, self.truths, self.known, strict=True)
         ]
-        return float(np.mean(shares))
+        return np.array(shares)
 
 
 @dataclass(frozen=True)
