@@ -22,6 +22,7 @@ pytestmark = pytest.mark.tf
 NUM_ITEMS, NUM_USERS, ROWS = 40, 6, 5
 CHOICES = [  # the mean with side features is the default, which test_two_tower.py exports
     {"encoder": Encoder.MEAN, "side_features": False},
+    {"encoder": Encoder.MEAN, "side_features": False, "item_bias": True},
     {"encoder": Encoder.GRU, "side_features": True},
     {"encoder": Encoder.ATTENTION, "side_features": True},
 ]
@@ -81,6 +82,16 @@ def test_every_choice_answers_the_same_in_tensorflow_and_onnx_runtime(choice: di
     }
     (found,) = onnxruntime.InferenceSession(str(tmp_path / CANDIDATE_TOWER)).run(None, inputs)
     assert np.abs(found - towers.embed_items(statistics)).max() < 1e-5
+
+
+def test_a_bias_adds_to_an_items_score_for_everybody() -> None:
+    towers = towers_of(side_features=False, item_bias=True)
+    statistics = np.zeros((NUM_ITEMS, len(names.ITEM_STATISTICS)), np.float32)
+    before = towers.embed_queries(queries()) @ towers.embed_items(statistics).T
+    bias = towers.model.candidate_tower.bias.embeddings
+    bias.assign(0.5 * np.eye(NUM_ITEMS + 1, dtype=np.float32)[:, [3]])  # of the item in row 2
+    gained = towers.embed_queries(queries()) @ towers.embed_items(statistics).T - before
+    np.testing.assert_allclose(gained, np.tile(0.5 * np.eye(NUM_ITEMS)[2], (ROWS, 1)), atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", list(Encoder))

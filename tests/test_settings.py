@@ -132,3 +132,9 @@ def test_a_full_softmax_over_changing_statistics_is_refused(params: Path) -> Non
     params.write_text("two_tower: {loss: full}")
     with pytest.raises(InvalidInput, match="set side_features: false"):
         load_settings(params)
+
+
+def test_a_bias_beside_side_features_is_refused(params: Path) -> None:
+    params.write_text("two_tower: {item_bias: true}")
+    with pytest.raises(InvalidInput, match="item_bias is for towers without side features; leave it out"):
+        load_settings(params)

@@ -94,6 +94,7 @@ class TwoTowerSettings:
     encoder_dropout: float = 0.3  # inside gru and attention
     sequence_dropout: float = 0.0  # share of a sequence's events hidden in training
     side_features: bool = True  # False: towers of ids and sequences alone, without content, profile and statistics
+    item_bias: bool = False  # without side features: a number of an item's embedding says how popular it is
     sequence_share: float = 0.5  # of the sequence in a query without side features; the user's id has the rest
     loss: Loss = Loss.SAMPLED  # full: for catalogues up to about 100,000 items, without side features
     uniform_negatives: int = 0  # drawn evenly from the catalogue for each batch, beside the in-batch ones
@@ -202,6 +203,11 @@ def _section(name: str, defaults: Any, values: Any, faults: list[str]) -> Any:
         faults.append(
             "two_tower.loss is 'full' with side features; set side_features: false, because item statistics differ by "
             "moment and this softmax has one catalogue a step"
+        )
+    if isinstance(section, TwoTowerSettings) and section.item_bias and section.side_features:
+        faults.append(
+            "two_tower.item_bias is for towers without side features; leave it out, because with them numbers of the "
+            "embedding say how popular an item is"
         )
     return section
 

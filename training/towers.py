@@ -86,17 +86,23 @@ def new_item_encoder(num_items: int, content_sizes: list[int], settings: TwoTowe
     """Items as ids and content; without side features as ids that fill the embedding."""
     if settings.side_features:
         return ItemEncoder(num_items, content_sizes, settings.item_id_dim)
-    return ItemEncoder(num_items, [], settings.embedding_dim)
+    return ItemEncoder(num_items, [], settings.embedding_dim - settings.item_bias)
 
 
 class CandidateTower(keras.Model):  # type: ignore[misc]
-    """Items to embeddings, from id, content and statistics; without side features from the id alone."""
+    """Items to embeddings, from id, content and statistics; without side features from the id alone.
+
+    Cosines cannot say that an item is popular with everybody. With side features POPULARITY_DIM numbers that are not
+    normalised do, without them a bias, if the settings have one.
+    """
 
     def __init__(self, encoder: ItemEncoder, statistics: npt.NDArray[np.float32], settings: TwoTowerSettings) -> None:
         super().__init__()
         self.encoder = encoder
         self.id_dropout = IdDropout(settings.id_dropout)
-        self.side_features = settings.side_features
+        self.side_features, self.item_bias = settings.side_features, settings.item_bias
+        if self.item_bias:
+            self.bias = keras.layers.Embedding(encoder.id_embedding.input_dim, 1, embeddings_initializer="zeros")
         if self.side_features:
             self.statistics = [names.ITEM_STATISTICS.index(name) for name in names.RETRIEVED_ITEM_STATISTICS]
             self.normalize = LogNormalization(statistics[:, self.statistics])
@@ -110,7 +116,8 @@ class CandidateTower(keras.Model):  # type: ignore[misc]
         ids = self.id_dropout(inputs[encoding.ITEM], training=training)
         item = self.encoder(ids, inputs[encoding.CONTENT])
         if not self.side_features:
-            return tf.math.l2_normalize(item, axis=1)
+            taste = tf.math.l2_normalize(item, axis=1)
+            return tf.concat([taste, self.bias(ids)], axis=1) if self.item_bias else taste
         statistics = self.normalize(tf.gather(inputs[encoding.ITEM_STATISTICS_INPUT], self.statistics, axis=1))
         taste = tf.math.l2_normalize(
             self.dense(tf.concat([item, statistics, inputs[encoding.TEXT]], axis=1), training=training), axis=1
@@ -142,7 +149,7 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         self.sequence_dropout = IdDropout(settings.sequence_dropout)
         self.sequence_encoder = new_encoder(encoder.dim, settings)
         self.sequence_share = settings.sequence_share
-        self.side_features = settings.side_features
+        self.side_features, self.item_bias = settings.side_features, settings.item_bias
         user_dim = USER_ID_DIM if self.side_features else encoder.dim
         self.user_embedding = keras.layers.Embedding(num_users + 1, user_dim)
         if self.side_features:
@@ -159,17 +166,23 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         [batch, 50] to [batch, embedding_dim].
         """
         sequence = self._encoded_sequence(inputs, training)
-        if not self.side_features and self.sequence_share == 1:
-            return tf.math.l2_normalize(sequence, axis=1)
-        user = self.user_embedding(self.id_dropout(inputs[encoding.USER], training=training))
         if not self.side_features:
-            share = self.sequence_share
-            parts = share * tf.math.l2_normalize(sequence, axis=1) + (1 - share) * tf.math.l2_normalize(user, axis=1)
-            return tf.math.l2_normalize(parts, axis=1)
+            taste = self._of_ids(inputs, sequence, training)
+            return tf.concat([taste, tf.ones_like(taste[:, :1])], axis=1) if self.item_bias else taste
+        user = self.user_embedding(self.id_dropout(inputs[encoding.USER], training=training))
         statistics = self.normalize(tf.gather(inputs[encoding.STATISTICS], self.statistics, axis=1))
         parts = tf.concat([user, statistics, sequence, *self._context(inputs, training)], axis=1)
         taste = tf.math.l2_normalize(self.dense(parts, training=training), axis=1)
         return tf.concat([taste, self.mainstream(statistics)], axis=1)
+
+    def _of_ids(self, inputs: dict[str, tf.Tensor], sequence: tf.Tensor, training: bool) -> tf.Tensor:
+        """[batch, dim] of length 1: the sequence's share and the user id's."""
+        known = tf.math.l2_normalize(sequence, axis=1)
+        if self.sequence_share == 1:
+            return known
+        user = self.user_embedding(self.id_dropout(inputs[encoding.USER], training=training))
+        parts = self.sequence_share * known + (1 - self.sequence_share) * tf.math.l2_normalize(user, axis=1)
+        return tf.math.l2_normalize(parts, axis=1)
 
     def _context(self, inputs: dict[str, tf.Tensor], training: bool) -> list[tf.Tensor]:
         """When it is and who asks, [batch, PROFILE_DIM] each."""

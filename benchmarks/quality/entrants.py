@@ -100,8 +100,8 @@ SMALL_TIFU_KNN = replace(
 SMALL_FINAL_LIST = replace(FINAL_LIST, grid=[{"label_baskets": b, "trees": t} for b in (3, 10) for t in (60, 150)])
 OURS, ORACLE = "Tandem", "oracle"
 GOWALLA_TOWERS = {
-    "temperature": 0.1, "learning_rate": 0.01, "batch_size": 512, "sequence_dropout": 0.5, "user_evenness": 0.5,
-    "epochs": 24,
+    "temperature": 0.1, "learning_rate": 0.01, "batch_size": 512, "sequence_dropout": 0.5, "user_evenness": 0.0,
+    "item_bias": True, "epochs": 24,
 }  # fmt: skip
 BEAUTY_TOWERS = {
     "encoder": "attention", "encoder_dropout": 0.5, "sequence_share": 1.0, "temperature": 0.07, "learning_rate": 0.003,
