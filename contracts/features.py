@@ -26,6 +26,9 @@ USER_ACTIVITY_VIEW: Final = "user_activity"
 ITEM_ACTIVITY_VIEW: Final = "item_activity"
 """Windows of ACTIVITY: rows for those alone who did, or had done to them, any of it; no answer reads them."""
 
+ITEM_HOLIDAYS_VIEW: Final = "item_holidays"
+"""ITEM_HOLIDAYS: rows where features.holidays names a country; no answer reads them."""
+
 ITEM_COPURCHASE_VIEW: Final = "item_copurchase"
 
 QUERY_SERVICE: Final = "query_v2"
@@ -48,6 +51,8 @@ USER_ACTIVITY_SERVICE: Final = "user_activity_v1"
 """The other event types of the user by window, for models in batches: point-in-time joins, no online read."""
 ITEM_ACTIVITY_SERVICE: Final = "item_activity_v1"
 """The same of the item."""
+ITEM_HOLIDAYS_SERVICE: Final = "item_holidays_v1"
+"""How the item sells before holidays: point-in-time joins, no online read."""
 
 USER_PROFILE: Final = (
     "age_band",
@@ -176,6 +181,11 @@ ITEM_STATISTICS: Final = (
 in the 28 days that come next. Repeat share: buyers with at least two purchases among all buyers; repeat gap: days
 between purchases of those buyers. Price: mean paid per unit over a year; relative: by the mean of its subcategory.
 Age: since the catalogue's date, else since the first purchase within a year."""
+
+ITEM_HOLIDAYS: Final = ("item_holiday_lift", "item_coming_holiday_lift_28d")
+"""Logarithms. Lift: the share of an item's purchases of a year that lies in the weeks up to public holidays, by that of
+all purchases; an item with few of them has that of its subcategory. Coming: how much more of it than of everything
+this foretells for the 28 days that come next."""
 
 RETRIEVED_ITEM_STATISTICS: Final = tuple(
     name

@@ -60,6 +60,7 @@ item_statistics = _view(names.ITEM_STATISTICS_VIEW, item, dict.fromkeys(names.IT
 # For models in batches. No answer reads them: a row for each user who did any of it would be written for nothing.
 user_activity = _view(names.USER_ACTIVITY_VIEW, user, {names.USER_ACTIVITY_VALUES: Array(Float32)}, online=False)
 item_activity = _view(names.ITEM_ACTIVITY_VIEW, item, {names.ITEM_ACTIVITY_VALUES: Array(Float32)}, online=False)
+item_holidays = _view(names.ITEM_HOLIDAYS_VIEW, item, dict.fromkeys(names.ITEM_HOLIDAYS, Float64), online=False)
 
 item_copurchase = _view(
     names.ITEM_COPURCHASE_VIEW,
@@ -81,4 +82,5 @@ online_service = FeatureService(
 )
 user_activity_service = FeatureService(name=names.USER_ACTIVITY_SERVICE, features=[user_activity])
 item_activity_service = FeatureService(name=names.ITEM_ACTIVITY_SERVICE, features=[item_activity])
+item_holidays_service = FeatureService(name=names.ITEM_HOLIDAYS_SERVICE, features=[item_holidays])
 copurchase_service = FeatureService(name=names.COPURCHASE_SERVICE, features=[item_copurchase])

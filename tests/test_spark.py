@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
 ]
 
-VIEWS = (*names.USER_VIEWS, names.ITEM_PROFILE_VIEW, names.ITEM_STATISTICS_VIEW)
+VIEWS = (*names.USER_VIEWS, names.ITEM_PROFILE_VIEW, names.ITEM_STATISTICS_VIEW, names.ITEM_HOLIDAYS_VIEW)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,8 @@ def both(tmp_path_factory: pytest.TempPathFactory, spark: ibis.BaseBackend) -> t
     for name, connection in (("duckdb", duckdb), ("spark", spark)):
         workspace = new_workspace(tmp_path_factory.mktemp(name) / "root", "{}")
         ingest(workspace, IngestSettings(max_users=40), connection)
-        build_features(workspace, FeatureSettings(ranker_windows=1, two_tower_weeks=6), connection, lambda _: None)
+        settings = FeatureSettings(ranker_windows=1, two_tower_weeks=6, holidays="US")
+        build_features(workspace, settings, connection, lambda _: None)
         build_copurchase(workspace, connection)
         workspaces.append(workspace)
     return workspaces[0], workspaces[1]

@@ -16,6 +16,7 @@ from contracts.events import UNKNOWN, EventType
 from contracts.features import WINDOWS_DAYS
 from training.activity import activity, activity_by_quarter
 from training.engine import materialized, remove, write_parts
+from training.holidays import in_run_up, item_holidays, run_up_days
 from training.item_features import item_statistics
 from training.settings import FeatureSettings
 from training.snapshots import YEAR_DAYS, before, looks_by_quarter, moment, of_type, within
@@ -40,6 +41,7 @@ def build_features(
     span = events.agg(first=_.seconds.min(), last=_.seconds.max()).execute().iloc[0]
     first, last = (datetime.fromtimestamp(int(span[name]), UTC) for name in ("first", "last"))
     timeline = plan_timeline(first, last, time_zone, settings)
+    run_up = run_up_days(settings.holidays, timeline)
     users, items = (connection.read_parquet(workspace.ingested(table)) for table in ("users", "items"))
     workspace.feature_table(names.USER_PROFILE_VIEW).parent.mkdir(parents=True, exist_ok=True)
 
@@ -53,7 +55,7 @@ def build_features(
     report("user and item pairs")
     kept = ("pairs", "visits", "looks", "of_users", "of_items")
     scratch = [workspace.data / "features" / f".{name}.parquet" for name in kept]
-    purchases = events.filter(of_type(EventType.PURCHASE))
+    purchases = events.filter(of_type(EventType.PURCHASE)).mutate(in_run_up=in_run_up(run_up, timeline))
     found = (
         pairs_as_of(purchases, timeline.snapshots),
         visits_of(events, timeline),
@@ -67,6 +69,7 @@ def build_features(
     some = [at[first : first + SNAPSHOTS_AT_ONCE] for first in range(0, len(at), SNAPSHOTS_AT_ONCE)]
     write(names.USER_STATISTICS_VIEW, *(user_statistics(visits, pairs, items, snapshots) for snapshots in some))
     write(names.ITEM_STATISTICS_VIEW, item_statistics(looks, pairs, items, timeline))
+    write(names.ITEM_HOLIDAYS_VIEW, item_holidays(pairs, items, run_up, timeline))
     write(names.USER_HISTORY_VIEW, user_history(pairs, timeline))
     for view, key, counts, values in (
         (names.USER_ACTIVITY_VIEW, "user_id", of_users, names.USER_ACTIVITY_VALUES),
@@ -105,6 +108,7 @@ def pairs_as_of(purchases: ibis.Table, snapshots: tuple[int, ...]) -> ibis.Table
         .agg(
             **{f"count_{days}d": _.count(where=within(days)) for days in WINDOWS_DAYS},
             count_coming=_.count(where=~within(YEAR_DAYS - SEASON_DAYS)),
+            count_run_up=_.count(where=_.in_run_up),
             first=_.seconds.min(),
             last=_.seconds.max(),
             discounted_91d=_.count(where=(_.discount > 0) & within(91)),

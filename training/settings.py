@@ -76,6 +76,7 @@ class FeatureSettings:
     test_days: int = 28  # the last days are the test window; no model sees them
     ranker_windows: int = 3  # label windows of test_days each, before the cutoff
     snapshot_every_days: int = 7  # spacing of statistics and sequences
+    holidays: str = ""  # country whose public holidays count, like US or DE-BY; empty: none
     two_tower_weeks: int = 26  # training history of the towers, ends at the cutoff
 
 
