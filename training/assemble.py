@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -40,19 +41,7 @@ def assemble(workspace: Workspace, settings: Settings, sign: Sign | None = None)
     items = embeddings.items(moment.seconds)
     with bundle.write_bundle(workspace.bundles) as folder:
         _copy_models(workspace, folder)
-        shutil.copyfile(dataset.folder / "vocabularies.json", folder / bundle.VOCABULARIES)
-        np.save(folder / bundle.ITEM_EMBEDDINGS, items)
-        shutil.copyfile(dataset.folder / bundle.TEXT_PROJECTION, folder / bundle.TEXT_PROJECTION)
-        np.savez_compressed(
-            folder / bundle.ITEMS,
-            codes=dataset.content,
-            statistics=moment.item_statistics,
-            text=dataset.text,
-            prices=dataset.prices(),
-        )
-        segments = _segments(dataset, moment)
-        np.savez_compressed(folder / bundle.SEGMENTS, rows=segments.rows, buyers=segments.buyers)
-        (folder / bundle.DISPLAY).write_text(json.dumps(_display(dataset)))
+        write_shop(folder, dataset, moment, items, _segments(dataset, moment))
         shutil.copyfile(workspace.evaluation, folder / bundle.EVALUATION)
         _write_card(folder, dataset, metrics, len(items))
         pq.write_table(_reference(workspace, dataset, moment, embeddings, settings), folder / bundle.REFERENCE)
@@ -71,6 +60,24 @@ def assemble(workspace: Workspace, settings: Settings, sign: Sign | None = None)
         )
     workspace.bundle_receipt.write_text(json.dumps({"bundle_version": sealed.name}) + "\n")
     return sealed
+
+
+def write_shop(
+    folder: Path, dataset: Dataset, moment: Moment, embeddings: npt.NDArray[np.float32], segments: Segments
+) -> None:
+    """All of a bundle that is neither model nor index; embeddings and segments are as of the moment."""
+    shutil.copyfile(dataset.folder / "vocabularies.json", folder / bundle.VOCABULARIES)
+    np.save(folder / bundle.ITEM_EMBEDDINGS, embeddings)
+    shutil.copyfile(dataset.folder / bundle.TEXT_PROJECTION, folder / bundle.TEXT_PROJECTION)
+    np.savez_compressed(
+        folder / bundle.ITEMS,
+        codes=dataset.content,
+        statistics=moment.item_statistics,
+        text=dataset.text,
+        prices=dataset.prices(),
+    )
+    np.savez_compressed(folder / bundle.SEGMENTS, rows=segments.rows, buyers=segments.buyers)
+    (folder / bundle.DISPLAY).write_text(json.dumps(_display(dataset)))
 
 
 def _copy_models(workspace: Workspace, folder: Path) -> None:

@@ -38,10 +38,11 @@ def train_towers(workspace: Workspace, settings: Settings, progress: Progress) -
     """
     with output(workspace.towers) as folder:
         shutil.rmtree(folder, ignore_errors=True)
-        return _train_towers(Dataset(workspace), folder, settings, progress)
+        return fit_towers(Dataset(workspace), folder, settings, progress)
 
 
-def _train_towers(dataset: Dataset, folder: Path, settings: Settings, progress: Progress) -> dict[str, list[float]]:
+def fit_towers(dataset: Dataset, folder: Path, settings: Settings, progress: Progress) -> dict[str, list[float]]:
+    """The same of any data set, in any folder."""
     timeline, positives, embeddings = dataset.timeline, dataset.positives(), Embeddings(folder)
     towers = new_towers(dataset, positives, settings.two_tower)
     tower = settings.two_tower

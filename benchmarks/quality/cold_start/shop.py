@@ -1,0 +1,153 @@
+"""A bundle as it would have been sealed where the last label window begins, by a shop that never met some users."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import ibis
+import numpy as np
+from ibis import _
+
+from contracts import bundle as parts
+from contracts import encoding
+from contracts import features as names
+from contracts.errors import InvalidInput
+from contracts.events import EventType
+from contracts.ranking import Rows
+from contracts.segments import SEGMENT_DAYS, Segments, segments_of
+from serving.bundle import LoadedBundle, load_bundle
+from training.artifacts import Embeddings
+from training.assemble import write_shop
+from training.copurchase import companions
+from training.dataset import Dataset, Moment, Positives
+from training.engine import connect_duckdb
+from training.origin import Origin, origin_at
+from training.ranking_lists import LabelledLists, joined, labelled_lists
+from training.ranking_models import NEURAL, train
+from training.settings import Settings
+from training.snapshots import basket, of_type
+from training.steps import REPORT, fit_towers
+from training.timeline import DAY_SECONDS
+from training.workspace import Workspace, require
+
+NOTHING: Final[Rows] = np.zeros(0, np.int64)
+Companions = Mapping[str, list[tuple[str, int]]]
+"""By item id: (item id, baskets that held both), most first."""
+
+
+class Shop(Dataset):
+    """The data set where the last label window begins, without the purchases of the users who are to be new."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self.workspace = workspace
+        *earlier, (self.start, self.end) = self.timeline.ranker_windows
+        starts = tuple(start for start, _end in earlier)
+        moments = {"ranker_starts": starts, "cutoff": self.start, "data_end": self.start}
+        self.timeline = self.timeline.model_copy(update=moments)
+        self.now: Moment = self.moment(self.start)
+        self.newcomers = newcomers(self.now, self.bought(self.start, self.end))
+
+    def positives(self) -> Positives:
+        """Of users who are not new, before the window."""
+        known = super().positives()
+        new = self.vocabularies[names.USER_ID].encode(self.newcomers)
+        kept = (known.seconds < self.start) & ~np.isin(known.queries[encoding.USER][known.query_rows], new)
+        return Positives(
+            queries=known.queries,
+            query_rows=known.query_rows[kept],
+            item_rows=known.item_rows[kept],
+            item_statistics=known.item_statistics[kept],
+            is_repeat=known.is_repeat[kept],
+            seconds=known.seconds[kept],
+        )
+
+    @property
+    def met(self) -> list[int]:
+        """Rows of the moment's users who are not new."""
+        new = set(self.newcomers)
+        return [row for row, user in enumerate(self.now.user_ids) if user not in new]
+
+    def segments(self) -> Segments:
+        """What users who are not new bought lately."""
+        bought = self.bought(self.start - SEGMENT_DAYS * DAY_SECONDS, self.start)
+        own = [bought.get(self.now.user_ids[row], NOTHING) for row in self.met]
+        return segments_of(self.now.queries[encoding.PROFILE][self.met], own, self.vocabularies, len(self.item_ids))
+
+    def companions(self) -> Companions:
+        """What users who are not new had bought together."""
+        events = connect_duckdb().read_parquet(self.workspace.ingested("events"))
+        purchases = events.filter(of_type(EventType.PURCHASE)).mutate(seconds=_.event_timestamp.epoch_seconds())
+        known = purchases.filter((_.seconds < self.start) & _.user_id.notin(self.newcomers))
+        known = known.mutate(basket_id=_.basket_id.coalesce(_.user_id + "@" + basket()))
+        items = ibis.memtable({"item_id": self.item_ids, "title": self.item_ids})
+        rows = companions(known, items, self.start).to_pyarrow().to_pylist()
+        return {
+            row["item_id"]: list(zip(row[names.COPURCHASE_ITEM_IDS], row[names.COPURCHASE_COUNTS], strict=True))
+            for row in rows
+        }
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What serves, and what the towers say of everybody as of the window's start."""
+
+    bundle: LoadedBundle
+    embeddings: Embeddings
+
+
+def newcomers(now: Moment, bought: Mapping[str, Rows]) -> tuple[str, ...]:
+    """Every second user with a profile who bought something in the window."""
+    profiles = now.queries[encoding.PROFILE]
+    known = [user for user, profile in zip(now.user_ids, profiles, strict=True) if profile.any() and user in bought]
+    return tuple(known[::2])
+
+
+def opened(shop: Shop, settings: Settings, folder: Path) -> Opened:
+    """The shop's bundle, trained and sealed below the folder as the pipeline does it.
+
+    Raises InvalidInput where there is no earlier window for the ranker to learn from.
+    """
+    if not shop.timeline.ranker_starts:
+        raise InvalidInput(
+            "Cold start is measured on the last label window, by a ranker of those before it, and there is one window. "
+            "Set features.ranker_windows to 2 or more."
+        )
+    fit_towers(shop, folder / "towers", settings, lambda *_: None)
+    embeddings = Embeddings(folder / "towers")
+    kind = json.loads(require(shop.workspace.ranker / REPORT, "tandem train-ranker").read_text()).get("model", NEURAL)
+    lessons = [
+        lists_of_met(origin_at(shop, embeddings, *window, settings), shop.newcomers)
+        for window in shop.timeline.ranker_windows
+    ]
+    ranker, _losses = train(kind, joined(lessons), settings.ranker, lambda *_: None)
+    with parts.write_bundle(folder / "bundles") as writing:
+        for name in (parts.QUERY_TOWER, parts.CANDIDATE_TOWER, parts.INDEX):
+            (folder / "towers" / name).rename(writing / name)
+        ranker.export(writing)
+        write_shop(writing, shop, shop.now, embeddings.items(shop.start), shop.segments())
+        sealed = parts.seal(
+            writing,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            data_end_timestamp=float(shop.start),
+            training_cutoff_timestamp=float(shop.start),
+            time_zone=shop.timeline.time_zone,
+            num_items=len(shop.item_ids),
+            embedding_dim=settings.two_tower.embedding_dim,
+            example_user_ids=list(shop.now.user_ids[:1]),
+            hyper_parameters=json.loads(json.dumps(settings.to_dict())),
+            metrics={},
+        )
+    return Opened(load_bundle(sealed), embeddings)
+
+
+def lists_of_met(origin: Origin, new: Sequence[str]) -> LabelledLists:
+    """What a ranker learns from a window in which the new users were not there."""
+    kept = [row for row, user in enumerate(origin.user_ids) if user not in new]
+    lists = [origin.candidates[row] for row in kept]
+    return labelled_lists(
+        [one.inputs for one in lists], [one.rows for one in lists], [origin.truths[row] for row in kept]
+    )

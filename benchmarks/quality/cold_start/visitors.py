@@ -1,0 +1,146 @@
+"""Lists for users whom the shop has never met, by the recommender that serves."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow.dataset as ds
+from prometheus_client import CollectorRegistry
+
+from benchmarks.quality.cold_start.shop import Companions, Shop
+from contracts import features as names
+from contracts.api import MAX_ITEMS, RecommendationRequest
+from contracts.api.limits import MAX_CONTEXT
+from contracts.events import UNKNOWN, EventType
+from contracts.freshness import encode_events
+from contracts.interactions import FreshEvent
+from contracts.ranking import Rows
+from serving.bundle import LoadedBundle
+from serving.clock import frozen_clock
+from serving.context import nobody
+from serving.features import UserFeatures
+from serving.fresh import freshened
+from serving.impressions import NoImpressions
+from serving.metrics import Metrics
+from serving.recommender import Recommender
+from serving.releases import OneRelease
+
+POPULARITY: Final = "popularity"
+SEGMENT: Final = "popularity in the segment"
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """What is known of a new user, and what they bought in the window."""
+
+    profile: Mapping[str, str]  # known columns alone
+    session: Sequence[FreshEvent]  # their latest basket before the window, latest line first
+    truth: Rows
+
+
+class Told:
+    """A feature lookup that knows of whoever asks what was put into it."""
+
+    def __init__(self, companions: Companions) -> None:
+        self.features: UserFeatures | None = None
+        self._companions = companions
+
+    def user(self, user_id: str) -> UserFeatures | None:
+        """Whoever it is."""
+        return self.features
+
+    def companions(self, item_id: str) -> list[tuple[str, int]]:
+        """As the shop counted them."""
+        return self._companions.get(item_id, [])
+
+
+class Counter:
+    """Answers visitors; each way of asking is a method."""
+
+    def __init__(self, bundle: LoadedBundle, companions: Companions) -> None:
+        self._seconds = bundle.manifest.data_end_timestamp
+        self._lookup = Told(companions)
+        self._recommender = Recommender(
+            OneRelease(bundle, "stable"),
+            self._lookup,
+            NoImpressions(),
+            Metrics(CollectorRegistry()),
+            frozen_clock(self._seconds),
+        )
+
+    def popularity(self, visitor: Visitor) -> Rows:
+        """Nothing is known."""
+        return self._listed(None)
+
+    def segment(self, visitor: Visitor) -> Rows:
+        """The request names the profile, the store knows nobody."""
+        return self._listed(None, segment=[f"{column}={value}" for column, value in visitor.profile.items()])
+
+    def profile(self, visitor: Visitor) -> Rows:
+        """The store knows the profile and nothing else."""
+        return self._listed(nobody() | dict.fromkeys(names.USER_PROFILE, UNKNOWN) | dict(visitor.profile))
+
+    def context(self, visitor: Visitor) -> Rows:
+        """The request names the items of the session, the store knows nobody."""
+        return self._listed(None, context=_items(visitor))
+
+    def events(self, visitor: Visitor) -> Rows:
+        """The session was posted as events, which the store has, and nothing else."""
+        recent = {names.RECENT_EVENTS: encode_events(sorted(visitor.session, key=lambda event: event.seconds))}
+        return self._listed(freshened(nobody() | recent, self._seconds))
+
+    def _listed(self, features: UserFeatures | None, **asked: Any) -> Rows:
+        self._lookup.features = features
+        request = RecommendationRequest(user_id="visitor", n=MAX_ITEMS, **asked)
+        return np.array(self._recommender.listed(request).rows, np.int64)
+
+
+WAYS: Final[Mapping[str, Mapping[str, Callable[[Counter, Visitor], Rows]]]] = {
+    "profile": {"full path, profile alone": Counter.profile},
+    "session": {"session as posted events": Counter.events, "session as the request's context": Counter.context},
+}
+"""By what is known: the ways that use it. Popularity and the segment's stand beside each."""
+
+
+def visitors(shop: Shop) -> list[Visitor]:
+    """The shop's newcomers who had bought something before the window, so that there is a session."""
+    sessions, bought = _sessions(shop), shop.bought(shop.start, shop.end)
+    rows = {user: row for row, user in enumerate(shop.now.user_ids)}
+    profiles = shop.now.queries["profile"]
+    found = []
+    for user in shop.newcomers:
+        codes = dict(zip(names.USER_PROFILE, profiles[rows[user]].tolist(), strict=True))
+        known = {column: shop.vocabularies[column].terms[code - 1] for column, code in codes.items() if code}
+        if user in sessions:
+            found.append(Visitor(known, sessions[user], bought[user]))
+    return found
+
+
+def session_rows(visitor: Visitor, shop: Shop) -> Rows:
+    """Catalogue rows of what is in the session."""
+    return shop.vocabularies[names.ITEM_ID].encode(_items(visitor)).astype(np.int64) - 1
+
+
+def _items(visitor: Visitor) -> list[str]:
+    distinct = dict.fromkeys(event.item_id for event in visitor.session if event.item_id is not None)
+    return list(distinct)[:MAX_CONTEXT]
+
+
+def _sessions(shop: Shop) -> dict[str, list[FreshEvent]]:
+    """Each newcomer's latest basket before the window, latest line first."""
+    table = ds.dataset(shop.workspace.ingested("events")).to_table(
+        filter=ds.field("user_id").isin(list(shop.newcomers)) & (ds.field("event_type") == EventType.PURCHASE.value)
+    )
+    events = table.to_pandas()
+    events["seconds"] = events.event_timestamp.astype("datetime64[s, UTC]").astype("int64")
+    known = events[events.seconds < shop.start].sort_values(["user_id", "seconds", "item_id"], ascending=False)
+    latest = known.basket_id == known.groupby("user_id").basket_id.transform("first")
+    sessions: dict[str, list[FreshEvent]] = {}
+    for row in known[latest].itertuples():
+        event = FreshEvent(
+            row.event_id, row.event_type, row.item_id, int(row.seconds), row.basket_id, int(row.quantity),
+            float(row.price), float(row.discount),
+        )  # fmt: skip
+        sessions.setdefault(row.user_id, []).append(event)
+    return sessions
