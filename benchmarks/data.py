@@ -86,7 +86,7 @@ def main() -> int:
 
 
 def _built(root: Path, interactions: int) -> Shop:
-    workspace = new_workspace(root, "{}")
+    workspace = new_workspace(root, "features: {holidays: US}")
     _in_own_process(_leave_raw_files, root, interactions)
     tandem = [sys.executable, "-m", "tandem"]
     ingest = cost_of([*tandem, "ingest", "--root", str(root), "--adapter", "ecommerce", "--path", str(root / "raw")])

@@ -54,7 +54,12 @@ class Ladder:
         return _without_history(scope, scope.segment(), known.reason or Reason.UNKNOWN_USER)
 
     def _for(self, scope: Scope, features: UserFeatures, deadline: Deadline) -> Steps[Draft]:
-        """The list of somebody whose features are known."""
+        """The list of somebody whose features are known.
+
+        Of a profile alone the models make less than the people who share it: benchmarks/quality/cold_start.
+        """
+        if len(scope.context) == 0 and _has_done_nothing(features):
+            return _without_history(scope, _profile(scope, features), Reason.UNKNOWN_USER)
         history = history_in(scope.bundle, features)
         with self._metrics.stage("filters"):
             allowed = scope.allowed(history.item_rows)
@@ -82,6 +87,12 @@ def _remembered(draft: Draft, reason: Reason) -> Draft:
     if draft.level is not DegradedLevel.FULL:
         return draft
     return replace(draft, level=DegradedLevel.REMEMBERED, reason=reason)
+
+
+def _has_done_nothing(features: UserFeatures) -> bool:
+    """Whether nobody has ever seen the user buy or look at anything."""
+    done = (features[names.SEQUENCE_ITEM_IDS], features[names.HISTORY_ITEM_IDS])
+    return all(values is None or len(values) == 0 for values in done)
 
 
 def _without_history(scope: Scope, profile: Mapping[str, int], reason: Reason) -> Draft:

@@ -273,7 +273,7 @@ class Newcomer:
 def test_a_user_without_purchases_gets_what_their_segment_buys(
     releases: Swappable, registry: CollectorRegistry, bundle: LoadedBundle
 ) -> None:
-    """A profile is in the store and nothing else; the index fails."""
+    """A profile is in the store and nothing else: the models are not asked. With a context they are, and fail here."""
     segment, best = segment_and_best(bundle)
     column, _, value = segment.partition("=")
     releases.break_with(index=faiss.IndexFlatIP(3))
@@ -281,8 +281,10 @@ def test_a_user_without_purchases_gets_what_their_segment_buys(
     lookup = Newcomer({column: value})
     recommender = Recommender(releases, lookup, NoImpressions(), Metrics(registry), now)  # type: ignore[arg-type]
     answer = asked(recommender, "newcomer")
-    assert level_of(answer) == ("segment", "index")
+    assert level_of(answer) == ("segment", "unknown_user")
     assert [item.item_id for item in answer.items] == best
+    answer = asked(recommender, "newcomer", context=[bundle.item_ids[0]])
+    assert level_of(answer) == ("segment", "index")
 
 
 def segment_and_best(bundle: LoadedBundle) -> tuple[str, list[str]]:

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.quality.cold_start.__main__ import item_table, user_tables
 from benchmarks.quality.cold_start.new_items import CHANCE, TOWERS, new_item_lists
-from benchmarks.quality.cold_start.shop import Opened, Shop, opened
+from benchmarks.quality.cold_start.shop import Shop, opened
 from benchmarks.quality.cold_start.visitors import POPULARITY, SEGMENT, Counter, session_rows, visitors
 from contracts import encoding
 from contracts import features as names
@@ -70,7 +70,7 @@ def test_each_way_of_asking_is_answered_from_what_it_tells(shop: Shop, bundle: L
 
 def test_tables_show_each_list_beside_both_popularities(shop: Shop, bundle: LoadedBundle) -> None:
     profile, session, beside = user_tables(shop, Counter(bundle, {}), visitors(shop)[:12])
-    assert [cells(line)[0] for line in profile[3:]] == ["full path, profile alone", SEGMENT, POPULARITY]
+    assert [cells(line)[0] for line in profile[3:]] == ["towers and ranker", SEGMENT, POPULARITY]
     for lines in (session, beside):
         named = [cells(line)[0] for line in lines[3:]]
         assert named == ["session as posted events", "session as the request's context", SEGMENT, POPULARITY]
@@ -81,14 +81,20 @@ def test_tables_show_each_list_beside_both_popularities(shop: Shop, bundle: Load
     assert (segment[2], popular[3]) == ("", "")  # not beside themselves
 
 
-def test_new_items_are_those_that_nobody_had_bought(shop: Shop, bundle: LoadedBundle, trained: Workspace) -> None:
-    lists, truths = new_item_lists(shop, Opened(bundle, Embeddings(trained.towers)))
-    bought = np.concatenate(list(shop.bought(0, shop.start).values()))
+def test_of_new_items_nothing_is_known_but_their_content(trained: Workspace) -> None:
+    shop = Shop(trained, new_items=True)
+    assert len(shop.new_items) > 100
+    positives = shop.positives()
+    assert not np.isin(positives.item_rows, shop.new_items).any()
+    for queries in (positives.queries, shop.now.queries):
+        assert not np.isin(queries[encoding.SEQUENCE] - 1, shop.new_items).any()
+    assert not shop.now.item_statistics[shop.new_items].any()
+    lists, truths = new_item_lists(shop, Embeddings(trained.towers))
     assert set(lists) == {TOWERS, SEGMENT, POPULARITY, CHANCE}
     for rows in lists.values():
         assert len(rows) == len(truths) > 5
-        assert not np.isin(np.concatenate(rows), bought).any()
-    assert not np.isin(np.concatenate(truths), bought).any()
+        assert np.isin(np.concatenate(rows), shop.new_items).all()
+    assert np.isin(np.concatenate(truths), shop.new_items).all()
     assert len(item_table(lists, truths)) == 3 + len(lists)
 
 

@@ -1,6 +1,6 @@
 """New users and new items beside popularity: `python -m benchmarks.quality.cold_start`, on the last label window.
 
-Users are new whose purchases neither towers nor ranker nor segments have seen; items are new that nobody had bought.
+Users and items are new of which towers, ranker and segments have not seen a purchase; of new items nobody has.
 The test window is not read.
 """
 
@@ -14,10 +14,12 @@ from benchmarks.quality.cold_start.new_items import LENGTH, new_item_lists
 from benchmarks.quality.cold_start.shop import Shop, opened
 from benchmarks.quality.cold_start.visitors import POPULARITY, SEGMENT, WAYS, Counter, Visitor, session_rows, visitors
 from contracts.ranking import Rows
+from training.artifacts import Embeddings
 from training.baselines import without
 from training.intervals import Interval, difference, interval
 from training.metrics import NDCG_AT, padded, per_user_metrics
 from training.settings import load_settings
+from training.steps import fit_towers
 from training.workspace import Workspace
 
 NDCG: Final = f"ndcg@{NDCG_AT}"
@@ -29,12 +31,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality.cold_start", description=__doc__)
     parser.add_argument("--root", default=".", help="workspace of the pipeline")
     workspace = Workspace(Path(parser.parse_args().root))
-    shop = Shop(workspace)
+    settings, shop = load_settings(workspace.root / "params.yaml"), Shop(workspace)
     with tempfile.TemporaryDirectory() as folder:
-        ready = opened(shop, load_settings(workspace.root / "params.yaml"), Path(folder))
-        people, counter = visitors(shop), Counter(ready.bundle, shop.companions())
-        for lines in (*user_tables(shop, counter, people), item_table(*new_item_lists(shop, ready))):
+        counter = Counter(opened(shop, settings, Path(folder)), shop.companions())
+        for lines in user_tables(shop, counter, visitors(shop)):
             print("\n".join(lines), flush=True)
+        renewed, towers = Shop(workspace, new_items=True), Path(folder) / "new_items"
+        fit_towers(renewed, towers, settings, lambda *_: None)
+        print("\n".join(item_table(*new_item_lists(renewed, Embeddings(towers)))), flush=True)
 
 
 def user_tables(shop: Shop, counter: Counter, people: Sequence[Visitor]) -> list[list[str]]:

@@ -1,16 +1,18 @@
-"""Items that nobody had bought before the window, ordered by what is known of them: their content."""
+"""Items of which the shop knows the content alone, ordered by it."""
 
 from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
-from benchmarks.quality.cold_start.shop import NOTHING, Opened, Shop
+from benchmarks.quality.cold_start.shop import NOTHING, Shop
 from benchmarks.quality.cold_start.visitors import POPULARITY, SEGMENT
 from contracts import encoding
 from contracts import features as names
 from contracts.ranking import Floats, Rows
 from contracts.segments import SEGMENT_DAYS
+from training.artifacts import Embeddings
+from training.baselines import without
 from training.timeline import DAY_SECONDS
 
 TOWERS: Final = "towers, content alone"
@@ -19,37 +21,39 @@ LENGTH: Final = 100
 KIND: Final = names.ITEM_CONTENT.index("subcategory")
 
 
-def new_item_lists(shop: Shop, opened: Opened) -> tuple[dict[str, list[Rows]], list[Rows]]:
-    """(lists of new items by name, truths among them), of users whom the shop knows and who bought a new item.
+def new_item_lists(shop: Shop, embeddings: Embeddings) -> tuple[dict[str, list[Rows]], list[Rows]]:
+    """(lists of new items by name, truths among them), of users with a profile who bought one that they never had.
 
     New items have no popularity: theirs is that of their subcategory. Nothing tells those of a subcategory apart.
     """
-    bought = shop.bought(shop.start, shop.end)
-    known = np.unique(np.concatenate(list(shop.bought(0, shop.start).values())))
-    new = np.setdiff1d(np.arange(len(shop.item_ids)), known)
-    truths = {row: np.intersect1d(bought.get(shop.now.user_ids[row], NOTHING), new) for row in shop.met}
-    users = [row for row in shop.met if len(truths[row]) and shop.now.queries[encoding.PROFILE][row].any()]
-    queries, items = opened.embeddings.queries(shop.start), opened.embeddings.items(shop.start)[new]
+    bought, before, new = shop.bought(shop.start, shop.end), shop.bought(0, shop.start), shop.new_items
+    truths = {}
+    for row, user in enumerate(shop.now.user_ids):
+        first = without(np.intersect1d(bought.get(user, NOTHING), new), before.get(user, NOTHING))
+        if len(first) and shop.now.queries[encoding.PROFILE][row].any():
+            truths[row] = first
+    queries, items = embeddings.queries(shop.start), embeddings.items(shop.start)[new]
     kinds, chance = kind_popularity(shop), np.random.default_rng(17).permutation(new)
     everybody = best(kinds[0].sum(axis=0), shop, new)
     lists = {
-        TOWERS: [new[np.argsort(-(items @ queries[row]), kind="stable")[:LENGTH]] for row in users],
-        SEGMENT: [best(of_segment(kinds, shop.now.queries[encoding.PROFILE][row]), shop, new) for row in users],
-        POPULARITY: [everybody for _row in users],
-        CHANCE: [chance[:LENGTH] for _row in users],
+        TOWERS: [new[np.argsort(-(items @ queries[row]), kind="stable")[:LENGTH]] for row in truths],
+        SEGMENT: [best(of_segment(kinds, shop.now.queries[encoding.PROFILE][row]), shop, new) for row in truths],
+        POPULARITY: [everybody for _row in truths],
+        CHANCE: [chance[:LENGTH] for _row in truths],
     }
-    return lists, [truths[row] for row in users]
+    return lists, list(truths.values())
 
 
 def kind_popularity(shop: Shop) -> Mapping[int, Floats]:
-    """By place in USER_PROFILE: [codes, subcategory codes] purchases of users whom the shop knows, of the last days."""
+    """By place in USER_PROFILE: [codes, subcategory codes] purchases of what is not new, of the last days."""
     bought = shop.bought(shop.start - SEGMENT_DAYS * DAY_SECONDS, shop.start)
     profile, kinds = shop.now.queries[encoding.PROFILE], shop.content[:, KIND]
     columns = range(len(names.USER_PROFILE))
     size = len(shop.vocabularies["subcategory"])
     found = {at: np.zeros((len(shop.vocabularies[names.USER_PROFILE[at]]), size), np.float32) for at in columns}
     for row in shop.met:
-        counts = np.bincount(kinds[bought.get(shop.now.user_ids[row], NOTHING)], minlength=size)
+        rows = without(bought.get(shop.now.user_ids[row], NOTHING), shop.new_items)
+        counts = np.bincount(kinds[rows], minlength=size)
         for at in columns:
             found[at][profile[row, at]] += counts
     return found

@@ -1,8 +1,8 @@
-"""A bundle as it would have been sealed where the last label window begins, by a shop that never met some users."""
+"""The shop as it was where the last label window begins, had it never met some users, or never had some items."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -33,37 +33,57 @@ from training.steps import REPORT, fit_towers
 from training.timeline import DAY_SECONDS
 from training.workspace import Workspace, require
 
+NEW_ITEMS: Final = 10
+"""One of so many items that had been bought before the window is new."""
 NOTHING: Final[Rows] = np.zeros(0, np.int64)
 Companions = Mapping[str, list[tuple[str, int]]]
 """By item id: (item id, baskets that held both), most first."""
 
 
 class Shop(Dataset):
-    """The data set where the last label window begins, without the purchases of the users who are to be new."""
+    """The data set where the last label window begins, without what is to be new: some users, or some items."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, *, new_items: bool = False) -> None:
+        """new_items: the items are new, not the users."""
         super().__init__(workspace)
         self.workspace = workspace
+        self.new_items = NOTHING
         *earlier, (self.start, self.end) = self.timeline.ranker_windows
         starts = tuple(start for start, _end in earlier)
         moments = {"ranker_starts": starts, "cutoff": self.start, "data_end": self.start}
         self.timeline = self.timeline.model_copy(update=moments)
+        if new_items:
+            bought = np.unique(np.concatenate(list(self.bought(0, self.start).values())))
+            self.new_items = bought[::NEW_ITEMS]
         self.now: Moment = self.moment(self.start)
-        self.newcomers = newcomers(self.now, self.bought(self.start, self.end))
+        self.newcomers = () if new_items else newcomers(self.now, self.bought(self.start, self.end))
+
+    def moment(self, seconds: int) -> Moment:
+        """Nothing is known of a new item but its content, and nobody has done anything to it."""
+        known = super().moment(seconds)
+        statistics = known.item_statistics.copy()
+        statistics[self.new_items] = 0
+        return replace(known, queries=self._without_new_items(known.queries), item_statistics=statistics)
 
     def positives(self) -> Positives:
-        """Of users who are not new, before the window."""
+        """Of users and items that are not new, before the window."""
         known = super().positives()
         new = self.vocabularies[names.USER_ID].encode(self.newcomers)
         kept = (known.seconds < self.start) & ~np.isin(known.queries[encoding.USER][known.query_rows], new)
+        kept &= ~np.isin(known.item_rows, self.new_items)
         return Positives(
-            queries=known.queries,
+            queries=self._without_new_items(known.queries),
             query_rows=known.query_rows[kept],
             item_rows=known.item_rows[kept],
             item_statistics=known.item_statistics[kept],
             is_repeat=known.is_repeat[kept],
             seconds=known.seconds[kept],
         )
+
+    def _without_new_items(self, queries: encoding.Inputs) -> encoding.Inputs:
+        sequence = queries[encoding.SEQUENCE]
+        seen = np.where(np.isin(sequence, self.new_items + 1), 0, sequence)
+        return {**queries, encoding.SEQUENCE: seen}
 
     @property
     def met(self) -> list[int]:
@@ -91,14 +111,6 @@ class Shop(Dataset):
         }
 
 
-@dataclass(frozen=True)
-class Opened:
-    """What serves, and what the towers say of everybody as of the window's start."""
-
-    bundle: LoadedBundle
-    embeddings: Embeddings
-
-
 def newcomers(now: Moment, bought: Mapping[str, Rows]) -> tuple[str, ...]:
     """Every second user with a profile who bought something in the window."""
     profiles = now.queries[encoding.PROFILE]
@@ -106,7 +118,7 @@ def newcomers(now: Moment, bought: Mapping[str, Rows]) -> tuple[str, ...]:
     return tuple(known[::2])
 
 
-def opened(shop: Shop, settings: Settings, folder: Path) -> Opened:
+def opened(shop: Shop, settings: Settings, folder: Path) -> LoadedBundle:
     """The shop's bundle, trained and sealed below the folder as the pipeline does it.
 
     Raises InvalidInput where there is no earlier window for the ranker to learn from.
@@ -141,7 +153,7 @@ def opened(shop: Shop, settings: Settings, folder: Path) -> Opened:
             hyper_parameters=json.loads(json.dumps(settings.to_dict())),
             metrics={},
         )
-    return Opened(load_bundle(sealed), embeddings)
+    return load_bundle(sealed)
 
 
 def lists_of_met(origin: Origin, new: Sequence[str]) -> LabelledLists:

@@ -10,12 +10,13 @@ from prometheus_client import CollectorRegistry
 
 from benchmarks.quality.cold_start.shop import Companions, Shop
 from contracts import features as names
-from contracts.api import MAX_ITEMS, RecommendationRequest
+from contracts.api import MAX_ITEMS, RankingRequest, RecommendationRequest, RetrievalRequest
 from contracts.api.limits import MAX_CONTEXT
 from contracts.events import UNKNOWN, EventType
 from contracts.freshness import encode_events
 from contracts.interactions import FreshEvent
 from contracts.ranking import Rows
+from contracts.vocabulary import Vocabulary
 from serving.bundle import LoadedBundle
 from serving.clock import frozen_clock
 from serving.context import nobody
@@ -28,6 +29,7 @@ from serving.releases import OneRelease
 
 POPULARITY: Final = "popularity"
 SEGMENT: Final = "popularity in the segment"
+VISITOR: Final = "visitor"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Counter:
     """Answers visitors; each way of asking is a method."""
 
     def __init__(self, bundle: LoadedBundle, companions: Companions) -> None:
+        self._bundle = bundle
         self._seconds = bundle.manifest.data_end_timestamp
         self._lookup = Told(companions)
         self._recommender = Recommender(
@@ -78,8 +81,14 @@ class Counter:
         return self._listed(None, segment=[f"{column}={value}" for column, value in visitor.profile.items()])
 
     def profile(self, visitor: Visitor) -> Rows:
-        """The store knows the profile and nothing else."""
-        return self._listed(nobody() | dict.fromkeys(names.USER_PROFILE, UNKNOWN) | dict(visitor.profile))
+        """The store knows the profile and nothing else: what the models make of it, which is not what serves."""
+        plan, popular = self._bundle.plan, self._listed(None)
+        self._lookup.features = nobody() | dict.fromkeys(names.USER_PROFILE, UNKNOWN) | dict(visitor.profile)
+        found = self._recommender.retrieve(RetrievalRequest(user_id=VISITOR, k=plan.num_nearest))
+        by_right = (self._bundle.item_ids[row] for row in popular[: plan.num_popular])
+        candidates = list(dict.fromkeys([*by_right, *found.item_ids]))[: plan.num_candidates]
+        ranked = self._recommender.rank(RankingRequest(user_id=VISITOR, item_ids=candidates))
+        return catalogue_rows(ranked.item_ids, self._bundle.vocabularies)[:MAX_ITEMS]
 
     def context(self, visitor: Visitor) -> Rows:
         """The request names the items of the session, the store knows nobody."""
@@ -92,12 +101,12 @@ class Counter:
 
     def _listed(self, features: UserFeatures | None, **asked: Any) -> Rows:
         self._lookup.features = features
-        request = RecommendationRequest(user_id="visitor", n=MAX_ITEMS, **asked)
+        request = RecommendationRequest(user_id=VISITOR, n=MAX_ITEMS, **asked)
         return np.array(self._recommender.listed(request).rows, np.int64)
 
 
 WAYS: Final[Mapping[str, Mapping[str, Callable[[Counter, Visitor], Rows]]]] = {
-    "profile": {"full path, profile alone": Counter.profile},
+    "profile": {"towers and ranker": Counter.profile},
     "session": {"session as posted events": Counter.events, "session as the request's context": Counter.context},
 }
 """By what is known: the ways that use it. Popularity and the segment's stand beside each."""
@@ -119,7 +128,12 @@ def visitors(shop: Shop) -> list[Visitor]:
 
 def session_rows(visitor: Visitor, shop: Shop) -> Rows:
     """Catalogue rows of what is in the session."""
-    return shop.vocabularies[names.ITEM_ID].encode(_items(visitor)).astype(np.int64) - 1
+    return catalogue_rows(_items(visitor), shop.vocabularies)
+
+
+def catalogue_rows(item_ids: Sequence[str], vocabularies: Mapping[str, Vocabulary]) -> Rows:
+    """Row i is item_ids[i]'s; all are in the catalogue."""
+    return vocabularies[names.ITEM_ID].encode(item_ids).astype(np.int64) - 1
 
 
 def _items(visitor: Visitor) -> list[str]:
