@@ -34,7 +34,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from contracts import CONTRACT_VERSION, features
 from contracts.errors import BundleRefused, MissingArtifact
-from contracts.ranking import PAIR_FEATURES
+from contracts.ranking import LOOK_FEATURES, PAIR_FEATURES
 from contracts.text import TEXT_DIM
 
 MANIFEST: Final = "manifest.json"
@@ -111,8 +111,15 @@ def schema_hash() -> str:
         features.HISTORY,
         features.ITEM_CONTENT,
         features.ITEM_STATISTICS,
-        (features.SERVING_SERVICE, *features.SEQUENCE, str(features.SEQUENCE_LENGTH), *features.SEQUENCE_TYPES),
+        (
+            features.SERVING_SERVICE,
+            *features.SEQUENCE,
+            str(features.SEQUENCE_LENGTH),
+            str(features.LOOKS_LENGTH),
+            *features.SEQUENCE_TYPES,
+        ),
         PAIR_FEATURES,
+        LOOK_FEATURES,
         (str(TEXT_DIM),),
     ]
     return hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]

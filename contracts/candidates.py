@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts import features as names
+from contracts.looks import UserLooks
 from contracts.ranking import (
     DAY_SECONDS,
     Catalogue,
     Floats,
     Rows,
     UserHistory,
+    look_features,
     pair_features,
     ranking_inputs,
     scaled_user_statistics,
@@ -26,9 +28,10 @@ POPULAR: Final = "popular"
 FRESH: Final = "fresh"  # joined the catalogue after the bundle was made
 CONTEXT: Final = "context"  # goes with the items of the page or basket that the request names
 RULE: Final = "rule"  # a business rule pins it, or asks for some of its kind
-SOURCES: Final = (TWO_TOWER, REPEAT, POPULAR, FRESH, CONTEXT, RULE)
+LOOKED: Final = "looked"  # looked at lately, and never bought
+SOURCES: Final = (TWO_TOWER, REPEAT, POPULAR, FRESH, CONTEXT, RULE, LOOKED)
 """Bit i of a source mask stands for SOURCES[i]."""
-BY_RIGHT: Final = (RULE, CONTEXT, FRESH, REPEAT, POPULAR, TWO_TOWER)
+BY_RIGHT: Final = (RULE, CONTEXT, FRESH, LOOKED, REPEAT, POPULAR, TWO_TOWER)
 """What is asked for comes first, and the towers fill what is left."""
 _BIT: Final = {source: np.uint8(1 << bit) for bit, source in enumerate(SOURCES)}
 
@@ -48,7 +51,7 @@ _POSITION_BITS: Final = 24  # of a candidate in the sources together, which leav
 
 @dataclass(frozen=True)
 class CandidatePlan:
-    """How many candidates there are together, and how many two of the sources may propose.
+    """How many candidates there are together, and how many three of the sources may propose.
 
     The towers fill what the others leave: the less is known of a user, the more they have to say.
     """
@@ -56,6 +59,7 @@ class CandidatePlan:
     num_candidates: int
     num_repeat: int
     num_popular: int
+    num_looked: int = 0
 
     @property
     def num_nearest(self) -> int:
@@ -90,6 +94,7 @@ class UserSide:
     statistics: Floats  # [len(USER_STATISTICS)], raw
     baskets: float  # in a year
     now: float  # Unix seconds
+    looks: UserLooks | None = None  # where the bundle's ranker reads looks
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ class Shortlist:
 
     rows: Rows
     sources: npt.NDArray[np.uint8]  # bit mask over SOURCES
-    inputs: Floats  # [k, len(RANKING_FEATURES)]
+    inputs: Floats  # [k, len(RANKING_FEATURES)], and LOOK_FEATURES where the user's looks are read
     proposed: Mapping[str, Rows] = field(default_factory=dict)  # by source, in its own order
 
 
@@ -141,6 +146,7 @@ def shortlist(
         **(also or {}),
         REPEAT: repeat_candidates(allowed_history(user.history, allowed), plan.num_repeat, user.now),
         POPULAR: first_allowed(items.popular, allowed, plan.num_popular),
+        LOOKED: looked_candidates(user, allowed, plan.num_looked),
         TWO_TOWER: nearest[~user.history.positions(nearest)[1]],
     }
     rows, sources = union({source: proposed[source] for source in BY_RIGHT if source in proposed})
@@ -160,7 +166,8 @@ def _ranker_inputs(user: UserSide, rows: Rows, items: ItemSide) -> Floats:
     scores = items.embeddings.take(rows, axis=0) @ user.query
     pairs = pair_features(user.history, rows, scores, items.catalogue, user.baskets, user.now)
     statistics = items.scaled_statistics.take(rows, axis=0)
-    return ranking_inputs(pairs, statistics, scaled_user_statistics(user.statistics))
+    looks = None if user.looks is None else look_features(user.looks, rows, items.catalogue, user.now)
+    return ranking_inputs(pairs, statistics, scaled_user_statistics(user.statistics), looks)
 
 
 def allowed_history(history: UserHistory, allowed: Mask | None) -> UserHistory:
@@ -181,6 +188,15 @@ def first_allowed(rows: Rows, allowed: Mask | None, limit: int) -> Rows:
         if len(found) >= limit or size >= len(rows):
             return found[:limit]
         size *= 4
+
+
+def looked_candidates(user: UserSide, allowed: Mask | None, limit: int) -> Rows:
+    """Up to limit rows of items that the user has looked at and never bought, most telling first."""
+    if user.looks is None or len(user.looks) == 0:
+        return NO_ROWS
+    rows = user.looks.item_rows
+    new = rows[~user.history.positions(rows)[1]]
+    return first_allowed(new, allowed, limit)
 
 
 def repeat_candidates(history: UserHistory, limit: int, now: float) -> Rows:

@@ -61,11 +61,16 @@ def query_inputs(
         PROFILE: np.stack(profile, axis=1),
         STATISTICS: _numbers(features, names.USER_STATISTICS),
         SEQUENCE: _padded(features[names.SEQUENCE_ITEM_IDS], vocabularies[names.ITEM_ID].encode_many, np.int32),
-        SEQUENCE_TYPES: _padded(features[names.SEQUENCE_EVENT_TYPES], _type_codes, np.int32),
+        SEQUENCE_TYPES: _padded(features[names.SEQUENCE_EVENT_TYPES], type_codes, np.int32),
         SEQUENCE_DAYS: _padded(features[names.SEQUENCE_TIMESTAMPS], _days_before_latest, np.float32),
         HOUR: hour,
         WEEKDAY: weekday,
     }
+
+
+def type_codes(types: Sequence[str]) -> npt.NDArray[np.int32]:
+    """[n] places in SEQUENCE_TYPES from 1 on, 0 for what is none of them."""
+    return np.array([_TYPE_CODES.get(kind, 0) for kind in types], np.int32)
 
 
 def item_statistics(features: Mapping[str, Sequence[Any]]) -> npt.NDArray[np.float32]:
@@ -77,10 +82,6 @@ def _numbers(features: Mapping[str, Sequence[Any]], columns: Sequence[str]) -> n
     """[n, len(columns)], nothing known becomes 0."""
     values = np.array([features[column] for column in columns], dtype=np.float32).T
     return values if np.isfinite(values).all() else np.nan_to_num(values)
-
-
-def _type_codes(types: Sequence[str]) -> npt.NDArray[np.int32]:
-    return np.array([_TYPE_CODES.get(kind, 0) for kind in types], np.int32)
 
 
 def _days_before_latest(timestamps: Sequence[int]) -> npt.NDArray[np.float64]:

@@ -12,7 +12,7 @@ class Proposal(BaseModel):
     rank: int = Field(description="Place among what this source proposed, the first is 1.")
     score: float | None = Field(
         description="What the source orders by: inner product of the towers, buyers in 28 days, baskets with a context "
-        "item; null for repeats and rules."
+        "item; null for repeats, looks and rules."
     )
 
 

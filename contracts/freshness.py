@@ -72,14 +72,17 @@ def _number(features: Mapping[str, Any], name: str) -> float:
 
 
 def _sequence(features: Mapping[str, Any], events: Sequence[FreshEvent]) -> Features:
-    """Latest first, ties by item and type, as the pipeline orders them."""
+    """Latest first, ties by item and type, as the pipeline orders them; of what is older, the looks stay."""
     ordered = sorted(events, key=lambda event: (-event.seconds, event.item_id or "", event.event_type))
     columns: dict[str, list[Any]] = {
         names.SEQUENCE_ITEM_IDS: [event.item_id for event in ordered],
         names.SEQUENCE_EVENT_TYPES: [event.event_type for event in ordered],
         names.SEQUENCE_TIMESTAMPS: [event.seconds for event in ordered],
     }
-    return {name: (new + _values(features, name))[: names.SEQUENCE_LENGTH] for name, new in columns.items()}
+    joined = {name: new + _values(features, name) for name, new in columns.items()}
+    older = enumerate(joined[names.SEQUENCE_EVENT_TYPES][names.SEQUENCE_LENGTH :], start=names.SEQUENCE_LENGTH)
+    looks = [at for at, kind in older if kind in names.LOOK_TYPES_SET][: names.LOOKS_LENGTH - names.SEQUENCE_LENGTH]
+    return {name: values[: names.SEQUENCE_LENGTH] + [values[at] for at in looks] for name, values in joined.items()}
 
 
 def _history(

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts import features as names
+from contracts.looks import UserLooks
 from contracts.vocabulary import OUT_OF_VOCABULARY, Vocabulary
 
 Rows = npt.NDArray[np.int64]
@@ -21,10 +22,12 @@ Floats = npt.NDArray[np.float32]
 
 DAY_SECONDS: Final = 86_400.0
 NEVER_DAYS: Final = 730.0
-"""Stands for "never bought" where a number of days is asked."""
+"""Stands for "never bought" and "never looked at" where a number of days is asked."""
 
 OVERDUE_LIMIT: Final = 5.0
 """Later than that is given up, not overdue."""
+
+RECENT_DAYS: Final = 91.0
 
 AFFINITY_COLUMNS: Final = ("department", "category", "subcategory", "brand", "manufacturer")
 
@@ -45,10 +48,23 @@ PAIR_FEATURES: Final = (
     "text_affinity",
     "retrieval_score",
 )
+LOOK_FEATURES: Final = (
+    "look_count",
+    "days_since_look",
+    "in_cart",
+    "category_look_share",
+    "category_look_days",
+    "category_look_days_91d",
+    "category_days_since_look",
+)
+"""Of the very item, then of its category; computed where the log that trained the bundle has looks."""
 _MODELLED_COLUMNS: Final = [names.USER_STATISTICS.index(name) for name in names.MODELLED_USER_STATISTICS]
 
 RANKING_FEATURES: Final = (*PAIR_FEATURES, *names.ITEM_STATISTICS, *names.MODELLED_USER_STATISTICS)
-"""Columns of the ranker's input. Counts, days and money are log1p-scaled, shares and ratios are not."""
+"""Columns of the ranker's input; where the log has looks, LOOK_FEATURES stand behind them. Counts, days and money are
+log1p-scaled, shares and ratios are not."""
+
+_NEVER_LOOKED: Final = np.array([0.0, np.log1p(NEVER_DAYS), 0.0, 0.0, 0.0, 0.0, np.log1p(NEVER_DAYS)], np.float32)
 
 _PLAIN_STATISTICS: Final = frozenset(
     name
@@ -163,6 +179,40 @@ def pair_features(
     )
 
 
+def look_features(looks: UserLooks, candidates: Rows, catalogue: Catalogue, now: float) -> Floats:
+    """[k, len(LOOK_FEATURES)]; row i describes the user's looks and candidates[i]."""
+    if len(looks) == 0:
+        return np.broadcast_to(_NEVER_LOOKED, (len(candidates), len(_NEVER_LOOKED)))
+    of_category = _looks_by_category(looks, catalogue)
+    # Row 0 stands for every item that was not looked at; row i for a look, the latest last.
+    order = looks.latest_last
+    known = np.zeros((len(looks) + 1, 3), np.float32)
+    known[0] = _NEVER_LOOKED[:3]
+    known[1:, 0], known[1:, 2] = np.log1p(looks.counts[order]), looks.in_cart[order]
+    known[1:, 1] = np.log1p(np.maximum((now - looks.last[order]) / DAY_SECONDS, 0.0))
+    place = np.zeros(len(catalogue.statistics), np.int32)
+    place[looks.item_rows[order]] = np.arange(1, len(known))
+    own = known.take(place.take(candidates), axis=0)
+    return np.concatenate([own, of_category.take(catalogue.codes["category"].take(candidates), axis=0)], axis=1)
+
+
+def _looks_by_category(looks: UserLooks, catalogue: Catalogue) -> Floats:
+    """[categories, 4] share of the days with looks, days, days within 91, and days since the latest.
+
+    Days, not looks: ten looks in one visit say little more of a taste than three.
+    """
+    size, categories = catalogue.sizes["category"], catalogue.codes["category"].take(looks.event_rows)
+    distinct = np.unique(looks.event_days * size + categories)
+    days, categories = np.divmod(distinct, size)
+    counts = np.bincount(categories, minlength=size)
+    columns = np.full((size, 4), _NEVER_LOOKED[3:], np.float32)
+    columns[:, 0] = counts / len(distinct)
+    columns[:, 1] = np.log1p(counts)
+    columns[:, 2] = np.log1p(np.bincount(categories, days <= RECENT_DAYS, size))
+    columns[categories[::-1], 3] = np.log1p(days[::-1])  # assigned backwards, the latest day wins
+    return columns
+
+
 def _text_affinity(history: UserHistory, text: Floats, candidates: Rows) -> Floats:
     """[k] mean cosine of each candidate's text to what the user has bought, every purchase counted."""
     total = max(float(history.counts.sum()), 1.0)
@@ -171,12 +221,18 @@ def _text_affinity(history: UserHistory, text: Floats, candidates: Rows) -> Floa
     return affinity
 
 
-def ranking_inputs(pairs: Floats, items: Floats, user: Floats) -> Floats:
-    """[k, len(RANKING_FEATURES)] from [k, pair], [k, item] and [user] features, the last two scaled."""
-    inputs = np.empty((len(pairs), pairs.shape[1] + items.shape[1] + len(user)), np.float32)
-    inputs[:, : pairs.shape[1]] = pairs
-    inputs[:, pairs.shape[1] : -len(user)] = items
-    inputs[:, -len(user) :] = user
+def ranking_inputs(pairs: Floats, items: Floats, user: Floats, looks: Floats | None = None) -> Floats:
+    """[k, len(RANKING_FEATURES)] from [k, pair], [k, item] and [user] features, the last two scaled.
+
+    With looks [k, len(LOOK_FEATURES)] they are the last columns.
+    """
+    ends = np.cumsum([pairs.shape[1], items.shape[1], len(user), 0 if looks is None else looks.shape[1]]).tolist()
+    inputs = np.empty((len(pairs), ends[-1]), np.float32)
+    inputs[:, : ends[0]] = pairs
+    inputs[:, ends[0] : ends[1]] = items
+    inputs[:, ends[1] : ends[2]] = user
+    if looks is not None:
+        inputs[:, ends[2] :] = looks
     return inputs
 
 

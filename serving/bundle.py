@@ -18,7 +18,7 @@ from contracts import features as names
 from contracts.bundle import Manifest
 from contracts.candidates import NO_ROWS, POPULAR_COLUMN, CandidatePlan, ItemSide, Mask, item_side
 from contracts.errors import BundleRefused
-from contracts.ranking import RANKING_FEATURES, Catalogue, Floats, Rows
+from contracts.ranking import LOOK_FEATURES, RANKING_FEATURES, Catalogue, Floats, Rows
 from contracts.segments import Segments, segment_starts
 from contracts.vocabulary import Vocabulary, vocabularies_from_json
 from serving.nearest import best, nearest
@@ -78,6 +78,11 @@ class LoadedBundle:
         """Row i is catalogue row i."""
         return self.vocabularies[names.ITEM_ID].terms
 
+    @cached_property
+    def reads_looks(self) -> bool:
+        """Whether the log that trained the ranker had looks; without them nobody's are read."""
+        return bool(self.ranker.get_inputs()[0].shape[-1] > len(RANKING_FEATURES))
+
     def embed(self, inputs: dict[str, Any]) -> Floats:
         """[batch, embedding_dim] query embeddings."""
         (embeddings,) = self.query_tower.run(None, inputs)
@@ -99,7 +104,7 @@ class LoadedBundle:
         return best(rows, self.items.embeddings[rows] @ query, limit)[0]
 
     def rank(self, inputs: Floats) -> Floats:
-        """[k] scores of [k, len(RANKING_FEATURES)] candidates."""
+        """[k] scores of candidates' inputs, [k, features]."""
         (scores,) = self.ranker.run(None, {"inputs": inputs[np.newaxis]})
         result: Floats = scores[0]
         return result
@@ -151,7 +156,7 @@ def _segments(folder: Path, vocabularies: dict[str, Vocabulary]) -> Segments:
 
 def _plan(manifest: Manifest) -> CandidatePlan:
     ranker = manifest.hyper_parameters["ranker"]
-    return CandidatePlan(ranker["num_candidates"], ranker["num_repeat"], ranker["num_popular"])
+    return CandidatePlan(ranker["num_candidates"], ranker["num_repeat"], ranker["num_popular"], ranker["num_looked"])
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
@@ -183,8 +188,11 @@ def _check_dimensions(loaded: LoadedBundle) -> None:
         for what, width in widths.items()
         if width != manifest.embedding_dim
     ]
-    ranked = loaded.ranker.get_inputs()[0].shape[-1]
-    if ranked != len(RANKING_FEATURES):
-        faults.append(f"the ranker reads {ranked} features, this server computes {len(RANKING_FEATURES)}")
+    ranked, computed = loaded.ranker.get_inputs()[0].shape[-1], len(RANKING_FEATURES)
+    if ranked not in (computed, computed + len(LOOK_FEATURES)):
+        faults.append(
+            f"the ranker reads {ranked} features, this server computes {computed}, or {computed + len(LOOK_FEATURES)} "
+            "with looks"
+        )
     if faults:
         raise BundleRefused(f"Bundle {manifest.bundle_version} does not fit together: {'; '.join(faults)}.")

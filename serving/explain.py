@@ -8,6 +8,7 @@ import numpy as np
 from contracts.api import DegradedLevel
 from contracts.candidates import CONTEXT, NO_ROWS, POPULAR, REPEAT, SOURCES, TWO_TOWER
 from contracts.explanations import Explanation, Proposal
+from contracts.looks import NO_LOOKS
 from contracts.ranking import Rows, UserHistory
 from serving.bundle import LoadedBundle
 from serving.clock import Now
@@ -55,6 +56,7 @@ class Explainer:
             now=trace.user.now if trace else self._now()[0],
             context=scope.context,
             companions=trace.context.baskets if trace else {},
+            looks=(trace.user.looks if trace else None) or NO_LOOKS,
         )
         if trace is None:
             return known

@@ -5,6 +5,7 @@ import numpy as np
 from contracts import encoding
 from contracts import features as names
 from contracts.candidates import BASKETS_COLUMN, UserSide
+from contracts.looks import user_looks
 from contracts.ranking import UserHistory, user_history
 from serving.bundle import LoadedBundle
 from serving.clock import Now
@@ -28,6 +29,7 @@ def user_side(bundle: LoadedBundle, user_id: str, features: UserFeatures, histor
         statistics=statistics,
         baskets=float(statistics[BASKETS_COLUMN]),
         now=seconds,
+        looks=user_looks(features, bundle.sealed.vocabularies[names.ITEM_ID], seconds) if bundle.reads_looks else None,
     )
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contracts.candidates import CONTEXT, POPULAR, REPEAT, RULE, TWO_TOWER, ItemSide
+from contracts.candidates import CONTEXT, LOOKED, POPULAR, REPEAT, RULE, TWO_TOWER, ItemSide
+from contracts.looks import NO_LOOKS, UserLooks
 from contracts.ranking import DAY_SECONDS, Floats, Rows, UserHistory
 
 ALIKE = 0.5
@@ -22,12 +23,14 @@ class Known:
     now: float  # Unix seconds
     context: Rows
     companions: Mapping[int, Mapping[int, int]]  # row to its companions' rows, with the baskets that held both
+    looks: UserLooks = NO_LOOKS
 
 
 def reason(row: int, sources: Sequence[str], rules: Sequence[str], known: Known) -> str:
     """The nearest reason: what the user does with the item itself, then with others, then what everybody does."""
     makers = {
         REPEAT: _repeat(row, known),
+        LOOKED: _looked(row, known),
         CONTEXT: _with(row, known.context, known, "which you are looking at"),
         TWO_TOWER: _with(row, known.history.item_rows, known, "which you buy"),
         POPULAR: _popular(row, known),
@@ -47,6 +50,14 @@ def _repeat(row: int, known: Known) -> str | None:
     if count >= 3 and gap_days >= 1:
         return f"You buy this about every {_every(gap_days)}, last {ago}."
     return f"You have bought this {'once' if count == 1 else 'twice' if count == 2 else f'{count} times'}, last {ago}."
+
+
+def _looked(row: int, known: Known) -> str | None:
+    (at,) = np.nonzero(known.looks.item_rows == row)
+    if len(at) == 0:
+        return None
+    ago = _days((known.now - known.looks.last[at[0]]) / DAY_SECONDS)
+    return "You have this in your cart." if known.looks.in_cart[at[0]] else f"You looked at this {ago}."
 
 
 def _with(row: int, others: Rows, known: Known, whose: str) -> str | None:

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SLICE = """
 ingest: {max_users: 250}
 features: {ranker_windows: 1, two_tower_weeks: 10}
-two_tower: {epochs: 1, fine_tune_epochs: 1, batch_size: 512}
+two_tower: {epochs: 1, min_steps: 1, fine_tune_epochs: 1, batch_size: 512}
 ranker: {epochs: 1, num_candidates: 450, num_popular: 50}
 """
 

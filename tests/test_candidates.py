@@ -1,11 +1,14 @@
 """Which items are ranked: order and origin of the union, and equal inputs whichever way a candidate came."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from contracts import features as names
 from contracts.candidates import (
     CONTEXT,
+    LOOKED,
     POPULAR,
     REPEAT,
     RULE,
@@ -21,7 +24,8 @@ from contracts.candidates import (
     source_names,
     union,
 )
-from contracts.ranking import PAIR_FEATURES, RANKING_FEATURES, Catalogue, Rows, UserHistory
+from contracts.looks import UserLooks
+from contracts.ranking import LOOK_FEATURES, PAIR_FEATURES, RANKING_FEATURES, Catalogue, Rows, UserHistory
 
 DAY = 86_400.0
 NOW = 182 * DAY
@@ -153,3 +157,18 @@ def test_source_names_join_the_bits_of_a_mask() -> None:
     assert source_names(0b010) == "repeat"
     assert source_names(0b101) == "two_tower+popular"
     assert source_names(0b111) == "two_tower+repeat+popular"
+
+
+def test_what_was_looked_at_and_never_bought_is_proposed_most_telling_first(items: ItemSide) -> None:
+    looked = rows(2, 5, 0, 3)
+    zeros = np.zeros(4)
+    looks = UserLooks(looked, np.ones(4, np.float32), zeros, zeros > 0, looked, looked)
+    user = replace(user_with(history_of((5, 1, 1, 180))), looks=looks)
+    plan = replace(PLAN, num_looked=2)
+    assert shortlist(user, rows(4), items, plan).proposed[LOOKED].tolist() == [2, 0]  # 5 was bought, 3 is one too many
+    in_stock = np.arange(len(BUYERS)) != 2
+    assert shortlist(user, rows(4), items, plan, in_stock).proposed[LOOKED].tolist() == [0, 3]
+    assert shortlist(user, rows(4), items, PLAN).proposed[LOOKED].tolist() == []
+    found = shortlist(user, rows(4), items, plan)
+    assert source_names(int(found.sources[found.rows.tolist().index(2)])) == "looked"
+    assert found.inputs.shape[1] == len(RANKING_FEATURES) + len(LOOK_FEATURES)

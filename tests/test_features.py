@@ -289,6 +289,18 @@ def test_a_sequence_holds_events_of_every_type_with_an_item(empty_workspace: Wor
     assert u1[names.SEQUENCE_TIMESTAMPS][:2] == [seconds(22, 10), seconds(22, 9)]
 
 
+def test_behind_the_latest_events_a_sequence_keeps_older_looks(
+    empty_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names, "SEQUENCE_LENGTH", 2)
+    monkeypatch.setattr(names, "LOOKS_LENGTH", 4)
+    looks: list[Look] = [("u1", "view", "milk", day, 9) for day in (2, 3, 12, 22)]
+    timeline = built(empty_workspace, PURCHASES, looks)
+    u1 = row(empty_workspace, names.USER_SEQUENCE_VIEW, names.USER_ID, "u1", timeline.cutoff)
+    assert u1[names.SEQUENCE_EVENT_TYPES] == ["view", "purchase", "view", "view"]  # those of day 2 and day 11 are cut
+    assert u1[names.SEQUENCE_TIMESTAMPS] == [seconds(22, 9), seconds(21, 12), seconds(12, 9), seconds(3, 9)]
+
+
 def test_a_planted_future_event_is_seen_by_no_feature(tmp_path: Any) -> None:
     """Purchases after a moment change nothing of what Feast says was known at it, to the last digit."""
     future: list[Purchase] = [

@@ -73,6 +73,18 @@ def test_events_that_carry_no_feature_change_none() -> None:
     assert apply_events({"user_baskets_7d": 3.0}, [view], 10.0) == {"user_baskets_7d": 3.0}
 
 
+def test_what_falls_behind_the_latest_events_stays_where_it_is_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "SEQUENCE_LENGTH", 2)
+    monkeypatch.setattr(names, "LOOKS_LENGTH", 4)
+    kinds, times = ["view", "purchase", "like", "view"], [9, 8, 7, 6]
+    known = dict(zip(names.SEQUENCE, (["a", "b", "c", "d"], kinds, times), strict=True))
+    events = [FreshEvent(item, kind, item, at, None, 1, None, None) for item, kind, at in
+              (("e", "purchase", 10), ("f", "cart_add", 11))]  # fmt: skip
+    features = apply_events(known, events, 12.0)
+    assert features[names.SEQUENCE_ITEM_IDS] == ["f", "e", "a", "c"]  # b was bought, d is one too many
+    assert features[names.SEQUENCE_TIMESTAMPS] == [11, 10, 9, 7]
+
+
 def test_merging_again_or_in_another_order_changes_nothing() -> None:
     one, two, three = (bought(item, at) for item, at in (("a", 3), ("b", 1), ("c", 2)))
     assert merged([one], [two, three]) == merged([three, one, one], [two, three]) == [two, three, one]

@@ -194,6 +194,12 @@ def test_ranking_inputs_are_pair_item_and_user_side_by_side() -> None:
     assert len(by_name) == len(RANKING_FEATURES)
 
 
+def test_looks_stand_behind_everything_else() -> None:
+    pairs, items, user = np.ones((2, 3), np.float32), np.full((2, 2), 2, np.float32), np.full(1, 3, np.float32)
+    looks = np.array([[4, 5], [6, 7]], np.float32)
+    assert ranking_inputs(pairs, items, user, looks).tolist() == [[1, 1, 1, 2, 2, 3, 4, 5], [1, 1, 1, 2, 2, 3, 6, 7]]
+
+
 def test_shares_stay_plain_and_the_rest_is_log_scaled() -> None:
     user = scaled_user_statistics(np.full(len(names.USER_STATISTICS), 0.5, np.float32))
     plain = {name for name, value in zip(names.MODELLED_USER_STATISTICS, user, strict=True) if value == 0.5}

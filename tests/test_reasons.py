@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from contracts.candidates import CONTEXT, POPULAR, REPEAT, RULE, TWO_TOWER
+from contracts.candidates import CONTEXT, LOOKED, POPULAR, REPEAT, RULE, TWO_TOWER
+from contracts.looks import UserLooks
 from contracts.ranking import DAY_SECONDS, UserHistory
 from serving.reasons import Known, reason
 from tests.catalogue import IDS, items, rows
@@ -61,3 +62,13 @@ def test_the_crowd_and_the_shop() -> None:
     assert reason(0, (POPULAR,), (), known) == "Popular this month: 1 customer bought it in 28 days."
     assert said("bulb", POPULAR) == "Fits what you have bought lately."  # nobody did
     assert said("lamp", RULE, rules=("launch",)) == "Chosen by the shop: launch."
+
+
+def test_what_was_looked_at_says_when() -> None:
+    looked = np.array(rows("lamp", "plum"), np.int64)
+    last, held = (NOW - np.array([3, 0]) * DAY_SECONDS), np.array([False, True])
+    looks = UserLooks(looked, np.ones(2, np.float32), last, held, looked, looked)
+    known = replace(Known(items(), IDS, BOUGHT, NOW, np.array([], np.int64), {}), looks=looks)
+    assert reason(IDS.index("lamp"), [LOOKED, POPULAR], [], known) == "You looked at this 3 days ago."
+    assert reason(IDS.index("plum"), [LOOKED, TWO_TOWER], [], known) == "You have this in your cart."
+    assert reason(IDS.index("ball"), [LOOKED], [], known) == "Fits what you have bought lately."

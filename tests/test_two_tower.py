@@ -1,6 +1,7 @@
 """The towers' loss against sums done by hand, and their exports against TensorFlow."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from training.ranker import Ranker, listwise_loss, scores_of
 from training.ranking_lists import labelled_lists
 from training.settings import Encoder, Loss, Optimizer, RankerSettings, TwoTowerSettings
 from training.towers import scale_of
-from training.two_tower import Towers, fit, new_towers
+from training.two_tower import Towers, _taught, _weights, epochs_for, fit, new_towers
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
@@ -143,6 +144,30 @@ def test_every_way_to_train_the_pipelines_towers_learns(trained: Workspace, choi
     losses = fit(towers, positives, 0, end, 2, settings, lambda done, total, what: seen.append(what))
     assert losses[1] < losses[0]
     assert seen[-1] == "epoch 2 of 2"
+
+
+def test_looks_weigh_less_than_purchases_and_nothing_where_their_weight_is_zero(trained: Workspace) -> None:
+    positives = Dataset(trained).positives()
+    assert set(positives.types.tolist()) == {0}  # a log of purchases
+    types = np.arange(len(positives.types), dtype=np.int8) % 4  # as if they were purchases, carts, likes and views
+    positives = replace(positives, types=types, is_repeat=np.zeros(len(types), np.bool_))
+    settings = TwoTowerSettings(cart_weight=0.5, like_weight=0.0, view_weight=0.25, user_evenness=0.0)
+    chosen = _taught(positives, 0, 2**40, settings)
+    assert set(types[chosen].tolist()) == {0, 1, 3}
+    weights = _weights(positives, chosen, settings)
+    purchase, cart, view = (weights[types[chosen] == kind][0] for kind in (0, 1, 3))
+    assert (cart / purchase, view / purchase) == (pytest.approx(0.5), pytest.approx(0.25))
+
+
+def test_a_small_log_is_gone_over_until_there_are_steps_enough(trained: Workspace) -> None:
+    positives = Dataset(trained).positives()
+    seconds = np.sort(positives.seconds)
+    settings = TwoTowerSettings(batch_size=100, epochs=3, min_steps=40, repeat_weight=1.0)
+    end = int(seconds[1000])  # some ten batches
+    batches = int((seconds < end).sum()) // 100
+    assert epochs_for(positives, 0, end, settings) == math.ceil(40 / batches) > 3
+    assert epochs_for(positives, 0, end, replace(settings, min_steps=1)) == 3
+    assert epochs_for(positives, 0, 1, settings) == 3  # nothing to learn from
 
 
 def test_the_full_softmax_is_for_one_worker(trained: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

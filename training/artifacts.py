@@ -12,7 +12,7 @@ from contracts import encoding
 from contracts import features as names
 from contracts.bundle import SAVED_MODELS
 from contracts.errors import TandemError
-from contracts.ranking import RANKING_FEATURES, Floats
+from contracts.ranking import Floats
 from contracts.text import TEXT_DIM
 from training.keras2 import keras, tf, tf2onnx
 from training.ranker import Ranker
@@ -72,7 +72,7 @@ def export_towers(towers: Towers, folder: Path) -> None:
 
 def export_ranker(ranker: Ranker, folder: Path) -> None:
     """ranker as SavedModel and ONNX: [batch, candidates, features] to [batch, candidates]."""
-    _export("ranker", ranker, {"inputs": tf.TensorSpec([None, None, len(RANKING_FEATURES)], tf.float32)}, folder)
+    _export("ranker", ranker, {"inputs": tf.TensorSpec([None, None, len(ranker.mean)], tf.float32)}, folder)
 
 
 def _export(name: str, model: keras.Model, inputs: dict[str, tf.TensorSpec], folder: Path) -> None:

@@ -16,7 +16,8 @@ from training.two_tower import Progress
 def labelled(origin: Origin) -> LabelledLists:
     """The origin's candidates as a ranker learns from them."""
     candidates = origin.candidates
-    return labelled_lists([one.inputs for one in candidates], [one.rows for one in candidates], origin.truths)
+    inputs, rows = [one.inputs for one in candidates], [one.rows for one in candidates]
+    return labelled_lists(inputs, rows, origin.truths, origin.looks)
 
 
 def backtest(

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import ibis
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from feast import FeatureStore
 from ibis import _
@@ -19,13 +21,14 @@ from contracts import encoding
 from contracts import features as names
 from contracts.bundle import TEXT_PROJECTION
 from contracts.events import EventType
+from contracts.looks import UserLooks, looks_of
 from contracts.ranking import Catalogue, UserHistory, user_history
 from contracts.vocabulary import Vocabulary, vocabularies_from_json
 from training.engine import remove
+from training.evidence import POSITIVE_TYPES, looks, purchases, thinned
 from training.feature_store import features_as_of, open_store
 from training.features import Report
 from training.settings import DuckDBSettings, Engine
-from training.snapshots import basket, of_type
 from training.text import fit_projection, item_text
 from training.timeline import Timeline, local_context, unknown_context
 from training.workspace import Workspace, require
@@ -35,7 +38,7 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Positives:
-    """What users bought, with what was known before.
+    """What users bought and looked at, with what was known before.
 
     queries holds one row per basket (inputs of the query tower); row i of the other arrays is one item of one basket.
     """
@@ -46,6 +49,7 @@ class Positives:
     item_statistics: npt.NDArray[np.float32]  # [n, len(ITEM_STATISTICS)] as of the basket
     is_repeat: npt.NDArray[np.bool_]  # [n] the user had bought the item before
     seconds: Rows  # [n] Unix seconds
+    types: npt.NDArray[np.int8]  # [n] place in training.evidence.POSITIVE_TYPES
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Moment:
     queries: encoding.Inputs  # context unknown: the list is for the coming weeks
     histories: tuple[UserHistory, ...]
     item_statistics: npt.NDArray[np.float32]
+    looks: tuple[UserLooks | None, ...]  # None where the log has no looks
 
 
 class Dataset:
@@ -88,6 +93,12 @@ class Dataset:
         text: npt.NDArray[np.float32] = np.load(self.folder / "item_text.npy")
         return text
 
+    @cached_property
+    def has_looks(self) -> bool:
+        """Whether anybody has looked at anything, so that rankers read looks."""
+        rows: int = pq.read_metadata(self.folder / "looks.parquet").num_rows
+        return rows > 0
+
     def catalogue(self, statistics: npt.NDArray[np.float32]) -> Catalogue:
         """Item side of ranking with statistics as of some moment."""
         return Catalogue(
@@ -108,7 +119,7 @@ class Dataset:
         return known
 
     def positives(self) -> Positives:
-        """Everything bought between two_tower_start and cutoff."""
+        """Everything bought or looked at between two_tower_start and cutoff."""
         queries = pq.read_table(self.folder / "queries.parquet")
         seconds = queries.column("seconds").to_numpy()
         rows = pq.read_table(self.folder / "positives.parquet")
@@ -120,6 +131,7 @@ class Dataset:
             item_statistics=encoding.item_statistics(_columns(rows, names.ITEM_STATISTICS)),
             is_repeat=rows.column("is_repeat").to_numpy(zero_copy_only=False),
             seconds=seconds[query_rows],
+            types=rows.column("type").to_numpy().astype(np.int8),
         )
 
     def moment(self, seconds: int) -> Moment:
@@ -136,6 +148,7 @@ class Dataset:
                 for row in range(users.num_rows)
             ),
             item_statistics=np.load(self.folder / f"items_{seconds}.npy"),
+            looks=_looks(users, items, seconds) if self.has_looks else (None,) * users.num_rows,
         )
 
     def queries_as_of(self, store: FeatureStore, user_ids: npt.NDArray[np.object_], seconds: Rows) -> encoding.Inputs:
@@ -145,9 +158,17 @@ class Dataset:
 
     def bought(self, start: int, end: int) -> dict[str, Rows]:
         """Distinct catalogue rows that each user bought in [start, end), for labels and for the test."""
-        table = pq.read_table(
-            self.folder / "purchases.parquet", filters=[("seconds", ">=", start), ("seconds", "<", end)]
-        )
+        return self._by_user("purchases.parquet", [("seconds", ">=", start), ("seconds", "<", end)])
+
+    def looked_at(self, kind: EventType, start: int, end: int) -> dict[str, Rows]:
+        """The same of what a user did to an item in a visit without buying it then, at the most: one of LOOK_TYPES."""
+        of_kind = ("type", "==", POSITIVE_TYPES.index(kind))
+        return self._by_user("looks.parquet", [of_kind, ("seconds", ">=", start), ("seconds", "<", end)])
+
+    def _by_user(self, file: str, filters: list[tuple[str, str, int]]) -> dict[str, Rows]:
+        table = pq.read_table(self.folder / file, columns=[names.USER_ID, names.ITEM_ID, "seconds"], filters=filters)
+        if table.num_rows == 0:
+            return {}
         users, items = self.vocabularies[names.USER_ID], self.vocabularies[names.ITEM_ID]
         user_codes = users.encode(_strings(table, names.USER_ID))
         pairs = np.unique(np.stack([user_codes, items.encode(_strings(table, names.ITEM_ID)) - 1]), axis=1)
@@ -170,9 +191,11 @@ def build_dataset(
         remove(stale)
     store = open_store(workspace, engine, limits)
     report("catalogue and vocabularies")
-    purchases = _purchases(workspace, connection)
-    connection.to_parquet(purchases, workspace.dataset / "purchases.parquet")
-    purchases = connection.read_parquet(workspace.dataset / "purchases.parquet")
+    events = connection.read_parquet(require(workspace.ingested("events"), "tandem ingest"))
+    events = events.mutate(seconds=_.event_timestamp.epoch_seconds().cast("int64"))
+    lines = purchases(events).order_by("seconds", "user_id", "item_id")
+    connection.to_parquet(lines, workspace.dataset / "purchases.parquet")
+    bought = connection.read_parquet(workspace.dataset / "purchases.parquet")
     items = connection.read_parquet(workspace.ingested("items")).order_by(names.ITEM_ID).to_pyarrow()
     pq.write_table(items, workspace.dataset / "items.parquet")
     users = connection.read_parquet(workspace.ingested("users")).order_by(names.USER_ID).to_pyarrow()
@@ -182,24 +205,14 @@ def build_dataset(
     np.save(workspace.dataset / TEXT_PROJECTION, projection)
     np.save(workspace.dataset / "item_text.npy", item_text(workspace, item_ids, titles, projection))
     report("positives of the towers")
-    _write_positives(workspace.dataset, store, purchases, timeline)
+    connection.to_parquet(looks(events, bought), workspace.dataset / "looks.parquet")
+    seen = connection.read_parquet(workspace.dataset / "looks.parquet").mutate(type=_.type.cast("int8"))
+    chosen = bought.mutate(type=ibis.literal(0, "int8")).union(seen)
+    _write_positives(workspace.dataset, store, chosen, timeline, report)
     for seconds in timeline.history_snapshots:
         report(f"users and items as of {seconds}")
         _write_moment(workspace.dataset, store, _strings(users, names.USER_ID), item_ids, seconds)
     remove(workspace.spark_staging)
-
-
-def _purchases(workspace: Workspace, connection: ibis.BaseBackend) -> ibis.Table:
-    """One row per (basket, item), and whether the user had bought the item in an earlier basket."""
-    events = connection.read_parquet(require(workspace.ingested("events"), "tandem ingest"))
-    lines = (
-        events.filter(of_type(EventType.PURCHASE))
-        .mutate(seconds=_.event_timestamp.epoch_seconds().cast("int64"))
-        .group_by("user_id", "item_id", basket=basket())
-        .agg(seconds=_.seconds.min())
-    )
-    first = _.seconds.min().over(group_by=["user_id", "item_id"])
-    return lines.mutate(is_repeat=_.seconds > first).order_by("seconds", "user_id", "item_id")
 
 
 def _write_vocabularies(folder: Path, users: pa.Table, items: pa.Table) -> None:
@@ -210,9 +223,12 @@ def _write_vocabularies(folder: Path, users: pa.Table, items: pa.Table) -> None:
     (folder / "vocabularies.json").write_text(json.dumps(terms))
 
 
-def _write_positives(folder: Path, store: FeatureStore, purchases: ibis.Table, timeline: Timeline) -> None:
-    window = purchases.filter((_.seconds >= timeline.two_tower_start) & (_.seconds < timeline.cutoff))
-    rows = window.order_by("seconds", "user_id", "item_id").to_pyarrow()
+def _write_positives(folder: Path, store: FeatureStore, chosen: ibis.Table, timeline: Timeline, report: Report) -> None:
+    window = chosen.filter((_.seconds >= timeline.two_tower_start) & (_.seconds < timeline.cutoff))
+    every = window.order_by("seconds", "user_id", "item_id").to_pyarrow()
+    rows = thinned(every)
+    if rows.num_rows < every.num_rows:
+        report(f"positives of the towers: {rows.num_rows:,} of {every.num_rows:,}, the most that looks may be")
     # Baskets by (user, second): two tills at the same second are one query.
     users, seconds = rows.column(names.USER_ID).combine_chunks(), rows.column("seconds").to_numpy()
     codes = users.dictionary_encode()
@@ -225,7 +241,9 @@ def _write_positives(folder: Path, store: FeatureStore, purchases: ibis.Table, t
     candidates = features_as_of(store, names.CANDIDATE_SERVICE, names.ITEM_ID, item_ids, seconds)
     positives = candidates.select([names.ITEM_ID, *names.ITEM_STATISTICS])
     positives = positives.append_column("query_row", pa.array(query_rows.ravel()))
-    pq.write_table(positives.append_column("is_repeat", rows.column("is_repeat")), folder / "positives.parquet")
+    for column in ("is_repeat", "type"):
+        positives = positives.append_column(column, rows.column(column))
+    pq.write_table(positives, folder / "positives.parquet")
 
 
 def _write_moment(
@@ -245,8 +263,20 @@ def _query_inputs(
 ) -> encoding.Inputs:
     features: dict[str, Sequence[Any]] = {name: _strings(table, name) for name in names.USER_PROFILE}
     features |= _columns(table, names.USER_STATISTICS)
-    features |= {name: table.column(name).to_pylist() for name in names.SEQUENCE}
+    sequences = {name: pc.list_slice(table.column(name), 0, names.SEQUENCE_LENGTH) for name in names.SEQUENCE}
+    features |= {name: latest.to_pylist() for name, latest in sequences.items()}
     return encoding.query_inputs(_strings(table, names.USER_ID), features, vocabularies, hour, weekday)
+
+
+def _looks(table: pa.Table, items: Vocabulary, now: int) -> tuple[UserLooks, ...]:
+    """Entry i belongs to row i; each id is looked up once, however often it is in the sequences."""
+    ids, types, times = (table.column(name).combine_chunks() for name in names.SEQUENCE)
+    distinct = ids.values.dictionary_encode(), types.values.dictionary_encode()
+    codes = items.encode(distinct[0].dictionary.to_pylist())[distinct[0].indices.to_numpy()]
+    kinds = encoding.type_codes(distinct[1].dictionary.to_pylist())[distinct[1].indices.to_numpy()]
+    seconds, offsets = times.values.to_numpy().astype(np.float64), ids.offsets.to_numpy()
+    spans = [slice(start, end) for start, end in pairwise(offsets)]
+    return tuple(looks_of(codes[span], kinds[span], seconds[span], now) for span in spans)
 
 
 def _columns(table: pa.Table, columns: Sequence[str]) -> dict[str, Any]:

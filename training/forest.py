@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from contracts.errors import TandemError
-from contracts.ranking import RANKING_FEATURES, Floats
+from contracts.ranking import Floats
 
 OPSET = 17
 TREES_OPSET = 3  # of ai.onnx.ml: TreeEnsembleRegressor, in every ONNX Runtime since 1.11
@@ -21,7 +21,7 @@ PARITY_TOLERANCE = 1e-4  # 3e-6 was measured; a branch taken wrongly differs by 
 
 def write_forest(trees: HistGradientBoostingClassifier, path: Path) -> None:
     """Writes [batch, candidates, features] to [batch, candidates] log-odds, by the names that the neural ranker has."""
-    width = len(RANKING_FEATURES)
+    width = int(trees.n_features_in_)
     inputs = helper.make_tensor_value_info("inputs", TensorProto.FLOAT, [None, None, width])
     scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, [None, None])
     constants = [

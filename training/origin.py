@@ -14,8 +14,9 @@ from training.baselines import personal_frequency, personal_then_popular, top_ro
 from training.dataset import Dataset
 from training.index import FLAT, build_index, search
 from training.metrics import RECALL_AT
+from training.ranking_lists import Looks
 from training.settings import Settings
-from training.steps import shortlists
+from training.steps import looks_in, shortlists
 
 LENGTH = max(RECALL_AT)
 Lists = Mapping[str, Sequence[Rows]]
@@ -35,6 +36,7 @@ class Origin:
     histories: Sequence[UserHistory]
     nearest: Sequence[Rows]  # all items by the towers, deep enough to leave LENGTH when the known are taken out
     item_statistics: Floats
+    looks: Looks = ()  # what was looked at in the window, with its labels; nobody is judged by it
 
     @property
     def num_items(self) -> int:
@@ -64,6 +66,7 @@ def origin_at(
         histories=[moment.histories[row] for row in users],
         nearest=_nearest(embeddings, start, users, depth, settings),
         item_statistics=moment.item_statistics,
+        looks=looks_in(dataset, user_ids, start, end, settings.ranker),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from contracts.ranking import RANKING_FEATURES, Floats
+from contracts.ranking import Floats
 from training.keras2 import keras, tf, tfrs
 from training.ranking_lists import LabelledLists
 from training.settings import RankerSettings
@@ -19,7 +19,7 @@ class Ranker(keras.Model):  # type: ignore[misc]
     """Scores for each candidate of each list; higher is likelier."""
 
     def __init__(self, sample: Floats, settings: RankerSettings) -> None:
-        """sample: [rows, len(RANKING_FEATURES)] that sets mean and variance of the inputs."""
+        """sample: [rows, features] that sets mean and variance of the inputs."""
         super().__init__()
         # numpy, not tensors: an eager tensor would become an input of the exported graph.
         self.mean = sample.mean(axis=0, dtype=np.float32)
@@ -29,7 +29,7 @@ class Ranker(keras.Model):  # type: ignore[misc]
         self.score = keras.layers.Dense(1)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """[batch, candidates, len(RANKING_FEATURES)] to [batch, candidates]."""
+        """[batch, candidates, features] to [batch, candidates]."""
         # As one matrix: ONNX Runtime multiplies it with bias and activation in one step, and copies nothing around.
         rows = tf.reshape(inputs, [-1, inputs.shape[-1]])
         normal = tf.clip_by_value((rows - self.mean) * self.scale, -5.0, 5.0)
@@ -72,7 +72,7 @@ def train_ranker(lists: LabelledLists, settings: RankerSettings, progress: Progr
 
 
 def _train_step(ranker: Ranker, optimizer: keras.optimizers.Optimizer) -> tf.types.experimental.PolymorphicFunction:
-    width = len(RANKING_FEATURES)
+    width = len(ranker.mean)
     lists = tf.TensorSpec([None, None], tf.float32)
 
     def step(inputs: tf.Tensor, labels: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
@@ -89,7 +89,7 @@ def _train_step(ranker: Ranker, optimizer: keras.optimizers.Optimizer) -> tf.typ
 def _padded(lists: LabelledLists, chosen: npt.NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
     """([users, longest, features] inputs, [users, longest] labels, [users, longest] 1 where there is a candidate)."""
     longest = max(len(lists.labels[i]) for i in chosen)
-    inputs = np.zeros((len(chosen), longest, len(RANKING_FEATURES)), np.float32)
+    inputs = np.zeros((len(chosen), longest, lists.inputs[0].shape[1]), np.float32)
     labels = np.zeros((len(chosen), longest), np.float32)
     present = np.zeros((len(chosen), longest), np.float32)
     for row, i in enumerate(chosen):
@@ -100,5 +100,5 @@ def _padded(lists: LabelledLists, chosen: npt.NDArray[np.int64]) -> tuple[Floats
 
 def scores_of(ranker: Ranker, inputs: Sequence[Floats]) -> list[Floats]:
     """[k_i] scores for each list of [k_i, features]."""
-    score = tf.function(ranker.call, input_signature=[tf.TensorSpec([None, None, len(RANKING_FEATURES)], tf.float32)])
+    score = tf.function(ranker.call, input_signature=[tf.TensorSpec([None, None, len(ranker.mean)], tf.float32)])
     return [score(one[np.newaxis]).numpy()[0] for one in inputs]

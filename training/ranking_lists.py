@@ -1,4 +1,4 @@
-"""What rankers learn from: candidates as they are served, with what was bought of them."""
+"""What rankers learn from: candidates as they are served, with what was bought and looked at of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,18 @@ import numpy.typing as npt
 from contracts.ranking import Floats, Rows
 from training.metrics import NDCG_AT, ndcg
 
+BOUGHT = 1.0
+"""The label of what was bought. Looks have less, so that they teach and are no hits."""
+Looks = Sequence[Sequence[tuple[float, Rows]]]
+"""Entry i is of user i: a label, and the rows that have at least this one."""
+
 
 @dataclass(frozen=True)
 class LabelledLists:
     """Candidates of many users. Entry i of each is one user's list of its own length k_i."""
 
-    inputs: tuple[Floats, ...]  # [k_i, len(RANKING_FEATURES)]
-    labels: tuple[Floats, ...]  # [k_i] 1 where the candidate was bought in the label window
+    inputs: tuple[Floats, ...]  # [k_i, features] of the shortlists
+    labels: tuple[Floats, ...]  # [k_i] BOUGHT in the label window, less where it was only looked at, else 0
     num_truths: tuple[int, ...]  # distinct items bought in it, candidates or not
 
     def __len__(self) -> int:
@@ -27,14 +32,19 @@ class LabelledLists:
         hit = np.zeros((len(self), NDCG_AT), np.bool_)
         for row, (own, labels) in enumerate(zip(scores, self.labels, strict=True)):
             best = np.argsort(-own, kind="stable")[:NDCG_AT]
-            hit[row, : len(best)] = labels[best] > 0
+            hit[row, : len(best)] = labels[best] >= BOUGHT
         own_ndcg: npt.NDArray[np.float64] = ndcg(hit, np.array(self.num_truths, np.float64), NDCG_AT)
         return own_ndcg
 
 
-def labelled_lists(inputs: Sequence[Floats], rows: Sequence[Rows], truths: Sequence[Rows]) -> LabelledLists:
-    """Lists with at least one truth among their candidates; the others teach nothing and rank alike in any order."""
-    labels = [np.isin(r, t).astype(np.float32) for r, t in zip(rows, truths, strict=True)]
+def labelled_lists(
+    inputs: Sequence[Floats], rows: Sequence[Rows], truths: Sequence[Rows], looks: Looks = ()
+) -> LabelledLists:
+    """Lists with at least one label; the others teach nothing. Entry i of each argument is of one user who bought."""
+    labels = [np.isin(r, t).astype(np.float32) * BOUGHT for r, t in zip(rows, truths, strict=True)]
+    for own, r, looked in zip(labels, rows, looks or [()] * len(labels), strict=True):
+        for label, seen in looked:
+            np.maximum(own, np.where(np.isin(r, seen), label, 0.0), out=own)
     taught = [i for i, label in enumerate(labels) if label.any()]
     return LabelledLists(
         tuple(inputs[i] for i in taught), tuple(labels[i] for i in taught), tuple(len(truths[i]) for i in taught)

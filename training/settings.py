@@ -44,8 +44,9 @@ LOWEST = 1e-9
 """Numbers are positive unless their key is listed here."""
 ZERO_MEANS_SOMETHING = frozenset(
     {"max_users", "max_dropped_share", "repeat_weight", "user_evenness", "id_dropout", "dropout", "seed",
-     "fine_tune_epochs", "cross_layers", "num_popular", "threads", "uniform_negatives", "sequence_share",
-     "sequence_dropout", "encoder_dropout"}
+     "fine_tune_epochs", "cross_layers", "num_popular", "num_looked", "threads", "uniform_negatives", "sequence_share",
+     "sequence_dropout", "encoder_dropout", "cart_weight", "like_weight", "view_weight",
+     "cart_label", "like_label", "view_label"}
 )  # fmt: skip
 
 
@@ -103,8 +104,12 @@ class TwoTowerSettings:
     learning_rate: float = 0.2  # of that optimizer
     batch_size: int = 1024  # also the number of in-batch negatives; 4096 is slower per example on CPU
     epochs: int = 4  # over the positives before the ranker windows
+    min_steps: int = 500  # of them at least; where the epochs of a small log have fewer, it is gone over more often
     fine_tune_epochs: int = 2  # over the ranker windows, once the ranker's candidates are drawn
     repeat_weight: float = 0.0  # of positives the user had bought before: repeats have a candidate source of their own
+    cart_weight: float = 0.5  # of positives put in the cart and not bought in that visit; a purchase has 1
+    like_weight: float = 0.5  # of positives liked, and no more in that visit
+    view_weight: float = 0.2  # of positives only looked at; 0 for any of the three leaves them out
     user_evenness: float = 1.0  # 0: every purchase counts the same, 1: every user does, as in per-user metrics
     id_dropout: float = 0.8  # share of ids hidden in training, so that content carries unseen items and users
     dropout: float = 0.4  # after each hidden layer
@@ -125,9 +130,13 @@ class IndexSettings:
 class RankerSettings:
     """Hyper-parameters of ranking and of the candidate union it ranks."""
 
-    num_candidates: int = 500  # ranked for each user; the towers fill what the two sources below leave
+    num_candidates: int = 500  # ranked for each user; the towers fill what the three sources below leave
     num_repeat: int = 350  # of these at most from the user's own history
     num_popular: int = 100  # of these by popularity of the last 28 days
+    num_looked: int = 50  # of these at most what the user has looked at lately and never bought
+    cart_label: float = 0.5  # of candidates put in the cart in the label window; what was bought has 1
+    like_label: float = 0.5  # of candidates liked
+    view_label: float = 0.2  # of candidates only looked at; labels of looks teach the neural ranker and judge nothing
     cross_layers: int = 2  # DCN-v2 cross layers
     hidden_units: tuple[int, ...] = (128, 64)  # deep part
     learning_rate: float = 0.001  # Adam

@@ -16,15 +16,16 @@ from contracts.candidates import (
     item_side,
     shortlist,
 )
+from contracts.events import EventType
 from contracts.ranking import Floats
 from training.artifacts import Embeddings, export_towers
 from training.dataset import Dataset, Moment
 from training.distribution import output
 from training.index import build_index, index_recall, save_index, search
-from training.ranking_lists import LabelledLists, joined, labelled_lists
+from training.ranking_lists import LabelledLists, Looks, joined, labelled_lists
 from training.ranking_models import choose, train
 from training.settings import IndexSettings, RankerSettings, Settings
-from training.two_tower import Progress, Towers, fit, new_towers
+from training.two_tower import Progress, Towers, epochs_for, fit, new_towers
 from training.workspace import Workspace, require
 
 REPORT = "report.json"
@@ -47,7 +48,9 @@ def fit_towers(dataset: Dataset, folder: Path, settings: Settings, progress: Pro
     towers = new_towers(dataset, positives, settings.two_tower)
     tower = settings.two_tower
     windows_start = timeline.ranker_starts[0]
-    base = fit(towers, positives, timeline.two_tower_start, windows_start, tower.epochs, tower, progress)
+    base_window = timeline.two_tower_start, windows_start
+    epochs = epochs_for(positives, *base_window, tower)
+    base = fit(towers, positives, *base_window, epochs, tower, progress)
     for start in timeline.ranker_starts:
         _embed(towers, dataset.moment(start), embeddings)
     tuned = fit(towers, positives, windows_start, timeline.cutoff, tower.fine_tune_epochs, tower, progress)
@@ -89,8 +92,20 @@ def ranking_lists(dataset: Dataset, embeddings: Embeddings, start: int, end: int
     moment, bought = dataset.moment(start), dataset.bought(start, end)
     users = [row for row, user in enumerate(moment.user_ids) if user in bought]
     lists = shortlists(dataset, moment, users, embeddings, settings.ranker, settings.index)
-    truths = [bought[moment.user_ids[row]] for row in users]
-    return labelled_lists([one.inputs for one in lists], [one.rows for one in lists], truths)
+    user_ids = [moment.user_ids[row] for row in users]
+    truths, looks = [bought[user] for user in user_ids], looks_in(dataset, user_ids, start, end, settings.ranker)
+    return labelled_lists([one.inputs for one in lists], [one.rows for one in lists], truths, looks)
+
+
+def looks_in(dataset: Dataset, user_ids: Sequence[str], start: int, end: int, settings: RankerSettings) -> Looks:
+    """What each user looked at in [start, end), with the labels of the settings."""
+    labels = {
+        EventType.CART_ADD: settings.cart_label,
+        EventType.LIKE: settings.like_label,
+        EventType.VIEW: settings.view_label,
+    }
+    by_label = [(label, dataset.looked_at(kind, start, end)) for kind, label in labels.items() if label > 0]
+    return [[(label, seen[user]) for label, seen in by_label if user in seen] for user in user_ids]
 
 
 def shortlists(
@@ -118,12 +133,13 @@ def shortlists(
 def user_side(moment: Moment, row: int, query: Floats) -> UserSide:
     """One user of a moment as the shared candidate code wants it."""
     statistics = moment.queries[encoding.STATISTICS][row]
-    return UserSide(query, moment.histories[row], statistics, float(statistics[BASKETS_COLUMN]), moment.seconds)
+    baskets = float(statistics[BASKETS_COLUMN])
+    return UserSide(query, moment.histories[row], statistics, baskets, moment.seconds, moment.looks[row])
 
 
 def candidate_plan(settings: RankerSettings) -> CandidatePlan:
     """The sources' shares of the candidates."""
-    return CandidatePlan(settings.num_candidates, settings.num_repeat, settings.num_popular)
+    return CandidatePlan(settings.num_candidates, settings.num_repeat, settings.num_popular, settings.num_looked)
 
 
 def _embed(towers: Towers, moment: Moment, embeddings: Embeddings) -> None:

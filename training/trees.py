@@ -15,7 +15,7 @@ from sklearn.metrics import log_loss
 from contracts.bundle import RANKER
 from contracts.ranking import PAIR_FEATURES, Floats
 from training.forest import check_parity, write_forest
-from training.ranking_lists import LabelledLists
+from training.ranking_lists import BOUGHT, LabelledLists
 from training.settings import RankerSettings
 from training.threads import one_thread
 
@@ -73,7 +73,7 @@ def _thinned(lists: LabelledLists, settings: RankerSettings) -> tuple[Floats, np
     draw = np.random.default_rng(settings.seed)
     inputs, labels, weights, rows = [], [], [], 0
     for user in draw.permutation(len(lists)):
-        features, bought = lists.inputs[user], lists.labels[user] > 0
+        features, bought = lists.inputs[user], lists.labels[user] >= BOUGHT
         certain = bought | (features[:, PAIR_FEATURES.index("is_repeat")] > 0)
         kept = certain | (draw.random(len(bought)) < 1 / NEW_KEPT)
         inputs.append(features[kept])

@@ -99,7 +99,7 @@ def new_towers(dataset: Dataset, positives: Positives, settings: TwoTowerSetting
     with workers.scope():
         model = _new_model(dataset, positives, settings)
     known = np.zeros(len(dataset.content), np.int32)
-    seen = np.unique(positives.item_rows)
+    seen = np.unique(positives.item_rows[_type_weights(positives, settings) > 0])
     known[seen] = seen + 1
     return Towers(model, dataset.content, dataset.text, known, workers)
 
@@ -139,10 +139,7 @@ def fit(
     judge: Judge = lambda epoch, loss: None,
 ) -> list[float]:
     """Mean loss per example of each epoch, after training on the positives in [start, end), Unix seconds."""
-    within = (positives.seconds >= start) & (positives.seconds < end)
-    if settings.repeat_weight == 0:  # nothing would be learned from them, and as negatives they would mislead
-        within &= ~positives.is_repeat
-    chosen = np.flatnonzero(within)
+    chosen = _taught(positives, start, end, settings)
     if settings.loss is Loss.FULL:
         return _fit_full(towers, positives, chosen, replace(settings, epochs=epochs), progress, judge)
     batches = _batches(towers, positives, chosen, settings)
@@ -164,6 +161,20 @@ def fit(
         losses.append(total / max(steps * settings.batch_size, 1))
         judge(epoch + 1, losses[-1])
     return losses
+
+
+def epochs_for(positives: Positives, start: int, end: int, settings: TwoTowerSettings) -> int:
+    """The settings' epochs over the positives in [start, end), or as many as have min_steps batches."""
+    batches = len(_taught(positives, start, end, settings)) // settings.batch_size
+    return max(settings.epochs, -(-settings.min_steps // batches)) if batches else settings.epochs
+
+
+def _taught(positives: Positives, start: int, end: int, settings: TwoTowerSettings) -> Rows:
+    """Positives in [start, end) that count for anything."""
+    within = (positives.seconds >= start) & (positives.seconds < end) & (_type_weights(positives, settings) > 0)
+    if settings.repeat_weight == 0:  # nothing would be learned from them, and as negatives they would mislead
+        within &= ~positives.is_repeat
+    return np.flatnonzero(within)
 
 
 def _fit_full(
@@ -198,12 +209,18 @@ def _fit_full(
 
 
 def _weights(positives: Positives, chosen: npt.NDArray[np.int64], settings: TwoTowerSettings) -> Floats:
-    """[n] weights with mean 1: repeats count less, and users are evened out, as per-user metrics count them."""
-    weights = np.where(positives.is_repeat[chosen], settings.repeat_weight, 1.0)
+    """[n] weights with mean 1: looks and repeats count less, and users are evened out, as in per-user metrics."""
+    weights = _type_weights(positives, settings)[chosen]
+    weights *= np.where(positives.is_repeat[chosen], settings.repeat_weight, 1.0)
     users = positives.queries[encoding.USER][positives.query_rows[chosen]]
     weights *= np.bincount(users, weights=weights)[users] ** -settings.user_evenness
     evened: Floats = (weights / weights.mean()).astype(np.float32)
     return evened
+
+
+def _type_weights(positives: Positives, settings: TwoTowerSettings) -> npt.NDArray[np.float64]:
+    """[n] what each positive counts by its event type, in the order of POSITIVE_TYPES."""
+    return np.array([1.0, settings.cart_weight, settings.like_weight, settings.view_weight])[positives.types]
 
 
 def _batches(

@@ -110,6 +110,7 @@ class SizedWorld:
             item_statistics=self.item_statistics[item_rows],
             is_repeat=np.zeros(len(item_rows), np.bool_),
             seconds=np.full(len(item_rows), NOW - 1),
+            types=np.zeros(len(item_rows), np.int8),  # all of it purchases
         )
 
     def purchases(self) -> tuple[npt.NDArray[np.int32], list[npt.NDArray[np.int64]]]:
