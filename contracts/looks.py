@@ -46,6 +46,18 @@ class UserLooks:
         """Distinct items."""
         return len(self.item_rows)
 
+    def without(self, rows: npt.NDArray[np.int64]) -> "UserLooks":
+        """These looks as if some items had never been there."""
+        items, events = ~np.isin(self.item_rows, rows), ~np.isin(self.event_rows, rows)
+        return UserLooks(
+            item_rows=self.item_rows[items],
+            counts=self.counts[items],
+            last=self.last[items],
+            in_cart=self.in_cart[items],
+            event_rows=self.event_rows[events],
+            event_days=self.event_days[events],
+        )
+
     @cached_property
     def latest_last(self) -> npt.NDArray[np.int64]:
         """Positions by time: where several write to one place, the latest look has the last word."""

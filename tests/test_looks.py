@@ -64,6 +64,14 @@ def test_put_in_again_it_is_in_the_cart() -> None:
     assert looks.in_cart.tolist() == [True]
 
 
+def test_looks_without_an_item_are_as_if_it_had_never_been_there() -> None:
+    events = [("soap", "view", 2.0), ("milk", "cart_add", 3.0), ("bread", "like", 9.0)]
+    some = looks_of(*events).without(np.array([MILK]))
+    expected = looks_of(*(event for event in events if event[0] != "milk"))
+    for name, values in vars(expected).items():
+        assert getattr(some, name).tolist() == values.tolist(), name
+
+
 def test_only_unknown_items_are_no_looks() -> None:
     assert looks_of(("withdrawn", "view", 1)) is NO_LOOKS
 

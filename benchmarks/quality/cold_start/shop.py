@@ -63,7 +63,12 @@ class Shop(Dataset):
         known = super().moment(seconds)
         statistics = known.item_statistics.copy()
         statistics[self.new_items] = 0
-        return replace(known, queries=self._without_new_items(known.queries), item_statistics=statistics)
+        return replace(
+            known,
+            queries=self._without_new_items(known.queries),
+            item_statistics=statistics,
+            looks=tuple(one and one.without(self.new_items) for one in known.looks),
+        )
 
     def positives(self) -> Positives:
         """Of users and items that are not new, before the window."""
@@ -78,6 +83,7 @@ class Shop(Dataset):
             item_statistics=known.item_statistics[kept],
             is_repeat=known.is_repeat[kept],
             seconds=known.seconds[kept],
+            types=known.types[kept],
         )
 
     def _without_new_items(self, queries: encoding.Inputs) -> encoding.Inputs:
@@ -160,6 +166,7 @@ def lists_of_met(origin: Origin, new: Sequence[str]) -> LabelledLists:
     """What a ranker learns from a window in which the new users were not there."""
     kept = [row for row, user in enumerate(origin.user_ids) if user not in new]
     lists = [origin.candidates[row] for row in kept]
+    looks = [origin.looks[row] for row in kept] if origin.looks else ()
     return labelled_lists(
-        [one.inputs for one in lists], [one.rows for one in lists], [origin.truths[row] for row in kept]
+        [one.inputs for one in lists], [one.rows for one in lists], [origin.truths[row] for row in kept], looks
     )
