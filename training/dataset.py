@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from feast import FeatureStore
 from ibis import _
@@ -96,7 +97,7 @@ class Dataset:
     @cached_property
     def has_looks(self) -> bool:
         """Whether anybody has looked at anything, so that rankers read looks."""
-        rows: int = pq.read_metadata(self.folder / "looks.parquet").num_rows
+        rows: int = ds.dataset(self.folder / "looks.parquet").count_rows()  # of a folder, where Spark wrote it
         return rows > 0
 
     def catalogue(self, statistics: npt.NDArray[np.float32]) -> Catalogue:
