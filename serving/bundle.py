@@ -81,7 +81,8 @@ class LoadedBundle:
     @cached_property
     def reads_looks(self) -> bool:
         """Whether the log that trained the ranker had looks; without them nobody's are read."""
-        return bool(self.ranker.get_inputs()[0].shape[-1] > len(RANKING_FEATURES))
+        width = self.ranker.get_inputs()[0].shape[-1]  # a name where a graph leaves it open, which no ranker does
+        return isinstance(width, int) and width > len(RANKING_FEATURES)
 
     def embed(self, inputs: dict[str, Any]) -> Floats:
         """[batch, embedding_dim] query embeddings."""
