@@ -207,7 +207,12 @@ def repeat_candidates(history: UserHistory, limit: int, now: float) -> Rows:
     """
     if len(history) <= limit:
         return history.item_rows
-    return history.item_rows[np.argsort(-repeat_weights(history, now), kind="stable")[:limit]]
+    return likeliest_repeats(history, now)[:limit]
+
+
+def likeliest_repeats(history: UserHistory, now: float) -> Rows:
+    """All rows that the user has bought, the likeliest to be bought again first."""
+    return history.item_rows[np.argsort(-repeat_weights(history, now), kind="stable")]
 
 
 def repeat_weights(history: UserHistory, now: float) -> npt.NDArray[np.float64]:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from contracts.candidates import POPULAR, POPULAR_COLUMN, REPEAT, SOURCES, Shortlist, repeat_weights, union
-from contracts.ranking import Rows, UserHistory
+from contracts.candidates import POPULAR, POPULAR_COLUMN, REPEAT, SOURCES, Shortlist, likeliest_repeats, union
+from contracts.ranking import Rows
 from training.baselines import top_rows
 from training.origin import Origin
 
@@ -38,7 +38,7 @@ def simple_union_recall(origin: Origin, num_candidates: int) -> dict[str, float]
     """
     popular = top_rows(origin.item_statistics[:, POPULAR_COLUMN], SIMPLE_POPULAR)
     unions = [
-        union({REPEAT: np.concatenate([_likeliest_first(history, origin.start), known]), POPULAR: popular})[0]
+        union({REPEAT: np.concatenate([likeliest_repeats(history, origin.start), known]), POPULAR: popular})[0]
         for history, known in zip(origin.histories, origin.known, strict=True)
     ]
     means = {}
@@ -47,7 +47,3 @@ def simple_union_recall(origin: Origin, num_candidates: int) -> dict[str, float]
         means[f"recall_simple_union{suffix}"] = float(np.mean(shares))
         means[f"mean_simple_candidates{suffix}"] = float(np.mean([len(rows[:cut]) for rows in unions]))
     return means
-
-
-def _likeliest_first(history: UserHistory, now: int) -> Rows:
-    return history.item_rows[np.argsort(-repeat_weights(history, now), kind="stable")]
