@@ -3,7 +3,6 @@
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from typing import Any, Generic, TypeVar
 
 import kserve.errors
@@ -25,7 +24,6 @@ from contracts.api import (
 from contracts.errors import InvalidInput
 from serving.lists import Lists
 from serving.service import Service
-from serving.worker import call
 
 Asked = TypeVar("Asked", bound=Request)
 Answered = TypeVar("Answered", bound=BaseModel)
@@ -106,15 +104,15 @@ class StageModel(ProtocolModel[Asked, ScoredItems]):
     """One stage alone: the two towers, or the ranker on items of the caller."""
 
     def __init__(
-        self, name: str, request: type[Asked], score: Callable[[Asked], ScoredItems], worker: Executor
+        self, name: str, request: type[Asked], score: Callable[[Asked], ScoredItems], service: Service
     ) -> None:
         super().__init__(name, request)
         self._score = score
-        self._worker = worker
+        self._service = service
 
     async def answers(self, requests: Sequence[Asked]) -> list[ScoredItems]:
         """The items of each request, best first."""
-        return [await call(self._worker, self._score, request) for request in requests]
+        return [await self._service.computed(self._score, request) for request in requests]
 
     def lists(self, answer: ScoredItems) -> tuple[list[str], list[float]]:
         """(item ids, scores)."""
@@ -123,11 +121,11 @@ class StageModel(ProtocolModel[Asked, ScoredItems]):
 
 def models(service: Service) -> list[Model]:
     """The models of one process, under the names that clients and probes use."""
-    recommender, worker = service.recommender, service.worker
+    recommender = service.recommender
     return [
         RecommenderModel("recommender", service.lists),
-        StageModel("retrieval", RetrievalRequest, recommender.retrieve, worker),
-        StageModel("ranking", RankingRequest, recommender.rank, worker),
+        StageModel("retrieval", RetrievalRequest, recommender.retrieve, service),
+        StageModel("ranking", RankingRequest, recommender.rank, service),
     ]
 
 
