@@ -62,12 +62,16 @@ class Controller:
         }
 
     def start(self, bundle: str, again: bool = False) -> Rollout | None:
-        """Rolls a bundle out, or goes on where a killed controller stopped; None when it is stable already."""
+        """Rolls a bundle out, or goes on where a killed controller stopped; None when it is stable already.
+
+        By the record too: `helm rollback` writes older slots and starts the Job of that moment at once, which may look
+        at them before or while they are restored.
+        """
         record = self._claim()
         try:
             rollout = record.rollout
             if rollout is None or rollout.ended:
-                if bundle == self._stable_bundle(record):
+                if bundle == self._stable_bundle(record) or (bundle in record.history[-1:] and not again):
                     return None
                 if not again:
                     _refuse(record, bundle)
@@ -253,6 +257,11 @@ class Controller:
 
 
 def _refuse(record: Record, bundle: str) -> None:
-    """A Job that is started again must not try for ever what was aborted, nor undo a rollback."""
+    """A Job that is started again must not try for ever what was aborted, nor undo a rollback or a promotion."""
     if why := record.refused.get(bundle):
         raise InvalidInput(f"{bundle} was released before and taken back ({why}); --again tries it once more")
+    if bundle in record.history:
+        raise InvalidInput(
+            f"{bundle} was stable before {record.history[-1]}; `tandem rollback --to` goes back to it at once, "
+            "--again releases it step by step"
+        )

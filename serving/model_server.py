@@ -66,6 +66,7 @@ class LoopbackModelServer(ModelServer):  # type: ignore[misc]
             grpc_port=settings.grpc_port or 8081,
             enable_grpc=settings.grpc_port is not None,
             enable_latency_logging=False,
+            timeout_keep_alive=settings.keep_alive_seconds,
         )
         self.model_repository_extension = FixedModels(model_registry=self.registered_models)
         self.dataplane = StrictDecoding(model_registry=self.registered_models)

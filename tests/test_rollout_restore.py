@@ -2,13 +2,14 @@
 
 import pytest
 
+from contracts.errors import InvalidInput
 from rollout.restore import restore
 from rollout.slots import Slots
 from rollout.standard_slots import StandardSlots
-from rollout.state import Request
+from rollout.state import Phase, Request
 from rollout.store import Store
 from tests.memory_cluster import RELEASE, standard_release
-from tests.test_rollout_controller import World, bad_at_25, unclear
+from tests.test_rollout_controller import World, bad_at_25, ended, unclear
 
 
 @pytest.fixture
@@ -80,3 +81,26 @@ def test_what_is_decided_meanwhile_counts(world: World) -> None:
 
     restore(store(world), Late(world.objects, RELEASE))
     assert state(world) == ({"blue": 100, "green": 0}, "v1", "v0")
+
+
+@pytest.mark.parametrize("restored", ["nothing", "share"])
+def test_the_job_of_the_older_revision_releases_nothing(world: World, restored: str) -> None:
+    """`helm rollback` brings back the Job that released v2; it may look at the slots before they are restored, or while."""
+    world.controller().start("v2")
+    helm_rolls_back(world)
+    if restored == "share":
+        slots(world).share("green", 100)
+    assert world.controller().start("v2") is None
+    restore(store(world), slots(world))
+    assert state(world) == ({"blue": 0, "green": 100}, "v1", "v2")
+
+
+def test_the_job_of_a_revision_before_that_releases_nothing(world: World) -> None:
+    for bundle in ("v2", "v3"):
+        world.controller().start(bundle)
+    helm_rolls_back(world)
+    with pytest.raises(InvalidInput, match="v2 was stable before v3; `tandem rollback --to`"):
+        world.controller().start("v2")
+    restore(store(world), slots(world))
+    assert state(world) == ({"blue": 100, "green": 0}, "v3", "v2")
+    assert ended(world.controller().start("v2", again=True)).phase is Phase.PROMOTED

@@ -43,9 +43,11 @@ def helm_rollback_keeps_what_was_promoted(world: World) -> str:
         seconds = time.monotonic() - started
         for slot in world.slots:
             world.cluster.kubectl("rollout", "status", f"deployment/{slot}-predictor", "--timeout=300s")
+        # KServe may have seen nothing of it yet, so that the status above was of the pods of before.
+        until("no other bundle's answers", lambda: _answering(world) == {serving}, 120, 3)
         time.sleep(SETTLE_SECONDS)
     assert not traffic.failed, traffic.faults()
-    assert world.gateway.recommend(world.user_ids[0]).bundle_version == serving
+    assert _answering(world) == {serving}, f"{_answering(world)} answer, {serving} was promoted"
     elsewhere = sum(answer.bundle_version != serving for answer in traffic.answers)
     return f"put back after {seconds:.0f} s, {len(traffic.answers)} requests, 0 failed, {elsewhere} of an older bundle"
 
@@ -128,6 +130,10 @@ def _release(world: World, change: bundles.Change) -> Outcome:
         ended = released(world, bundle)
         time.sleep(SETTLE_SECONDS)
     return Outcome(ended, traffic, stable)
+
+
+def _answering(world: World) -> set[str]:
+    return {world.gateway.recommend(user).bundle_version for user in world.user_ids}
 
 
 def _weights(world: World) -> dict[str, int]:
