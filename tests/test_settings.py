@@ -57,7 +57,7 @@ def test_all_faults_are_listed_at_once_with_what_would_work(params: Path) -> Non
         "index.factory is 3, expected str like 'auto'",
         "index.recall is unknown",
         "there are factory, min_recall, recall_k, recall_queries",
-        "ranker.epochs is 2.0, expected int like 4",
+        "ranker.epochs is 2.0, expected int like 8",
         "ranker.hidden_units is 64, expected tuple like (128, 64)",
         "ranker.seed is True, expected int like 17",
         "section 'rankers' is unknown",

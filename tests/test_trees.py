@@ -145,6 +145,20 @@ def test_rankers_of_both_kinds_export_what_they_score(kind: str, tmp_path: Path)
     assert all(loss > 0 for loss in losses)
 
 
+@pytest.mark.tf
+def test_the_network_learns_what_the_trees_foretell(trees: TreeRanker) -> None:
+    """Labels are pure chance and the teacher knows the answer: who listens to it has it, who does not has nothing."""
+    lists, chance = world(60, seed=1), np.random.default_rng(3)
+    drawn = replace(lists, labels=tuple(chance.permutation(own) for own in lists.labels))
+    ndcg = {}
+    for teaching in (0.0, 10.0):
+        settings = replace(SETTINGS, epochs=30, teaching=teaching)
+        ranker, _ = train(NEURAL, drawn, settings, nothing, trees)
+        ndcg[teaching] = lists.ndcg(ranker.scores(lists.inputs)).mean()
+    assert ndcg[10.0] > 0.9 > ndcg[0.0] + 0.2, ndcg
+    assert all(own.max() == 1 for own in drawn.labels)  # what is judged by is left as it was
+
+
 def test_windows_are_joined_in_order() -> None:
     whole = joined([world(3, seed=1), world(2, seed=2)])
     assert len(whole) == 5 and whole.num_truths[3:] == world(2, seed=2).num_truths

@@ -46,7 +46,7 @@ ZERO_MEANS_SOMETHING = frozenset(
     {"max_users", "max_dropped_share", "repeat_weight", "user_evenness", "id_dropout", "dropout", "seed",
      "fine_tune_epochs", "cross_layers", "num_popular", "num_looked", "threads", "uniform_negatives", "sequence_share",
      "sequence_dropout", "encoder_dropout", "cart_weight", "like_weight", "view_weight",
-     "cart_label", "like_label", "view_label"}
+     "cart_label", "like_label", "view_label", "teaching"}
 )  # fmt: skip
 
 
@@ -141,7 +141,8 @@ class RankerSettings:
     hidden_units: tuple[int, ...] = (128, 64)  # deep part
     learning_rate: float = 0.001  # Adam
     batch_users: int = 16  # lists a step
-    epochs: int = 4  # over all windows
+    epochs: int = 8  # over all windows
+    teaching: float = 3.0  # what trees foretell of a candidate counts so many times a purchase; 0: labels alone
     model: str = "auto"  # neural, trees, or auto: trees where they are better on the last label window
     trees: int = 120  # gradient-boosted; 500 candidates take 1.1 ms of CPU, of the neural ranker 0.4
     leaves: int = 31  # of each tree
