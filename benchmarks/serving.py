@@ -34,7 +34,7 @@ CLIENTS = (2, 4, 8, 12, 16, 24, 32)
 P99_LIMIT_MS = 50.0
 SOAK_LOAD = 0.7
 MARK = "b"
-FORM = 2
+FORM = 3
 """Raised when models or index are built otherwise on the same features: what lies there is then built again."""
 FULL = b'"degraded_level":"full"'
 PATIENT = {"online_store_timeout_ms": "1000", "retrieval_deadline_ms": "5000", "ranking_deadline_ms": "5000"}

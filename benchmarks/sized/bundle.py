@@ -1,4 +1,4 @@
-"""A sealed bundle of any size: the real towers, trained for an epoch, and a ranker of the real shape."""
+"""A sealed bundle of any size: the real towers, trained for a moment, and a ranker of the real shape."""
 
 import json
 import shutil
@@ -16,16 +16,20 @@ from contracts.segments import segments_of
 from training.artifacts import export_ranker, export_towers
 from training.index import build_index, index_recall, save_index
 from training.ranker import Ranker
-from training.settings import Settings
-from training.two_tower import fit, new_towers
+from training.settings import Settings, TwoTowerSettings
+from training.two_tower import epochs_for, fit, new_towers
 
 
 def build_bundle(world: SizedWorld, bundles: Path, settings: Settings | None = None) -> Path:
-    """The sealed bundle: towers after one epoch, a ranker of the real shape with random weights, the planned index."""
-    settings = settings or Settings()
+    """The sealed bundle: towers after an epoch, a ranker of the real shape with random weights, the planned index.
+
+    A small world has more than one epoch, until there are settings.two_tower.min_steps.
+    """
+    settings = settings or Settings(two_tower=TwoTowerSettings(epochs=1))
     positives = world.positives()
     towers = new_towers(world, positives, settings.two_tower)  # type: ignore[arg-type]
-    fit(towers, positives, 0, NOW, 1, settings.two_tower, lambda *_: None)
+    epochs = epochs_for(positives, 0, NOW, settings.two_tower)
+    fit(towers, positives, 0, NOW, epochs, settings.two_tower, lambda *_: None)
     items = towers.embed_items(world.item_statistics)
     queries = towers.embed_queries(positives.queries)
     index = build_index(items, queries, settings.index)

@@ -25,7 +25,9 @@ DAY_SECONDS = 86_400
 CONTENT_SIZES = {"department": 20, "category": 200, "subcategory": 1000, "brand": 300, "manufacturer": 600}
 PROFILE_SIZE = 8
 LIKED_SUBCATEGORIES = 5
-POSITIVES = 300_000
+POSITIVES_PER_ITEM = 6
+"""As scarce as in a shop: towers that have seen a large catalogue once in a while say the same of every item, and then no
+index can be quicker than comparing everything."""
 BASKET_LINES = 10
 HISTORY_ITEMS_OF_POSITIVES = 1  # the towers do not read it
 HISTORY_ITEMS = 200  # distinct items a user has bought; with 200 by the towers and 100 popular, 500 are ranked
@@ -99,7 +101,7 @@ class SizedWorld:
 
     def positives(self) -> Positives:
         """One basket a user for as many users as there are positives for."""
-        users = self.random.integers(self.num_users, size=POSITIVES // BASKET_LINES)
+        users = self.random.integers(self.num_users, size=POSITIVES_PER_ITEM * self.num_items // BASKET_LINES)
         columns = self.user_columns(users, HISTORY_ITEMS_OF_POSITIVES)
         unknown = np.full(len(users), HOUR_UNKNOWN, np.int32), np.full(len(users), WEEKDAY_UNKNOWN, np.int32)
         item_rows = np.concatenate([self.bought_by(int(user), BASKET_LINES) for user in users])
