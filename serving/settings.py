@@ -33,8 +33,8 @@ class ServingSettings(BaseSettings):
     feature_repo: Path = Path("feature_repo")  # folder with feature_store.yaml
     host: str = "127.0.0.1"  # containers set 0.0.0.0
     http_port: int = Field(8080, ge=1, le=65535)
-    # Longer than a gateway keeps an idle connection (Envoy 1 h, an AWS load balancer 1 min): the side that closes must be
-    # the one that sends requests, or one of them meets a connection that has just been closed.
+    # Longer than a gateway keeps an idle connection (Envoy 1 h, an AWS load balancer 1 min): the side that closes must
+    # be the one that sends requests, or one of them meets a connection that has just been closed.
     keep_alive_seconds: int = Field(3900, ge=1)
     grpc_port: int | None = Field(None, ge=1, le=65535)  # no gRPC unless a port is given
     variant: str = Field("stable", pattern=r"^[a-z0-9_-]{1,32}$")  # of this server, in metrics and answers

@@ -85,7 +85,7 @@ def test_what_is_decided_meanwhile_counts(world: World) -> None:
 
 @pytest.mark.parametrize("restored", ["nothing", "share"])
 def test_the_job_of_the_older_revision_releases_nothing(world: World, restored: str) -> None:
-    """`helm rollback` brings back the Job that released v2; it may look at the slots before they are restored, or while."""
+    """`helm rollback` brings back the Job that released v2; it may look before the slots are restored, or while."""
     world.controller().start("v2")
     helm_rolls_back(world)
     if restored == "share":

@@ -53,7 +53,7 @@ class NeuralRanker:
 def train(
     kind: str, lists: LabelledLists, settings: RankerSettings, progress: Progress, teacher: RankingModel | None = None
 ) -> tuple[RankingModel, list[float]]:
-    """The trained ranker of a kind and its losses. teacher: trees of the same lists; without them the network's are made.
+    """The trained ranker of a kind and its losses. teacher: trees of the same lists, made here where none are given.
 
     The network learns what the trees foretell beside what was bought (Hinton et al., arXiv 1503.02531): it comes close
     to what both together would rank, at the cost of one.

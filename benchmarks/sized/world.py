@@ -26,8 +26,8 @@ CONTENT_SIZES = {"department": 20, "category": 200, "subcategory": 1000, "brand"
 PROFILE_SIZE = 8
 LIKED_SUBCATEGORIES = 5
 POSITIVES_PER_ITEM = 6
-"""As scarce as in a shop: towers that have seen a large catalogue once in a while say the same of every item, and then no
-index can be quicker than comparing everything."""
+"""As scarce as in a shop. With one for two items, towers say the same of nearly all of them, and then no index is
+quicker than comparing everything."""
 BASKET_LINES = 10
 HISTORY_ITEMS_OF_POSITIVES = 1  # the towers do not read it
 HISTORY_ITEMS = 200  # distinct items a user has bought; with 200 by the towers and 100 popular, 500 are ranked

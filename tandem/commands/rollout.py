@@ -51,7 +51,10 @@ def start(
     bundle_file: BundleFile = None,
     namespace: NamespaceOption = "",
     settings: SettingsOption = None,
-    again: Annotated[bool, typer.Option("--again", help="Try a bundle that was released before: aborted, rolled back from, or stable.")] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Try a bundle that was released before: aborted, rolled back from, or stable."),
+    ] = False,
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the controller's own metrics; 0 is none.")
     ] = 0,
