@@ -67,7 +67,8 @@ class Scraped:
 
     def _value(self, query: str) -> float | None:
         try:
-            result: list[Any] = self.client.get("/api/v1/query", params={"query": query}).json()["data"]["result"]
+            answer = self.client.get("/api/v1/query", params={"query": query}).raise_for_status()  # 503 while it starts
+            result: list[Any] = answer.json()["data"]["result"]
         except httpx.HTTPError:
             return None
         return float(result[0]["value"][1]) if result else None
