@@ -16,6 +16,7 @@ from contracts.errors import InvalidInput
 from contracts.ranking import RANKING_FEATURES
 from training.artifacts import export_ranker, export_towers
 from training.dataset import Dataset
+from training.hard_negatives import KEPT, HardNegatives
 from training.keras2 import tf, tfrs
 from training.ranker import Ranker, listwise_loss, scores_of
 from training.ranking_lists import labelled_lists
@@ -129,6 +130,7 @@ def test_an_untrained_sequence_is_the_mean_of_its_items_whatever_their_types_and
     "choice",
     [
         {"uniform_negatives": 64},
+        {"hard_negatives": 64, "uniform_negatives": 64},
         {"encoder": Encoder.ATTENTION, "optimizer": Optimizer.ADAM, "learning_rate": 0.001},
         {"loss": Loss.FULL, "side_features": False, "learning_rate": 0.2, "batch_size": 32},
     ],
@@ -144,6 +146,23 @@ def test_every_way_to_train_the_pipelines_towers_learns(trained: Workspace, choi
     losses = fit(towers, positives, 0, end, 2, settings, lambda done, total, what: seen.append(what))
     assert losses[1] < losses[0]
     assert seen[-1] == "epoch 2 of 2"
+
+
+def test_hard_negatives_are_near_and_not_bought() -> None:
+    """Two users on two axes, items along them: each gets its own axis, less what it has bought, and its share of Q."""
+    items = np.repeat(np.eye(2, dtype=np.float32), 150, axis=0) + np.arange(300, dtype=np.float32)[:, np.newaxis] / 1e4
+    settings = TwoTowerSettings(batch_size=30, hard_negatives=60, uniform_negatives=10)
+    taught = np.array([0, 0, 1]), np.array([149, 148, 299])  # rows of queries, items
+    hard = HardNegatives(np.array([7, 8], np.int32), taught, len(items), settings)
+    hard.renew(np.eye(2, dtype=np.float32), items)
+    first, second = hard.items.numpy()
+    assert set(first) <= set(range(50, 148)) and set(second) <= set(range(200, 299))
+    assert len({*first}) == len({*second}) == KEPT
+    drawn = hard.drawn_for(tf.constant([1, 1])).numpy()
+    assert len(drawn) == 60 and set(drawn) <= set(second)
+    q = hard.probabilities.numpy()
+    assert q.sum() == pytest.approx(1.0, rel=1e-4)
+    assert q[149] == pytest.approx((30 / 3 + 10 / 300) / 100) and q[first[0]] == pytest.approx((10 / 300 + 3) / 100)
 
 
 def test_looks_weigh_less_than_purchases_and_nothing_where_their_weight_is_zero(trained: Workspace) -> None:

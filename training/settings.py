@@ -44,7 +44,8 @@ LOWEST = 1e-9
 """Numbers are positive unless their key is listed here."""
 ZERO_MEANS_SOMETHING = frozenset(
     {"max_users", "max_dropped_share", "repeat_weight", "user_evenness", "id_dropout", "dropout", "seed",
-     "fine_tune_epochs", "cross_layers", "num_popular", "num_looked", "threads", "uniform_negatives", "sequence_share",
+     "fine_tune_epochs", "cross_layers", "num_popular", "num_looked", "threads", "uniform_negatives", "hard_negatives",
+     "sequence_share",
      "sequence_dropout", "encoder_dropout", "cart_weight", "like_weight", "view_weight",
      "cart_label", "like_label", "view_label", "teaching"}
 )  # fmt: skip
@@ -100,6 +101,7 @@ class TwoTowerSettings:
     sequence_share: float = 0.5  # of the sequence in a query without side features; the user's id has the rest
     loss: Loss = Loss.SAMPLED  # full: for catalogues up to about 100,000 items, without side features
     uniform_negatives: int = 0  # drawn evenly from the catalogue for each batch, beside the in-batch ones
+    hard_negatives: int = 0  # of a batch: near some of its queries by the index, which is built anew for each epoch
     optimizer: Optimizer = Optimizer.ADAGRAD
     learning_rate: float = 0.2  # of that optimizer
     batch_size: int = 1024  # also the number of in-batch negatives; 4096 is slower per example on CPU

@@ -12,6 +12,7 @@ from contracts.errors import InvalidInput
 from training.dataset import Dataset, Positives, Rows
 from training.distribution import num_workers, own_first, strategy, worker_index
 from training.full_softmax import Examples, FullSoftmaxTraining
+from training.hard_negatives import HardNegatives
 from training.keras2 import keras, tf, tfrs
 from training.losses import sampling_probability
 from training.settings import Loss, Optimizer, TwoTowerSettings
@@ -22,7 +23,7 @@ Progress = Callable[[int, int, str], None]
 """Called with (steps done, steps in all, what is being done)."""
 Judge = Callable[[int, float], None]
 """Called with (epoch from 1, its mean loss); what it raises ends the training."""
-UNIFORM = "uniform"  # of a batch: candidates drawn evenly from the catalogue
+MORE = "more"  # of a batch: candidates beside its own, drawn evenly from the catalogue or mined
 
 
 class TwoTowerModel(tfrs.Model):  # type: ignore[misc]
@@ -36,25 +37,25 @@ class TwoTowerModel(tfrs.Model):  # type: ignore[misc]
 
     def compute_loss(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Sum over the batch of the weighted cross-entropy of each row's own candidate."""
-        # The task takes row i's candidate for its own and all others for negatives: those of other workers, then the
-        # uniform ones of this worker.
-        parts = [inputs, inputs[UNIFORM]] if UNIFORM in inputs else [inputs]
+        # The task takes row i's candidate for its own and all others for negatives: those of other workers, then what
+        # this worker has drawn beside.
+        parts = [inputs, inputs[MORE]] if MORE in inputs else [inputs]
         candidates = [self.candidate_tower(part, training=training) for part in parts]
         candidates[0] = own_first(candidates[0])
         return self.task(
             self.query_tower(inputs, training=training),
             tf.concat(candidates, axis=0),
             sample_weight=inputs["weight"],
-            candidate_sampling_probability=_with_uniform(inputs, "sampling_probability"),
-            candidate_ids=_with_uniform(inputs, "candidate_id"),
+            candidate_sampling_probability=_with_more(inputs, "sampling_probability"),
+            candidate_ids=_with_more(inputs, "candidate_id"),
             compute_metrics=False,
         )
 
 
-def _with_uniform(inputs: dict[str, tf.Tensor], name: str) -> tf.Tensor:
-    """[candidates] everybody's rows of the batch, own first, then the uniform negatives."""
+def _with_more(inputs: dict[str, tf.Tensor], name: str) -> tf.Tensor:
+    """[candidates] everybody's rows of the batch, own first, then the other negatives."""
     rows = own_first(inputs[name])
-    return tf.concat([rows, inputs[UNIFORM][name]], axis=0) if UNIFORM in inputs else rows
+    return tf.concat([rows, inputs[MORE][name]], axis=0) if MORE in inputs else rows
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,11 @@ def fit(
     chosen = _taught(positives, start, end, settings)
     if settings.loss is Loss.FULL:
         return _fit_full(towers, positives, chosen, replace(settings, epochs=epochs), progress, judge)
-    batches = _batches(towers, positives, chosen, settings)
+    # Of an item that is drawn: what was known when it was bought last, nothing for one that never was.
+    latest = np.zeros((len(towers.content), positives.item_statistics.shape[1]), np.float32)
+    latest[positives.item_rows[chosen]] = positives.item_statistics[chosen]
+    hard = _hard_negatives(towers, positives, chosen, settings)
+    batches = _batches(towers, positives, chosen, settings, latest, hard)
     steps = len(chosen) // settings.batch_size
     workers = towers.workers
 
@@ -155,6 +160,8 @@ def fit(
     losses = []
     for epoch in range(epochs):
         total = 0.0
+        if hard:
+            hard.renew(towers.embed_queries(positives.queries), towers.embed_items(latest))
         for step, batch in enumerate(batches):
             total += float(train_step(batch))
             progress(epoch * steps + step + 1, epochs * steps, f"epoch {epoch + 1} of {epochs}")
@@ -223,22 +230,35 @@ def _type_weights(positives: Positives, settings: TwoTowerSettings) -> npt.NDArr
     return np.array([1.0, settings.cart_weight, settings.like_weight, settings.view_weight])[positives.types]
 
 
+def _hard_negatives(
+    towers: Towers, positives: Positives, chosen: Rows, settings: TwoTowerSettings
+) -> HardNegatives | None:
+    """Those of the chosen positives, where the settings want any."""
+    if not settings.hard_negatives:
+        return None
+    taught = positives.query_rows[chosen], positives.item_rows[chosen]
+    return HardNegatives(positives.queries[encoding.USER], taught, len(towers.content), settings)
+
+
 def _batches(
-    towers: Towers, positives: Positives, chosen: npt.NDArray[np.int64], settings: TwoTowerSettings
+    towers: Towers,
+    positives: Positives,
+    chosen: Rows,
+    settings: TwoTowerSettings,
+    latest: Floats,
+    hard: HardNegatives | None,
 ) -> tf.data.Dataset:
     """Batches of model inputs. Whole batches are gathered: slicing rows one by one is 30 times slower."""
     item_rows = positives.item_rows[chosen]
     counts = np.bincount(item_rows, minlength=len(towers.content)).astype(np.float32)
-    probabilities = tf.constant(sampling_probability(counts, settings.batch_size, settings.uniform_negatives))
+    evenly = tf.constant(sampling_probability(counts, settings.batch_size, settings.uniform_negatives))
+    probabilities = hard.probabilities if hard else evenly
     tables = {name: tf.constant(values) for name, values in positives.queries.items()}
     query_rows = tf.constant(positives.query_rows[chosen])
     items = tf.constant(item_rows)
     content, text, known = tf.constant(towers.content), tf.constant(towers.text), tf.constant(towers.known_items)
     statistics = tf.constant(positives.item_statistics[chosen])
     weights = tf.constant(_weights(positives, chosen, settings))
-    # Of an item that is drawn evenly: what was known when it was bought last, nothing for one that never was.
-    latest = np.zeros((len(towers.content), statistics.shape[1]), np.float32)
-    latest[item_rows] = positives.item_statistics[chosen]
     latest_statistics = tf.constant(latest)
 
     def candidates(item: tf.Tensor, item_statistics: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -256,9 +276,11 @@ def _batches(
         batch = {name: tf.gather(values, queries) for name, values in tables.items()}
         batch |= candidates(item, tf.gather(statistics, rows))
         batch["weight"] = tf.gather(weights, rows)
-        if settings.uniform_negatives:
-            drawn = tf.random.uniform([settings.uniform_negatives], 0, len(towers.content), item.dtype)
-            batch[UNIFORM] = candidates(drawn, tf.gather(latest_statistics, drawn))
+        drawn = [tf.random.uniform([settings.uniform_negatives], 0, len(towers.content), item.dtype)]
+        drawn += [hard.drawn_for(queries)] if hard else []
+        if hard or settings.uniform_negatives:
+            more = tf.concat(drawn, axis=0)
+            batch[MORE] = candidates(more, tf.gather(latest_statistics, more))
         return batch
 
     order = tf.data.Dataset.range(len(chosen)).shuffle(max(len(chosen), 1), seed=settings.seed)

@@ -68,6 +68,7 @@ CHANGED: Final[Mapping[str, dict[str, Any]]] = {
     "every purchase counts the same": {"user_evenness": 0.0},
     "repeats are positives": {"repeat_weight": 1.0},
     "512 uniform negatives": {"uniform_negatives": 512},
+    "512 hard negatives": {"hard_negatives": 512},
     "a GRU reads the sequence": {"encoder": Encoder.GRU},
     "attention reads the sequence": {"encoder": Encoder.ATTENTION},
     "temperature 0.2": {"temperature": 0.2},
