@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from training.index import build_index, search
 from training.keras2 import tf
+from training.losses import sampling_probability
 from training.settings import IndexSettings, TwoTowerSettings
 
 Floats = npt.NDArray[np.float32]
@@ -31,38 +32,29 @@ class HardNegatives:
         self._random = np.random.default_rng(settings.seed)
         self._users, self._num_items, self._settings = users.astype(np.int64), num_items, settings
         self._bought = np.unique(self._users[query_rows] * num_items + item_rows)
-        counts = np.bincount(item_rows, minlength=num_items)
-        self._in_batch = counts / max(counts.sum(), 1)
-        # Until the first renewal they are drawn evenly.
-        drawn = self._random.integers(num_items, size=(len(users), KEPT))
-        self.items = tf.Variable(drawn, trainable=False)
-        self.probabilities = tf.Variable(self._mixture(drawn), trainable=False)
+        self._counts = np.bincount(item_rows, minlength=num_items).astype(np.float32)
+        # Nothing to draw from before the first renewal.
+        self.items = tf.Variable(np.zeros((len(users), KEPT), np.int64), trainable=False)
+        self.probabilities = tf.Variable(np.zeros(num_items, np.float32), trainable=False)
 
     def renew(self, queries: Floats, items: Floats) -> None:
         """Mines by embeddings of all queries and all items, [n, embedding_dim] each."""
         index = build_index(items, queries, IndexSettings())
         near = search(index, queries, min(DEPTH, self._num_items))
         bought = np.isin(self._users[:, np.newaxis] * self._num_items + near, self._bought) | (near < 0)
-        # The nearest first among those that are not bought, in random order; what a query lacks is drawn evenly.
+        # Any KEPT of those that are not bought; what a query lacks is drawn evenly.
         order = np.argsort(np.where(bought, np.inf, self._random.random(near.shape)), axis=1)[:, :KEPT]
         mined = np.take_along_axis(near, order, axis=1)
         lacking = np.take_along_axis(bought, order, axis=1)
         mined[lacking] = self._random.integers(self._num_items, size=int(lacking.sum()))
         self.items.assign(mined)
-        self.probabilities.assign(self._mixture(mined))
+        own, often = self._settings, np.bincount(mined.ravel(), minlength=self._num_items).astype(np.float32)
+        self.probabilities.assign(
+            sampling_probability(self._counts, own.batch_size, own.uniform_negatives, own.hard_negatives, often)
+        )
 
     def drawn_for(self, query_rows: tf.Tensor) -> tf.Tensor:
         """[settings.hard_negatives] catalogue rows, each of a query of [batch]."""
         count = self._settings.hard_negatives
         asked = tf.gather(query_rows, tf.random.uniform([count], 0, tf.shape(query_rows)[0], tf.int32))
         return tf.gather_nd(self.items, tf.stack([asked, tf.random.uniform([count], 0, KEPT, asked.dtype)], axis=1))
-
-    def _mixture(self, mined: Rows) -> Floats:
-        """[num_items] Q of an item among the batch's own, those drawn evenly and the mined."""
-        own = self._settings
-        counts = np.bincount(mined.ravel(), minlength=self._num_items)
-        whole = own.batch_size + own.uniform_negatives + own.hard_negatives
-        evenly = np.full(self._num_items, own.uniform_negatives / self._num_items)
-        mixed = own.batch_size * self._in_batch + evenly + own.hard_negatives * counts / counts.sum()
-        probabilities: Floats = np.maximum(mixed / whole, np.finfo(np.float32).tiny).astype(np.float32)
-        return probabilities

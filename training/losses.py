@@ -8,15 +8,19 @@ from training.keras2 import tf
 Floats = npt.NDArray[np.float32]
 
 
-def sampling_probability(counts: Floats, batch_size: int, uniform_negatives: int) -> Floats:
+def sampling_probability(
+    counts: Floats, batch_size: int, uniform_negatives: int, hard_negatives: int = 0, mined: Floats | None = None
+) -> Floats:
     """[num_items] Q of each item among a batch's candidates, counts [num_items] being its positives.
 
-    Candidates are drawn from the positives and, uniform_negatives of them, evenly (Yang et al., WWW 2020, section 3.3).
+    Candidates are drawn from the positives and, uniform_negatives of them, evenly (Yang et al., WWW 2020, section 3.3);
+    hard_negatives of them from those that were mined, [num_items] how often each.
     """
-    in_batch = counts / max(float(counts.sum()), 1.0)
-    share = batch_size / (batch_size + uniform_negatives)
-    mixed: Floats = (share * in_batch + (1 - share) / len(counts)).astype(np.float32)
-    return mixed
+    evenly = np.ones_like(counts)
+    sources = ((batch_size, counts), (uniform_negatives, evenly), (hard_negatives, evenly if mined is None else mined))
+    drawn = batch_size + uniform_negatives + hard_negatives
+    mixed = sum(number / drawn * (often / max(float(often.sum()), 1.0)) for number, often in sources)
+    return np.asarray(mixed, np.float32)
 
 
 def full_softmax(

@@ -251,8 +251,11 @@ def _batches(
     """Batches of model inputs. Whole batches are gathered: slicing rows one by one is 30 times slower."""
     item_rows = positives.item_rows[chosen]
     counts = np.bincount(item_rows, minlength=len(towers.content)).astype(np.float32)
-    evenly = tf.constant(sampling_probability(counts, settings.batch_size, settings.uniform_negatives))
-    probabilities = hard.probabilities if hard else evenly
+    probabilities = (
+        hard.probabilities
+        if hard
+        else tf.constant(sampling_probability(counts, settings.batch_size, settings.uniform_negatives))
+    )
     tables = {name: tf.constant(values) for name, values in positives.queries.items()}
     query_rows = tf.constant(positives.query_rows[chosen])
     items = tf.constant(item_rows)
