@@ -71,6 +71,7 @@ _PLAIN_STATISTICS: Final = frozenset(
     for name in (*names.ITEM_STATISTICS, *names.USER_STATISTICS)
     if "_share_" in name or name in ("user_overdue_ratio", "user_basket_gap_variation")
 )
+_ALIVE: Final = [names.ITEM_STATISTICS.index(name) for name in ("item_purchases_365d", "item_views_365d")]
 _PLAIN_OF_ITEMS: Final = np.array([name in _PLAIN_STATISTICS for name in names.ITEM_STATISTICS])
 _PLAIN_OF_USERS: Final = np.array([name in _PLAIN_STATISTICS for name in names.MODELLED_USER_STATISTICS])
 
@@ -94,6 +95,21 @@ class Catalogue:
         starts = np.cumsum([0, *(self.sizes[column] for column in AFFINITY_COLUMNS[:-1])])
         columns = [self.codes[column] + start for column, start in zip(AFFINITY_COLUMNS, starts, strict=True)]
         return np.stack(columns, axis=1).astype(np.int32)
+
+    def usual_statistics(self, categories: npt.NDArray[np.int32]) -> Floats:
+        """[k, len(ITEM_STATISTICS)] means over what was bought or viewed of each category within a year.
+
+        That is what may be expected of a new item. categories: [k] codes; one that is not known, or of which nothing
+        was bought, has the means over all.
+        """
+        alive = (self.statistics[:, _ALIVE] > 0).any(axis=1)
+        usual = np.zeros((len(categories), self.statistics.shape[1]), np.float32)
+        for category in np.unique(categories):
+            own = alive & (self.codes["category"] == category) if category != OUT_OF_VOCABULARY else alive
+            of_kind = own if own.any() else alive
+            if of_kind.any():
+                usual[categories == category] = self.statistics[of_kind].mean(axis=0)
+        return usual
 
     def scaled_statistics(self) -> Floats:
         """Statistics as the ranker reads them; compute once, it is the whole matrix."""

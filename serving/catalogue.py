@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from contracts import encoding
 from contracts import features as names
-from contracts.candidates import ItemSide
+from contracts.candidates import PRICE_COLUMN, ItemSide
 from contracts.catalogue import CatalogueItem
 from contracts.ranking import Catalogue
 from contracts.text import text_vectors
@@ -136,9 +136,10 @@ def laid_over(bundle: LoadedBundle, posted: Mapping[str, Posted]) -> LoadedBundl
 
 
 def _appended(sealed: LoadedBundle, new: list[CatalogueItem]) -> ItemSide:
-    """The item side with rows for the new items, embedded by their content and title alone.
+    """The item side with rows for the new items, embedded by their content and title.
 
-    Their statistics are zeros, as in training for an item that nobody has bought yet.
+    Nothing is known yet of how they sell: until the next bundle they are taken for the usual item of their category, at
+    their own price. Nobody has bought them, so that they are not among what is popular.
     """
     side = sealed.items
     if not new:
@@ -147,7 +148,9 @@ def _appended(sealed: LoadedBundle, new: list[CatalogueItem]) -> ItemSide:
         column: sealed.vocabularies[column].encode(getattr(item, column) for item in new)
         for column in names.ITEM_CONTENT
     }
-    statistics = np.zeros((len(new), len(names.ITEM_STATISTICS)), np.float32)
+    statistics = side.catalogue.usual_statistics(codes["category"])
+    asked = np.array([np.nan if item.price is None else item.price for item in new], np.float32)
+    statistics[:, PRICE_COLUMN] = np.where(np.isnan(asked), statistics[:, PRICE_COLUMN], asked)
     text = text_vectors([item.title for item in new], sealed.text_projection)
     added = Catalogue(codes=codes, sizes=side.catalogue.sizes, statistics=statistics, text=text)
     embeddings = sealed.candidate_tower.embed(

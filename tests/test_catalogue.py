@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
+from contracts import encoding
 from contracts import features as names
-from contracts.candidates import FRESH, SOURCES
+from contracts.candidates import FRESH, PRICE_COLUMN, SOURCES
 from contracts.catalogue import CatalogueItem
 from contracts.errors import BundleRefused
 from contracts.event_log import ITEMS
@@ -23,6 +24,7 @@ from serving.releases import OneRelease
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
+PURCHASES = names.ITEM_STATISTICS.index("item_purchases_365d")
 LATER = 4e9
 """After any bundle was made."""
 
@@ -67,7 +69,7 @@ def test_a_new_item_is_found_beside_the_index_and_by_the_source_for_it(bundle: L
     size = len(bundle.item_ids)
     live = laid_over(bundle, posted(CatalogueItem(item_id="new", **content(bundle, 7))))
     query = live.items.embeddings[size].copy()
-    query[-4:] = 0  # popularity, which a new item has none of; of taste nothing is nearer to it than itself
+    query[-4:] = 0  # popularity; of taste nothing is nearer to it than itself
     rows, scores = live.nearest(query, 2000)
     assert size in rows
     assert (np.diff(scores) <= 0).all()
@@ -77,15 +79,26 @@ def test_a_new_item_is_found_beside_the_index_and_by_the_source_for_it(bundle: L
     assert FRESH in SOURCES
 
 
-def test_a_new_item_lies_where_its_twin_lies_that_nobody_has_bought_either(bundle: LoadedBundle) -> None:
-    """The tower knows the content, the title and no sales of both; no id was learned of either."""
-    unsold = np.flatnonzero(bundle.items.catalogue.statistics.sum(axis=1) == 0)
-    twins = unsold[:: len(unsold) // 5]
-    items = [
-        CatalogueItem(item_id=f"new-{row}", title=bundle.titles[row], **content(bundle, int(row))) for row in twins
-    ]
-    live = laid_over(bundle, posted(*items))
-    np.testing.assert_allclose(live.items.embeddings[len(bundle.item_ids) :], bundle.items.embeddings[twins], atol=1e-6)
+def test_a_new_item_is_taken_for_the_usual_one_of_its_category_at_its_own_price(bundle: LoadedBundle) -> None:
+    size, known = len(bundle.item_ids), bundle.items.catalogue
+    row = int(np.argmax(known.statistics[:, PURCHASES]))
+    new = CatalogueItem(item_id="new", title=bundle.titles[row], price=2.5, **content(bundle, row))
+    live = laid_over(bundle, posted(new, CatalogueItem(item_id="unheard", category="UNHEARD OF")))
+    bought = known.statistics[:, PURCHASES] > 0
+    usual = known.statistics[bought & (known.codes["category"] == known.codes["category"][row])].mean(axis=0)
+    usual[PRICE_COLUMN] = 2.5
+    np.testing.assert_allclose(live.items.catalogue.statistics[size], usual, rtol=1e-5)
+    of_all = known.statistics[bought].mean(axis=0)
+    np.testing.assert_allclose(live.items.catalogue.statistics[size + 1], of_all, rtol=1e-5)
+    inputs = {
+        encoding.ITEM: np.zeros(1, np.int32),  # no id was learned of it
+        encoding.CONTENT: np.array([[known.codes[column][row] for column in names.ITEM_CONTENT]], np.int32),
+        encoding.ITEM_STATISTICS_INPUT: usual[np.newaxis],
+        encoding.TEXT: known.text[[row]],
+    }
+    expected = bundle.candidate_tower.embed(inputs)[0]
+    np.testing.assert_allclose(live.items.embeddings[size], expected, atol=1e-6)
+    assert live.items.popularity[size] == 0  # what is popular has been bought
 
 
 def test_an_item_of_the_bundle_changes_its_offer_and_keeps_its_place(bundle: LoadedBundle) -> None:

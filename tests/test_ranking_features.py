@@ -1,5 +1,6 @@
 """What the ranker reads of a user and a candidate, each of its columns by hand."""
 
+from dataclasses import replace
 from math import log1p
 from typing import Any
 
@@ -50,6 +51,22 @@ PURCHASES: dict[str, list[Any]] = {
 }
 HISTORY = user_history(PURCHASES, ITEMS)
 NO_PURCHASES = user_history(dict.fromkeys(names.HISTORY), ITEMS)
+
+
+def test_a_new_item_is_expected_to_sell_like_what_sells_in_its_category() -> None:
+    statistics = np.zeros((5, len(names.ITEM_STATISTICS)), np.float32)
+    purchases, price, views = (
+        names.ITEM_STATISTICS.index(name) for name in ("item_purchases_365d", "item_price", "item_views_365d")
+    )
+    statistics[[MILK, YOGHURT, BREAD], purchases] = (8, 4, 3)
+    statistics[[MILK, YOGHURT, CHEESE], price] = (1, 3, 9)  # nobody has bought the cheese
+    statistics[SOAP, views] = 5
+    usual = replace(CATALOGUE, statistics=statistics).usual_statistics(np.array([1, 2, 3, 0], np.int32))
+    assert usual[:, purchases].tolist() == [6, 3, 0, 3.75]
+    assert usual[:, price].tolist() == [2, 0, 0, 1]
+    assert usual[:, views].tolist() == [0, 0, 5, 1.25]
+    assert not CATALOGUE.usual_statistics(np.array([1], np.int32)).any()  # nothing has happened yet
+
 
 NEVER = {
     "is_repeat": 0,

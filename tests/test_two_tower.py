@@ -21,7 +21,7 @@ from training.keras2 import tf, tfrs
 from training.ranker import Ranker, listwise_loss, scores_of
 from training.ranking_lists import labelled_lists
 from training.settings import Encoder, Loss, Optimizer, RankerSettings, TwoTowerSettings
-from training.towers import scale_of
+from training.towers import UNMET, scale_of
 from training.two_tower import Towers, _taught, _weights, epochs_for, fit, new_towers
 from training.workspace import Workspace
 
@@ -176,6 +176,37 @@ def test_looks_weigh_less_than_purchases_and_nothing_where_their_weight_is_zero(
     weights = _weights(positives, chosen, settings)
     purchase, cart, view = (weights[types[chosen] == kind][0] for kind in (0, 1, 3))
     assert (cart / purchase, view / purchase) == (pytest.approx(0.5), pytest.approx(0.25))
+
+
+def test_a_repeat_teaches_only_what_strangers_buy(trained: Workspace) -> None:
+    positives = Dataset(trained).positives()
+    share = 0.3
+    kept = _taught(positives, 0, 2**40, TwoTowerSettings(stranger_share=share))
+    repeats = positives.is_repeat[kept].sum() / positives.is_repeat.sum()
+    assert repeats == pytest.approx(share, abs=0.02)
+    assert (~positives.is_repeat[kept]).sum() == (~positives.is_repeat).sum()
+    assert not positives.is_repeat[_taught(positives, 0, 2**40, TwoTowerSettings(stranger_share=0.0))].any()
+    assert len(_taught(positives, 0, 2**40, TwoTowerSettings(repeat_weight=0.5))) == len(positives.seconds)
+
+
+def test_a_stranger_is_known_by_the_profile_and_at_most_by_the_latest_basket(
+    trained: Workspace, towers: Towers
+) -> None:
+    dataset = Dataset(trained)
+    queries = {name: tf.constant(values) for name, values in dataset.moment(dataset.timeline.cutoff).queries.items()}
+    rows = len(queries[encoding.USER])
+    tower = towers.model.query_tower
+    hidden = tower._with_strangers({**queries, UNMET: tf.ones(rows, tf.bool)})
+    assert not hidden[encoding.USER].numpy().any()
+    assert not hidden[encoding.STATISTICS].numpy().any()
+    assert (hidden[encoding.PROFILE] == queries[encoding.PROFILE]).numpy().all()
+    seen, known = hidden[encoding.SEQUENCE].numpy(), queries[encoding.SEQUENCE].numpy()
+    latest = np.where(queries[encoding.SEQUENCE_DAYS].numpy() == 0, known, 0)
+    silent = ~seen.any(axis=1)
+    assert (seen[~silent] == latest[~silent]).all()
+    assert 0.35 < silent.mean() < 0.65
+    some = tower._with_strangers({**queries, UNMET: tf.zeros(rows, tf.bool)})
+    assert (some[encoding.USER].numpy() == 0).mean() == pytest.approx(TwoTowerSettings().stranger_share, abs=0.1)
 
 
 def test_a_small_log_is_gone_over_until_there_are_steps_enough(trained: Workspace) -> None:

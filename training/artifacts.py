@@ -35,6 +35,14 @@ class Embeddings:
         np.save(self.folder / f"queries_{seconds}.npy", queries)
         np.save(self.folder / f"items_{seconds}.npy", items)
 
+    def save_strangers(self, seconds: int, queries: Floats) -> None:
+        """queries [strangers, embedding_dim] of training.strangers as of a moment."""
+        np.save(self.folder / f"strangers_{seconds}.npy", queries)
+
+    def strangers(self, seconds: int) -> Floats:
+        """[strangers, embedding_dim]; row i is the user_ids[i] of the moment's strangers."""
+        return self._load(f"strangers_{seconds}.npy")
+
     def queries(self, seconds: int) -> Floats:
         """[users, embedding_dim]; row i is the moment's user_ids[i]."""
         return self._load(f"queries_{seconds}.npy")

@@ -47,7 +47,7 @@ ZERO_MEANS_SOMETHING = frozenset(
      "fine_tune_epochs", "cross_layers", "num_popular", "num_looked", "threads", "uniform_negatives", "hard_negatives",
      "sequence_share",
      "sequence_dropout", "encoder_dropout", "cart_weight", "like_weight", "view_weight",
-     "cart_label", "like_label", "view_label", "teaching"}
+     "cart_label", "like_label", "view_label", "teaching", "stranger_share"}
 )  # fmt: skip
 
 
@@ -113,6 +113,7 @@ class TwoTowerSettings:
     like_weight: float = 0.5  # of positives liked, and no more in that visit
     view_weight: float = 0.2  # of positives only looked at; 0 for any of the three leaves them out
     user_evenness: float = 1.0  # 0: every purchase counts the same, 1: every user does, as in per-user metrics
+    stranger_share: float = 0.2  # of queries in training asked as somebody's whom nobody knows but by profile or basket
     id_dropout: float = 0.8  # share of ids hidden in training, so that content carries unseen items and users
     dropout: float = 0.4  # after each hidden layer
     seed: int = 17  # of TensorFlow and numpy
@@ -142,6 +143,7 @@ class RankerSettings:
     cross_layers: int = 2  # DCN-v2 cross layers
     hidden_units: tuple[int, ...] = (128, 64)  # deep part
     learning_rate: float = 0.001  # Adam
+    stranger_share: float = 0.2  # of the users who also teach as if nobody had met them; see training/strangers.py
     batch_users: int = 16  # lists a step
     epochs: int = 8  # over all windows
     teaching: float = 3.0  # what trees foretell of a candidate counts so many times a purchase; 0: labels alone

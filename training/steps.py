@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from contracts import encoding
@@ -17,6 +17,7 @@ from contracts.candidates import (
     shortlist,
 )
 from contracts.events import EventType
+from contracts.features import ITEM_ID
 from contracts.ranking import Floats
 from training.artifacts import Embeddings, export_towers
 from training.dataset import Dataset, Moment
@@ -25,6 +26,7 @@ from training.index import build_index, index_recall, save_index, search
 from training.ranking_lists import LabelledLists, Looks, joined, labelled_lists
 from training.ranking_models import choose, train
 from training.settings import IndexSettings, RankerSettings, Settings
+from training.strangers import strangers
 from training.two_tower import Progress, Towers, epochs_for, fit, new_towers
 from training.workspace import Workspace, require
 
@@ -52,10 +54,14 @@ def fit_towers(dataset: Dataset, folder: Path, settings: Settings, progress: Pro
     epochs = epochs_for(positives, *base_window, tower)
     base = fit(towers, positives, *base_window, epochs, tower, progress)
     for start in timeline.ranker_starts:
-        _embed(towers, dataset.moment(start), embeddings)
+        moment = dataset.moment(start)
+        _embed(towers, moment, embeddings)
+        if settings.ranker.stranger_share:
+            unmet = strangers_of(dataset, moment, settings.ranker)
+            embeddings.save_strangers(start, towers.embed_queries(unmet.queries))
     tuned = fit(towers, positives, windows_start, timeline.cutoff, tower.fine_tune_epochs, tower, progress)
-    for moment in (timeline.cutoff, timeline.data_end):
-        _embed(towers, dataset.moment(moment), embeddings)
+    for end in (timeline.cutoff, timeline.data_end):
+        _embed(towers, dataset.moment(end), embeddings)
     export_towers(towers, folder)
     losses = {"base": base, "fine_tune": tuned}
     recall = _index(folder, embeddings, timeline.data_end, settings.index)
@@ -65,10 +71,19 @@ def fit_towers(dataset: Dataset, folder: Path, settings: Settings, progress: Pro
 
 
 def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) -> list[float]:
-    """Losses of the ranker that was chosen, trained on all windows. Writes its exports and how the choice was made."""
-    windows = ranking_windows(workspace, settings, progress)
+    """Losses of the ranker that was chosen, trained on all windows. Writes its exports and how the choice was made.
+
+    Strangers teach the one that serves; the choice between kinds is made of and by users who are known.
+    """
+    dataset, embeddings = Dataset(workspace), Embeddings(require(workspace.towers, "tandem train-towers"))
+    windows, unmet = list[LabelledLists](), list[LabelledLists]()
+    for window in dataset.timeline.ranker_windows:
+        windows.append(ranking_lists(dataset, embeddings, *window, settings))
+        if settings.ranker.stranger_share:
+            unmet.append(ranking_lists(dataset, embeddings, *window, settings, unmet=True))
+        progress(len(windows), len(dataset.timeline.ranker_starts), "candidates")
     kind, measured = choose(windows, settings.ranker, progress)
-    ranker, losses = train(kind, joined(windows), settings.ranker, progress)
+    ranker, losses = train(kind, joined([*windows, *unmet]), settings.ranker, progress)
     shutil.rmtree(workspace.ranker, ignore_errors=True)
     ranker.export(workspace.ranker)
     report = {"model": kind, "validation_ndcg@20": measured, "losses": losses}
@@ -76,25 +91,33 @@ def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) 
     return losses
 
 
-def ranking_windows(workspace: Workspace, settings: Settings, progress: Progress) -> list[LabelledLists]:
-    """Candidates and labels of each label window, oldest first."""
-    dataset = Dataset(workspace)
-    embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
-    windows = []
-    for start, end in dataset.timeline.ranker_windows:
-        windows.append(ranking_lists(dataset, embeddings, start, end, settings))
-        progress(len(windows), len(dataset.timeline.ranker_starts), "candidates")
-    return windows
+def ranking_lists(
+    dataset: Dataset,
+    embeddings: Embeddings,
+    start: int,
+    end: int,
+    settings: Settings,
+    *,
+    unmet: bool = False,
+    without: Collection[str] = (),
+) -> LabelledLists:
+    """Candidates as of start, labelled by what was bought in [start, end).
 
-
-def ranking_lists(dataset: Dataset, embeddings: Embeddings, start: int, end: int, settings: Settings) -> LabelledLists:
-    """Candidates as of start, labelled by what was bought in [start, end)."""
-    moment, bought = dataset.moment(start), dataset.bought(start, end)
-    users = [row for row, user in enumerate(moment.user_ids) if user in bought]
-    lists = shortlists(dataset, moment, users, embeddings, settings.ranker, settings.index)
+    unmet: of the moment's strangers, not of its users. without: users who teach nothing.
+    """
+    moment, queries, bought = dataset.moment(start), embeddings.queries(start), dataset.bought(start, end)
+    if unmet:
+        moment, queries = strangers_of(dataset, moment, settings.ranker), embeddings.strangers(start)
+    users = [row for row, user in enumerate(moment.user_ids) if user in bought and user not in without]
+    lists = shortlists(dataset, moment, users, embeddings, settings.ranker, settings.index, queries)
     user_ids = [moment.user_ids[row] for row in users]
     truths, looks = [bought[user] for user in user_ids], looks_in(dataset, user_ids, start, end, settings.ranker)
     return labelled_lists([one.inputs for one in lists], [one.rows for one in lists], truths, looks)
+
+
+def strangers_of(dataset: Dataset, moment: Moment, settings: RankerSettings) -> Moment:
+    """The settings' share of the moment's users as if nobody had met them."""
+    return strangers(moment, dataset.vocabularies[ITEM_ID], settings.stranger_share)
 
 
 def looks_in(dataset: Dataset, user_ids: Sequence[str], start: int, end: int, settings: RankerSettings) -> Looks:
@@ -115,18 +138,22 @@ def shortlists(
     embeddings: Embeddings,
     ranker: RankerSettings,
     index: IndexSettings,
+    queries: Floats | None = None,
 ) -> list[Shortlist]:
-    """Candidates of the moment's users, by the code that serves: entry i belongs to users[i]."""
+    """Candidates of the moment's users, by the code that serves: entry i belongs to users[i].
+
+    queries: [users of the moment, embedding_dim], where they are not those that were kept.
+    """
     plan = candidate_plan(ranker)
     items = item_side(
         dataset.catalogue(moment.item_statistics), embeddings.items(moment.seconds), POPULAR_COLUMN, plan.num_popular
     )
-    all_queries = embeddings.queries(moment.seconds)
-    queries = all_queries[list(users)]
-    nearest = search(build_index(items.embeddings, all_queries, index), queries, plan.num_nearest)
+    all_queries = embeddings.queries(moment.seconds) if queries is None else queries
+    asked = all_queries[list(users)]
+    nearest = search(build_index(items.embeddings, all_queries, index), asked, plan.num_nearest)
     return [
         shortlist(user_side(moment, row, query), found, items, plan)
-        for row, query, found in zip(users, queries, nearest, strict=True)
+        for row, query, found in zip(users, asked, nearest, strict=True)
     ]
 
 

@@ -16,7 +16,7 @@ from training.hard_negatives import HardNegatives
 from training.keras2 import keras, tf, tfrs
 from training.losses import sampling_probability
 from training.settings import Loss, Optimizer, TwoTowerSettings
-from training.towers import CandidateTower, QueryTower, new_item_encoder
+from training.towers import UNMET, CandidateTower, QueryTower, new_item_encoder
 
 Floats = npt.NDArray[np.float32]
 Progress = Callable[[int, int, str], None]
@@ -179,8 +179,9 @@ def epochs_for(positives: Positives, start: int, end: int, settings: TwoTowerSet
 def _taught(positives: Positives, start: int, end: int, settings: TwoTowerSettings) -> Rows:
     """Positives in [start, end) that count for anything."""
     within = (positives.seconds >= start) & (positives.seconds < end) & (_type_weights(positives, settings) > 0)
-    if settings.repeat_weight == 0:  # nothing would be learned from them, and as negatives they would mislead
-        within &= ~positives.is_repeat
+    if settings.repeat_weight == 0:  # of somebody who is known nothing would be learned from them
+        drawn = np.random.default_rng(settings.seed).random(len(within)) < _stranger_share(settings)
+        within &= ~positives.is_repeat | drawn
     return np.flatnonzero(within)
 
 
@@ -218,7 +219,8 @@ def _fit_full(
 def _weights(positives: Positives, chosen: npt.NDArray[np.int64], settings: TwoTowerSettings) -> Floats:
     """[n] weights with mean 1: looks and repeats count less, and users are evened out, as in per-user metrics."""
     weights = _type_weights(positives, settings)[chosen]
-    weights *= np.where(positives.is_repeat[chosen], settings.repeat_weight, 1.0)
+    if settings.repeat_weight > 0:
+        weights *= np.where(positives.is_repeat[chosen], settings.repeat_weight, 1.0)
     users = positives.queries[encoding.USER][positives.query_rows[chosen]]
     weights *= np.bincount(users, weights=weights)[users] ** -settings.user_evenness
     evened: Floats = (weights / weights.mean()).astype(np.float32)
@@ -228,6 +230,11 @@ def _weights(positives: Positives, chosen: npt.NDArray[np.int64], settings: TwoT
 def _type_weights(positives: Positives, settings: TwoTowerSettings) -> npt.NDArray[np.float64]:
     """[n] what each positive counts by its event type, in the order of POSITIVE_TYPES."""
     return np.array([1.0, settings.cart_weight, settings.like_weight, settings.view_weight])[positives.types]
+
+
+def _stranger_share(settings: TwoTowerSettings) -> float:
+    """Of all positives: towers of ids alone know nothing of somebody without a history."""
+    return settings.stranger_share if settings.side_features else 0.0
 
 
 def _hard_negatives(
@@ -263,6 +270,8 @@ def _batches(
     statistics = tf.constant(positives.item_statistics[chosen])
     weights = tf.constant(_weights(positives, chosen, settings))
     latest_statistics = tf.constant(latest)
+    # A repeat is a purchase like another to whoever does not know the user.
+    unmet = tf.constant(positives.is_repeat[chosen] & (settings.repeat_weight == 0))
 
     def candidates(item: tf.Tensor, item_statistics: tf.Tensor) -> dict[str, tf.Tensor]:
         return {
@@ -279,6 +288,7 @@ def _batches(
         batch = {name: tf.gather(values, queries) for name, values in tables.items()}
         batch |= candidates(item, tf.gather(statistics, rows))
         batch["weight"] = tf.gather(weights, rows)
+        batch[UNMET] = tf.gather(unmet, rows)
         drawn = [tf.random.uniform([settings.uniform_negatives], 0, len(towers.content), item.dtype)]
         drawn += [hard.drawn_for(queries)] if hard else []
         if hard or settings.uniform_negatives:

@@ -1,14 +1,17 @@
 """Items of which the shop knows the content alone, ordered by it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import numpy as np
+from onnxruntime import InferenceSession
 
 from benchmarks.quality.cold_start.shop import NOTHING, Shop
 from benchmarks.quality.cold_start.visitors import POPULARITY, SEGMENT
 from contracts import encoding
 from contracts import features as names
+from contracts.bundle import CANDIDATE_TOWER
 from contracts.ranking import Floats, Rows
 from contracts.segments import SEGMENT_DAYS
 from training.artifacts import Embeddings
@@ -32,7 +35,7 @@ def new_item_lists(shop: Shop, embeddings: Embeddings) -> tuple[dict[str, list[R
         first = without(np.intersect1d(bought.get(user, NOTHING), new), before.get(user, NOTHING))
         if len(first) and shop.now.queries[encoding.PROFILE][row].any():
             truths[row] = first
-    queries, items = embeddings.queries(shop.start), embeddings.items(shop.start)[new]
+    queries, items = embeddings.queries(shop.start), embedded(shop, embeddings.folder)
     kinds, chance = kind_popularity(shop), np.random.default_rng(17).permutation(new)
     everybody = best(kinds[0].sum(axis=0), shop, new)
     lists = {
@@ -42,6 +45,22 @@ def new_item_lists(shop: Shop, embeddings: Embeddings) -> tuple[dict[str, list[R
         CHANCE: [chance[:LENGTH] for _row in truths],
     }
     return lists, list(truths.values())
+
+
+def embedded(shop: Shop, folder: Path) -> Floats:
+    """[new items, embedding_dim] by the candidate tower of the folder, as a server embeds what joins its catalogue."""
+    new, items = shop.new_items, shop.catalogue(shop.now.item_statistics)
+    categories = items.codes["category"][new]
+    found: Floats = InferenceSession(str(folder / CANDIDATE_TOWER)).run(
+        None,
+        {
+            encoding.ITEM: np.zeros(len(new), np.int32),
+            encoding.CONTENT: shop.content[new],
+            encoding.ITEM_STATISTICS_INPUT: items.usual_statistics(categories),
+            encoding.TEXT: shop.text[new],
+        },
+    )[0]
+    return found
 
 
 def kind_popularity(shop: Shop) -> Mapping[int, Floats]:

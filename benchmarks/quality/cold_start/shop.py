@@ -1,7 +1,7 @@
 """The shop as it was where the last label window begins, had it never met some users, or never had some items."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +24,11 @@ from training.assemble import write_shop
 from training.copurchase import companions
 from training.dataset import Dataset, Moment, Positives
 from training.engine import connect_duckdb
-from training.origin import Origin, origin_at
-from training.ranking_lists import LabelledLists, joined, labelled_lists
+from training.ranking_lists import joined
 from training.ranking_models import NEURAL, train
 from training.settings import Settings
 from training.snapshots import basket, of_type
-from training.steps import REPORT, fit_towers
+from training.steps import REPORT, fit_towers, ranking_lists
 from training.timeline import DAY_SECONDS
 from training.workspace import Workspace, require
 
@@ -137,8 +136,10 @@ def opened(shop: Shop, settings: Settings, folder: Path) -> LoadedBundle:
     fit_towers(shop, folder / "towers", settings, lambda *_: None)
     embeddings = Embeddings(folder / "towers")
     kind = json.loads(require(shop.workspace.ranker / REPORT, "tandem train-ranker").read_text()).get("model", NEURAL)
+    new = frozenset(shop.newcomers)
     lessons = [
-        lists_of_met(origin_at(shop, embeddings, *window, settings), shop.newcomers)
+        ranking_lists(shop, embeddings, *window, settings, unmet=unmet, without=new)
+        for unmet in ((False, True) if settings.ranker.stranger_share else (False,))
         for window in shop.timeline.ranker_windows
     ]
     ranker, _losses = train(kind, joined(lessons), settings.ranker, lambda *_: None)
@@ -160,13 +161,3 @@ def opened(shop: Shop, settings: Settings, folder: Path) -> LoadedBundle:
             metrics={},
         )
     return load_bundle(sealed)
-
-
-def lists_of_met(origin: Origin, new: Sequence[str]) -> LabelledLists:
-    """What a ranker learns from a window in which the new users were not there."""
-    kept = [row for row, user in enumerate(origin.user_ids) if user not in new]
-    lists = [origin.candidates[row] for row in kept]
-    looks = [origin.looks[row] for row in kept] if origin.looks else ()
-    return labelled_lists(
-        [one.inputs for one in lists], [one.rows for one in lists], [origin.truths[row] for row in kept], looks
-    )
