@@ -1,6 +1,7 @@
 """Users as if nobody had met them, as the ranker learns from them: by hand, and beside what a server makes of them."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def moment(users: int) -> Moment:
     """Each user bought milk often, and bread and milk together yesterday."""
     statistics = np.zeros((3, len(names.ITEM_STATISTICS)), np.float32)
     statistics[:, names.ITEM_STATISTICS.index("item_price")] = (2, 9, 1)
-    history = {
+    history: dict[str, Any] = {
         names.HISTORY_ITEM_IDS: ["bread", "milk", "cheese"],
         names.HISTORY_COUNTS: [1, 40, 2],
         names.HISTORY_COUNTS_91D: [1, 9, 0],
@@ -89,7 +90,7 @@ def test_the_pipelines_ranker_learns_from_strangers_too(trained: Workspace) -> N
     dataset, embeddings = Dataset(trained), Embeddings(trained.towers)
     settings: Settings = load_settings(trained.root / "params.yaml")
     start, end = dataset.timeline.ranker_windows[0]
-    unmet = strangers_of(dataset, dataset.moment(start), settings.ranker)
+    unmet = strangers_of(dataset, dataset.moment(start), settings.two_tower)
     assert len(embeddings.strangers(start)) == len(unmet.user_ids) == -(-len(dataset.moment(start).user_ids) // 5)
     met = ranking_lists(dataset, embeddings, start, end, settings)
     lists = ranking_lists(dataset, embeddings, start, end, settings, unmet=True)

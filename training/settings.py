@@ -113,7 +113,7 @@ class TwoTowerSettings:
     like_weight: float = 0.5  # of positives liked, and no more in that visit
     view_weight: float = 0.2  # of positives only looked at; 0 for any of the three leaves them out
     user_evenness: float = 1.0  # 0: every purchase counts the same, 1: every user does, as in per-user metrics
-    stranger_share: float = 0.2  # of queries in training asked as somebody's whom nobody knows but by profile or basket
+    stranger_share: float = 0.2  # of queries asked as if nobody had met the user, and of users who teach the ranker so
     id_dropout: float = 0.8  # share of ids hidden in training, so that content carries unseen items and users
     dropout: float = 0.4  # after each hidden layer
     seed: int = 17  # of TensorFlow and numpy
@@ -143,7 +143,6 @@ class RankerSettings:
     cross_layers: int = 2  # DCN-v2 cross layers
     hidden_units: tuple[int, ...] = (128, 64)  # deep part
     learning_rate: float = 0.001  # Adam
-    stranger_share: float = 0.2  # of the users who also teach as if nobody had met them; see training/strangers.py
     batch_users: int = 16  # lists a step
     epochs: int = 8  # over all windows
     teaching: float = 3.0  # what trees foretell of a candidate counts so many times a purchase; 0: labels alone

@@ -25,7 +25,7 @@ from training.distribution import output
 from training.index import build_index, index_recall, save_index, search
 from training.ranking_lists import LabelledLists, Looks, joined, labelled_lists
 from training.ranking_models import choose, train
-from training.settings import IndexSettings, RankerSettings, Settings
+from training.settings import IndexSettings, RankerSettings, Settings, TwoTowerSettings
 from training.strangers import strangers
 from training.two_tower import Progress, Towers, epochs_for, fit, new_towers
 from training.workspace import Workspace, require
@@ -56,8 +56,8 @@ def fit_towers(dataset: Dataset, folder: Path, settings: Settings, progress: Pro
     for start in timeline.ranker_starts:
         moment = dataset.moment(start)
         _embed(towers, moment, embeddings)
-        if settings.ranker.stranger_share:
-            unmet = strangers_of(dataset, moment, settings.ranker)
+        if tower.stranger_share:
+            unmet = strangers_of(dataset, moment, tower)
             embeddings.save_strangers(start, towers.embed_queries(unmet.queries))
     tuned = fit(towers, positives, windows_start, timeline.cutoff, tower.fine_tune_epochs, tower, progress)
     for end in (timeline.cutoff, timeline.data_end):
@@ -79,7 +79,7 @@ def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) 
     windows, unmet = list[LabelledLists](), list[LabelledLists]()
     for window in dataset.timeline.ranker_windows:
         windows.append(ranking_lists(dataset, embeddings, *window, settings))
-        if settings.ranker.stranger_share:
+        if settings.two_tower.stranger_share:
             unmet.append(ranking_lists(dataset, embeddings, *window, settings, unmet=True))
         progress(len(windows), len(dataset.timeline.ranker_starts), "candidates")
     kind, measured = choose(windows, settings.ranker, progress)
@@ -107,7 +107,7 @@ def ranking_lists(
     """
     moment, queries, bought = dataset.moment(start), embeddings.queries(start), dataset.bought(start, end)
     if unmet:
-        moment, queries = strangers_of(dataset, moment, settings.ranker), embeddings.strangers(start)
+        moment, queries = strangers_of(dataset, moment, settings.two_tower), embeddings.strangers(start)
     users = [row for row, user in enumerate(moment.user_ids) if user in bought and user not in without]
     lists = shortlists(dataset, moment, users, embeddings, settings.ranker, settings.index, queries)
     user_ids = [moment.user_ids[row] for row in users]
@@ -115,7 +115,7 @@ def ranking_lists(
     return labelled_lists([one.inputs for one in lists], [one.rows for one in lists], truths, looks)
 
 
-def strangers_of(dataset: Dataset, moment: Moment, settings: RankerSettings) -> Moment:
+def strangers_of(dataset: Dataset, moment: Moment, settings: TwoTowerSettings) -> Moment:
     """The settings' share of the moment's users as if nobody had met them."""
     return strangers(moment, dataset.vocabularies[ITEM_ID], settings.stranger_share)
 

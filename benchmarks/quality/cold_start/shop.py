@@ -139,7 +139,7 @@ def opened(shop: Shop, settings: Settings, folder: Path) -> LoadedBundle:
     new = frozenset(shop.newcomers)
     lessons = [
         ranking_lists(shop, embeddings, *window, settings, unmet=unmet, without=new)
-        for unmet in ((False, True) if settings.ranker.stranger_share else (False,))
+        for unmet in ((False, True) if settings.two_tower.stranger_share else (False,))
         for window in shop.timeline.ranker_windows
     ]
     ranker, _losses = train(kind, joined(lessons), settings.ranker, lambda *_: None)
