@@ -64,6 +64,9 @@ RANKING_FEATURES: Final = (*PAIR_FEATURES, *names.ITEM_STATISTICS, *names.MODELL
 """Columns of the ranker's input; where the log has looks, LOOK_FEATURES stand behind them. Counts, days and money are
 log1p-scaled, shares and ratios are not."""
 
+USER_COLUMNS: Final = slice(len(PAIR_FEATURES) + len(names.ITEM_STATISTICS), len(RANKING_FEATURES))
+"""Those that say the same of all candidates of a user."""
+
 _NEVER_LOOKED: Final = np.array([0.0, np.log1p(NEVER_DAYS), 0.0, 0.0, 0.0, 0.0, np.log1p(NEVER_DAYS)], np.float32)
 
 _PLAIN_STATISTICS: Final = frozenset(

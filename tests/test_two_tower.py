@@ -13,14 +13,15 @@ from contracts import encoding
 from contracts import features as names
 from contracts.bundle import CANDIDATE_TOWER, QUERY_TOWER, RANKER
 from contracts.errors import InvalidInput
-from contracts.ranking import RANKING_FEATURES
+from contracts.ranking import RANKING_FEATURES, USER_COLUMNS
 from training.artifacts import export_ranker, export_towers
 from training.dataset import Dataset
 from training.hard_negatives import KEPT, HardNegatives
 from training.keras2 import tf, tfrs
 from training.ranker import Ranker, listwise_loss, scores_of
-from training.ranking_lists import labelled_lists
+from training.ranking_lists import LabelledLists, labelled_lists
 from training.settings import Encoder, Loss, Optimizer, RankerSettings, TwoTowerSettings
+from training.strangers import SESSION_DAYS
 from training.towers import UNMET, scale_of
 from training.two_tower import Towers, _taught, _weights, epochs_for, fit, new_towers
 from training.workspace import Workspace
@@ -189,7 +190,7 @@ def test_a_repeat_teaches_only_what_strangers_buy(trained: Workspace) -> None:
     assert len(_taught(positives, 0, 2**40, TwoTowerSettings(repeat_weight=0.5))) == len(positives.seconds)
 
 
-def test_a_stranger_is_known_by_the_profile_and_at_most_by_the_latest_basket(
+def test_a_stranger_is_known_by_the_profile_and_at_most_by_the_latest_session(
     trained: Workspace, towers: Towers
 ) -> None:
     dataset = Dataset(trained)
@@ -201,7 +202,7 @@ def test_a_stranger_is_known_by_the_profile_and_at_most_by_the_latest_basket(
     assert not hidden[encoding.STATISTICS].numpy().any()
     assert (hidden[encoding.PROFILE] == queries[encoding.PROFILE]).numpy().all()
     seen, known = hidden[encoding.SEQUENCE].numpy(), queries[encoding.SEQUENCE].numpy()
-    latest = np.where(queries[encoding.SEQUENCE_DAYS].numpy() == 0, known, 0)
+    latest = np.where(queries[encoding.SEQUENCE_DAYS].numpy() <= SESSION_DAYS, known, 0)
     silent = ~seen.any(axis=1)
     assert (seen[~silent] == latest[~silent]).all()
     assert 0.35 < silent.mean() < 0.65
@@ -234,6 +235,31 @@ def test_a_column_that_never_varied_has_no_weight() -> None:
     scale = scale_of(np.array([[0.0, 1.0], [0.0, 3.0]], np.float32))
     assert scale[0] == 0
     assert scale[1] == pytest.approx(1, abs=0.01)  # the deviation is 1
+
+
+def test_calibrated_scores_are_log_odds_in_the_same_order(tmp_path: Path) -> None:
+    """Users of whom one half buys three times as much: the listwise score cannot say so, what is known of them does."""
+    draw = np.random.default_rng(5)
+    inputs = tuple(draw.normal(size=(50, len(RANKING_FEATURES))).astype(np.float32) for _ in range(400))
+    for user, own in enumerate(inputs):
+        own[:, USER_COLUMNS] = 0
+        own[:, USER_COLUMNS.start] = user % 2
+    ranker = Ranker(np.concatenate(inputs), RankerSettings())
+    raw = scores_of(ranker, inputs)
+    labels = tuple(
+        (draw.random(50) < 1 / (1 + np.exp(3 - 2 * own - (user % 2)))).astype(np.float32)
+        for user, own in enumerate(raw)
+    )
+    ranker.calibrate(LabelledLists(inputs, labels, (20,) * len(inputs)))
+    scores = scores_of(ranker, inputs)
+    assert all((np.argsort(own) == np.argsort(before)).all() for own, before in zip(scores, raw, strict=True))
+    for half in (0, 1):
+        foretold = np.mean([1 / (1 + np.exp(-own)) for own in scores[half::2]])
+        assert foretold == pytest.approx(np.mean(labels[half::2]), abs=0.005)
+    nothing = replace(LabelledLists(inputs, labels, (20,) * len(inputs)), labels=tuple(0 * own for own in labels))
+    ranker.calibrate(nothing)  # tells nothing, and changes nothing
+    assert (scores_of(ranker, inputs[:1])[0] == scores[0]).all()
+    export_ranker(ranker, tmp_path)  # which compares the export with the model
 
 
 def test_ranker_answers_the_same_in_tensorflow_and_onnx_runtime(tmp_path: Path) -> None:

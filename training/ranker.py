@@ -4,15 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
 
-from contracts.ranking import Floats
+from contracts.ranking import USER_COLUMNS, Floats
 from training.keras2 import keras, tf, tfrs
-from training.ranking_lists import LabelledLists
+from training.ranking_lists import BOUGHT, LabelledLists
 from training.settings import RankerSettings
 from training.towers import scale_of
 from training.two_tower import Progress
 
 MASKED = -1e9
+CALIBRATION_LISTS = 2000  # that many, evenly spread, tell two dozen numbers
 
 
 class Ranker(keras.Model):  # type: ignore[misc]
@@ -27,19 +29,45 @@ class Ranker(keras.Model):  # type: ignore[misc]
         self.crosses = [tfrs.layers.dcn.Cross() for _ in range(settings.cross_layers)]
         self.deep = [keras.layers.Dense(units, activation="relu") for units in settings.hidden_units]
         self.score = keras.layers.Dense(1)
+        self.level = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", trainable=False)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """[batch, candidates, features] to [batch, candidates]."""
         # As one matrix: ONNX Runtime multiplies it with bias and activation in one step, and copies nothing around.
         rows = tf.reshape(inputs, [-1, inputs.shape[-1]])
-        normal = tf.clip_by_value((rows - self.mean) * self.scale, -5.0, 5.0)
+        normal = self.normal(rows)
         crossed = normal
         for cross in self.crosses:
             crossed = cross(normal, crossed)
         deep = normal
         for layer in self.deep:
             deep = layer(deep)
-        return tf.reshape(self.score(tf.concat([crossed, deep], axis=-1)), tf.shape(inputs)[:-1])
+        scores = self.score(tf.concat([crossed, deep], axis=-1)) + self.level(normal)
+        return tf.reshape(scores, tf.shape(inputs)[:-1])
+
+    def normal(self, rows: tf.Tensor) -> tf.Tensor:
+        """[n, features] of mean 0 and variance 1, cut where they are far out."""
+        return tf.clip_by_value((rows - self.mean) * self.scale, -5.0, 5.0)
+
+    def calibrate(self, lists: LabelledLists) -> None:
+        """Turns scores into log-odds of a purchase by logistic regression (Platt, 1999), which changes no order.
+
+        A listwise loss leaves open how high a user's scores are as a whole, so that what is known of the user has
+        weights of its own. Does nothing where nothing was bought.
+        """
+        some = range(0, len(lists), max(len(lists) // CALIBRATION_LISTS, 1))
+        bought = np.concatenate([lists.labels[i] >= BOUGHT for i in some])
+        if not bought.any():
+            return
+        inputs = [lists.inputs[i] for i in some]
+        scores = np.concatenate(scores_of(self, inputs))
+        users = self.normal(np.concatenate(inputs)).numpy()[:, USER_COLUMNS]
+        fitted = LogisticRegression(max_iter=500).fit(np.column_stack([scores, users]), bought)
+        slope, levels = fitted.coef_[0, 0], np.zeros((len(self.mean), 1))
+        levels[USER_COLUMNS, 0] = fitted.coef_[0, 1:]
+        kernel, bias = self.score.get_weights()
+        self.score.set_weights([kernel * slope, bias * slope + fitted.intercept_])
+        self.level.set_weights([levels])
 
 
 def listwise_loss(labels: tf.Tensor, scores: tf.Tensor, present: tf.Tensor) -> tf.Tensor:

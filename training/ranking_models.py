@@ -27,7 +27,7 @@ class RankingModel(Protocol):
     """A trained ranker of either kind."""
 
     def scores(self, inputs: Sequence[Floats]) -> list[Floats]:
-        """[k_i] scores for each list of [k_i, features], higher is likelier."""
+        """[k_i] log-odds of a purchase for each list of [k_i, features]."""
         ...
 
     def export(self, folder: Path) -> None:
@@ -42,7 +42,7 @@ class NeuralRanker:
     model: Ranker
 
     def scores(self, inputs: Sequence[Floats]) -> list[Floats]:
-        """[k_i] scores for each list of [k_i, features]."""
+        """[k_i] log-odds for each list of [k_i, features]."""
         return scores_of(self.model, inputs)
 
     def export(self, folder: Path) -> None:
@@ -60,9 +60,11 @@ def train(
     """
     if kind == TREES:
         return train_trees(lists, settings)
+    lessons = lists
     if settings.teaching > 0:
-        lists = _taught(lists, teacher or train_trees(lists, settings)[0], settings.teaching)
-    model, losses = train_ranker(lists, settings, progress)
+        lessons = _taught(lists, teacher or train_trees(lists, settings)[0], settings.teaching)
+    model, losses = train_ranker(lessons, settings, progress)
+    model.calibrate(lists)
     return NeuralRanker(model), losses
 
 

@@ -13,6 +13,7 @@ from contracts.features import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
 from training.encoders import new_encoder
 from training.keras2 import keras, tf
 from training.settings import TwoTowerSettings
+from training.strangers import SESSION_DAYS
 
 CONTENT_DIMS = {"department": 8, "category": 16, "subcategory": 32, "brand": 2, "manufacturer": 16}
 PROFILE_DIM = 4
@@ -180,12 +181,12 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         return tf.concat([taste, self.mainstream(statistics)], axis=1)
 
     def _with_strangers(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """The same with a share of the rows known by their profile alone, or by their latest basket beside it."""
+        """The same with a share of the rows known by their profile alone, or by their latest session beside it."""
         draw = tf.random.uniform(tf.shape(inputs[encoding.USER]))
         if UNMET in inputs:
             draw *= tf.where(inputs[UNMET], self.stranger_share, 1.0)
         met, silent = draw >= self.stranger_share, draw < self.stranger_share / 2
-        latest = inputs[encoding.SEQUENCE_DAYS] == 0
+        latest = inputs[encoding.SEQUENCE_DAYS] <= SESSION_DAYS
         seen = met[:, tf.newaxis] | (latest & ~silent[:, tf.newaxis])
         return inputs | {
             encoding.USER: tf.where(met, inputs[encoding.USER], 0),

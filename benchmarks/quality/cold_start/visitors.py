@@ -12,7 +12,7 @@ from benchmarks.quality.cold_start.shop import Companions, Shop
 from contracts import features as names
 from contracts.api import MAX_ITEMS, RankingRequest, RecommendationRequest, RetrievalRequest
 from contracts.api.limits import MAX_CONTEXT
-from contracts.events import UNKNOWN, EventType
+from contracts.events import UNKNOWN
 from contracts.freshness import encode_events
 from contracts.interactions import FreshEvent
 from contracts.ranking import Rows
@@ -26,6 +26,8 @@ from serving.impressions import NoImpressions
 from serving.metrics import Metrics
 from serving.recommender import Recommender
 from serving.releases import OneRelease
+from training.strangers import SESSION_DAYS
+from training.timeline import DAY_SECONDS
 
 POPULARITY: Final = "popularity"
 SEGMENT: Final = "popularity in the segment"
@@ -37,7 +39,7 @@ class Visitor:
     """What is known of a new user, and what they bought in the window."""
 
     profile: Mapping[str, str]  # known columns alone
-    session: Sequence[FreshEvent]  # their latest basket before the window, latest line first
+    session: Sequence[FreshEvent]  # their latest before the window, latest event first
     truth: Rows
 
 
@@ -142,14 +144,16 @@ def _items(visitor: Visitor) -> list[str]:
 
 
 def _sessions(shop: Shop) -> dict[str, list[FreshEvent]]:
-    """Each newcomer's latest basket before the window, latest line first."""
+    """What each newcomer did to items in the latest session before the window, latest first."""
+    of_items = ds.field("event_type").isin(names.SEQUENCE_TYPES)
     table = ds.dataset(shop.workspace.ingested("events")).to_table(
-        filter=ds.field("user_id").isin(list(shop.newcomers)) & (ds.field("event_type") == EventType.PURCHASE.value)
+        filter=ds.field("user_id").isin(list(shop.newcomers)) & of_items
     )
     events = table.to_pandas()
     events["seconds"] = events.event_timestamp.astype("datetime64[s, UTC]").astype("int64")
     known = events[events.seconds < shop.start].sort_values(["user_id", "seconds", "item_id"], ascending=False)
-    latest = known.basket_id == known.groupby("user_id").basket_id.transform("first")
+    latest = known.seconds >= known.groupby("user_id").seconds.transform("max") - SESSION_DAYS * DAY_SECONDS
+    known = known.fillna({"quantity": 1, "price": 0.0, "discount": 0.0})  # nothing is paid for a look
     sessions: dict[str, list[FreshEvent]] = {}
     for row in known[latest].itertuples():
         event = FreshEvent(
