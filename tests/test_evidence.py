@@ -5,12 +5,11 @@ from typing import Any
 import ibis
 import numpy as np
 import pyarrow as pa
-import pytest
 
 from contracts.events import EventType
 from contracts.ranking import RANKING_FEATURES
 from training.evidence import POSITIVE_TYPES, looks, purchases, thinned
-from training.ranking_lists import labelled_lists
+from training.ranking_lists import BOUGHT, CHOSEN, VIEWED, labelled_lists
 
 # (user, item, type, basket, second)
 EVENTS = [
@@ -66,15 +65,12 @@ def test_more_looks_than_towers_need_are_thinned_and_no_purchase_is() -> None:
 INPUTS = [np.zeros((3, len(RANKING_FEATURES)), np.float32)] * 2
 ROWS = [np.array([4, 5, 6]), np.array([4, 5, 6])]
 TRUTHS = [np.array([5]), np.array([9])]
-LOOKED = [[(0.5, np.array([5, 6])), (0.2, np.array([4, 6]))], [(0.2, np.array([4]))]]
+LOOKED = [[(CHOSEN, np.array([5, 6])), (VIEWED, np.array([4, 6]))], [(VIEWED, np.array([4]))]]
 
 
 def test_labels_are_the_most_telling_thing_done_to_a_candidate() -> None:
     lists = labelled_lists(INPUTS, ROWS, TRUTHS, LOOKED)
-    assert [label.tolist() for label in lists.labels] == [
-        [pytest.approx(0.2), 1.0, 0.5],
-        [pytest.approx(0.2), 0.0, 0.0],
-    ]
+    assert [label.tolist() for label in lists.labels] == [[VIEWED, BOUGHT, CHOSEN], [VIEWED, 0.0, 0.0]]
     assert lists.num_truths == (1, 1)
 
 
@@ -85,4 +81,4 @@ def test_lists_are_judged_by_purchases_alone() -> None:
 
 
 def test_without_looks_lists_are_those_with_a_purchase() -> None:
-    assert [label.tolist() for label in labelled_lists(INPUTS, ROWS, TRUTHS).labels] == [[0.0, 1.0, 0.0]]
+    assert [label.tolist() for label in labelled_lists(INPUTS, ROWS, TRUTHS).labels] == [[0.0, BOUGHT, 0.0]]

@@ -18,8 +18,8 @@ from training.artifacts import export_ranker, export_towers
 from training.dataset import Dataset
 from training.hard_negatives import KEPT, HardNegatives
 from training.keras2 import tf, tfrs
-from training.ranker import Ranker, listwise_loss, scores_of
-from training.ranking_lists import LabelledLists, labelled_lists
+from training.ranker import Ranker, listwise_loss, scores_of, train_ranker
+from training.ranking_lists import BOUGHT, STEPS, VIEWED, LabelledLists, labelled_lists
 from training.settings import Encoder, Loss, Optimizer, RankerSettings, TwoTowerSettings
 from training.strangers import SESSION_DAYS
 from training.towers import UNMET, scale_of
@@ -65,7 +65,7 @@ def test_lists_without_a_bought_candidate_teach_nothing() -> None:
     inputs = [np.zeros((2, len(RANKING_FEATURES)), np.float32)] * 2
     lists = labelled_lists(inputs, [np.array([4, 5]), np.array([6, 7])], [np.array([5, 9]), np.array([8])])
     assert len(lists) == 1
-    assert lists.labels[0].tolist() == [0.0, 1.0]
+    assert lists.labels[0].tolist() == [0.0, BOUGHT]
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +237,30 @@ def test_a_column_that_never_varied_has_no_weight() -> None:
     assert scale[1] == pytest.approx(1, abs=0.01)  # the deviation is 1
 
 
+def test_what_serves_is_the_sum_of_the_heads_for_purchases_carts_and_views() -> None:
+    """Items with a high first feature are looked at, those with a high second one are bought."""
+    draw = np.random.default_rng(5)
+    inputs = tuple(draw.normal(size=(30, len(RANKING_FEATURES))).astype(np.float32) for _ in range(200))
+    viewed = tuple(np.where(own[:, 0] > 1, VIEWED, 0).astype(np.float32) for own in inputs)
+    labels = tuple(
+        np.where(one[:, 1] > 1.5, BOUGHT, own).astype(np.float32) for one, own in zip(inputs, viewed, strict=True)
+    )
+    lists = LabelledLists(inputs, labels, (1,) * len(inputs))
+    settings = RankerSettings(epochs=6, learning_rate=0.01, look_weight=0.5)
+    ranker, losses = train_ranker(lists, settings, lambda *_: None)
+    assert losses[-1] < losses[0]
+    assert ranker.head_weights.tolist() == [1.0, 0.5, 0.5]
+    heads = ranker.by_head(inputs[0][np.newaxis]).numpy()[0]
+    assert heads.shape == (30, len(STEPS))
+    np.testing.assert_allclose(scores_of(ranker, inputs[:1])[0], heads @ ranker.head_weights, rtol=1e-4, atol=1e-4)
+    assert np.corrcoef(heads[:, 0], inputs[0][:, 1])[0, 1] > 0.5
+    assert np.corrcoef(heads[:, 2], inputs[0][:, 0])[0, 1] > 0.4
+    bought_alone = replace(lists, labels=tuple(np.where(own == BOUGHT, own, 0) for own in labels))
+    for other, chosen in ((lists, replace(settings, look_weight=0.0)), (bought_alone, settings)):
+        one_head, _ = train_ranker(other, replace(chosen, epochs=1), lambda *_: None)
+        assert one_head.head_weights.tolist() == [1.0]
+
+
 def test_calibrated_scores_are_log_odds_in_the_same_order(tmp_path: Path) -> None:
     """Users of whom one half buys three times as much: the listwise score cannot say so, what is known of them does."""
     draw = np.random.default_rng(5)
@@ -247,7 +271,7 @@ def test_calibrated_scores_are_log_odds_in_the_same_order(tmp_path: Path) -> Non
     ranker = Ranker(np.concatenate(inputs), RankerSettings())
     raw = scores_of(ranker, inputs)
     labels = tuple(
-        (draw.random(50) < 1 / (1 + np.exp(3 - 2 * own - (user % 2)))).astype(np.float32)
+        BOUGHT * (draw.random(50) < 1 / (1 + np.exp(3 - 2 * own - (user % 2)))).astype(np.float32)
         for user, own in enumerate(raw)
     )
     ranker.calibrate(LabelledLists(inputs, labels, (20,) * len(inputs)))
@@ -255,7 +279,7 @@ def test_calibrated_scores_are_log_odds_in_the_same_order(tmp_path: Path) -> Non
     assert all((np.argsort(own) == np.argsort(before)).all() for own, before in zip(scores, raw, strict=True))
     for half in (0, 1):
         foretold = np.mean([1 / (1 + np.exp(-own)) for own in scores[half::2]])
-        assert foretold == pytest.approx(np.mean(labels[half::2]), abs=0.005)
+        assert foretold == pytest.approx(np.mean(labels[half::2]) / BOUGHT, abs=0.005)
     nothing = replace(LabelledLists(inputs, labels, (20,) * len(inputs)), labels=tuple(0 * own for own in labels))
     ranker.calibrate(nothing)  # tells nothing, and changes nothing
     assert (scores_of(ranker, inputs[:1])[0] == scores[0]).all()

@@ -66,7 +66,7 @@ def origin_at(
         histories=[moment.histories[row] for row in users],
         nearest=_nearest(embeddings, start, users, depth, settings),
         item_statistics=moment.item_statistics,
-        looks=looks_in(dataset, user_ids, start, end, settings.ranker),
+        looks=looks_in(dataset, user_ids, start, end),
     )
 
 

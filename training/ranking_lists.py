@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -9,8 +10,10 @@ import numpy.typing as npt
 from contracts.ranking import Floats, Rows
 from training.metrics import NDCG_AT, ndcg
 
-BOUGHT = 1.0
-"""The label of what was bought. Looks have less, so that they teach and are no hits."""
+VIEWED, CHOSEN, BOUGHT = 1.0, 2.0, 3.0
+"""Labels: how far a user went with an item. Chosen is put in the cart or liked; only what was bought is a hit."""
+STEPS: Final = (BOUGHT, CHOSEN, VIEWED)
+"""What the network has a head for, each: whether the user went as far."""
 Looks = Sequence[Sequence[tuple[float, Rows]]]
 """Entry i is of user i: a label, and the rows that have at least this one."""
 
@@ -20,7 +23,7 @@ class LabelledLists:
     """Candidates of many users. Entry i of each is one user's list of its own length k_i."""
 
     inputs: tuple[Floats, ...]  # [k_i, features] of the shortlists
-    labels: tuple[Floats, ...]  # [k_i] BOUGHT in the label window, less where it was only looked at, else 0
+    labels: tuple[Floats, ...]  # [k_i] how far the user went with it in the label window, 0 for nothing
     num_truths: tuple[int, ...]  # distinct items bought in it, candidates or not
 
     def __len__(self) -> int:

@@ -1,7 +1,7 @@
 """The rankers there are, and which of them a data set gets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -60,19 +60,14 @@ def train(
     """
     if kind == TREES:
         return train_trees(lists, settings)
-    lessons = lists
+    foretold = None
     if settings.teaching > 0:
-        lessons = _taught(lists, teacher or train_trees(lists, settings)[0], settings.teaching)
-    model, losses = train_ranker(lessons, settings, progress)
+        teacher = teacher or train_trees(lists, settings)[0]
+        scores = teacher.scores(lists.inputs)
+        foretold = [(settings.teaching / (1 + np.exp(-own))).astype(np.float32) for own in scores]
+    model, losses = train_ranker(lists, settings, progress, foretold)
     model.calibrate(lists)
     return NeuralRanker(model), losses
-
-
-def _taught(lists: LabelledLists, teacher: RankingModel, weight: float) -> LabelledLists:
-    """The lists with the teacher's probabilities, so many times, on top of their labels."""
-    foretold = [weight / (1 + np.exp(-scores)) for scores in teacher.scores(lists.inputs)]
-    labels = (own + more for own, more in zip(lists.labels, foretold, strict=True))
-    return replace(lists, labels=tuple(one.astype(np.float32) for one in labels))
 
 
 def choose(

@@ -47,7 +47,7 @@ ZERO_MEANS_SOMETHING = frozenset(
      "fine_tune_epochs", "cross_layers", "num_popular", "num_looked", "threads", "uniform_negatives", "hard_negatives",
      "sequence_share",
      "sequence_dropout", "encoder_dropout", "cart_weight", "like_weight", "view_weight",
-     "cart_label", "like_label", "view_label", "teaching", "stranger_share"}
+     "look_weight", "teaching", "stranger_share"}
 )  # fmt: skip
 
 
@@ -137,9 +137,7 @@ class RankerSettings:
     num_repeat: int = 350  # of these at most from the user's own history
     num_popular: int = 100  # of these by popularity of the last 28 days
     num_looked: int = 50  # of these at most what the user has looked at lately and never bought
-    cart_label: float = 0.5  # of candidates put in the cart in the label window; what was bought has 1
-    like_label: float = 0.5  # of candidates liked
-    view_label: float = 0.2  # of candidates only looked at; labels of looks teach the neural ranker and judge nothing
+    look_weight: float = 1.0  # of the network's heads for carts and for views; that for purchases has 1; 0: it alone
     cross_layers: int = 2  # DCN-v2 cross layers
     hidden_units: tuple[int, ...] = (128, 64)  # deep part
     learning_rate: float = 0.001  # Adam

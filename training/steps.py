@@ -23,7 +23,7 @@ from training.artifacts import Embeddings, export_towers
 from training.dataset import Dataset, Moment
 from training.distribution import output
 from training.index import build_index, index_recall, save_index, search
-from training.ranking_lists import LabelledLists, Looks, joined, labelled_lists
+from training.ranking_lists import CHOSEN, VIEWED, LabelledLists, Looks, joined, labelled_lists
 from training.ranking_models import choose, train
 from training.settings import IndexSettings, RankerSettings, Settings, TwoTowerSettings
 from training.strangers import strangers
@@ -111,7 +111,7 @@ def ranking_lists(
     users = [row for row, user in enumerate(moment.user_ids) if user in bought and user not in without]
     lists = shortlists(dataset, moment, users, embeddings, settings.ranker, settings.index, queries)
     user_ids = [moment.user_ids[row] for row in users]
-    truths, looks = [bought[user] for user in user_ids], looks_in(dataset, user_ids, start, end, settings.ranker)
+    truths, looks = [bought[user] for user in user_ids], looks_in(dataset, user_ids, start, end)
     return labelled_lists([one.inputs for one in lists], [one.rows for one in lists], truths, looks)
 
 
@@ -120,14 +120,10 @@ def strangers_of(dataset: Dataset, moment: Moment, settings: TwoTowerSettings) -
     return strangers(moment, dataset.vocabularies[ITEM_ID], settings.stranger_share)
 
 
-def looks_in(dataset: Dataset, user_ids: Sequence[str], start: int, end: int, settings: RankerSettings) -> Looks:
-    """What each user looked at in [start, end), with the labels of the settings."""
-    labels = {
-        EventType.CART_ADD: settings.cart_label,
-        EventType.LIKE: settings.like_label,
-        EventType.VIEW: settings.view_label,
-    }
-    by_label = [(label, dataset.looked_at(kind, start, end)) for kind, label in labels.items() if label > 0]
+def looks_in(dataset: Dataset, user_ids: Sequence[str], start: int, end: int) -> Looks:
+    """What each user looked at in [start, end), with its label."""
+    labels = {EventType.CART_ADD: CHOSEN, EventType.LIKE: CHOSEN, EventType.VIEW: VIEWED}
+    by_label = [(label, dataset.looked_at(kind, start, end)) for kind, label in labels.items()]
     return [[(label, seen[user]) for label, seen in by_label if user in seen] for user in user_ids]
 
 
