@@ -80,7 +80,10 @@ IALS = Entrant(
 )  # fmt: skip
 BPR = Entrant(
     "implicit BPR", _implicit_bpr,
-    [{"factors": 128, "regularization": r, "learning_rate": s} for r in (0.01, 0.001) for s in (0.05, 0.2)], (1, 2, 3),
+    [
+        {"factors": 128, "regularization": r, "learning_rate": s, "iterations": n}
+        for r in (1e-3, 1e-4) for s, n in ((0.01, 300), (0.05, 100))
+    ], (1, 2, 3),
 )  # fmt: skip
 TIFU_KNN = Entrant(
     "TIFU-KNN", TifuKnn,
