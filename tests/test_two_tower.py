@@ -283,6 +283,9 @@ def test_calibrated_scores_are_log_odds_in_the_same_order(tmp_path: Path) -> Non
     nothing = replace(LabelledLists(inputs, labels, (20,) * len(inputs)), labels=tuple(0 * own for own in labels))
     ranker.calibrate(nothing)  # tells nothing, and changes nothing
     assert (scores_of(ranker, inputs[:1])[0] == scores[0]).all()
+    upside_down = replace(nothing, labels=tuple(BOUGHT * (own < np.median(own)) for own in scores))
+    ranker.calibrate(upside_down)
+    assert (scores_of(ranker, inputs[:1])[0] == scores[0]).all()
     export_ranker(ranker, tmp_path)  # which compares the export with the model
 
 

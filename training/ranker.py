@@ -73,7 +73,7 @@ class Ranker(keras.Model):  # type: ignore[misc]
         """Turns scores into log-odds of a purchase by logistic regression (Platt, 1999), which changes no order.
 
         A listwise loss leaves open how high a user's scores are as a whole, so that what is known of the user has
-        weights of its own. Does nothing where nothing was bought.
+        weights of its own. Does nothing where nothing was bought, or where scores say nothing of what was.
         """
         some = range(0, len(lists), max(len(lists) // CALIBRATION_LISTS, 1))
         bought = np.concatenate([lists.labels[i] >= BOUGHT for i in some])
@@ -84,6 +84,8 @@ class Ranker(keras.Model):  # type: ignore[misc]
         users = self.normal(np.concatenate(inputs)).numpy()[:, USER_COLUMNS]
         fitted = LogisticRegression(max_iter=500).fit(np.column_stack([scores, users]), bought)
         slope, levels = fitted.coef_[0, 0], np.zeros((len(self.mean), 1))
+        if slope <= 0:  # the order of the lists would be turned around
+            return
         levels[USER_COLUMNS, 0] = fitted.coef_[0, 1:]
         kernel, bias = self.score.get_weights()
         self.score.set_weights([kernel * slope, bias * slope + fitted.intercept_])
