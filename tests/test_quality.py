@@ -20,8 +20,10 @@ from benchmarks.quality.peers.tifu_knn import TifuKnn
 from benchmarks.quality.public_sets import beauty, gowalla, tafeng
 from benchmarks.quality.sets import READERS
 from benchmarks.quality.splits import DataSet, Split, shortened
-from benchmarks.quality.table import header, oracle_shares, published_rows, row, slices_table, verdicts
+from benchmarks.quality.table import differences, header, oracle_shares, published_rows, row, slices_table, verdicts
 from contracts.errors import MissingArtifact
+
+NOBODY = np.zeros(0), np.zeros(0)
 
 
 def checkerboard() -> Split:
@@ -139,7 +141,7 @@ def test_a_smoke_run_tries_one_choice_on_the_first_users() -> None:
 
 def test_the_table_has_published_figures_in_a_column_of_their_own() -> None:
     ours = Outcome(
-        "Tandem", {}, [({}, 0.1, 0.1)], (0.6, 0.5, 0.7), (0.4, 0.3, 0.5), (0.01, 0.02), 3.0, 2.0, 100.0, np.zeros(0)
+        "Tandem", {}, [({}, 0.1, 0.1)], (0.6, 0.5, 0.7), (0.4, 0.3, 0.5), (0.01, 0.02), 3.0, 2.0, 100.0, NOBODY
     )
     assert header(data_set()).startswith("| Board | recall@1 | ndcg@1 |")
     assert row(ours) == (
@@ -155,7 +157,7 @@ def test_a_second_table_has_the_first_figure_by_slice_and_what_could_be() -> Non
         data_set(), slices=lambda _: {"first ten": np.arange(10)}, reachable=lambda split: {"all": np.ones(20)}
     )
     values = np.repeat([1.0, 0.5], 10)
-    ours = Outcome("Tandem", {}, [], (0.6, 0.5, 0.7), (0.4, 0.3, 0.5), (0.0, 0.0), 3.0, 2.0, 100.0, values)
+    ours = Outcome("Tandem", {}, [], (0.6, 0.5, 0.7), (0.4, 0.3, 0.5), (0.0, 0.0), 3.0, 2.0, 100.0, (values, values))
     assert list(slices_table(sliced, [ours])) == [
         "| recall@1 | all, 20 users | first ten, 10 users |",
         "|---|---|---|",
@@ -169,7 +171,7 @@ def test_a_set_may_have_figures_of_its_own() -> None:
     own = replace(data_set(), figures=lambda lists, truths, k: (np.full(len(truths), 0.25), np.ones(len(truths))))
     outcome = _outcome(lambda: own, Entrant("popularity", Popularity), smoke=False)
     assert outcome.recall == (0.25, 0.25, 0.25)
-    assert outcome.of_users.tolist() == [0.25] * 20
+    assert [own.tolist() for own in outcome.of_users] == [[0.25] * 20, [1.0] * 20]
 
 
 def test_items_beyond_the_most_popular_take_no_part() -> None:
@@ -179,11 +181,28 @@ def test_items_beyond_the_most_popular_take_no_part() -> None:
     assert ((peer.scores(split.users) > 0).sum(axis=0) > 0).sum() <= 4
 
 
+def test_ours_is_compared_with_each_other_user_by_user() -> None:
+    """Two rows whose intervals overlap, as users differ, and a difference that is the same for every user."""
+    own = np.linspace(0.2, 0.8, 20)
+    rows = {"Tandem": (own, own), "kNN": (own - 0.01, own + 0.02), "oracle": (own, own)}
+    outcomes = [
+        Outcome(name, {}, [], (0.5, 0.4, 0.6), (0.5, 0.4, 0.6), (0.0, 0.0), 3.0, 2.0, 100.0, of_users)
+        for name, of_users in rows.items()
+    ]
+    assert list(differences(data_set(), outcomes)) == [
+        "| Tandem less | recall@1 | ndcg@1 |",
+        "|---|---|---|",
+        "| kNN | .0100 (.0100 to .0100) | -.0200 (-.0200 to -.0200) |",
+    ]
+    assert list(differences(data_set(), outcomes[1:])) == []
+    assert list(differences(data_set(), outcomes[::2])) == []
+
+
 def test_shares_of_the_oracle_are_told_where_it_was_asked() -> None:
     known = replace(data_set(), oracle_share=(0.8, 0.9))
     figures = {"popularity": 0.1, "Tandem": 0.17, "oracle": 0.2}
     outcomes = [
-        Outcome(name, {}, [], (0.6, 0.5, 0.7), (ndcg, 0.0, 1.0), (0.0, 0.0), 3.0, 2.0, 100.0, np.zeros(0))
+        Outcome(name, {}, [], (0.6, 0.5, 0.7), (ndcg, 0.0, 1.0), (0.0, 0.0), 3.0, 2.0, 100.0, NOBODY)
         for name, ndcg in figures.items()
     ]
     assert list(oracle_shares(known, outcomes)) == [

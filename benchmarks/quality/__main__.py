@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.quality.contest import Outcome, Read, outcomes
 from benchmarks.quality.entrants import ENTRANTS, FINAL_LIST, OURS
 from benchmarks.quality.sets import READERS, Places, benchmark_folder, read
-from benchmarks.quality.table import header, oracle_shares, published_rows, row, slices_table, verdicts
+from benchmarks.quality.table import differences, header, oracle_shares, published_rows, row, slices_table, verdicts
 from contracts.errors import MissingArtifact
 
 
@@ -36,8 +36,9 @@ def contest(name: str, reader: Read, only: list[str], *, smoke: bool) -> None:
         print(row(measured), flush=True)
         claims += verdicts(data, measured) if measured.name in (OURS, FINAL_LIST.name) and not smoke else []
     sliced = [] if smoke else slices_table(data, table)
+    less = [] if smoke else [*differences(data, table), ""]
     shares = [] if smoke else oracle_shares(data, table)
-    print("\n".join([*published_rows(data), "", *sliced, *claims, *shares]), flush=True)
+    print("\n".join([*published_rows(data), "", *less, *sliced, *claims, *shares]), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -36,7 +36,7 @@ class Outcome:
     search_seconds: float
     seconds: float  # of fitting and asking one seed
     memory_mb: float  # the most that its process ever held
-    of_users: Values  # [users] the first figure, mean over seeds
+    of_users: tuple[Values, Values]  # [users] of each figure, mean over seeds
 
 
 def outcomes(read: Read, entrants: Iterable[Entrant], *, smoke: bool) -> Iterator[Outcome]:
@@ -59,10 +59,11 @@ def _outcome(read: Read, entrant: Entrant, smoke: bool) -> Outcome:
     runs = [_asked(data, entrant.build(**chosen, **seed), split) for seed in _seeds(entrant, smoke)]
     seconds = (time.perf_counter() - searched) / len(runs)
     recalls, ndcgs = (np.stack(values) for values in zip(*runs, strict=True))  # [seeds, users]
+    of_users = recalls.mean(axis=0), ndcgs.mean(axis=0)
     return Outcome(
-        entrant.name, chosen, trials, interval(recalls.mean(axis=0)), interval(ndcgs.mean(axis=0)),
+        entrant.name, chosen, trials, interval(of_users[0]), interval(of_users[1]),
         (float(recalls.mean(axis=1).std()), float(ndcgs.mean(axis=1).std())), searched - started, seconds,
-        peak_mb(), recalls.mean(axis=0),
+        peak_mb(), of_users,
     )  # fmt: skip
 
 

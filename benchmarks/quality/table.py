@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from benchmarks.quality.contest import Outcome
-from benchmarks.quality.entrants import ORACLE, OURS
+from benchmarks.quality.entrants import FINAL_LIST, ORACLE, OURS
+from benchmarks.quality.metrics import interval
 from benchmarks.quality.splits import DataSet
 
 
@@ -56,6 +57,19 @@ def oracle_shares(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield f"{name}, {data.title}: share of the oracle's {data.metrics[1]} {_short(share)}{asked}"
 
 
+def differences(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Ours less each other entrant, user by user: intervals of two rows may overlap where this one is above zero."""
+    ours = next((one for one in outcomes if one.name in (OURS, FINAL_LIST.name)), None)
+    others = [one for one in outcomes if one is not ours and one.name != ORACLE]
+    if ours is None or not others:
+        return
+    yield f"| {ours.name} less | {' | '.join(data.metrics)} |"
+    yield "|---|---|---|"
+    for other in others:
+        pairs = zip(ours.of_users, other.of_users, strict=True)
+        yield f"| {other.name} | {' | '.join(_interval(interval(own - its)) for own, its in pairs)} |"
+
+
 def slices_table(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
     """The first figure by slice of the users, and the best that could be; nothing for a set without slices."""
     if data.slices is None or not outcomes:
@@ -65,7 +79,7 @@ def slices_table(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
     slices = {"all": np.arange(len(split.users)), **data.slices(split)}
     yield f"| {data.metrics[0]} | {' | '.join(f'{name}, {len(users)} users' for name, users in slices.items())} |"
     yield f"|---|{'---|' * len(slices)}"
-    for name, values in {**{one.name: one.of_users for one in outcomes}, **reachable}.items():
+    for name, values in {**{one.name: one.of_users[0] for one in outcomes}, **reachable}.items():
         yield f"| {name} | {' | '.join(_short(float(values[users].mean())) for users in slices.values())} |"
 
 
@@ -80,4 +94,4 @@ def _interval(values: tuple[float, float, float]) -> str:
 
 
 def _short(value: float) -> str:
-    return f"{value:.4f}".removeprefix("0")
+    return f"{value:.4f}".removeprefix("0").replace("-0.", "-.")
