@@ -10,7 +10,7 @@ import pytest
 
 from contracts.bundle import RANKER
 from contracts.errors import InvalidInput, TandemError
-from contracts.ranking import PAIR_FEATURES, RANKING_FEATURES, Floats
+from contracts.ranking import PAIR_FEATURES, RANKING_FEATURES, USER_COLUMNS, Floats
 from training import ranking_models
 from training.forest import check_parity
 from training.ranking_lists import LabelledLists, joined
@@ -31,6 +31,7 @@ def world(users: int, seed: int) -> LabelledLists:
     """Lists of 30 candidates in which exactly those are bought that were bought often: the answer is obvious."""
     draw = np.random.default_rng(seed)
     inputs = draw.normal(size=(users, 30, WIDTH)).astype(np.float32)
+    inputs[:, :, USER_COLUMNS] = inputs[:, :1, USER_COLUMNS]  # what is known of a user is so for every candidate
     labels = (inputs[:, :, COUNT] > 1.0).astype(np.float32)
     labels[:, 0] = inputs[:, 0, COUNT] = 2.0
     labels = np.minimum(labels, 1.0)

@@ -9,7 +9,9 @@ from training.settings import TwoTowerSettings
 from training.two_tower import fit, new_towers
 from training.workspace import Workspace
 
-SETTINGS = TwoTowerSettings(epochs=2, batch_size=256, hidden_units=(32,), id_dropout=0.0, dropout=0.0)
+SETTINGS = TwoTowerSettings(
+    epochs=2, batch_size=256, hidden_units=(32,), id_dropout=0.0, dropout=0.0, stranger_share=0.0
+)
 
 if __name__ == "__main__":
     dataset = Dataset(Workspace(Path(sys.argv[1])))

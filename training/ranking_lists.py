@@ -10,7 +10,7 @@ import numpy.typing as npt
 from contracts.ranking import Floats, Rows
 from training.metrics import NDCG_AT, ndcg
 
-VIEWED, CHOSEN, BOUGHT = 1.0, 2.0, 3.0
+VIEWED, CHOSEN, BOUGHT = 0.25, 0.5, 1.0
 """Labels: how far a user went with an item. Chosen is put in the cart or liked; only what was bought is a hit."""
 STEPS: Final = (BOUGHT, CHOSEN, VIEWED)
 """What the network has a head for, each: whether the user went as far."""
