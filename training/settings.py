@@ -118,6 +118,11 @@ class TwoTowerSettings:
     dropout: float = 0.4  # after each hidden layer
     seed: int = 17  # of TensorFlow and numpy
 
+    @property
+    def hidden_share(self) -> float:
+        """stranger_share for the towers themselves: those of ids alone know nothing of somebody without a history."""
+        return self.stranger_share if self.side_features else 0.0
+
 
 @dataclass(frozen=True)
 class IndexSettings:

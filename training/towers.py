@@ -151,7 +151,7 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         self.sequence_dropout = IdDropout(settings.sequence_dropout)
         self.sequence_encoder = new_encoder(encoder.dim, settings)
         self.sequence_share = settings.sequence_share
-        self.stranger_share = settings.stranger_share if settings.side_features else 0.0
+        self.stranger_share = settings.hidden_share
         self.side_features, self.item_bias = settings.side_features, settings.item_bias
         user_dim = USER_ID_DIM if self.side_features else encoder.dim
         self.user_embedding = keras.layers.Embedding(num_users + 1, user_dim)

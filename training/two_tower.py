@@ -180,7 +180,7 @@ def _taught(positives: Positives, start: int, end: int, settings: TwoTowerSettin
     """Positives in [start, end) that count for anything."""
     within = (positives.seconds >= start) & (positives.seconds < end) & (_type_weights(positives, settings) > 0)
     if settings.repeat_weight == 0:  # of somebody who is known nothing would be learned from them
-        drawn = np.random.default_rng(settings.seed).random(len(within)) < _stranger_share(settings)
+        drawn = np.random.default_rng(settings.seed).random(len(within)) < settings.hidden_share
         within &= ~positives.is_repeat | drawn
     return np.flatnonzero(within)
 
@@ -230,11 +230,6 @@ def _weights(positives: Positives, chosen: npt.NDArray[np.int64], settings: TwoT
 def _type_weights(positives: Positives, settings: TwoTowerSettings) -> npt.NDArray[np.float64]:
     """[n] what each positive counts by its event type, in the order of POSITIVE_TYPES."""
     return np.array([1.0, settings.cart_weight, settings.like_weight, settings.view_weight])[positives.types]
-
-
-def _stranger_share(settings: TwoTowerSettings) -> float:
-    """Of all positives: towers of ids alone know nothing of somebody without a history."""
-    return settings.stranger_share if settings.side_features else 0.0
 
 
 def _hard_negatives(
