@@ -115,7 +115,7 @@ def test_trees_must_be_better_than_chance_explains(
     lists = world(20, seed=2)
     perfect = list(lists.labels)
     known = {TREES: perfect, NEURAL: [-one for one in perfect[:misranked]] + perfect[misranked:]}
-    monkeypatch.setattr(ranking_models, "train", lambda kind, *_: (Known(known[kind]), []))
+    monkeypatch.setattr(ranking_models, "train", lambda kind, *_, **__: (Known(known[kind]), []))
     kind, measured = choose([lists, lists], SETTINGS, nothing)
     assert kind == chosen and measured[TREES] >= measured[NEURAL]
 
@@ -154,10 +154,24 @@ def test_the_network_learns_what_the_trees_foretell(trees: TreeRanker) -> None:
     ndcg = {}
     for teaching in (0.0, 10.0):
         settings = replace(SETTINGS, epochs=30, teaching=teaching)
-        ranker, _ = train(NEURAL, drawn, settings, nothing, trees)
+        ranker, _ = train(NEURAL, drawn, settings, nothing, teacher=trees)
         ndcg[teaching] = lists.ndcg(ranker.scores(lists.inputs)).mean()
     assert ndcg[10.0] > 0.9 > ndcg[0.0] + 0.2, ndcg
     assert all(own.max() == 1 for own in drawn.labels)  # what is judged by is left as it was
+
+
+@pytest.mark.tf
+def test_strangers_have_a_teacher_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    taught: list[LabelledLists] = []
+
+    def teachers(lists: LabelledLists, settings: RankerSettings) -> tuple[TreeRanker, list[float]]:
+        taught.append(lists)
+        return train_trees(lists, settings)
+
+    monkeypatch.setattr(ranking_models, "train_trees", teachers)
+    known, unmet = world(6, seed=1), world(4, seed=2)
+    train(NEURAL, known, SETTINGS, nothing, unmet)
+    assert taught == [known, unmet]
 
 
 def test_windows_are_joined_in_order() -> None:

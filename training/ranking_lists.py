@@ -61,3 +61,6 @@ def joined(windows: Sequence[LabelledLists]) -> LabelledLists:
         tuple(one for window in windows for one in window.labels),
         tuple(one for window in windows for one in window.num_truths),
     )
+
+
+NOBODY: Final = LabelledLists((), (), ())

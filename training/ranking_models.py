@@ -12,7 +12,7 @@ from contracts.ranking import Floats
 from training.artifacts import export_ranker
 from training.intervals import difference
 from training.ranker import Ranker, scores_of, train_ranker
-from training.ranking_lists import LabelledLists, joined
+from training.ranking_lists import NOBODY, LabelledLists, joined
 from training.settings import RankerSettings
 from training.trees import train_trees
 from training.two_tower import Progress
@@ -51,22 +51,31 @@ class NeuralRanker:
 
 
 def train(
-    kind: str, lists: LabelledLists, settings: RankerSettings, progress: Progress, teacher: RankingModel | None = None
+    kind: str,
+    lists: LabelledLists,
+    settings: RankerSettings,
+    progress: Progress,
+    unmet: LabelledLists = NOBODY,
+    teacher: RankingModel | None = None,
 ) -> tuple[RankingModel, list[float]]:
-    """The trained ranker of a kind and its losses. teacher: trees of the same lists, made here where none are given.
+    """The trained ranker of a kind and its losses.
 
+    unmet: lists of users as strangers, to learn from as well. teacher: trees of the lists, made here where none are
+    given.
     The network learns what the trees foretell beside what was bought (Hinton et al., arXiv 1503.02531): it comes close
-    to what both together would rank, at the cost of one.
+    to what both together would rank, at the cost of one. Strangers have a teacher of their own, since trees that have
+    to tell both apart foretell less of who is known.
     """
+    everybody = joined([lists, unmet])
     if kind == TREES:
-        return train_trees(lists, settings)
+        return train_trees(everybody, settings)
     foretold = None
     if settings.teaching > 0:
-        teacher = teacher or train_trees(lists, settings)[0]
-        scores = teacher.scores(lists.inputs)
-        foretold = [(settings.teaching / (1 + np.exp(-own))).astype(np.float32) for own in scores]
-    model, losses = train_ranker(lists, settings, progress, foretold)
-    model.calibrate(lists)
+        foretold = _foretold(teacher or train_trees(lists, settings)[0], lists, settings)
+        if len(unmet):
+            foretold += _foretold(train_trees(unmet, settings)[0], unmet, settings)
+    model, losses = train_ranker(everybody, settings, progress, foretold)
+    model.calibrate(everybody)
     return NeuralRanker(model), losses
 
 
@@ -88,7 +97,12 @@ def choose(
         return NEURAL, {}
     earlier, last = joined(windows[:-1]), windows[-1]
     trees, _losses = train(TREES, earlier, settings, progress)
-    network, _losses = train(NEURAL, earlier, settings, progress, trees)
+    network, _losses = train(NEURAL, earlier, settings, progress, teacher=trees)
     by_user = {kind: last.ndcg(one.scores(last.inputs)) for kind, one in ((NEURAL, network), (TREES, trees))}
     better = difference(by_user[TREES], by_user[NEURAL]).low > 0
     return TREES if better else NEURAL, {kind: float(values.mean()) for kind, values in by_user.items()}
+
+
+def _foretold(teacher: RankingModel, lists: LabelledLists, settings: RankerSettings) -> list[Floats]:
+    """[k_i] the teacher's probabilities for each list, as often as the settings count them."""
+    return [(settings.teaching / (1 + np.exp(-own))).astype(np.float32) for own in teacher.scores(lists.inputs)]

@@ -76,19 +76,27 @@ def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) 
     Strangers teach the one that serves; the choice between kinds is made of and by users who are known.
     """
     dataset, embeddings = Dataset(workspace), Embeddings(require(workspace.towers, "tandem train-towers"))
-    windows, unmet = list[LabelledLists](), list[LabelledLists]()
-    for window in dataset.timeline.ranker_windows:
-        windows.append(ranking_lists(dataset, embeddings, *window, settings))
-        if settings.two_tower.stranger_share:
-            unmet.append(ranking_lists(dataset, embeddings, *window, settings, unmet=True))
-        progress(len(windows), len(dataset.timeline.ranker_starts), "candidates")
+    windows, unmet = lessons(dataset, embeddings, settings, progress)
     kind, measured = choose(windows, settings.ranker, progress)
-    ranker, losses = train(kind, joined([*windows, *unmet]), settings.ranker, progress)
+    ranker, losses = train(kind, joined(windows), settings.ranker, progress, joined(unmet))
     shutil.rmtree(workspace.ranker, ignore_errors=True)
     ranker.export(workspace.ranker)
     report = {"model": kind, "validation_ndcg@20": measured, "losses": losses}
     (workspace.ranker / REPORT).write_text(json.dumps(report, indent=2) + "\n")
     return losses
+
+
+def lessons(
+    dataset: Dataset, embeddings: Embeddings, settings: Settings, progress: Progress, without: Collection[str] = ()
+) -> tuple[list[LabelledLists], list[LabelledLists]]:
+    """What the ranker learns from: lists of each label window, and those of its strangers where any are wanted."""
+    met, unmet = list[LabelledLists](), list[LabelledLists]()
+    for window in dataset.timeline.ranker_windows:
+        met.append(ranking_lists(dataset, embeddings, *window, settings, without=without))
+        if settings.two_tower.stranger_share:
+            unmet.append(ranking_lists(dataset, embeddings, *window, settings, unmet=True, without=without))
+        progress(len(met), len(dataset.timeline.ranker_starts), "candidates")
+    return met, unmet
 
 
 def ranking_lists(

@@ -28,7 +28,7 @@ from training.ranking_lists import joined
 from training.ranking_models import NEURAL, train
 from training.settings import Settings
 from training.snapshots import basket, of_type
-from training.steps import REPORT, fit_towers, ranking_lists
+from training.steps import REPORT, fit_towers, lessons
 from training.timeline import DAY_SECONDS
 from training.workspace import Workspace, require
 
@@ -136,13 +136,8 @@ def opened(shop: Shop, settings: Settings, folder: Path) -> LoadedBundle:
     fit_towers(shop, folder / "towers", settings, lambda *_: None)
     embeddings = Embeddings(folder / "towers")
     kind = json.loads(require(shop.workspace.ranker / REPORT, "tandem train-ranker").read_text()).get("model", NEURAL)
-    new = frozenset(shop.newcomers)
-    lessons = [
-        ranking_lists(shop, embeddings, *window, settings, unmet=unmet, without=new)
-        for unmet in ((False, True) if settings.two_tower.stranger_share else (False,))
-        for window in shop.timeline.ranker_windows
-    ]
-    ranker, _losses = train(kind, joined(lessons), settings.ranker, lambda *_: None)
+    met, unmet = lessons(shop, embeddings, settings, lambda *_: None, frozenset(shop.newcomers))
+    ranker, _losses = train(kind, joined(met), settings.ranker, lambda *_: None, joined(unmet))
     with parts.write_bundle(folder / "bundles") as writing:
         for name in (parts.QUERY_TOWER, parts.CANDIDATE_TOWER, parts.INDEX):
             (folder / "towers" / name).rename(writing / name)
