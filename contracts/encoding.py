@@ -59,7 +59,7 @@ def query_inputs(
     return {
         USER: vocabularies[names.USER_ID].encode(user_ids),
         PROFILE: np.stack(profile, axis=1),
-        STATISTICS: _numbers(features, names.USER_STATISTICS),
+        STATISTICS: user_statistics(features),
         SEQUENCE: _padded(features[names.SEQUENCE_ITEM_IDS], vocabularies[names.ITEM_ID].encode_many, np.int32),
         SEQUENCE_TYPES: _padded(features[names.SEQUENCE_EVENT_TYPES], type_codes, np.int32),
         SEQUENCE_DAYS: _padded(features[names.SEQUENCE_TIMESTAMPS], _days_before_latest, np.float32),
@@ -71,6 +71,23 @@ def query_inputs(
 def type_codes(types: Sequence[str]) -> npt.NDArray[np.int32]:
     """[n] places in SEQUENCE_TYPES from 1 on, 0 for what is none of them."""
     return np.array([_TYPE_CODES.get(kind, 0) for kind in types], np.int32)
+
+
+def candidate_inputs(
+    items: npt.NDArray[np.int32],
+    content: npt.NDArray[np.int32],
+    statistics: npt.NDArray[np.float32],
+    text: npt.NDArray[np.float32],
+) -> Inputs:
+    """Inputs of the candidate tower for k items: [k] catalogue row + 1 or 0 for one that it never saw, [k, 5] codes of
+    ITEM_CONTENT, [k, len(ITEM_STATISTICS)], [k, TEXT_DIM].
+    """
+    return {ITEM: items, CONTENT: content, ITEM_STATISTICS_INPUT: statistics, TEXT: text}
+
+
+def user_statistics(features: Mapping[str, Sequence[Any]]) -> npt.NDArray[np.float32]:
+    """[batch, len(USER_STATISTICS)]; somebody of whom nothing is known has zeros."""
+    return _numbers(features, names.USER_STATISTICS)
 
 
 def item_statistics(features: Mapping[str, Sequence[Any]]) -> npt.NDArray[np.float32]:

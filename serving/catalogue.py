@@ -154,12 +154,12 @@ def _appended(sealed: LoadedBundle, new: list[CatalogueItem]) -> ItemSide:
     text = text_vectors([item.title for item in new], sealed.text_projection)
     added = Catalogue(codes=codes, sizes=side.catalogue.sizes, statistics=statistics, text=text)
     embeddings = sealed.candidate_tower.embed(
-        {
-            encoding.ITEM: np.full(len(new), OUT_OF_VOCABULARY, np.int32),
-            encoding.CONTENT: np.stack([codes[column] for column in names.ITEM_CONTENT], axis=1),
-            encoding.ITEM_STATISTICS_INPUT: statistics,
-            encoding.TEXT: text,
-        }
+        encoding.candidate_inputs(
+            np.full(len(new), OUT_OF_VOCABULARY, np.int32),
+            np.stack([codes[column] for column in names.ITEM_CONTENT], axis=1),
+            statistics,
+            text,
+        )
     )
     rows = np.arange(len(side.embeddings), len(side.embeddings) + len(new))
     return ItemSide(

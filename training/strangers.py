@@ -17,7 +17,7 @@ from contracts.events import EventType
 from contracts.freshness import apply_events
 from contracts.interactions import FreshEvent
 from contracts.looks import NO_LOOKS, looks_of
-from contracts.ranking import Floats, user_history
+from contracts.ranking import user_history
 from contracts.vocabulary import Vocabulary
 from training.dataset import Moment
 
@@ -50,7 +50,8 @@ def strangers(moment: Moment, items: Vocabulary, share: float) -> Moment:
     posted = [one if kind == SESSION else one[:0] for kind, one in zip(kinds, sessions, strict=True)]
     known = [_features(one, items, moment) for one in posted]
     queries = {name: values[rows] for name, values in moment.queries.items()}
-    queries |= {encoding.USER: np.zeros(len(rows), np.int32), encoding.STATISTICS: _statistics(known)}
+    statistics = encoding.user_statistics({name: [one[name] for one in known] for name in names.USER_STATISTICS})
+    queries |= {encoding.USER: np.zeros(len(rows), np.int32), encoding.STATISTICS: statistics}
     return replace(
         moment,
         user_ids=tuple(moment.user_ids[row] for row in rows),
@@ -87,11 +88,6 @@ def _features(session: Session, items: Vocabulary, moment: Moment) -> Mapping[st
     ]  # fmt: skip
     nobody: dict[str, Any] = dict.fromkeys((*names.USER_STATISTICS, *names.SEQUENCE, *names.HISTORY))
     return apply_events(nobody, events, moment.seconds)
-
-
-def _statistics(known: list[Mapping[str, Any]]) -> Floats:
-    values = [[float(one[name] or 0.0) for name in names.USER_STATISTICS] for one in known]
-    return np.array(values, np.float32).reshape(len(known), len(names.USER_STATISTICS))
 
 
 def _sequences(kinds: list[str], sessions: list[Session]) -> encoding.Inputs:

@@ -81,14 +81,9 @@ class Towers:
         """[num_items, embedding_dim] of the whole catalogue, row i is catalogue row i, with statistics as given."""
         parts = [
             self.model.candidate_tower(
-                {
-                    encoding.ITEM: self.known_items[at : at + batch],
-                    encoding.CONTENT: self.content[at : at + batch],
-                    encoding.ITEM_STATISTICS_INPUT: statistics[at : at + batch],
-                    encoding.TEXT: self.text[at : at + batch],
-                }
+                encoding.candidate_inputs(self.known_items[at], self.content[at], statistics[at], self.text[at])
             ).numpy()
-            for at in range(0, len(self.content), batch)
+            for at in (slice(first, first + batch) for first in range(0, len(self.content), batch))
         ]
         return np.concatenate(parts)
 

@@ -50,16 +50,9 @@ def new_item_lists(shop: Shop, embeddings: Embeddings) -> tuple[dict[str, list[R
 def embedded(shop: Shop, folder: Path) -> Floats:
     """[new items, embedding_dim] by the candidate tower of the folder, as a server embeds what joins its catalogue."""
     new, items = shop.new_items, shop.catalogue(shop.now.item_statistics)
-    categories = items.codes["category"][new]
-    found: Floats = InferenceSession(str(folder / CANDIDATE_TOWER)).run(
-        None,
-        {
-            encoding.ITEM: np.zeros(len(new), np.int32),
-            encoding.CONTENT: shop.content[new],
-            encoding.ITEM_STATISTICS_INPUT: items.usual_statistics(categories),
-            encoding.TEXT: shop.text[new],
-        },
-    )[0]
+    statistics = items.usual_statistics(items.codes["category"][new])
+    inputs = encoding.candidate_inputs(np.zeros(len(new), np.int32), shop.content[new], statistics, shop.text[new])
+    found: Floats = InferenceSession(str(folder / CANDIDATE_TOWER)).run(None, inputs)[0]
     return found
 
 
