@@ -42,7 +42,7 @@ bench: $(INSTALLED) ## Speed of serving, of events and of data work: an hour and
 
 bench-quality: $(INSTALLED) ## Our lists beside the baselines, and beside peers on public splits (DATA="journey beauty" SMOKE=1: parts of it)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --require-hashes --requirements locks/quality.txt
-	$(if $(SMOKE),,$(if $(filter journey,$(or $(DATA),journey)),dvc repro --quiet evaluate && tandem evaluate))
+	$(if $(SMOKE),,$(if $(filter journey,$(or $(DATA),journey)),dvc repro --quiet train-ranker && tandem evaluate))
 	python -m benchmarks.quality $(if $(DATA),--data $(DATA)) $(if $(ONLY),--only $(ONLY)) $(if $(SMOKE),--smoke)
 
 images: ## Build the serving, training and monitoring images with docker, podman or buildah
