@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def main() -> None:
 
 def contest(name: str, reader: Read, only: list[str], *, smoke: bool) -> None:
     """Prints the set's entrants, or those that are asked for, each as soon as it is measured; trials go to stderr."""
-    data = reader()
+    started, data = time.perf_counter(), reader()
     data.test()  # a set that is not here is said so before anything is trained
     print(header(data), flush=True)
     claims, table = list[str](), list[Outcome]()
@@ -38,7 +39,8 @@ def contest(name: str, reader: Read, only: list[str], *, smoke: bool) -> None:
     sliced = [] if smoke else slices_table(data, table)
     less = [] if smoke else [*differences(data, table), ""]
     shares = [] if smoke else oracle_shares(data, table)
-    print("\n".join([*published_rows(data), "", *less, *sliced, *claims, *shares]), flush=True)
+    took = f"{data.title}: {time.perf_counter() - started:.0f} s in all"
+    print("\n".join([*published_rows(data), "", *less, *sliced, *claims, *shares, took]), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
