@@ -63,4 +63,4 @@ def joined(windows: Sequence[LabelledLists]) -> LabelledLists:
     )
 
 
-NOBODY: Final = LabelledLists((), (), ())
+NOBODY: Final = joined(())
