@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts import features as names
+from contracts.history import UserHistory
 from contracts.looks import UserLooks
 from contracts.ranking import (
     DAY_SECONDS,
     Catalogue,
     Floats,
     Rows,
-    UserHistory,
     look_features,
     pair_features,
     ranking_inputs,

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from contracts import features as names
 from contracts.api import DegradedLevel, Reason
-from contracts.ranking import UserHistory
+from contracts.history import UserHistory
 from serving.context import nobody
 from serving.deadline import Deadline
 from serving.draft import Draft

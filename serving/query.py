@@ -5,8 +5,8 @@ import numpy as np
 from contracts import encoding
 from contracts import features as names
 from contracts.candidates import BASKETS_COLUMN, UserSide
+from contracts.history import UserHistory, user_history
 from contracts.looks import user_looks
-from contracts.ranking import UserHistory, user_history
 from serving.bundle import LoadedBundle
 from serving.clock import Now
 from serving.features import UserFeatures

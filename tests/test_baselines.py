@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from contracts.ranking import UserHistory
+from contracts.history import UserHistory
 from training.baselines import Rows, personal_frequency, personal_then_popular, popular_for, top_rows, without
 
 

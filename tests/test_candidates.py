@@ -24,8 +24,9 @@ from contracts.candidates import (
     source_names,
     union,
 )
+from contracts.history import UserHistory
 from contracts.looks import UserLooks
-from contracts.ranking import LOOK_FEATURES, PAIR_FEATURES, RANKING_FEATURES, Catalogue, Rows, UserHistory
+from contracts.ranking import LOOK_FEATURES, PAIR_FEATURES, RANKING_FEATURES, Catalogue, Rows
 
 DAY = 86_400.0
 NOW = 182 * DAY

@@ -8,7 +8,8 @@ import pytest
 
 from contracts.candidates import POPULAR, REPEAT, SOURCES, TWO_TOWER, Shortlist
 from contracts.features import ITEM_STATISTICS
-from contracts.ranking import RANKING_FEATURES, Rows, UserHistory
+from contracts.history import UserHistory
+from contracts.ranking import RANKING_FEATURES, Rows
 from tests.test_bundle import make_bundle
 from training.calibration import calibration
 from training.candidate_recall import candidate_recall, simple_union_recall

@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 
 from contracts import features as names
+from contracts.history import UserHistory, user_history
 from contracts.ranking import (
     AFFINITY_COLUMNS,
     NEVER_DAYS,
     PAIR_FEATURES,
     RANKING_FEATURES,
     Catalogue,
-    UserHistory,
     pair_features,
     ranking_inputs,
     scaled_user_statistics,
-    user_history,
 )
 from contracts.vocabulary import Vocabulary
 

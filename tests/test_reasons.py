@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from contracts.candidates import CONTEXT, LOOKED, POPULAR, REPEAT, RULE, TWO_TOWER
+from contracts.history import UserHistory
 from contracts.looks import UserLooks
-from contracts.ranking import DAY_SECONDS, UserHistory
+from contracts.ranking import DAY_SECONDS
 from serving.reasons import Known, reason
 from tests.catalogue import IDS, items, rows
 

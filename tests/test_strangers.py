@@ -11,8 +11,8 @@ import pytest
 from contracts import encoding
 from contracts import features as names
 from contracts.candidates import BASKETS_COLUMN
+from contracts.history import user_history
 from contracts.looks import looks_of
-from contracts.ranking import user_history
 from contracts.vocabulary import Vocabulary
 from training.artifacts import Embeddings
 from training.dataset import Dataset, Moment

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from contracts.ranking import UserHistory
+from contracts.history import UserHistory
 
 Rows = npt.NDArray[np.int64]
 

@@ -22,8 +22,9 @@ from contracts import encoding
 from contracts import features as names
 from contracts.bundle import TEXT_PROJECTION
 from contracts.events import EventType
+from contracts.history import UserHistory, user_history
 from contracts.looks import UserLooks, looks_of
-from contracts.ranking import Catalogue, UserHistory, user_history
+from contracts.ranking import Catalogue
 from contracts.vocabulary import Vocabulary, vocabularies_from_json
 from training.engine import remove
 from training.evidence import POSITIVE_TYPES, looks, purchases, thinned

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from contracts.candidates import Shortlist
 from contracts.features import ITEM_STATISTICS
-from contracts.ranking import Floats, Rows, UserHistory
+from contracts.history import UserHistory
+from contracts.ranking import Floats, Rows
 from training.artifacts import Embeddings
 from training.baselines import personal_frequency, personal_then_popular, top_rows
 from training.dataset import Dataset

@@ -15,9 +15,9 @@ from contracts import features as names
 from contracts.candidates import PRICE_COLUMN
 from contracts.events import EventType
 from contracts.freshness import apply_events
+from contracts.history import user_history
 from contracts.interactions import FreshEvent
 from contracts.looks import NO_LOOKS, looks_of
-from contracts.ranking import user_history
 from contracts.vocabulary import Vocabulary
 from training.dataset import Moment
 
