@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from contracts.features import USER_PROFILE
 from contracts.ranking import Floats, Rows
-from contracts.vocabulary import Vocabulary
+from contracts.vocabulary import OUT_OF_VOCABULARY, Vocabulary
 
 SEGMENT_ITEMS: Final = 200
 """Items kept of each segment: the longest list, and some that filters may take out."""
@@ -30,6 +30,12 @@ class Segments:
         rows, buyers = self.rows[self.starts[column] + code], self.buyers[self.starts[column] + code]
         found = rows >= 0
         return rows[found].astype(np.int64), buyers[found]
+
+
+def known_profile(codes: npt.NDArray[np.int32], vocabularies: Mapping[str, Vocabulary]) -> dict[str, str]:
+    """Value by column of what is known of one user's [len(USER_PROFILE)] codes."""
+    by_column = zip(USER_PROFILE, codes.tolist(), strict=True)
+    return {column: vocabularies[column].terms[code - 1] for column, code in by_column if code != OUT_OF_VOCABULARY}
 
 
 def segment_starts(vocabularies: Mapping[str, Vocabulary]) -> dict[str, int]:

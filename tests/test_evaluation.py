@@ -1,5 +1,6 @@
 """Intervals, slices, sources, calibration and the gate, each on a world small enough to count by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,15 @@ from training.candidate_recall import candidate_recall, simple_union_recall
 from training.gate import Champion, GateFailed, champion_at, comparisons, losses, require_no_loss, write_values
 from training.intervals import difference, interval
 from training.origin import Origin, lists_of, ordered, sampled
-from training.slices import at_lengths, by_history, of_cold_items, of_discoveries, of_repeats, with_intervals
+from training.slices import (
+    at_lengths,
+    by_history,
+    by_segment,
+    of_cold_items,
+    of_discoveries,
+    of_repeats,
+    with_intervals,
+)
 
 USERS = ("ann", "bob")
 BOTH = np.array([1.0, 0.0])
@@ -136,8 +145,22 @@ def test_without_users_there_is_no_table() -> None:
 
 def test_users_by_the_length_of_their_history() -> None:
     groups = by_history(ORIGIN, LISTS)
-    assert {name: users for name, (_, users) in groups.items()} == {"no history": 1, "1 to 50 items": 1}
-    assert groups["no history"][0]["popularity"]["ndcg@20"]["mean"] == 1.0  # bob's 3 leads the popular
+    assert {name: table["users"] for name, table in groups.items()} == {"no history": 1, "1 to 50 items": 1}
+    assert groups["no history"]["popularity"]["ndcg@20"]["mean"] == 1.0  # bob's 3 leads the popular
+
+
+def test_users_by_what_their_profile_says() -> None:
+    """Ann and bob are of different ages, of bob's income nothing is known, and of nobody's home."""
+    known = replace(ORIGIN, profiles=[{"age_band": "100+", "income_band": "50-74K"}, {"age_band": "19-24"}])
+    found = by_segment(known, {"popularity": LISTS["popularity"]}, least_users=1)
+    assert [(one["column"], one["value"], one["users"]) for one in found] == [
+        ("age_band", "19-24", 1), ("age_band", "100+", 1), ("income_band", "50-74K", 1), ("income_band", "unknown", 1),
+    ]  # fmt: skip
+    assert found[0]["popularity"]["ndcg@20"]["mean"] == 1.0  # bob's 3 leads the popular
+
+
+def test_segments_of_a_few_users_are_left_out() -> None:
+    assert by_segment(replace(ORIGIN, profiles=[{"age_band": "19-24"}] * 2), LISTS) == []
 
 
 def test_longer_lists_find_more() -> None:

@@ -21,9 +21,9 @@ from training.candidate_recall import candidate_recall, simple_union_recall
 from training.dataset import Dataset
 from training.gate import FINAL_LIST, GATED, champion_at, comparisons, losses, write_values
 from training.metrics import padded, summary
-from training.origin import LENGTH, Lists, Origin, lists_of, origin_at
+from training.origin import LENGTH, Lists, lists_of, origin_at
 from training.settings import Settings
-from training.slices import at_lengths, by_history, of_discoveries, values_of
+from training.slices import at_lengths, by_history, by_segment, of_discoveries, values_of
 from training.steps import REPORT
 from training.two_tower import Progress
 from training.workspace import Workspace, require
@@ -32,7 +32,7 @@ Rows = npt.NDArray[np.int64]
 Table = dict[str, dict[str, float]]
 BACKTEST_USERS = 10_000
 """Of each earlier window, at most: all windows' candidates are in memory at once, a gigabyte for 8,000 users."""
-SHOWN_AT_LENGTHS = ("gp_top_freq", FINAL_LIST)
+SHOWN = ("gp_top_freq", FINAL_LIST)  # where a table of all would be too wide
 
 
 def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
@@ -49,6 +49,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     with_scores = rank_with_scores(test.candidates, workspace)
     ranked = [rows for rows, _ in with_scores]
     lists = lists_of(test, ranked)
+    shown = {name: lists[name] for name in SHOWN}
     values = values_of(lists, test.truths)
     gated = {name: own[GATED] for name, own in values.items()}
     write_values(workspace.evaluation, test.user_ids, gated[FINAL_LIST])
@@ -65,8 +66,9 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
             **simple_union_recall(test, settings.ranker.num_candidates),
         },
         "backtest": [*windows, window_entry(test, ranked, len(earlier))],
-        "by_history": _by_history(test, lists),
-        "at_lengths": at_lengths({name: lists[name] for name in SHOWN_AT_LENGTHS}, test.truths),
+        "by_history": by_history(test, lists),
+        "by_segment": by_segment(test, shown),
+        "at_lengths": at_lengths(shown, test.truths),
         "calibration": calibration(with_scores, test.truths),
         "gate": comparisons(gated, test.user_ids, timeline.cutoff, champion_at(workspace.bundles / CURRENT)),
         **json.loads((workspace.towers / REPORT).read_text()),
@@ -95,10 +97,6 @@ def _table(lists: Lists, truths: Sequence[Rows], num_items: int) -> Table:
         name: {**summary(padded(rows, LENGTH), truths, num_items), "users": float(len(truths))}
         for name, rows in lists.items()
     }
-
-
-def _by_history(origin: Origin, lists: Lists) -> dict[str, Any]:
-    return {name: {"users": users, **table} for name, (table, users) in by_history(origin, lists).items()}
 
 
 def verdicts(metrics: Mapping[str, Any]) -> list[tuple[str, bool]]:

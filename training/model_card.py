@@ -20,6 +20,7 @@ PARTS: Final = {
     "new_to_user": "New to the user",
     "cold_items": "Items that nobody had bought",
 }
+GROUP: Final = ("users", "final list NDCG@20", "GP-TopFreq NDCG@20")
 RANKERS: Final = {"neural": "DCN-v2, listwise softmax", "trees": "gradient-boosted trees, log loss"}
 Metrics = Mapping[str, Any]
 
@@ -45,6 +46,7 @@ def details(metrics: Metrics) -> str:
         f"## Gate\n\n{gate_words(metrics)}",
         f"## Rolling origin\n\n{backtest_note(metrics)}\n\n{backtest_table(metrics)}",
         f"## Users by history\n\n{history_table(metrics)}",
+        *([f"## Users by segment\n\n{segment_table(metrics)}"] if metrics["by_segment"] else []),
         f"## Length of the list\n\n{lengths_table(metrics)}",
         f"## Candidates\n\n{candidates_table(metrics)}",
         f"## Calibration\n\n{calibration_words(metrics)}",
@@ -123,11 +125,23 @@ def backtest_table(metrics: Metrics) -> str:
 
 def history_table(metrics: Metrics) -> str:
     """A row a group of users."""
-    rows = [
-        (name, f"{one['users']:,}", *(with_interval(one[key]["ndcg@20"]) for key in ("final_list", "gp_top_freq")))
-        for name, one in metrics["by_history"].items()
-    ]
-    return table(("bought before", "users", "final list NDCG@20", "GP-TopFreq NDCG@20"), rows)
+    rows = [(name, *_group(one)) for name, one in metrics["by_history"].items()]
+    return table(("bought before", *GROUP), rows)
+
+
+def segment_table(metrics: Metrics) -> str:
+    """A row a profile value, for those that enough users have."""
+    rows = [(f"{spoken(one['column'])}: {one['value']}", *_group(one)) for one in metrics["by_segment"]]
+    return table(("profile", *GROUP), rows)
+
+
+def spoken(column: str) -> str:
+    """A profile column in words."""
+    return column.replace("_", " ")
+
+
+def _group(one: Mapping[str, Any]) -> tuple[str, ...]:
+    return f"{one['users']:,}", *(with_interval(one[key]["ndcg@20"]) for key in ("final_list", "gp_top_freq"))
 
 
 def lengths_table(metrics: Metrics) -> str:

@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from training.model_card import LIMITS, NAMES, PARTS, backtest_note, gate_verdict, ranker_of, with_interval
+from training.model_card import LIMITS, NAMES, PARTS, backtest_note, gate_verdict, ranker_of, spoken, with_interval
 from training.report.figures import MAIN, QUIET, SECOND, bars, figure, line
 from training.report.page import render
 from training.report.section import Chart, KeyFigure, Section
+from training.slices import LEAST_USERS
 
 Metrics = Mapping[str, Any]
 
 
 def page(metrics: Metrics, facts: Mapping[str, str]) -> str:
     """One HTML file that needs no network. facts: name and value of whatever identifies the bundle."""
-    sections = [_lists(metrics), _gate(metrics), _windows(metrics), _histories(metrics), _lengths(metrics)]
+    sections = [_lists(metrics), _gate(metrics), _windows(metrics), _histories(metrics)]
+    sections += [*([_segments(metrics)] if metrics["by_segment"] else []), _lengths(metrics), _calibration(metrics)]
     about = "; ".join(f"{name} {value}" for name, value in facts.items())
-    return render("Model card", f"{about}; {ranker_of(metrics)}.", _keys(metrics), [*sections, _calibration(metrics)])
+    return render("Model card", f"{about}; {ranker_of(metrics)}.", _keys(metrics), sections)
 
 
 def _keys(metrics: Metrics) -> list[KeyFigure]:
@@ -61,12 +63,26 @@ def _windows(metrics: Metrics) -> Section:
 
 def _histories(metrics: Metrics) -> Section:
     groups = metrics["by_history"]
-    traces = [
-        bars(groups, [one[name]["ndcg@20"]["mean"] for one in groups.values()], NAMES[name], colour)
-        for name, colour in (("final_list", MAIN), ("gp_top_freq", SECOND))
-    ]
     rows = [(name, f"{one['users']:,} users") for name, one in groups.items()]
-    return Section("Users by history", [Chart("NDCG@20 by distinct items bought before.", figure(traces))], rows=rows)
+    return Section("Users by history", [_by_group("NDCG@20 by distinct items bought before.", groups)], rows=rows)
+
+
+def _segments(metrics: Metrics) -> Section:
+    columns: dict[str, dict[str, Any]] = {}
+    for one in metrics["by_segment"]:
+        columns.setdefault(one["column"], {})[one["value"]] = one
+    charts = [_by_group(f"NDCG@20 by {spoken(column)}.", groups) for column, groups in columns.items()]
+    note = f"Profile values of at least {LEAST_USERS} users who bought something, with 95 % bootstrap intervals."
+    return Section("Users by segment", charts, note=note)
+
+
+def _by_group(takeaway: str, groups: Mapping[str, Any]) -> Chart:
+    """Bars of the final list and of the simple one, for each group of users."""
+    traces = []
+    for name, colour in (("final_list", MAIN), ("gp_top_freq", SECOND)):
+        own = [one[name]["ndcg@20"] for one in groups.values()]
+        traces.append(bars(groups, [one["mean"] for one in own], NAMES[name], colour, error_y=_errors(own)))
+    return Chart(takeaway, figure(traces))
 
 
 def _lengths(metrics: Metrics) -> Section:

@@ -7,9 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.candidates import Shortlist
+from contracts.encoding import PROFILE
 from contracts.features import ITEM_STATISTICS
 from contracts.history import UserHistory
 from contracts.ranking import Floats, Rows
+from contracts.segments import known_profile
 from training.artifacts import Embeddings
 from training.baselines import personal_frequency, personal_then_popular, top_rows
 from training.dataset import Dataset
@@ -38,6 +40,7 @@ class Origin:
     nearest: Sequence[Rows]  # all items by the towers, deep enough to leave LENGTH when the known are taken out
     item_statistics: Floats
     looks: Looks = ()  # what was looked at in the window, with its labels; nobody is judged by it
+    profiles: Sequence[Mapping[str, str]] = ()  # what is known of each user, value by column of USER_PROFILE
 
     @property
     def num_items(self) -> int:
@@ -68,6 +71,7 @@ def origin_at(
         nearest=_nearest(embeddings, start, users, depth, settings),
         item_statistics=moment.item_statistics,
         looks=looks_in(dataset, user_ids, start, end),
+        profiles=[known_profile(codes, dataset.vocabularies) for codes in moment.queries[PROFILE][users]],
     )
 
 

@@ -1,12 +1,14 @@
 """Where a list is good and where it is not: repeats and discoveries, short and long histories, short and long lists."""
 
+import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from contracts.features import ITEM_STATISTICS
+from contracts.events import UNKNOWN
+from contracts.features import ITEM_STATISTICS, USER_PROFILE
 from contracts.ranking import Rows
 from training.baselines import without
 from training.intervals import intervals
@@ -17,6 +19,7 @@ AT_K: Final = (5, 10, 20, 50, 100)
 SHOWN: Final = (f"ndcg@{NDCG_AT}", "recall@20")
 HISTORIES: Final = (("no history", 0, 0), ("1 to 50 items", 1, 50), ("51 to 300 items", 51, 300))
 LONGEST: Final = "more than 300 items"
+LEAST_USERS: Final = 30
 
 Values = dict[str, npt.NDArray[np.float64]]
 Table = dict[str, dict[str, dict[str, float]]]
@@ -66,18 +69,40 @@ def of_cold_items(origin: Origin, lists: Lists) -> tuple[Lists, list[Rows]]:
     return {name: [rows[user] for user in users] for name, rows in lists.items()}, [kept[user] for user in users]
 
 
-def by_history(origin: Origin, lists: Lists) -> dict[str, tuple[Table, int]]:
-    """(table, users) by the number of distinct items that users had bought before; without a user it is left out."""
+def by_history(origin: Origin, lists: Lists) -> dict[str, dict[str, Any]]:
+    """The table of each group of users by the number of distinct items that they had bought before."""
     lengths = np.array([len(known) for known in origin.known])
     groups = {name: (lengths >= least) & (lengths <= most) for name, least, most in HISTORIES}
     groups[LONGEST] = lengths > HISTORIES[-1][2]
-    found = {}
-    for name, members in groups.items():
-        users = np.flatnonzero(members).tolist()
-        if users:
-            own = {key: [rows[user] for user in users] for key, rows in lists.items()}
-            found[name] = (with_intervals(own, [origin.truths[user] for user in users]), len(users))
+    return {name: _of_users(origin, lists, members) for name, members in groups.items() if members.any()}
+
+
+def by_segment(origin: Origin, lists: Lists, least_users: int = LEAST_USERS) -> list[dict[str, Any]]:
+    """An entry a profile column and value: both, and the table of the users who have it.
+
+    Fewer than least_users say too little and are left out. A list, since values are the shop's own words.
+    """
+    found = []
+    for column in USER_PROFILE:
+        values = np.array([profile.get(column, UNKNOWN) for profile in origin.profiles])
+        for value in sorted(set(values.tolist()), key=_bands_in_order):
+            members = values == value
+            if members.sum() >= least_users and not (values == UNKNOWN).all():
+                found.append({"column": column, "value": value, **_of_users(origin, lists, members)})
     return found
+
+
+def _bands_in_order(value: str) -> tuple[bool, int, bool, str]:
+    """Sorts Under 15K, 15-24K, 100-124K by their numbers, and what is not known behind all."""
+    number = re.search(r"\d+", value)
+    return value == UNKNOWN, int(number.group()) if number else -1, value[:1].isdigit(), value
+
+
+def _of_users(origin: Origin, lists: Lists, members: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    """How many users, and the table of theirs; members: [users], at least one."""
+    users = np.flatnonzero(members).tolist()
+    own = {name: [rows[user] for user in users] for name, rows in lists.items()}
+    return {"users": len(users), **with_intervals(own, [origin.truths[user] for user in users])}
 
 
 def at_lengths(lists: Lists, truths: Sequence[Rows]) -> dict[str, dict[str, float]]:

@@ -16,6 +16,7 @@ from contracts.events import UNKNOWN
 from contracts.freshness import encode_events
 from contracts.interactions import FreshEvent
 from contracts.ranking import Rows
+from contracts.segments import known_profile
 from contracts.vocabulary import Vocabulary
 from serving.bundle import LoadedBundle
 from serving.clock import frozen_clock
@@ -121,9 +122,8 @@ def visitors(shop: Shop) -> list[Visitor]:
     profiles = shop.now.queries["profile"]
     found = []
     for user in shop.newcomers:
-        codes = dict(zip(names.USER_PROFILE, profiles[rows[user]].tolist(), strict=True))
-        known = {column: shop.vocabularies[column].terms[code - 1] for column, code in codes.items() if code}
         if user in sessions:
+            known = known_profile(profiles[rows[user]], shop.vocabularies)
             found.append(Visitor(known, sessions[user], bought[user]))
     return found
 
