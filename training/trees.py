@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import log_loss
 
 from contracts.bundle import RANKER
 from contracts.ranking import PAIR_FEATURES, Floats
-from training.forest import check_parity, write_forest
+from training.forest import as_onnx, check_parity, scorer
 from training.ranking_lists import BOUGHT, LabelledLists
 from training.settings import RankerSettings
 from training.threads import one_thread
@@ -32,22 +32,20 @@ class TreeRanker:
     """Trained trees."""
 
     def __init__(self, trees: HistGradientBoostingClassifier, sample: Floats) -> None:
-        """sample: [rows, features] that the export is held to."""
+        """sample: [rows, features] that the ONNX forest is held to; raises TandemError where it scores otherwise."""
         self.trees = trees
-        self.sample = sample
+        self.forest = as_onnx(trees)
+        self.session = scorer(self.forest)
+        check_parity(self.session, trees, sample)
 
     def scores(self, inputs: Sequence[Floats]) -> list[Floats]:
         """[k_i] log-odds for each list of [k_i, features]."""
-        ends = np.cumsum([len(one) for one in inputs])[:-1]
-        with one_thread():
-            scores = self.trees.decision_function(np.concatenate(inputs)).astype(np.float32)
-        return np.split(scores, ends)
+        return [self.session.run(None, {"inputs": own[np.newaxis]})[0][0] for own in inputs]
 
     def export(self, folder: Path) -> None:
-        """Writes ranker.onnx, after a check that it says the same."""
+        """Writes ranker.onnx."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_forest(self.trees, folder / RANKER)
-        check_parity(folder / RANKER, self.scores([self.sample])[0], self.sample)
+        onnx.save(self.forest, str(folder / RANKER))
 
 
 def train_trees(lists: LabelledLists, settings: RankerSettings) -> tuple[TreeRanker, list[float]]:
@@ -63,9 +61,10 @@ def train_trees(lists: LabelledLists, settings: RankerSettings) -> tuple[TreeRan
     )
     with one_thread():
         trees.fit(inputs, labels, sample_weight=weights)
-        some = slice(0, LOSS_ROWS)
-        loss = log_loss(labels[some], trees.predict_proba(inputs[some]), sample_weight=weights[some], labels=[0, 1])
-    return TreeRanker(trees, inputs[:PARITY_ROWS]), [float(loss)]
+    ranker = TreeRanker(trees, inputs[:PARITY_ROWS])
+    (scores,) = ranker.scores([inputs[:LOSS_ROWS]])
+    losses = np.logaddexp(0, scores) - labels[:LOSS_ROWS] * scores
+    return ranker, [float(np.average(losses, weights=weights[:LOSS_ROWS]))]
 
 
 def _thinned(lists: LabelledLists, settings: RankerSettings) -> tuple[Floats, npt.NDArray[np.bool_], Floats]:
