@@ -47,7 +47,8 @@ def _probing(index: faiss.Index, embeddings: Floats, queries: Floats, settings: 
     """Whether the recall asked for is reached, with nprobe set to what that takes."""
     if not isinstance(index, faiss.IndexIVF):
         return True
-    while index_recall(index, embeddings, queries, settings) < settings.min_recall:
+    sample, exact = _compared(embeddings, queries, settings)
+    while _share_found(index, sample, exact) < settings.min_recall:
         probes = int(np.ceil(index.nprobe * PROBES_GROW))
         if probes > index.nlist * MOST_PROBED:
             return False
@@ -63,9 +64,18 @@ def _most_probing(index: faiss.Index) -> faiss.Index:
 
 def index_recall(index: faiss.Index, embeddings: Floats, queries: Floats, settings: IndexSettings) -> float:
     """Share of the exact nearest recall_k that the index finds, over up to recall_queries rows of queries."""
+    return _share_found(index, *_compared(embeddings, queries, settings))
+
+
+def _compared(embeddings: Floats, queries: Floats, settings: IndexSettings) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Up to recall_queries rows of queries, and [n, recall_k] the nearest of each by brute force, in no order."""
     k = min(settings.recall_k, len(embeddings))
     sample = queries[np.linspace(0, len(queries) - 1, min(settings.recall_queries, len(queries)), dtype=int)]
-    exact = np.argpartition(-(sample @ embeddings.T), k - 1, axis=1)[:, :k]
+    return sample, np.argpartition(-(sample @ embeddings.T), k - 1, axis=1)[:, :k]
+
+
+def _share_found(index: faiss.Index, sample: Floats, exact: npt.NDArray[np.int64]) -> float:
+    k = exact.shape[1]
     _, found = index.search(sample, k)
     return float(np.mean([len(np.intersect1d(a, b)) / k for a, b in zip(exact, found, strict=True)]))
 

@@ -7,6 +7,6 @@ from threadpoolctl import threadpool_limits
 
 
 def one_thread() -> AbstractContextManager[Any]:
-    """OpenMP's threads wait for each other by spinning: on a busy machine two take minutes where one takes seconds."""
+    """For jobs of seconds: OpenMP's threads wait for each other, on a busy machine longer than the job takes."""
     limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="openmp")
     return limits

@@ -17,7 +17,6 @@ from contracts.ranking import PAIR_FEATURES, Floats
 from training.forest import as_onnx, check_parity, scorer
 from training.ranking_lists import BOUGHT, LabelledLists
 from training.settings import RankerSettings
-from training.threads import one_thread
 
 NEW_KEPT = 4
 """Of the candidates that a user has neither bought before nor in the window, one of so many is learned from, and
@@ -59,8 +58,7 @@ def train_trees(lists: LabelledLists, settings: RankerSettings) -> tuple[TreeRan
         early_stopping=False,
         random_state=settings.seed,
     )
-    with one_thread():
-        trees.fit(inputs, labels, sample_weight=weights)
+    trees.fit(inputs, labels, sample_weight=weights)
     ranker = TreeRanker(trees, inputs[:PARITY_ROWS])
     (scores,) = ranker.scores([inputs[:LOSS_ROWS]])
     losses = np.logaddexp(0, scores) - labels[:LOSS_ROWS] * scores
