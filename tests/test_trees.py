@@ -14,7 +14,7 @@ from contracts.ranking import PAIR_FEATURES, RANKING_FEATURES, USER_COLUMNS, Flo
 from training import ranking_models
 from training.forest import check_parity
 from training.ranking_lists import LabelledLists, joined
-from training.ranking_models import NEURAL, TREES, choose, train
+from training.ranking_models import NEURAL, TREES, Choice, choose, train
 from training.settings import RankerSettings
 from training.trees import TreeRanker, train_trees
 
@@ -97,8 +97,10 @@ def test_beyond_their_rows_trees_learn_from_some_users() -> None:
 
 @pytest.mark.tf
 def test_both_rankers_are_measured_on_the_last_window() -> None:
-    _, measured = choose([world(60, seed=1), world(20, seed=2)], SETTINGS, nothing)
-    assert measured.keys() == {NEURAL, TREES} and measured[TREES] > 0.99
+    last = world(20, seed=2)
+    choice = choose([world(60, seed=1), last], SETTINGS, nothing)
+    assert choice.measured.keys() == {NEURAL, TREES} and choice.measured[TREES] > 0.99
+    assert choice.judged and last.ndcg(choice.judged.scores(last.inputs)).mean() == choice.measured[choice.kind]
 
 
 @dataclass(frozen=True)
@@ -120,17 +122,20 @@ def test_trees_must_be_better_than_chance_explains(
     perfect = list(lists.labels)
     known = {TREES: perfect, NEURAL: [-one for one in perfect[:misranked]] + perfect[misranked:]}
     monkeypatch.setattr(ranking_models, "train", lambda kind, *_, **__: (Known(known[kind]), []))
-    kind, measured = choose([lists, lists], SETTINGS, nothing)
-    assert kind == chosen and measured[TREES] >= measured[NEURAL]
+    choice = choose([lists, lists], SETTINGS, nothing)
+    assert choice.kind == chosen and choice.measured[TREES] >= choice.measured[NEURAL]
 
 
 @pytest.mark.tf
 def test_one_window_leaves_nothing_to_compare_on() -> None:
-    assert choose([world(5, seed=1)], SETTINGS, nothing) == (NEURAL, {})
+    assert choose([world(5, seed=1)], SETTINGS, nothing) == Choice(NEURAL, {}, None)
 
 
 def test_a_ranker_can_be_asked_for_by_name() -> None:
-    assert choose([world(5, seed=1)], replace(SETTINGS, model=TREES), nothing) == (TREES, {})
+    settings, window = replace(SETTINGS, model=TREES), world(5, seed=1)
+    assert choose([window], settings, nothing) == Choice(TREES, {}, None)
+    choice = choose([window, window], settings, nothing)
+    assert choice.kind == TREES and choice.measured.keys() == {TREES} and choice.judged
 
 
 def test_a_ranker_that_does_not_exist_is_refused() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import faiss
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
@@ -14,8 +15,10 @@ from contracts.bundle import SAVED_MODELS
 from contracts.errors import TandemError
 from contracts.ranking import Floats
 from contracts.text import TEXT_DIM
+from training.index import build_index, save_index
 from training.keras2 import keras, tf, tf2onnx
 from training.ranker import Ranker
+from training.settings import IndexSettings
 from training.two_tower import Towers
 
 PARITY_ROWS = 3
@@ -29,11 +32,12 @@ class Embeddings:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, seconds: int, queries: Floats, items: Floats) -> None:
-        """queries [users, embedding_dim] and items [num_items, embedding_dim] as of a moment."""
+    def save(self, seconds: int, queries: Floats, items: Floats, settings: IndexSettings) -> None:
+        """queries [users, embedding_dim] and items [num_items, embedding_dim] as of a moment, and an index of these."""
         self.folder.mkdir(parents=True, exist_ok=True)
         np.save(self.folder / f"queries_{seconds}.npy", queries)
         np.save(self.folder / f"items_{seconds}.npy", items)
+        save_index(build_index(items, queries, settings), self.index_path(seconds))
 
     def save_strangers(self, seconds: int, queries: Floats) -> None:
         """queries [strangers, embedding_dim] of training.strangers as of a moment."""
@@ -50,6 +54,14 @@ class Embeddings:
     def items(self, seconds: int) -> Floats:
         """[num_items, embedding_dim]; row i is catalogue row i."""
         return self._load(f"items_{seconds}.npy")
+
+    def index(self, seconds: int) -> faiss.Index:
+        """Of the moment's items; candidates are looked up in it offline as in the server."""
+        return faiss.read_index(str(self.index_path(seconds)))
+
+    def index_path(self, seconds: int) -> Path:
+        """Where it lies."""
+        return self.folder / f"index_{seconds}.faiss"
 
     def _load(self, name: str) -> Floats:
         values: npt.NDArray[np.float32] = np.load(self.folder / name)

@@ -131,8 +131,8 @@ def _reference(
 ) -> pa.Table:
     """What the server will log for users of today: profile, statistics and scores of their lists."""
     users = np.linspace(0, len(moment.user_ids) - 1, min(REFERENCE_USERS, len(moment.user_ids)), dtype=int)
-    candidates = shortlists(dataset, moment, users.tolist(), embeddings, settings.ranker, settings.index)
-    scores = [ranked[1][:REFERENCE_LENGTH] for ranked in rank_with_scores(candidates, workspace)]
+    candidates = shortlists(dataset, moment, users.tolist(), embeddings, settings.ranker)
+    scores = [ranked[1][:REFERENCE_LENGTH] for ranked in rank_with_scores(candidates, workspace.ranker)]
     profile, statistics = moment.queries[encoding.PROFILE][users], moment.queries[encoding.STATISTICS][users]
     columns: dict[str, pa.Array] = {}
     for i, name in enumerate(names.USER_PROFILE):

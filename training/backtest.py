@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.ranking import Rows
+from contracts.ranking import Floats, Rows
 from training.origin import Lists, Origin, lists_of, ordered
 from training.ranking_lists import LabelledLists, joined, labelled_lists
 from training.ranking_models import train
@@ -21,20 +21,19 @@ def labelled(origin: Origin) -> LabelledLists:
 
 
 def backtest(
-    origins: Sequence[Origin], kind: str, settings: RankerSettings, progress: Progress
+    origins: Sequence[Origin], latest: Sequence[Floats], kind: str, settings: RankerSettings, progress: Progress
 ) -> list[dict[str, Any]]:
     """One entry an origin but the first, oldest first, by a ranker of this kind trained on the origins before it.
 
+    latest: scores of the last origin's candidates, entry i [k_i], by such a ranker: the choice of kind has left one.
     The towers have seen nothing after the first origin: those of the release were trained on, so theirs are better.
     """
-    windows = [labelled(origin) for origin in origins]
-    entries = []
-    for at in range(1, len(origins)):
+    windows, scores = [labelled(origin) for origin in origins[:-2]], list[Sequence[Floats]]()
+    for at, origin in enumerate(origins[1:-1], 1):
         ranker, _ = train(kind, joined(windows[:at]), settings, progress)
-        origin = origins[at]
-        ranked = ordered(origin, ranker.scores([one.inputs for one in origin.candidates]))
-        entries.append(window_entry(origin, ranked, at))
-    return entries
+        scores.append(ranker.scores([one.inputs for one in origin.candidates]))
+    judged = zip(origins[1:], [*scores, latest], strict=True) if len(origins) > 1 else ()
+    return [window_entry(origin, ordered(origin, own), at) for at, (origin, own) in enumerate(judged, 1)]
 
 
 def window_entry(origin: Origin, ranked: Sequence[Rows], windows: int) -> dict[str, Any]:

@@ -45,8 +45,8 @@ def recommend_all(
     row_of = {user: row for row, user in enumerate(moment.user_ids)}
     user_ids = moment.user_ids if only is None else only
     users = [row_of[user] for user in user_ids]
-    candidates = shortlists(dataset, moment, users, embeddings, settings.ranker, settings.index)
-    lists = [[dataset.item_ids[row] for row in rows[:n]] for rows, _ in rank_with_scores(candidates, workspace)]
+    candidates = shortlists(dataset, moment, users, embeddings, settings.ranker)
+    lists = [[dataset.item_ids[row] for row in rows[:n]] for rows, _ in rank_with_scores(candidates, workspace.ranker)]
     return pa.table({names.USER_ID: user_ids, PRODUCTS: pa.array(lists, pa.list_(pa.string()))})
 
 

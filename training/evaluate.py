@@ -5,15 +5,16 @@ The final list is computed with the exported ONNX ranker, so what is measured is
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 
 from contracts.bundle import RANKER
 from contracts.candidates import Shortlist
 from contracts.promotions import CURRENT
+from contracts.ranking import Floats, Rows
 from training.artifacts import Embeddings
 from training.backtest import backtest, window_entry
 from training.calibration import calibration
@@ -28,7 +29,6 @@ from training.steps import REPORT
 from training.two_tower import Progress
 from training.workspace import Workspace, require
 
-Rows = npt.NDArray[np.int64]
 Table = dict[str, dict[str, float]]
 BACKTEST_USERS = 10_000
 """Of each earlier window, at most: all windows' candidates are in memory at once, a gigabyte for 8,000 users."""
@@ -46,7 +46,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
     ranker = json.loads(require(workspace.ranker / REPORT, "tandem train-ranker").read_text())
     test = origin_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings)
-    with_scores = rank_with_scores(test.candidates, workspace)
+    with_scores = rank_with_scores(test.candidates, workspace.ranker)
     ranked = [rows for rows, _ in with_scores]
     lists = lists_of(test, ranked)
     shown = {name: lists[name] for name in SHOWN}
@@ -56,7 +56,8 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     earlier = [
         origin_at(dataset, embeddings, start, end, settings, BACKTEST_USERS) for start, end in timeline.ranker_windows
     ]
-    windows = backtest(earlier, ranker["model"], settings.ranker, progress)
+    latest = exported_scores(earlier[-1].candidates, workspace.judged_ranker) if len(earlier) > 1 else []
+    windows = backtest(earlier, latest, ranker["model"], settings.ranker, progress)
     metrics = {
         "test_days": settings.features.test_days,
         "all_items": _table(lists, test.truths, test.num_items),
@@ -79,17 +80,23 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     return metrics
 
 
-def rank_with_scores(
-    candidates: Sequence[Shortlist], workspace: Workspace
-) -> list[tuple[Rows, npt.NDArray[np.float32]]]:
-    """(rows, scores) of each user's candidates, best first by the exported ranker."""
-    session = onnxruntime.InferenceSession(str(require(workspace.ranker / RANKER, "tandem train-ranker")))
+def rank_with_scores(candidates: Sequence[Shortlist], ranker: Path) -> list[tuple[Rows, Floats]]:
+    """(rows, scores) of each user's candidates, best first by the ranker that was exported to a folder."""
     ordered = []
-    for one in candidates:
-        (scores,) = session.run(None, {session.get_inputs()[0].name: one.inputs[np.newaxis]})
-        order = np.argsort(-scores[0], kind="stable")
-        ordered.append((one.rows[order], scores[0][order]))
+    for one, scores in zip(candidates, exported_scores(candidates, ranker), strict=True):
+        order = np.argsort(-scores, kind="stable")
+        ordered.append((one.rows[order], scores[order]))
     return ordered
+
+
+def exported_scores(candidates: Sequence[Shortlist], ranker: Path) -> list[Floats]:
+    """[k_i] scores of each user's candidates in their order, by the ranker that was exported to a folder.
+
+    Raises MissingArtifact where there is none.
+    """
+    session = onnxruntime.InferenceSession(str(require(ranker / RANKER, "tandem train-ranker")))
+    name = session.get_inputs()[0].name
+    return [session.run(None, {name: one.inputs[np.newaxis]})[0][0] for one in candidates]
 
 
 def _table(lists: Lists, truths: Sequence[Rows], num_items: int) -> Table:

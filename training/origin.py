@@ -1,7 +1,7 @@
 """One moment that lists are made at, and what was bought in the days after it: the unit of every evaluation."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from training.dataset import Dataset
 from training.index import FLAT, build_index, search
 from training.metrics import RECALL_AT
 from training.ranking_lists import Looks
-from training.settings import Settings
+from training.settings import IndexSettings, Settings
 from training.steps import looks_in, shortlists
 
 LENGTH = max(RECALL_AT)
@@ -64,11 +64,11 @@ def origin_at(
         start=start,
         end=end,
         user_ids=user_ids,
-        candidates=shortlists(dataset, moment, users, embeddings, settings.ranker, settings.index),
+        candidates=shortlists(dataset, moment, users, embeddings, settings.ranker),
         truths=[bought[user] for user in user_ids],
         known=known,
         histories=[moment.histories[row] for row in users],
-        nearest=_nearest(embeddings, start, users, depth, settings),
+        nearest=_nearest(embeddings, start, users, depth),
         item_statistics=moment.item_statistics,
         looks=looks_in(dataset, user_ids, start, end),
         profiles=[known_profile(codes, dataset.vocabularies) for codes in moment.queries[PROFILE][users]],
@@ -82,10 +82,10 @@ def sampled(users: list[int], most: int) -> list[int]:
     return [users[at] for at in np.linspace(0, len(users) - 1, most).astype(int)]
 
 
-def _nearest(embeddings: Embeddings, start: int, users: Sequence[int], depth: int, settings: Settings) -> list[Rows]:
+def _nearest(embeddings: Embeddings, start: int, users: Sequence[int], depth: int) -> list[Rows]:
     items, queries = embeddings.items(start), embeddings.queries(start)[list(users)]
     # Far deeper than serving asks, so an inverted file's nprobe would cut it off: the towers are judged, not an index.
-    index = build_index(items, queries, replace(settings.index, factory=FLAT))
+    index = build_index(items, queries, IndexSettings(factory=FLAT))
     return list(search(index, queries, min(depth, len(items))))
 
 

@@ -14,6 +14,7 @@ from training.towers import scale_of
 from training.two_tower import Progress
 
 MASKED = -1e9
+SCORED_LISTS = 32  # at once: a call costs as much as some lists, and no candidate's score depends on its list
 CALIBRATION_LISTS = 2000  # that many, evenly spread, tell two dozen numbers
 
 
@@ -69,6 +70,11 @@ class Ranker(keras.Model):  # type: ignore[misc]
         """[n, features] of mean 0 and variance 1, cut where they are far out."""
         return tf.clip_by_value((rows - self.mean) * self.scale, -5.0, 5.0)
 
+    def normal_users(self, rows: Floats) -> Floats:
+        """[n, USER_COLUMNS] as normal has them."""
+        scaled: Floats = np.clip((rows - self.mean[USER_COLUMNS]) * self.scale[USER_COLUMNS], -5.0, 5.0)
+        return scaled
+
     def calibrate(self, lists: LabelledLists) -> None:
         """Turns scores into log-odds of a purchase by logistic regression (Platt, 1999), which changes no order.
 
@@ -81,7 +87,7 @@ class Ranker(keras.Model):  # type: ignore[misc]
             return
         inputs = [lists.inputs[i] for i in some]
         scores = np.concatenate(scores_of(self, inputs))
-        users = self.normal(np.concatenate(inputs)).numpy()[:, USER_COLUMNS]
+        users = self.normal_users(np.concatenate([own[:, USER_COLUMNS] for own in inputs]))
         fitted = LogisticRegression(max_iter=500).fit(np.column_stack([scores, users]), bought)
         slope, levels = fitted.coef_[0, 0], np.zeros((len(self.mean), 1))
         if slope <= 0:  # the order of the lists would be turned around
@@ -170,4 +176,9 @@ def _padded(
 def scores_of(ranker: Ranker, inputs: Sequence[Floats]) -> list[Floats]:
     """[k_i] scores for each list of [k_i, features]."""
     score = tf.function(ranker.call, input_signature=[tf.TensorSpec([None, None, len(ranker.mean)], tf.float32)])
-    return [score(one[np.newaxis]).numpy()[0] for one in inputs]
+    scores = list[Floats]()
+    for at in range(0, len(inputs), SCORED_LISTS):
+        some = inputs[at : at + SCORED_LISTS]
+        ends = np.cumsum([len(own) for own in some])[:-1]
+        scores += np.split(score(np.concatenate(some)[np.newaxis]).numpy()[0], ends)
+    return scores

@@ -79,28 +79,36 @@ def train(
     return NeuralRanker(model), losses
 
 
-def choose(
-    windows: Sequence[LabelledLists], settings: RankerSettings, progress: Progress
-) -> tuple[str, Mapping[str, float]]:
-    """(the kind to train, NDCG@20 of each kind on the last window after training on those before it).
+@dataclass(frozen=True)
+class Choice:
+    """The kind to train, and what it was chosen by."""
+
+    kind: str
+    measured: Mapping[str, float]  # NDCG@20 of each kind on the last window after training on those before it
+    judged: RankingModel | None  # of this kind, as it was measured
+
+
+def choose(windows: Sequence[LabelledLists], settings: RankerSettings, progress: Progress) -> Choice:
+    """Of the kinds that the settings allow, by the last window.
 
     Trees cost three times the CPU of the network where they serve, so they are chosen only where they are better beyond
-    the interval of the difference over users. One window alone leaves nothing to compare on: then it is the neural one,
-    and there are no figures.
+    the interval of the difference over users. One window alone leaves nothing to compare on: then it is the neural one
+    where none was asked for, and there are no figures.
     Raises InvalidInput for a kind that does not exist.
     """
     if settings.model not in (*KINDS, AUTO):
         raise InvalidInput(f"ranker.model is {settings.model!r}; there are {', '.join((*KINDS, AUTO))}.")
-    if settings.model != AUTO:
-        return settings.model, {}
+    asked = NEURAL if settings.model == AUTO else settings.model
     if len(windows) == 1:
-        return NEURAL, {}
+        return Choice(asked, {}, None)
     earlier, last = joined(windows[:-1]), windows[-1]
-    trees, _losses = train(TREES, earlier, settings, progress)
-    network, _losses = train(NEURAL, earlier, settings, progress, teacher=trees)
-    by_user = {kind: last.ndcg(one.scores(last.inputs)) for kind, one in ((NEURAL, network), (TREES, trees))}
-    better = difference(by_user[TREES], by_user[NEURAL]).low > 0
-    return TREES if better else NEURAL, {kind: float(values.mean()) for kind, values in by_user.items()}
+    models, teacher = dict[str, RankingModel](), None
+    for kind in (TREES, NEURAL) if settings.model == AUTO else (asked,):
+        teacher = models[kind] = train(kind, earlier, settings, progress, teacher=teacher)[0]
+    by_user = {kind: last.ndcg(one.scores(last.inputs)) for kind, one in models.items()}
+    if settings.model == AUTO and difference(by_user[TREES], by_user[NEURAL]).low > 0:
+        asked = TREES
+    return Choice(asked, {kind: float(values.mean()) for kind, values in by_user.items()}, models[asked])
 
 
 def _foretold(teacher: RankingModel, lists: LabelledLists, settings: RankerSettings) -> list[Floats]:

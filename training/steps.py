@@ -22,7 +22,7 @@ from contracts.ranking import Floats
 from training.artifacts import Embeddings, export_towers
 from training.dataset import Dataset, Moment
 from training.distribution import output
-from training.index import build_index, index_recall, save_index, search
+from training.index import index_recall, search
 from training.ranking_lists import CHOSEN, VIEWED, LabelledLists, Looks, joined, labelled_lists
 from training.ranking_models import choose, train
 from training.settings import IndexSettings, RankerSettings, Settings, TwoTowerSettings
@@ -55,33 +55,37 @@ def fit_towers(dataset: Dataset, folder: Path, settings: Settings, progress: Pro
     base = fit(towers, positives, *base_window, epochs, tower, progress)
     for start in timeline.ranker_starts:
         moment = dataset.moment(start)
-        _embed(towers, moment, embeddings)
+        _embed(towers, moment, embeddings, settings.index)
         if tower.stranger_share:
             unmet = strangers_of(dataset, moment, tower)
             embeddings.save_strangers(start, towers.embed_queries(unmet.queries))
     tuned = fit(towers, positives, windows_start, timeline.cutoff, tower.fine_tune_epochs, tower, progress)
     for end in (timeline.cutoff, timeline.data_end):
-        _embed(towers, dataset.moment(end), embeddings)
+        _embed(towers, dataset.moment(end), embeddings, settings.index)
     export_towers(towers, folder)
     losses = {"base": base, "fine_tune": tuned}
-    recall = _index(folder, embeddings, timeline.data_end, settings.index)
+    shutil.copy(embeddings.index_path(timeline.data_end), folder / INDEX)
+    recall = _recall(embeddings, timeline.data_end, settings.index)
     report = {"losses": losses, f"index_recall@{settings.index.recall_k}": recall}
     (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n")
     return losses
 
 
 def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) -> list[float]:
-    """Losses of the ranker that was chosen, trained on all windows. Writes its exports and how the choice was made.
+    """Losses of the ranker that was chosen, trained on all windows. Writes its exports and how the choice was made, and
+    with what: the evaluation goes on from there.
 
     Strangers teach the one that serves; the choice between kinds is made of and by users who are known.
     """
     dataset, embeddings = Dataset(workspace), Embeddings(require(workspace.towers, "tandem train-towers"))
     windows, unmet = lessons(dataset, embeddings, settings, progress)
-    kind, measured = choose(windows, settings.ranker, progress)
-    ranker, losses = train(kind, joined(windows), settings.ranker, progress, joined(unmet))
+    choice = choose(windows, settings.ranker, progress)
+    ranker, losses = train(choice.kind, joined(windows), settings.ranker, progress, joined(unmet))
     shutil.rmtree(workspace.ranker, ignore_errors=True)
     ranker.export(workspace.ranker)
-    report = {"model": kind, "validation_ndcg@20": measured, "losses": losses}
+    if choice.judged:
+        choice.judged.export(workspace.judged_ranker)
+    report = {"model": choice.kind, "validation_ndcg@20": choice.measured, "losses": losses}
     (workspace.ranker / REPORT).write_text(json.dumps(report, indent=2) + "\n")
     return losses
 
@@ -117,7 +121,7 @@ def ranking_lists(
     if unmet:
         moment, queries = strangers_of(dataset, moment, settings.two_tower), embeddings.strangers(start)
     users = [row for row, user in enumerate(moment.user_ids) if user in bought and user not in without]
-    lists = shortlists(dataset, moment, users, embeddings, settings.ranker, settings.index, queries)
+    lists = shortlists(dataset, moment, users, embeddings, settings.ranker, queries)
     user_ids = [moment.user_ids[row] for row in users]
     truths, looks = [bought[user] for user in user_ids], looks_in(dataset, user_ids, start, end)
     return labelled_lists([one.inputs for one in lists], [one.rows for one in lists], truths, looks)
@@ -141,7 +145,6 @@ def shortlists(
     users: Sequence[int],
     embeddings: Embeddings,
     ranker: RankerSettings,
-    index: IndexSettings,
     queries: Floats | None = None,
 ) -> list[Shortlist]:
     """Candidates of the moment's users, by the code that serves: entry i belongs to users[i].
@@ -152,9 +155,8 @@ def shortlists(
     items = item_side(
         dataset.catalogue(moment.item_statistics), embeddings.items(moment.seconds), POPULAR_COLUMN, plan.num_popular
     )
-    all_queries = embeddings.queries(moment.seconds) if queries is None else queries
-    asked = all_queries[list(users)]
-    nearest = search(build_index(items.embeddings, all_queries, index), asked, plan.num_nearest)
+    asked = (embeddings.queries(moment.seconds) if queries is None else queries)[list(users)]
+    nearest = search(embeddings.index(moment.seconds), asked, plan.num_nearest)
     return [
         shortlist(user_side(moment, row, query), found, items, plan)
         for row, query, found in zip(users, asked, nearest, strict=True)
@@ -173,12 +175,10 @@ def candidate_plan(settings: RankerSettings) -> CandidatePlan:
     return CandidatePlan(settings.num_candidates, settings.num_repeat, settings.num_popular, settings.num_looked)
 
 
-def _embed(towers: Towers, moment: Moment, embeddings: Embeddings) -> None:
-    embeddings.save(moment.seconds, towers.embed_queries(moment.queries), towers.embed_items(moment.item_statistics))
+def _embed(towers: Towers, moment: Moment, embeddings: Embeddings, settings: IndexSettings) -> None:
+    queries, items = towers.embed_queries(moment.queries), towers.embed_items(moment.item_statistics)
+    embeddings.save(moment.seconds, queries, items, settings)
 
 
-def _index(folder: Path, embeddings: Embeddings, seconds: int, settings: IndexSettings) -> float:
-    items, queries = embeddings.items(seconds), embeddings.queries(seconds)
-    index = build_index(items, queries, settings)
-    save_index(index, folder / INDEX)
-    return index_recall(index, items, queries, settings)
+def _recall(embeddings: Embeddings, seconds: int, settings: IndexSettings) -> float:
+    return index_recall(embeddings.index(seconds), embeddings.items(seconds), embeddings.queries(seconds), settings)

@@ -71,6 +71,11 @@ class Workspace:
         return self.data / "models" / "ranker"
 
     @property
+    def judged_ranker(self) -> Path:
+        """The exported ranker that has not seen the last label window, by which its kind was judged."""
+        return self.ranker / "judged"
+
+    @property
     def bundle_receipt(self) -> Path:
         """Names the bundle that the last run sealed."""
         return self.data / "bundle.json"

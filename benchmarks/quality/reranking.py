@@ -5,7 +5,6 @@ by the rules that serve. The test window is not read.
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +17,12 @@ from contracts.ranking import Floats, Rows
 from contracts.rules import rule_set
 from serving.rules import CompiledRules, arrange, compiled
 from training.artifacts import Embeddings
-from training.backtest import labelled
 from training.dataset import Dataset
+from training.evaluate import exported_scores
 from training.intervals import difference
 from training.metrics import NDCG_AT, per_user_metrics
 from training.origin import Origin, origin_at
-from training.ranking_lists import joined
-from training.ranking_models import train
 from training.settings import Settings, load_settings
-from training.steps import REPORT
 from training.workspace import Workspace, require
 
 CAPS: Final = ((5, "department"), (2, "category"))
@@ -69,17 +65,13 @@ def main() -> None:
 
 
 def ranked(workspace: Workspace, settings: Settings) -> Ranked:
-    """The last label window, by a ranker of the kind that the pipeline chose."""
+    """The last label window, by the ranker that the pipeline has kept out of it."""
     dataset = Dataset(workspace)
     embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
-    kind = json.loads(require(workspace.ranker / REPORT, "tandem train-ranker").read_text())["model"]
-    *before, last = dataset.timeline.ranker_windows
-    lessons = [labelled(origin_at(dataset, embeddings, *window, settings)) for window in before]
-    ranker, _ = train(kind, joined(lessons), settings.ranker, lambda *_: None)
-    origin = origin_at(dataset, embeddings, *last, settings, USERS)
+    origin = origin_at(dataset, embeddings, *dataset.timeline.ranker_windows[-1], settings, USERS)
     catalogue = dataset.catalogue(origin.item_statistics)
     items = item_side(catalogue, embeddings.items(origin.start), POPULAR_COLUMN, 1)
-    return Ranked(origin, ranker.scores([one.inputs for one in origin.candidates]), items)
+    return Ranked(origin, exported_scores(origin.candidates, workspace.judged_ranker), items)
 
 
 def rows(lists: Ranked, dataset: Dataset, rules: Mapping[str, dict[str, Any]] = RULES) -> list[str]:

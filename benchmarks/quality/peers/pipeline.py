@@ -25,8 +25,8 @@ class PipelineList:
         embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
         moment = dataset.moment(split.moment.seconds)
         users = split.users
-        candidates = shortlists(dataset, moment, users.tolist(), embeddings, settings.ranker, settings.index)
-        self._lists = dict(zip(users.tolist(), rank_with_scores(candidates, workspace), strict=True))
+        candidates = shortlists(dataset, moment, users.tolist(), embeddings, settings.ranker)
+        self._lists = dict(zip(users.tolist(), rank_with_scores(candidates, workspace.ranker), strict=True))
         self._num_items = split.num_items
 
     def scores(self, users: Rows) -> Scores:
