@@ -1,5 +1,6 @@
 """Intervals, slices, sources, calibration and the gate, each on a world small enough to count by hand."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,16 @@ import pytest
 from contracts.candidates import POPULAR, REPEAT, SOURCES, TWO_TOWER, Shortlist
 from contracts.features import ITEM_STATISTICS
 from contracts.history import UserHistory
-from contracts.ranking import RANKING_FEATURES, Rows
+from contracts.ranking import RANKING_FEATURES, Floats, Rows
 from tests.test_bundle import make_bundle
+from training.backtest import backtest
 from training.calibration import calibration
 from training.candidate_recall import candidate_recall, simple_union_recall
 from training.gate import Champion, GateFailed, champion_at, comparisons, losses, require_no_loss, write_values
 from training.intervals import difference, interval
 from training.origin import Origin, lists_of, ordered, sampled
+from training.ranking_lists import LabelledLists
+from training.settings import RankerSettings
 from training.slices import (
     at_lengths,
     by_history,
@@ -78,6 +82,30 @@ def test_the_baselines_of_an_origin() -> None:
     assert LISTS["p_top_freq"][0].tolist() == [1, 0]
     assert LISTS["gp_top_freq"][0].tolist() == [1, 0, 3, 2, 4]
     assert LISTS["gp_top_freq"][1].tolist() == [3, 0, 1, 2, 4]
+
+
+class Trained:
+    """A ranker by which ann's third candidate is best, and bob's second."""
+
+    def scores(self, inputs: Sequence[Floats]) -> list[Floats]:
+        """As RANKED has them."""
+        return [np.array([0.5, 0.1, 0.9], np.float32), np.array([0.1, 0.9], np.float32)]
+
+
+def test_the_last_origin_is_ranked_by_the_ranker_that_was_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    learned: list[int] = []
+
+    def train(kind: str, lists: LabelledLists, *_: Any) -> tuple[Trained, list[float]]:
+        learned.append(len(lists))
+        return Trained(), []
+
+    monkeypatch.setattr("training.backtest.train", train)
+    latest = [np.array([0.9, 0.1, 0.8], np.float32), np.array([0.9, 0.1], np.float32)]  # what they buy comes first
+    entries = backtest([ORIGIN] * 4, latest, "neural", RankerSettings(), lambda *_: None)
+    assert learned == [2, 4] and [one["label_windows"] for one in entries] == [1, 2, 3]
+    first, second, last = (one["all_items"]["final_list"]["ndcg@20"]["mean"] for one in entries)
+    assert first == second == pytest.approx((1 + 1 / np.log2(3)) / 2) and last == 1
+    assert backtest([ORIGIN], [], "neural", RankerSettings(), lambda *_: None) == []
 
 
 def test_an_interval_holds_its_mean_and_shrinks_with_users() -> None:
