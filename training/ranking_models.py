@@ -98,17 +98,17 @@ def choose(windows: Sequence[LabelledLists], settings: RankerSettings, progress:
     """
     if settings.model not in (*KINDS, AUTO):
         raise InvalidInput(f"ranker.model is {settings.model!r}; there are {', '.join((*KINDS, AUTO))}.")
-    asked = NEURAL if settings.model == AUTO else settings.model
+    chosen = NEURAL if settings.model == AUTO else settings.model
     if len(windows) == 1:
-        return Choice(asked, {}, None)
+        return Choice(chosen, {}, None)
     earlier, last = joined(windows[:-1]), windows[-1]
     models, teacher = dict[str, RankingModel](), None
-    for kind in (TREES, NEURAL) if settings.model == AUTO else (asked,):
+    for kind in (TREES, NEURAL) if settings.model == AUTO else (chosen,):
         teacher = models[kind] = train(kind, earlier, settings, progress, teacher=teacher)[0]
     by_user = {kind: last.ndcg(one.scores(last.inputs)) for kind, one in models.items()}
     if settings.model == AUTO and difference(by_user[TREES], by_user[NEURAL]).low > 0:
-        asked = TREES
-    return Choice(asked, {kind: float(values.mean()) for kind, values in by_user.items()}, models[asked])
+        chosen = TREES
+    return Choice(chosen, {kind: float(values.mean()) for kind, values in by_user.items()}, models[chosen])
 
 
 def _foretold(teacher: RankingModel, lists: LabelledLists, settings: RankerSettings) -> list[Floats]:
