@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts import features as names
+from contracts.arrays import Floats, Rows
 from contracts.history import UserHistory
 from contracts.looks import UserLooks
 from contracts.ranking import (
     DAY_SECONDS,
     Catalogue,
-    Floats,
-    Rows,
     look_features,
     pair_features,
     ranking_inputs,

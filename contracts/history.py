@@ -9,10 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts import features as names
+from contracts.arrays import Floats, Rows
 from contracts.vocabulary import OUT_OF_VOCABULARY, Vocabulary
-
-Rows = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts import features as names
+from contracts.arrays import Floats, Rows
 from contracts.history import UserHistory
 from contracts.looks import UserLooks
 from contracts.vocabulary import OUT_OF_VOCABULARY
-
-Rows = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 DAY_SECONDS: Final = 86_400.0
 NEVER_DAYS: Final = 730.0

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from contracts.arrays import Floats, Rows
 from contracts.features import USER_PROFILE
-from contracts.ranking import Floats, Rows
 from contracts.vocabulary import OUT_OF_VOCABULARY, Vocabulary
 
 SEGMENT_ITEMS: Final = 200

@@ -6,9 +6,8 @@ from typing import Final
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from contracts.arrays import Floats
 
 TEXT_DIM: Final = 16
 BUCKETS: Final = 4096

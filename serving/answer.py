@@ -11,9 +11,9 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from contracts.api import Recommendations, RecommendedItem
+from contracts.arrays import Rows
 from contracts.candidates import NO_ROWS, Mask, source_names
 from contracts.explanations import Explanation
-from contracts.ranking import Rows
 from serving.bundle import LoadedBundle
 from serving.draft import Draft, tie_order
 from serving.filters import conditions

@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from contracts import bundle as parts
 from contracts import features as names
+from contracts.arrays import Floats, Rows
 from contracts.bundle import Manifest
 from contracts.candidates import NO_ROWS, POPULAR_COLUMN, CandidatePlan, ItemSide, Mask, item_side
 from contracts.errors import BundleRefused
-from contracts.ranking import LOOK_FEATURES, RANKING_FEATURES, Catalogue, Floats, Rows
+from contracts.ranking import LOOK_FEATURES, RANKING_FEATURES, Catalogue
 from contracts.segments import Segments, segment_starts
 from contracts.vocabulary import Vocabulary, vocabularies_from_json
 from serving.nearest import best, nearest

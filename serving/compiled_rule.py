@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from contracts.arrays import Floats
 from contracts.candidates import Mask
-from contracts.ranking import Floats
 from contracts.rules import Rule
 
 

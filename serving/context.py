@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from contracts import features as names
+from contracts.arrays import Rows
 from contracts.candidates import NO_ROWS, Mask
 from contracts.events import EventType
-from contracts.ranking import Rows
 from contracts.vocabulary import OUT_OF_VOCABULARY
 from serving.bundle import LoadedBundle
 from serving.features import FeatureLookup, OnlineStoreError, UserFeatures

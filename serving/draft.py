@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.api import DegradedLevel, Reason
+from contracts.arrays import Floats, Rows
 from contracts.candidates import SOURCES, Mask, Shortlist, UserSide
-from contracts.ranking import Floats, Rows
 from serving.context import ContextCandidates
 
 LEAST_LIKELIHOOD = 1e-9

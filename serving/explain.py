@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from contracts.api import DegradedLevel
+from contracts.arrays import Rows
 from contracts.candidates import CONTEXT, NO_ROWS, POPULAR, REPEAT, SOURCES, TWO_TOWER
 from contracts.explanations import Explanation, Proposal
 from contracts.history import UserHistory
 from contracts.looks import NO_LOOKS
-from contracts.ranking import Rows
 from serving.bundle import LoadedBundle
 from serving.clock import Now
 from serving.context import companions_of

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from contracts.api import MAX_ITEMS, DegradedLevel, Reason
+from contracts.arrays import Floats, Rows
 from contracts.candidates import NO_ROWS, POPULAR, REPEAT, RULE, first_allowed, repeat_weights
 from contracts.history import UserHistory
-from contracts.ranking import Floats, Rows
 from serving.draft import Draft, Trace, from_source
 from serving.proposals import proposed_by_rules
 from serving.scope import Scope

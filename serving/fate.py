@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from contracts.api import RecommendationRequest
+from contracts.arrays import Rows
 from contracts.candidates import NO_ROWS
 from contracts.explanations import Fate, Stage
-from contracts.ranking import Rows
 from serving.answer import arranged
 from serving.draft import Draft
 from serving.explain import proposals, retrieval_score, sources_in

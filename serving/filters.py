@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts import features as names
+from contracts.arrays import Rows
 from contracts.candidates import NO_ROWS, ItemSide, Mask
 from contracts.errors import InvalidInput
-from contracts.ranking import Rows
 from contracts.selection import ATTRIBUTES, Filters, Selection
 from contracts.vocabulary import OUT_OF_VOCABULARY, Vocabulary
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from contracts import features as names
 from contracts.api import MAX_ITEMS, Reason
+from contracts.arrays import Floats, Rows
 from contracts.candidates import CONTEXT, FRESH, RULE, CandidatePlan, Mask, Shortlist, UserSide, shortlist
 from contracts.history import UserHistory
-from contracts.ranking import Floats, Rows
 from serving.bundle import LoadedBundle
 from serving.clock import Now
 from serving.context import ContextCandidates, context_candidates, features_in_context

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from contracts.arrays import Floats, Rows
 from contracts.candidates import Mask
-from contracts.ranking import Floats, Rows
 from serving.nearest import exact_nearest
 
 WINDOW: Final = 100

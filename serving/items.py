@@ -4,9 +4,9 @@ import numpy as np
 
 from contracts import features as names
 from contracts.api import AlsoBought, Companion, SimilarItem, SimilarItems
+from contracts.arrays import Floats, Rows
 from contracts.candidates import NO_ROWS, Mask
 from contracts.errors import InvalidInput
-from contracts.ranking import Floats, Rows
 from contracts.selection import Filters
 from contracts.vocabulary import OUT_OF_VOCABULARY
 from serving.answer import prices_of

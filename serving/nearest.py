@@ -6,8 +6,8 @@ from typing import Final
 import faiss
 import numpy as np
 
+from contracts.arrays import Floats, Rows
 from contracts.candidates import Mask
-from contracts.ranking import Floats, Rows
 
 GATHER_SHARE: Final = 0.1
 """Up to this share of the catalogue, copying the allowed rows together and comparing them is the quickest exact way."""

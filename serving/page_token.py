@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from contracts.arrays import Rows
 from contracts.candidates import NO_ROWS
 from contracts.errors import InvalidInput
-from contracts.ranking import Rows
 from contracts.vocabulary import Vocabulary
 
 MAX_SHOWN: Final = 1000

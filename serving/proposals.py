@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from contracts.arrays import Rows
 from contracts.candidates import Mask
-from contracts.ranking import Rows
 from serving.compiled_rule import CompiledRule
 from serving.rules import pinned_rows, quotas
 

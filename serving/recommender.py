@@ -16,10 +16,10 @@ from contracts.api import (
     RetrievalRequest,
     ScoredItems,
 )
+from contracts.arrays import Floats, Rows
 from contracts.candidates import shortlist_of
 from contracts.errors import InvalidInput
 from contracts.explanations import Explanation, Fate
-from contracts.ranking import Floats, Rows
 from contracts.vocabulary import OUT_OF_VOCABULARY
 from serving.answer import Listed, again, answer, arranged, listed, propensities
 from serving.bundle import LoadedBundle

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from contracts.ranking import Floats, Rows
+from contracts.arrays import Floats, Rows
 from serving.compiled_rule import CompiledRule
 
 POOL: Final = 5

@@ -10,8 +10,8 @@ from functools import reduce
 import numpy as np
 import numpy.typing as npt
 
+from contracts.arrays import Floats, Rows
 from contracts.candidates import ItemSide, Mask
-from contracts.ranking import Floats, Rows
 from contracts.rules import Rule, RuleSet
 from contracts.selection import ATTRIBUTES
 from serving.compiled_rule import CompiledRule

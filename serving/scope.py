@@ -9,8 +9,8 @@ import numpy as np
 
 from contracts import features as names
 from contracts.api import ListOptions, RecommendationRequest
+from contracts.arrays import Rows
 from contracts.candidates import NO_ROWS, Mask
-from contracts.ranking import Rows
 from contracts.vocabulary import OUT_OF_VOCABULARY
 from serving import filters, rules
 from serving.bundle import LoadedBundle

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from contracts.arrays import Rows
 from contracts.history import UserHistory
-from training.baselines import Rows, personal_frequency, personal_then_popular, popular_for, top_rows, without
+from training.baselines import personal_frequency, personal_then_popular, popular_for, top_rows, without
 
 
 def rows(*values: int) -> Rows:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from contracts import features as names
+from contracts.arrays import Rows
 from contracts.candidates import (
     CONTEXT,
     LOOKED,
@@ -26,7 +27,7 @@ from contracts.candidates import (
 )
 from contracts.history import UserHistory
 from contracts.looks import UserLooks
-from contracts.ranking import LOOK_FEATURES, PAIR_FEATURES, RANKING_FEATURES, Catalogue, Rows
+from contracts.ranking import LOOK_FEATURES, PAIR_FEATURES, RANKING_FEATURES, Catalogue
 
 DAY = 86_400.0
 NOW = 182 * DAY

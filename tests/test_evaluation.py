@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from contracts.arrays import Floats, Rows
 from contracts.candidates import POPULAR, REPEAT, SOURCES, TWO_TOWER, Shortlist
 from contracts.features import ITEM_STATISTICS
 from contracts.history import UserHistory
-from contracts.ranking import RANKING_FEATURES, Floats, Rows
+from contracts.ranking import RANKING_FEATURES
 from tests.test_bundle import make_bundle
 from training.backtest import backtest
 from training.calibration import calibration

@@ -8,9 +8,9 @@ import faiss
 import numpy as np
 import pytest
 
+from contracts.arrays import Floats
 from contracts.candidates import POPULAR_COLUMN, PRICE_COLUMN, Mask, first_allowed, item_side
 from contracts.errors import InvalidInput
-from contracts.ranking import Floats
 from contracts.selection import Filters
 from serving import filters
 from serving.nearest import Way, exact_nearest, nearest, way_to_search

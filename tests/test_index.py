@@ -5,7 +5,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from training.index import FLAT_BELOW, MOST_PROBED, Floats, build_index, index_recall
+from contracts.arrays import Floats
+from training.index import FLAT_BELOW, MOST_PROBED, build_index, index_recall
 from training.settings import IndexSettings
 
 DIM = 16

@@ -5,7 +5,8 @@ from math import log2
 import numpy as np
 import pytest
 
-from training.metrics import Rows, hits, padded, per_user_metrics, summary
+from contracts.arrays import Rows
+from training.metrics import hits, padded, per_user_metrics, summary
 
 
 def rows(*values: int) -> Rows:

@@ -8,9 +8,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from contracts.arrays import Floats
 from contracts.bundle import RANKER
 from contracts.errors import InvalidInput, TandemError
-from contracts.ranking import PAIR_FEATURES, RANKING_FEATURES, USER_COLUMNS, Floats
+from contracts.ranking import PAIR_FEATURES, RANKING_FEATURES, USER_COLUMNS
 from training import ranking_models
 from training.forest import check_parity
 from training.ranking_lists import LabelledLists, joined

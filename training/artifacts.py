@@ -11,9 +11,9 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph
 
 from contracts import encoding
 from contracts import features as names
+from contracts.arrays import Floats
 from contracts.bundle import SAVED_MODELS
 from contracts.errors import TandemError
-from contracts.ranking import Floats
 from contracts.text import TEXT_DIM
 from training.index import build_index, save_index
 from training.keras2 import keras, tf, tf2onnx

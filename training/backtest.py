@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.ranking import Floats, Rows
+from contracts.arrays import Floats, Rows
 from training.origin import Lists, Origin, lists_of, ordered
 from training.ranking_lists import LabelledLists, joined, labelled_lists
 from training.ranking_models import train

@@ -3,9 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from contracts.arrays import Rows
 from contracts.history import UserHistory
-
-Rows = npt.NDArray[np.int64]
 
 
 def top_rows(scores: npt.NDArray[np.float32], k: int) -> Rows:

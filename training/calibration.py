@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from contracts.ranking import Rows
+from contracts.arrays import Rows
 
 BINS = 10
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from contracts.arrays import Rows
 from contracts.candidates import POPULAR, POPULAR_COLUMN, REPEAT, SOURCES, Shortlist, likeliest_repeats, union
-from contracts.ranking import Rows
 from training.baselines import top_rows
 from training.origin import Origin
 

@@ -20,6 +20,7 @@ from ibis import _
 
 from contracts import encoding
 from contracts import features as names
+from contracts.arrays import Rows
 from contracts.bundle import TEXT_PROJECTION
 from contracts.events import EventType
 from contracts.history import UserHistory, user_history
@@ -34,8 +35,6 @@ from training.settings import DuckDBSettings, Engine
 from training.text import fit_projection, item_text
 from training.timeline import Timeline, local_context, unknown_context
 from training.workspace import Workspace, require
-
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from contracts.arrays import Floats, Rows
 from contracts.bundle import RANKER
 from contracts.candidates import Shortlist
 from contracts.promotions import CURRENT
-from contracts.ranking import Floats, Rows
 from training.artifacts import Embeddings
 from training.backtest import backtest, window_entry
 from training.calibration import calibration

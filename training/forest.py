@@ -12,8 +12,8 @@ import onnxruntime
 from onnx import TensorProto, helper
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from contracts.arrays import Floats
 from contracts.errors import TandemError
-from contracts.ranking import Floats
 from training.threads import one_thread
 
 OPSET = 17

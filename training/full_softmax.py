@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts import encoding
+from contracts.arrays import Rows
 from training.keras2 import keras, tf
 from training.losses import full_softmax
 from training.settings import Optimizer, TwoTowerSettings
 from training.towers import CandidateTower, QueryTower
 
-Rows = npt.NDArray[np.int64]
 SEQUENCES = (encoding.SEQUENCE, encoding.SEQUENCE_TYPES, encoding.SEQUENCE_DAYS)
 LENGTH_STEP = 10  # sequences of a batch are cut to a multiple of it, so that few shapes are traced
 

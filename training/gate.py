@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from contracts.arrays import Doubles
 from contracts.bundle import EVALUATION, read_manifest
 from contracts.errors import BundleRefused, MissingArtifact, TandemError
 from training.intervals import difference
@@ -18,7 +18,6 @@ from training.metrics import NDCG_AT
 GATED: Final = f"ndcg@{NDCG_AT}"
 FINAL_LIST: Final = "final_list"
 CHAMPION: Final = "champion"
-Floats = npt.NDArray[np.float64]
 
 
 class GateFailed(TandemError):
@@ -45,13 +44,13 @@ def champion_at(current: Path) -> Champion | None:
     return Champion(manifest.bundle_version, manifest.training_cutoff_timestamp, values)
 
 
-def write_values(path: Path, user_ids: tuple[str, ...], values: Floats) -> None:
+def write_values(path: Path, user_ids: tuple[str, ...], values: Doubles) -> None:
     """Keeps the final list's metric of each user, for the gate of the release after this one."""
     pq.write_table(pa.table({"user_id": user_ids, GATED: values}), path)
 
 
 def comparisons(
-    values: Mapping[str, Floats], user_ids: tuple[str, ...], cutoff: int, champion: Champion | None
+    values: Mapping[str, Doubles], user_ids: tuple[str, ...], cutoff: int, champion: Champion | None
 ) -> dict[str, Any]:
     """For JSON: by rival the final list's NDCG@20 less the rival's, with its interval; and a note on the champion.
 

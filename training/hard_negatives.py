@@ -7,13 +7,11 @@ negatives, so these are drawn for some of its queries and have their probability
 import numpy as np
 import numpy.typing as npt
 
+from contracts.arrays import Floats, Rows
 from training.index import build_index, search
 from training.keras2 import tf
 from training.losses import sampling_probability
 from training.settings import IndexSettings, TwoTowerSettings
-
-Floats = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.int64]
 
 KEPT = 10
 """Mined for each query; a batch draws one of them for each query that it asks."""

@@ -6,9 +6,9 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from contracts.arrays import Floats
 from training.settings import IndexSettings
 
-Floats = npt.NDArray[np.float32]
 AUTO = "auto"
 FLAT = "Flat"
 FLAT_BELOW = 20_000

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from contracts.arrays import Doubles
 
 DRAWS = 1000
 LEVEL = 0.95
@@ -27,12 +26,12 @@ class Interval:
         return {"mean": self.mean, "low": self.low, "high": self.high}
 
 
-def interval(values: Floats) -> Interval:
+def interval(values: Doubles) -> Interval:
     """Of [users] values. The draws depend on the number of users alone, so intervals of one table are comparable."""
     return ratio_interval(values, np.ones(len(values)))
 
 
-def ratio_interval(numerators: Floats, denominators: Floats) -> Interval:
+def ratio_interval(numerators: Doubles, denominators: Doubles) -> Interval:
     """Of sum(numerators) / sum(denominators), both [n] and redrawn together."""
     draw = np.random.default_rng(SEED)
     ratios = []
@@ -43,11 +42,11 @@ def ratio_interval(numerators: Floats, denominators: Floats) -> Interval:
     return Interval(float(numerators.sum() / denominators.sum()), float(low), float(high))
 
 
-def difference(ours: Floats, theirs: Floats) -> Interval:
+def difference(ours: Doubles, theirs: Doubles) -> Interval:
     """Of ours less theirs, both [users] and of the same users: what users have in common does not blur it."""
     return interval(ours - theirs)
 
 
-def intervals(values: Mapping[str, Floats], names: Sequence[str]) -> dict[str, dict[str, float]]:
+def intervals(values: Mapping[str, Doubles], names: Sequence[str]) -> dict[str, dict[str, float]]:
     """By metric, of those that are named."""
     return {name: interval(values[name]).to_dict() for name in names}

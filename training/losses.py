@@ -1,11 +1,9 @@
 """Softmax losses of retrieval: over sampled candidates with their probabilities, and over the whole catalogue."""
 
 import numpy as np
-import numpy.typing as npt
 
+from contracts.arrays import Floats
 from training.keras2 import tf
-
-Floats = npt.NDArray[np.float32]
 
 
 def sampling_probability(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-Rows = npt.NDArray[np.int64]
+from contracts.arrays import Rows
 
 RECALL_AT = (20, 100)
 NDCG_AT = 20

@@ -9,12 +9,11 @@ propensities or the model are.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from contracts.arrays import Doubles
 from contracts.errors import InvalidInput
 from training.intervals import Interval, ratio_interval
 
-Floats = npt.NDArray[np.float64]
 LEAST_EFFECTIVE = 100.0
 """Fewer effective impressions than that say nothing."""
 
@@ -23,9 +22,9 @@ LEAST_EFFECTIVE = 100.0
 class Logged:
     """Row i of every array is one impression: what was shown in one place, and what came of it."""
 
-    rewards: Floats  # 1 for a click or a purchase
-    propensities: Floats  # with which the policy that served showed it
-    targets: Floats  # with which the policy that is judged would show it
+    rewards: Doubles  # 1 for a click or a purchase
+    propensities: Doubles  # with which the policy that served showed it
+    targets: Doubles  # with which the policy that is judged would show it
 
     def __post_init__(self) -> None:
         """Raises InvalidInput for propensities with which nothing can be estimated."""
@@ -40,9 +39,9 @@ class Logged:
             raise InvalidInput("Target probabilities must be from 0 to 1.")
 
     @property
-    def weights(self) -> Floats:
+    def weights(self) -> Doubles:
         """[n] how much likelier the judged policy shows what was shown."""
-        weights: Floats = self.targets / self.propensities
+        weights: Doubles = self.targets / self.propensities
         return weights
 
     @property
@@ -69,7 +68,7 @@ def snips(logged: Logged) -> Interval:
     return ratio_interval(logged.weights * logged.rewards, logged.weights)
 
 
-def doubly_robust(logged: Logged, modelled: Floats, expected: Floats) -> Interval:
+def doubly_robust(logged: Logged, modelled: Doubles, expected: Doubles) -> Interval:
     """The same by a reward model. modelled: [n] its reward of what was shown; expected: [n] its mean reward of what
     the judged policy would show there.
     """

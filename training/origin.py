@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from contracts.arrays import Floats, Rows
 from contracts.candidates import Shortlist
 from contracts.encoding import PROFILE
 from contracts.features import ITEM_STATISTICS
 from contracts.history import UserHistory
-from contracts.ranking import Floats, Rows
 from contracts.segments import known_profile
 from training.artifacts import Embeddings
 from training.baselines import personal_frequency, personal_then_popular, top_rows

@@ -21,6 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from contracts import encoding
 from contracts import features as names
+from contracts.arrays import Doubles
 from contracts.errors import InvalidInput
 from training.dataset import Dataset
 from training.feature_store import features_as_of, open_store
@@ -28,8 +29,6 @@ from training.settings import DuckDBSettings
 from training.threads import one_thread
 from training.timeline import DAY_SECONDS
 from training.workspace import Workspace
-
-Floats = npt.NDArray[np.float64]
 
 HELD_OUT, CALIBRATION, TRAINING = 2, 4, 10  # snapshots of each part, at most in training
 FIT_USERS = 50_000  # a sample of users this large says enough about all
@@ -79,7 +78,7 @@ class Buyers:
     """Row i is the user of rank i, most likely buyer first."""
 
     user_ids: tuple[str, ...]
-    probabilities: Floats
+    probabilities: Doubles
     report: PropensityReport
 
 
@@ -161,21 +160,21 @@ class Propensity:
         known, bought = _stacked(calibration)
         self._isotonic.fit(self.scores(known), bought)
 
-    def scores(self, inputs: npt.NDArray[np.float32]) -> Floats:
+    def scores(self, inputs: npt.NDArray[np.float32]) -> Doubles:
         """[n] mean log-odds. Isotonic steps have many ties, these have few: they rank."""
         with one_thread():
-            scores: Floats = (self.trees.decision_function(inputs) + self.line.decision_function(inputs)) / 2
+            scores: Doubles = (self.trees.decision_function(inputs) + self.line.decision_function(inputs)) / 2
         return scores
 
-    def probabilities(self, inputs: npt.NDArray[np.float32]) -> Floats:
+    def probabilities(self, inputs: npt.NDArray[np.float32]) -> Doubles:
         """[n] calibrated."""
-        probabilities: Floats = self._isotonic.predict(self.scores(inputs))
+        probabilities: Doubles = self._isotonic.predict(self.scores(inputs))
         return probabilities
 
 
 def measured_on(held_out: Sequence[Labelled], model: Propensity, cuts: Sequence[int]) -> PropensityReport:
     """Of the model and of the two heuristics that everybody has."""
-    orders: dict[str, Sequence[Floats]] = {
+    orders: dict[str, Sequence[Doubles]] = {
         "propensity": [model.scores(part.inputs) for part in held_out],
         "most recent buyers": [_recency(part.inputs) for part in held_out],
         "most frequent buyers": [_statistics(part.inputs)[:, FREQUENCY].astype(np.float64) for part in held_out],
@@ -191,14 +190,14 @@ def measured_on(held_out: Sequence[Labelled], model: Propensity, cuts: Sequence[
     )
 
 
-def reliability(probabilities: Floats, bought: npt.NDArray[np.bool_]) -> tuple[ReliabilityBin, ...]:
+def reliability(probabilities: Doubles, bought: npt.NDArray[np.bool_]) -> tuple[ReliabilityBin, ...]:
     """BINS bins of equally many users, least likely first; fewer where there are fewer users."""
     order = np.argsort(probabilities, kind="stable")
     parts = [part for part in np.array_split(order, BINS) if len(part)]
     return tuple(ReliabilityBin(len(p), float(probabilities[p].mean()), float(bought[p].mean())) for p in parts)
 
 
-def _ranking(scores: Sequence[Floats], labels: Sequence[npt.NDArray[np.bool_]], cuts: Sequence[int]) -> Ranking:
+def _ranking(scores: Sequence[Doubles], labels: Sequence[npt.NDArray[np.bool_]], cuts: Sequence[int]) -> Ranking:
     """Means over the held-out snapshots: each is one occasion to choose users."""
     orders = [np.argsort(-one, kind="stable") for one in scores]
     precision = {
@@ -209,10 +208,10 @@ def _ranking(scores: Sequence[Floats], labels: Sequence[npt.NDArray[np.bool_]], 
     return Ranking(float(auc), precision)
 
 
-def _recency(inputs: npt.NDArray[np.float32]) -> Floats:
+def _recency(inputs: npt.NDArray[np.float32]) -> Doubles:
     """Users who never bought come last."""
     statistics = _statistics(inputs)
-    recency: Floats = np.where(statistics[:, EVER] > 0, -statistics[:, RECENCY], -np.inf).clip(-1e9)
+    recency: Doubles = np.where(statistics[:, EVER] > 0, -statistics[:, RECENCY], -np.inf).clip(-1e9)
     return recency
 
 

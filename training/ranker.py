@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from contracts.ranking import USER_COLUMNS, Floats
+from contracts.arrays import Floats
+from contracts.ranking import USER_COLUMNS
 from training.keras2 import keras, tf, tfrs
 from training.ranking_lists import BOUGHT, STEPS, LabelledLists
 from training.settings import RankerSettings

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from contracts.ranking import Floats, Rows
+from contracts.arrays import Floats, Rows
 from training.metrics import NDCG_AT, ndcg
 
 VIEWED, CHOSEN, BOUGHT = 0.25, 0.5, 1.0

@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from contracts.arrays import Floats
 from contracts.errors import InvalidInput
-from contracts.ranking import Floats
 from training.artifacts import export_ranker
 from training.intervals import difference
 from training.ranker import Ranker, scores_of, train_ranker

@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from contracts.arrays import Rows
 from contracts.events import UNKNOWN
 from contracts.features import ITEM_STATISTICS, USER_PROFILE
-from contracts.ranking import Rows
 from training.baselines import without
 from training.intervals import intervals
 from training.metrics import NDCG_AT, hits, ndcg, padded, per_user_metrics

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from contracts import encoding
+from contracts.arrays import Floats
 from contracts.bundle import INDEX
 from contracts.candidates import (
     BASKETS_COLUMN,
@@ -18,7 +19,6 @@ from contracts.candidates import (
 )
 from contracts.events import EventType
 from contracts.features import ITEM_ID
-from contracts.ranking import Floats
 from training.artifacts import Embeddings, export_towers
 from training.dataset import Dataset, Moment
 from training.distribution import output

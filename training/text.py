@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from contracts.text import BUCKETS, TEXT_DIM, Floats, buckets_of, normalized, text_vectors
+from contracts.arrays import Floats
+from contracts.text import BUCKETS, TEXT_DIM, buckets_of, normalized, text_vectors
 from training.workspace import Workspace
 
 SEED = 17

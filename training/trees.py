@@ -12,8 +12,9 @@ import numpy.typing as npt
 import onnx
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from contracts.arrays import Floats
 from contracts.bundle import RANKER
-from contracts.ranking import PAIR_FEATURES, Floats
+from contracts.ranking import PAIR_FEATURES
 from training.forest import as_onnx, check_parity, scorer
 from training.ranking_lists import BOUGHT, LabelledLists
 from training.settings import RankerSettings

@@ -10,9 +10,9 @@ from typing import Any
 
 import mlflow
 import numpy as np
-import numpy.typing as npt
 import optuna
 
+from contracts.arrays import Doubles, Rows
 from training.baselines import without
 from training.dataset import Dataset, Moment
 from training.index import FLAT, build_index, search
@@ -21,8 +21,6 @@ from training.tracking import use_experiment
 from training.two_tower import Towers, fit, new_towers
 from training.workspace import Workspace
 
-Rows = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 EXPERIMENT = "tandem-tune"
 RECALL_AT = 100
 STARTUP_TRIALS = 4  # before any is stopped early
@@ -42,7 +40,7 @@ class Validation:
         """The mean of the users' shares."""
         return float(self.shares(towers).mean())
 
-    def shares(self, towers: Towers) -> Floats:
+    def shares(self, towers: Towers) -> Doubles:
         """[users] share of the first-time purchases among the RECALL_AT nearest items that are new to the user."""
         queries = towers.embed_queries({name: values[self.users] for name, values in self.moment.queries.items()})
         items = towers.embed_items(self.moment.item_statistics)

@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from contracts import encoding
 from contracts import features as names
+from contracts.arrays import Floats, Rows
 from contracts.errors import InvalidInput
-from training.dataset import Dataset, Positives, Rows
+from training.dataset import Dataset, Positives
 from training.distribution import num_workers, own_first, strategy, worker_index
 from training.full_softmax import Examples, FullSoftmaxTraining
 from training.hard_negatives import HardNegatives
@@ -18,7 +19,6 @@ from training.losses import sampling_probability
 from training.settings import Loss, Optimizer, TwoTowerSettings
 from training.towers import UNMET, CandidateTower, QueryTower, new_item_encoder
 
-Floats = npt.NDArray[np.float32]
 Progress = Callable[[int, int, str], None]
 """Called with (steps done, steps in all, what is being done)."""
 Judge = Callable[[int, float], None]

@@ -14,10 +14,11 @@ from typing import Any, Final
 import numpy as np
 
 from contracts import encoding
+from contracts.arrays import Doubles
 from training.dataset import Dataset, Positives
 from training.intervals import difference
 from training.settings import Encoder, Settings, load_settings
-from training.tuning import RECALL_AT, Floats, Validation, validation_of
+from training.tuning import RECALL_AT, Validation, validation_of
 from training.two_tower import fit, new_towers
 from training.workspace import Workspace
 
@@ -98,7 +99,7 @@ def main() -> None:
 
 def trained(
     workspace: Workspace, settings: Settings, leave_out: Callable[[World], None] | None = None
-) -> tuple[Floats, float]:
+) -> tuple[Doubles, float]:
     """([users] shares found, seconds of training)."""
     dataset = Dataset(workspace)
     world = World(dataset, dataset.positives(), validation_of(dataset))

@@ -7,7 +7,8 @@ import numpy as np
 
 from benchmarks.quality.metrics import Values, per_user
 from benchmarks.quality.public_sets import baskets_of
-from benchmarks.quality.splits import DataSet, Rows, Split
+from benchmarks.quality.splits import DataSet, Split
+from contracts.arrays import Rows
 from training.adapters import SourceOptions, instacart
 from training.metrics import hits
 

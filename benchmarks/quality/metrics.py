@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.quality.splits import Rows
+from contracts.arrays import Rows
 from training import intervals
 from training.metrics import hits, ndcg
 

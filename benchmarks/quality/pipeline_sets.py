@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from benchmarks.quality.splits import Baskets, DataSet, Floats, PipelineMoment, Rows, Split
+from benchmarks.quality.splits import Baskets, DataSet, PipelineMoment, Split
 from contracts import features as names
+from contracts.arrays import Doubles, Rows
 from training.dataset import Dataset
 from training.metrics import NDCG_AT
 from training.timeline import DAY_SECONDS
@@ -50,7 +51,7 @@ def _asked(root: Path, start: int, end: int) -> Split:
     )  # fmt: skip
 
 
-def _histories(root: Path, start: int) -> tuple[list[Baskets], list[Floats]]:
+def _histories(root: Path, start: int) -> tuple[list[Baskets], list[Doubles]]:
     """Baskets of each user of the vocabulary before start, oldest first, and their ages in days."""
     users, seconds, items, num_users = _purchases(root)
     before = seconds < start

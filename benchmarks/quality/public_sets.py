@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from benchmarks.quality.splits import Baskets, DataSet, Rows, Split
+from benchmarks.quality.splits import Baskets, DataSet, Split
+from contracts.arrays import Rows
 from contracts.errors import MissingArtifact
 
 VALIDATION_SEED = 11

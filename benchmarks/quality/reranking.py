@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from contracts.arrays import Floats, Rows
 from contracts.candidates import POPULAR_COLUMN, ItemSide, item_side
-from contracts.ranking import Floats, Rows
 from contracts.rules import rule_set
 from serving.rules import CompiledRules, arrange, compiled
 from training.artifacts import Embeddings

@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-Rows = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from contracts.arrays import Doubles, Rows
+
 Baskets = list[Rows]
 """Baskets of one user, oldest first; a set without baskets has one item in each."""
 
@@ -34,7 +33,7 @@ class Split:
     repeats: bool  # whether an item of the history may be recommended again
     ordered: bool  # whether the order of a history means time
     k: int  # the length of list that is judged
-    ages: list[Floats] | None = None  # of each basket, in days before the list is made; None where the set has no clock
+    ages: list[Doubles] | None = None  # of each basket, days before the list is made; None where the set has no clock
     earlier: tuple["Split", ...] = ()  # the same question at earlier moments, whose truths may be learned from
     moment: PipelineMoment | None = None  # where the pipeline's own lists can be had
 
@@ -55,9 +54,9 @@ class DataSet:
     published: Mapping[str, tuple[float, float]]  # by model: the two figures as others print them
     bounds: tuple[tuple[float, float], tuple[float, float]] | None = None  # what ours must reach, what it aims at
     oracle_share: tuple[float, float] | None = None  # of the oracle's NDCG: what ours must reach, what it aims at
-    figures: Callable[[Rows, Sequence[Rows], int], tuple[Floats, Floats]] | None = None  # in place of metrics.per_user
+    figures: Callable[[Rows, Sequence[Rows], int], tuple[Doubles, Doubles]] | None = None  # not metrics.per_user
     slices: Callable[[Split], Mapping[str, Rows]] | None = None  # positions in split.users, by name, of a second table
-    reachable: Callable[[Split], Mapping[str, Floats]] | None = (
+    reachable: Callable[[Split], Mapping[str, Doubles]] | None = (
         None  # [users] best first figure there is, by who has it
     )
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from benchmarks.quality.peers.peer import Scores
 from benchmarks.quality.pipeline_sets import window
-from benchmarks.quality.splits import DataSet, Rows, Split
+from benchmarks.quality.splits import DataSet, Split
 from contracts import features as names
+from contracts.arrays import Rows
 from training.adapters.synthetic import Truth, oracle_scores
 from training.dataset import Dataset
 from training.workspace import Workspace

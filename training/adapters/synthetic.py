@@ -19,12 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis import _
 
+from contracts.arrays import Doubles
 from contracts.events import EventType
 from training.adapters import Source, SourceOptions
 from training.adapters.mapping import number_of, refuse_unknown_keys
 from training.adapters.tables import TIMESTAMP
 
-Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 START = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp())
@@ -55,15 +55,15 @@ class Sizes:
 class Shop:
     """Row i of users and of items is the one with number i; category and item weights are what visitors follow."""
 
-    user_factors: Floats  # [users, FACTORS]
-    user_start: Floats  # [users] days after START from which the user visits
+    user_factors: Doubles  # [users, FACTORS]
+    user_start: Doubles  # [users] days after START from which the user visits
     user_age: Integers
-    category_factors: Floats  # [categories, FACTORS]
-    season: Floats  # [categories, 2] amplitude, and the day of the year when it is highest
+    category_factors: Doubles  # [categories, FACTORS]
+    season: Doubles  # [categories, 2] amplitude, and the day of the year when it is highest
     item_category: Integers  # [items]
-    item_weight: Floats
-    item_start: Floats  # [items] days after START from which it is for sale
-    item_price: Floats
+    item_weight: Doubles
+    item_start: Doubles  # [items] days after START from which it is for sale
+    item_price: Doubles
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     )
 
 
-def oracle_scores(truth: Truth, user_ids: Sequence[str], at: datetime) -> Floats:
+def oracle_scores(truth: Truth, user_ids: Sequence[str], at: datetime) -> Doubles:
     """[batch, items] log P(item | user, at); row i is user_ids[i], column j truth.items' row j; -inf if not for sale.
 
     Raises KeyError for a user whom the truth does not know.
@@ -116,7 +116,7 @@ def oracle_scores(truth: Truth, user_ids: Sequence[str], at: datetime) -> Floats
     weight = np.where(truth.items["start_day"].to_numpy() <= day, truth.items["weight"].to_numpy(), 0.0)
     with np.errstate(divide="ignore"):
         log_item = np.log(weight) - np.log(np.bincount(dense, weight))[dense]
-    scores: Floats = log_category[:, dense] + log_item
+    scores: Doubles = log_category[:, dense] + log_item
     return scores
 
 
@@ -146,7 +146,7 @@ class Visits:
     """Row i is session i."""
 
     user: Integers
-    day: Floats  # after START, with a fraction
+    day: Doubles  # after START, with a fraction
     category: Integers
     looks: Integers
 
@@ -161,7 +161,7 @@ def _visits(shop: Shop, sizes: Sizes, random: np.random.Generator) -> Visits:
     return Visits(user, day, _categories(shop, user, day, random), random.geometric(1 / LOOKS_PER_SESSION, count))
 
 
-def _days(earliest: Floats, days: int, random: np.random.Generator) -> Floats:
+def _days(earliest: Doubles, days: int, random: np.random.Generator) -> Doubles:
     """Moments from `earliest` on: weekends and the weeks before Christmas are busier, evenings too."""
     calendar = np.arange(days)
     weight = np.where(calendar % 7 >= 5, 1.3, 1.0) * (1 + 0.8 * np.exp(-(((calendar % YEAR_DAYS - 348) / 10) ** 2)))
@@ -171,11 +171,11 @@ def _days(earliest: Floats, days: int, random: np.random.Generator) -> Floats:
     hour = random.choice(24, size=len(earliest), p=HOUR_WEIGHTS / HOUR_WEIGHTS.sum()) + random.random(len(earliest))
     # On the day itself the hour may come before `earliest`: then the moment stays as drawn.
     evening = np.floor(day) + hour / 24
-    moment: Floats = np.where(evening >= earliest, evening, day)
+    moment: Doubles = np.where(evening >= earliest, evening, day)
     return moment
 
 
-def _categories(shop: Shop, user: Integers, day: Floats, random: np.random.Generator) -> Integers:
+def _categories(shop: Shop, user: Integers, day: Doubles, random: np.random.Generator) -> Integers:
     """One category a session, drawn as the module says; in slices, as the table of logits is large."""
     chosen = np.empty(len(user), np.int64)
     for at in range(0, len(user), 65_536):
@@ -187,13 +187,13 @@ def _categories(shop: Shop, user: Integers, day: Floats, random: np.random.Gener
     return chosen
 
 
-def _season(season: Floats, day: Floats) -> Floats:
+def _season(season: Doubles, day: Doubles) -> Doubles:
     """[batch, categories] what the day of the year adds to each category's logit."""
-    wave: Floats = season[:, 0] * np.cos(2 * np.pi * (day[:, None] - season[:, 1]) / YEAR_DAYS)
+    wave: Doubles = season[:, 0] * np.cos(2 * np.pi * (day[:, None] - season[:, 1]) / YEAR_DAYS)
     return wave
 
 
-def _looked_at(shop: Shop, category: Integers, day: Floats, random: np.random.Generator) -> Integers:
+def _looked_at(shop: Shop, category: Integers, day: Doubles, random: np.random.Generator) -> Integers:
     """An item for each look, by weight among those for sale; items of a category lie in the order of their start."""
     order = np.lexsort((shop.item_start, shop.item_category))
     until = np.concatenate([[0.0], np.cumsum(shop.item_weight[order])])
@@ -322,11 +322,11 @@ def _truth_items(shop: Shop) -> ibis.Table:
     return ibis.memtable(pa.table(columns)).mutate(item_id=_item_id(_.item)).drop("item")
 
 
-def _lists(matrix: Floats) -> pa.Array:
+def _lists(matrix: Doubles) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
 
 
-def _matrix(table: pa.Table, name: str) -> Floats:
+def _matrix(table: pa.Table, name: str) -> Doubles:
     column = table[name].combine_chunks()
-    matrix: Floats = column.flatten().to_numpy().reshape(len(column), -1)
+    matrix: Doubles = column.flatten().to_numpy().reshape(len(column), -1)
     return matrix

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from ibis import _
 
+from contracts.arrays import Doubles
 from contracts.events import EventType
 from training.report.binning import ranges
 from training.report.event_log import EventLog
@@ -17,8 +17,6 @@ from training.report.words import number, percent
 FEW = 5
 EVENT_RANGES = (0, 1, 2, 5, 10, 20, 50, 100, 500, 1000)
 POINTS = 300  # of the drawn curve
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class LongTail:
         # Twice the area between the curve, best items first, and the diagonal.
         return float(2 * np.sum(np.diff(items) * (interest[1:] + interest[:-1]) / 2) - 1)
 
-    def curve(self) -> tuple[Floats, Floats]:
+    def curve(self) -> tuple[Doubles, Doubles]:
         """(share of the items, share of the interest) up to each level of interest, best items first."""
         best_first = self.interest.sort_index(ascending=False)
         counts = best_first.to_numpy(np.float64)

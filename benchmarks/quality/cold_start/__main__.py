@@ -13,7 +13,7 @@ from typing import Final
 from benchmarks.quality.cold_start.new_items import LENGTH, new_item_lists
 from benchmarks.quality.cold_start.shop import Shop, opened
 from benchmarks.quality.cold_start.visitors import POPULARITY, SEGMENT, WAYS, Counter, Visitor, session_rows, visitors
-from contracts.ranking import Rows
+from contracts.arrays import Rows
 from training.artifacts import Embeddings
 from training.baselines import without
 from training.intervals import Interval, difference, interval

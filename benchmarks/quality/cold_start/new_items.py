@@ -11,8 +11,8 @@ from benchmarks.quality.cold_start.shop import NOTHING, Shop
 from benchmarks.quality.cold_start.visitors import POPULARITY, SEGMENT
 from contracts import encoding
 from contracts import features as names
+from contracts.arrays import Floats, Rows
 from contracts.bundle import CANDIDATE_TOWER
-from contracts.ranking import Floats, Rows
 from contracts.segments import SEGMENT_DAYS
 from training.artifacts import Embeddings
 from training.baselines import without

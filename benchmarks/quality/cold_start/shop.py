@@ -14,9 +14,9 @@ from ibis import _
 from contracts import bundle as parts
 from contracts import encoding
 from contracts import features as names
+from contracts.arrays import Rows
 from contracts.errors import InvalidInput
 from contracts.events import EventType
-from contracts.ranking import Rows
 from contracts.segments import SEGMENT_DAYS, Segments, segments_of
 from serving.bundle import LoadedBundle, load_bundle
 from training.artifacts import Embeddings

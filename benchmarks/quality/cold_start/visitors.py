@@ -12,10 +12,10 @@ from benchmarks.quality.cold_start.shop import Companions, Shop
 from contracts import features as names
 from contracts.api import MAX_ITEMS, RankingRequest, RecommendationRequest, RetrievalRequest
 from contracts.api.limits import MAX_CONTEXT
+from contracts.arrays import Rows
 from contracts.events import UNKNOWN
 from contracts.freshness import encode_events
 from contracts.interactions import FreshEvent
-from contracts.ranking import Rows
 from contracts.segments import known_profile
 from contracts.vocabulary import Vocabulary
 from serving.bundle import LoadedBundle

@@ -7,7 +7,8 @@ import lightgbm
 import numpy as np
 
 from benchmarks.quality.peers.peer import Scores
-from benchmarks.quality.splits import Rows, Split, one_basket_earlier
+from benchmarks.quality.splits import Split, one_basket_earlier
+from contracts.arrays import Rows
 
 HALF_LIFE: Final = {True: 28.0, False: 3.0}  # of a purchase: days where there is a clock, else baskets
 RECENT_DAYS: Final = 28.0

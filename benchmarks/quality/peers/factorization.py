@@ -9,7 +9,8 @@ from implicit.bpr import BayesianPersonalizedRanking
 from threadpoolctl import threadpool_limits
 
 from benchmarks.quality.peers.peer import Scores, counts, learned_counts
-from benchmarks.quality.splits import Rows, Split
+from benchmarks.quality.splits import Split
+from contracts.arrays import Rows
 
 
 class _Factors:

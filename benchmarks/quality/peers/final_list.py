@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from benchmarks.quality.peers.peer import Scores
 from benchmarks.quality.peers.tifu_knn import TifuKnn
-from benchmarks.quality.splits import Baskets, Rows, Split
-from contracts.ranking import OVERDUE_LIMIT, Floats
+from benchmarks.quality.splits import Baskets, Split
+from contracts.arrays import Floats, Rows
+from contracts.ranking import OVERDUE_LIMIT
 from training.ranking_lists import LabelledLists, joined, labelled_lists
 from training.settings import RankerSettings
 from training.trees import TreeRanker, train_trees

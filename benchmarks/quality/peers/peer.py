@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from benchmarks.quality.splits import Baskets, Rows, Split
+from benchmarks.quality.splits import Baskets, Split
+from contracts.arrays import Rows
 
 Scores = npt.NDArray[np.float32]
 

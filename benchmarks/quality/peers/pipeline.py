@@ -3,7 +3,8 @@
 import numpy as np
 
 from benchmarks.quality.peers.peer import Scores
-from benchmarks.quality.splits import Rows, Split
+from benchmarks.quality.splits import Split
+from contracts.arrays import Rows
 from training.artifacts import Embeddings
 from training.dataset import Dataset
 from training.evaluate import rank_with_scores

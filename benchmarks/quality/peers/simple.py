@@ -7,7 +7,8 @@ import scipy.sparse as sp
 from scipy.linalg import lapack
 
 from benchmarks.quality.peers.peer import Scores, counts, learned_counts
-from benchmarks.quality.splits import Rows, Split
+from benchmarks.quality.splits import Split
+from contracts.arrays import Rows
 
 
 @dataclass

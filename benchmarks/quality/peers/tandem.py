@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.quality.peers.peer import Scores
-from benchmarks.quality.splits import Baskets, Rows, Split
+from benchmarks.quality.splits import Baskets, Split
 from contracts import encoding
+from contracts.arrays import Rows
 from contracts.features import SEQUENCE_LENGTH
 from training.full_softmax import Examples, FullSoftmaxTraining
 from training.keras2 import keras

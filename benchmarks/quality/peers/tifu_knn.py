@@ -6,7 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from benchmarks.quality.peers.peer import Scores
-from benchmarks.quality.splits import Baskets, Rows, Split
+from benchmarks.quality.splits import Baskets, Split
+from contracts.arrays import Rows
 
 
 @dataclass
