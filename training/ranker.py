@@ -67,14 +67,9 @@ class Ranker(keras.Model):  # type: ignore[misc]
         self(np.zeros((1, 1, len(self.mean)), np.float32))  # a layer has weights once it was called
         self.score.set_weights([kernel @ self.head_weights[:, np.newaxis], (bias @ self.head_weights)[np.newaxis]])
 
-    def normal(self, rows: tf.Tensor) -> tf.Tensor:
-        """[n, features] of mean 0 and variance 1, cut where they are far out."""
-        return tf.clip_by_value((rows - self.mean) * self.scale, -5.0, 5.0)
-
-    def normal_users(self, rows: Floats) -> Floats:
-        """[n, USER_COLUMNS] as normal has them."""
-        scaled: Floats = np.clip((rows - self.mean[USER_COLUMNS]) * self.scale[USER_COLUMNS], -5.0, 5.0)
-        return scaled
+    def normal(self, rows: tf.Tensor, columns: slice = slice(None)) -> tf.Tensor:
+        """[n, columns of the features] of mean 0 and variance 1, cut where they are far out."""
+        return tf.clip_by_value((rows - self.mean[columns]) * self.scale[columns], -5.0, 5.0)
 
     def calibrate(self, lists: LabelledLists) -> None:
         """Turns scores into log-odds of a purchase by logistic regression (Platt, 1999), which changes no order.
@@ -88,7 +83,7 @@ class Ranker(keras.Model):  # type: ignore[misc]
             return
         inputs = [lists.inputs[i] for i in some]
         scores = np.concatenate(scores_of(self, inputs))
-        users = self.normal_users(np.concatenate([own[:, USER_COLUMNS] for own in inputs]))
+        users = self.normal(np.concatenate([own[:, USER_COLUMNS] for own in inputs]), USER_COLUMNS).numpy()
         fitted = LogisticRegression(max_iter=500).fit(np.column_stack([scores, users]), bought)
         slope, levels = fitted.coef_[0, 0], np.zeros((len(self.mean), 1))
         if slope <= 0:  # the order of the lists would be turned around
