@@ -6,7 +6,7 @@ from typing import Any
 import kserve
 from kserve import Model, ModelServer
 
-from serving.model_server import quiet, use_uvloop
+from serving.api.kserve_server import quiet, use_uvloop
 
 
 class Nothing(Model):  # type: ignore[misc]

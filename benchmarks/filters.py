@@ -1,6 +1,6 @@
 """Where each way to search under a filter is quickest: `python -m benchmarks.filters`.
 
-The thresholds of serving/nearest.py are read off these tables.
+The thresholds of serving/retrieval/search.py are read off these tables.
 One thread, clustered unit vectors; the filter is a random share of the catalogue. Recall is against brute force.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from contracts.arrays import Floats, Rows
 from contracts.candidates import Mask
-from serving import nearest
+from serving.retrieval import search as nearest
 
 SHARES = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9)
 Found = tuple[Rows, Floats]

@@ -5,7 +5,7 @@ user after the other and once as many side by side as the server takes together.
 tandem_stage_seconds; what is left is between them: scope, history, words, JSON.
 """
 
-from serving import quick_start  # noqa: F401 - before anything imports Feast
+from serving.runtime import feast_import as quick_start  # noqa: F401 - before anything imports Feast
 
 # isort: split
 import argparse
@@ -22,9 +22,9 @@ from contracts.api import RecommendationRequest
 from contracts.features import USER_ID
 from serving.__main__ import new_service, warm_up
 from serving.metrics import Metrics
+from serving.runtime.interleaving import MOST, side_by_side
 from serving.service import Service
 from serving.settings import read_settings
-from serving.side_by_side import MOST, side_by_side
 from tests.redis_server import missing
 
 

@@ -1,6 +1,6 @@
 """`python -m serving`: settings from TANDEM_* environment variables, one bundle, KServe's model server."""
 
-from serving import quick_start  # noqa: F401 - before anything imports Feast
+from serving.runtime import feast_import as quick_start  # noqa: F401 - before anything imports Feast
 
 # isort: split
 import gc
@@ -13,39 +13,38 @@ from prometheus_client import REGISTRY
 
 from contracts.api import RankingRequest, RetrievalRequest
 from contracts.errors import TandemError
-from serving.background import Background
-from serving.catalogue import LiveCatalogue
-from serving.clock import Now, frozen_clock, wall_clock
-from serving.event_consumer import EventConsumer
-from serving.event_log import EventLogError
-from serving.event_metrics import CatalogueMetrics, ConsumerMetrics
-from serving.features import FeastLookup
-from serving.follower import Follower, follow
-from serving.guard import GuardedLookup
-from serving.huge_pages import use_huge_pages
-from serving.impressions import JsonLinesImpressions, NoImpressions
-from serving.index_recall import IndexRecall
-from serving.intake import open_intake
+from serving.api.kserve_models import models
+from serving.api.kserve_server import LoopbackModelServer, quiet, use_uvloop
+from serving.api.routes import add_routes
+from serving.bundles.live_releases import LiveReleases
+from serving.bundles.loader import Loader, give_back_memory
+from serving.bundles.release import Releases
+from serving.bundles.signature import public_keys
+from serving.bundles.sources import source_of
+from serving.bundles.watcher import Watch
+from serving.events.consumer import EventConsumer
+from serving.events.follower import Follower, follow
+from serving.events.impressions import JsonLinesImpressions, NoImpressions
+from serving.events.intake import open_intake
+from serving.events.live_catalogue import LiveCatalogue
+from serving.events.log import EventLogError
+from serving.events.metrics import CatalogueMetrics, ConsumerMetrics
+from serving.features.guarded_lookup import GuardedLookup
+from serving.features.lookup import FeastLookup
+from serving.features.recent_events import FeastRecentEvents
 from serving.items import Items
-from serving.lists import Lists
-from serving.live import LiveReleases
-from serving.loading import Loader, give_back_memory
 from serving.metrics import Metrics
-from serving.model_server import LoopbackModelServer, quiet, use_uvloop
-from serving.models import models
-from serving.recent_events import FeastRecentEvents
+from serving.recommendation.safeguards import resilience
 from serving.recommender import Recommender
-from serving.releases import Releases
-from serving.resilience import resilience
-from serving.routes import add_routes
-from serving.rule_book import RuleBook
-from serving.service import Service
+from serving.retrieval.index_recall import IndexRecall
+from serving.rules.rule_file import RuleBook
+from serving.runtime.background import Background
+from serving.runtime.clock import Now, frozen_clock, wall_clock
+from serving.runtime.huge_pages import use_huge_pages
+from serving.runtime.worker import new_worker
+from serving.service import Lists, Service
 from serving.settings import Clock, ServingSettings, read_settings
-from serving.signature import public_keys
-from serving.sources import source_of
 from serving.users import Users
-from serving.watch import Watch
-from serving.worker import new_worker
 
 
 def serve(settings: ServingSettings) -> None:

@@ -9,13 +9,13 @@ from contracts.candidates import NO_ROWS, Mask
 from contracts.errors import InvalidInput
 from contracts.selection import Filters
 from contracts.vocabulary import OUT_OF_VOCABULARY
-from serving.answer import prices_of
-from serving.bundle import LoadedBundle
-from serving.features import FeatureLookup
-from serving.filters import Exclusions, allowed, known_rows
+from serving.bundles.bundle import LoadedBundle
+from serving.bundles.release import Releases
+from serving.features.lookup import FeatureLookup
 from serving.metrics import Metrics
-from serving.nearest import best
-from serving.releases import Releases
+from serving.recommendation.answer import prices_of
+from serving.retrieval.filters import Exclusions, allowed, known_rows
+from serving.retrieval.search import best
 
 OVERSAMPLE = 4
 """The index orders by inner product, in which popular items are longer; so many times n are compared by cosine."""

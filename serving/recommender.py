@@ -21,28 +21,28 @@ from contracts.candidates import shortlist_of
 from contracts.errors import InvalidInput
 from contracts.explanations import Explanation, Fate
 from contracts.vocabulary import OUT_OF_VOCABULARY
-from serving.answer import Listed, again, answer, arranged, listed, propensities
-from serving.bundle import LoadedBundle
-from serving.cache import Given
-from serving.clock import Now
-from serving.deadline import NO_DEADLINE, Deadline
-from serving.explain import Explainer
-from serving.fate import fate
-from serving.features import FeatureLookup
-from serving.filters import Exclusions, allowed
-from serving.full_path import FullPath
-from serving.guard import Guard
-from serving.impressions import ImpressionSink
-from serving.index_recall import IndexRecall
-from serving.known import KnownUsers
-from serving.ladder import Ladder
+from serving.bundles.bundle import LoadedBundle
+from serving.bundles.release import Releases
+from serving.events.impressions import ImpressionSink
+from serving.explanations.why import Explainer
+from serving.explanations.why_not import fate
+from serving.features.known_users import KnownUsers
+from serving.features.lookup import FeatureLookup
 from serving.metrics import Metrics
-from serving.query import history_in
-from serving.releases import Releases
-from serving.resilience import Resilience
-from serving.rule_book import RuleBook
-from serving.scope import Scope, context_rows, scope_of
-from serving.side_by_side import Steps, alone
+from serving.recommendation.answer import Listed, again, answer, arranged, listed, propensities
+from serving.recommendation.answer_cache import Given
+from serving.recommendation.full_path import FullPath
+from serving.recommendation.ladder import Ladder
+from serving.recommendation.query import history_in
+from serving.recommendation.safeguards import Resilience
+from serving.recommendation.scope import Scope, context_rows, scope_of
+from serving.resilience.deadline import NO_DEADLINE, Deadline
+from serving.resilience.guard import Guard
+from serving.retrieval.filters import Exclusions, allowed
+from serving.retrieval.index_recall import IndexRecall
+from serving.rules.rule_file import RuleBook
+from serving.runtime.clock import Now
+from serving.runtime.interleaving import Steps, alone
 from serving.users import Users
 
 

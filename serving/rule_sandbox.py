@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from contracts.api import ImpressionRecord, RecommendationRequest
 from contracts.errors import InvalidInput, MissingArtifact
-from serving.answer import Listed
+from serving.recommendation.answer import Listed
 from serving.recommender import Recommender
 
 

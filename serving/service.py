@@ -1,23 +1,43 @@
 """Everything that routes answer with, built once and passed along."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import ParamSpec, TypeVar
 
-from serving.cache import Cache, NoCache
-from serving.intake import Intake
+from contracts.api import RecommendationRequest, Recommendations
+from serving.bundles.live_releases import LiveReleases
+from serving.events.intake import Intake
 from serving.items import Items
-from serving.lists import Lists
-from serving.live import LiveReleases
 from serving.metrics import Metrics
+from serving.recommendation.answer_cache import Cache, NoCache
 from serving.recommender import Recommender
+from serving.runtime.interleaving import SideBySide
+from serving.runtime.worker import call
 from serving.settings import ServingSettings
 from serving.users import Users
-from serving.worker import call
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Lists:
+    """The recommender's lists; those that are asked for at the same time are made side by side."""
+
+    def __init__(self, recommender: Recommender, worker: Executor) -> None:
+        self._recommender = recommender
+        self._waiting: SideBySide[Recommendations] = SideBySide(worker)
+
+    async def answer(self, request: RecommendationRequest, *, shown: bool = True) -> Recommendations:
+        """The user's list. shown: whether somebody will see it. Raises TandemError."""
+        return await self._waiting.result(self._recommender.steps(request, monotonic(), shown=shown))
+
+    async def answers(self, requests: Sequence[RecommendationRequest], *, shown: bool = True) -> list[Recommendations]:
+        """A list for each, in order; others are answered in between. Raises TandemError."""
+        return await self._waiting.results(
+            self._recommender.steps(request, monotonic(), shown=shown) for request in requests
+        )
 
 
 @dataclass(frozen=True)

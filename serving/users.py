@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from contracts.api import History, PurchasedItem
 from contracts.errors import InvalidInput
-from serving.features import FeatureLookup, UserFeatures
+from serving.bundles.release import Releases
+from serving.features.lookup import FeatureLookup, UserFeatures
 from serving.metrics import Metrics
-from serving.query import history_in
-from serving.releases import Releases
+from serving.recommendation.query import history_in
 
 
 class UnknownUser(InvalidInput):

@@ -19,14 +19,14 @@ def recommenders(
     """
     from prometheus_client import CollectorRegistry
 
-    from serving.bundle import load_bundle
-    from serving.clock import frozen_clock, wall_clock
-    from serving.features import FeastLookup
-    from serving.impressions import NoImpressions
+    from serving.bundles.bundle import load_bundle
+    from serving.bundles.release import OneRelease
+    from serving.events.impressions import NoImpressions
+    from serving.features.lookup import FeastLookup
     from serving.metrics import Metrics
     from serving.recommender import Recommender
-    from serving.releases import OneRelease
-    from serving.rule_book import RuleBook
+    from serving.rules.rule_file import RuleBook
+    from serving.runtime.clock import frozen_clock, wall_clock
 
     loaded, lookup = load_bundle(workspace.bundles / bundle), FeastLookup(workspace.feature_repo)
     manifest, releases = loaded.manifest, OneRelease(loaded, "sandbox")

@@ -16,10 +16,10 @@ from prometheus_client import CollectorRegistry
 from monitoring.exposition import registry_of
 from monitoring.result import DriftResult, Exposure, Rows, Verdict
 from rollout.announce import Exposition
-from serving.event_metrics import CatalogueMetrics, ConsumerMetrics, InteractionMetrics
-from serving.index_recall import IndexRecall
+from serving.events.metrics import CatalogueMetrics, ConsumerMetrics, InteractionMetrics
 from serving.metrics import Metrics
-from serving.rule_book import RuleBook
+from serving.retrieval.index_recall import IndexRecall
+from serving.rules.rule_file import RuleBook
 
 MONITORING = Path(__file__).resolve().parent.parent / "monitoring"
 PROMTOOL = shutil.which("promtool")

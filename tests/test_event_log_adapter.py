@@ -14,7 +14,8 @@ from contracts.catalogue import CatalogueItem
 from contracts.errors import InvalidInput, MissingArtifact
 from contracts.event_log import INTERACTIONS, ITEMS
 from contracts.interactions import Interaction
-from serving.event_log import Entry, open_log
+from serving.events.log import Entry
+from serving.events.open_log import open_log
 from tests.redis_server import DURABLE, RedisServer
 from tests.test_features import CATALOGUE, PURCHASES, write_ingested
 from training.engine import connect_duckdb

@@ -12,7 +12,7 @@ from benchmarks.quality.cold_start.visitors import POPULARITY, SEGMENT, Counter,
 from contracts import encoding
 from contracts import features as names
 from contracts.errors import InvalidInput
-from serving.bundle import LoadedBundle, load_bundle
+from serving.bundles.bundle import LoadedBundle, load_bundle
 from training.artifacts import Embeddings
 from training.settings import Settings
 from training.workspace import Workspace

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from contracts.api import BundleCard, RefusedChange
 from contracts.errors import InvalidInput, MissingArtifact, TandemError
 from contracts.promotions import Promotion, current_version, promote
-from serving.signature import public_keys
+from serving.bundles.signature import public_keys
 from tandem.__main__ import app
 from tandem.serving_version import wait_until_served
 from tests.test_bundle import PARTS, make_bundle

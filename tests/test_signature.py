@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from contracts.bundle import MANIFEST, SIGNATURE, seal, verify, write_bundle
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
-from serving.signature import check_signature, public_keys
+from serving.bundles.signature import check_signature, public_keys
 from tests.test_bundle import FIELDS, PARTS, fill, make_bundle
 from training.signing import new_key, signer
 

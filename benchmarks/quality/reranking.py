@@ -15,7 +15,8 @@ import numpy as np
 from contracts.arrays import Floats, Rows
 from contracts.candidates import POPULAR_COLUMN, ItemSide, item_side
 from contracts.rules import rule_set
-from serving.rules import CompiledRules, arrange, compiled
+from serving.rules.arrangement import arrange
+from serving.rules.compile import CompiledRules, compiled
 from training.artifacts import Embeddings
 from training.dataset import Dataset
 from training.evaluate import exported_scores

@@ -26,7 +26,7 @@ def consume(
 
     Example: tandem events consume --log redis://127.0.0.1:6379/0
     """
-    from serving.consume import consume as run
+    from serving.events.__main__ import consume as run
     from serving.settings import ServingSettings
 
     workspace = open_project(root).workspace
@@ -43,8 +43,8 @@ def status(root: Root = HERE, log: LogOption = "") -> None:
     Example: tandem events status
     """
     from contracts.event_log import INTERACTIONS, ITEMS
-    from serving.event_consumer import CONSUMER
-    from serving.event_log import open_log
+    from serving.events.consumer import CONSUMER
+    from serving.events.open_log import open_log
 
     url = log or open_project(root).workspace.event_log
     interactions, items = (open_log(url, stream, vouched=True) for stream in (INTERACTIONS, ITEMS))

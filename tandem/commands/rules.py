@@ -24,9 +24,9 @@ def check(file: RulesFile, root: Root = HERE, bundle: BundleOption = "current") 
     Example: tandem rules check rules.yaml
     """
     from contracts.errors import InvalidInput
-    from serving.bundle import load_bundle
-    from serving.rule_book import read_rules
-    from serving.rules import compiled
+    from serving.bundles.bundle import load_bundle
+    from serving.rules.compile import compiled
+    from serving.rules.rule_file import read_rules
 
     found = read_rules(file)
     folder = open_project(root).workspace.bundles / bundle

@@ -18,7 +18,7 @@ from contracts.arrays import Rows
 from contracts.errors import InvalidInput
 from contracts.events import EventType
 from contracts.segments import SEGMENT_DAYS, Segments, segments_of
-from serving.bundle import LoadedBundle, load_bundle
+from serving.bundles.bundle import LoadedBundle, load_bundle
 from training.artifacts import Embeddings
 from training.assemble import write_shop
 from training.copurchase import companions

@@ -18,15 +18,14 @@ from contracts.freshness import encode_events
 from contracts.interactions import FreshEvent
 from contracts.segments import known_profile
 from contracts.vocabulary import Vocabulary
-from serving.bundle import LoadedBundle
-from serving.clock import frozen_clock
-from serving.context import nobody
-from serving.features import UserFeatures
-from serving.fresh import freshened
-from serving.impressions import NoImpressions
+from serving.bundles.bundle import LoadedBundle
+from serving.bundles.release import OneRelease
+from serving.events.impressions import NoImpressions
+from serving.features.lookup import UserFeatures, freshened
 from serving.metrics import Metrics
+from serving.recommendation.context import nobody
 from serving.recommender import Recommender
-from serving.releases import OneRelease
+from serving.runtime.clock import frozen_clock
 from training.strangers import SESSION_DAYS
 from training.timeline import DAY_SECONDS
 

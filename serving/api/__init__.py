@@ -1,0 +1,4 @@
+"""HTTP and gRPC: the routes of our own API and KServe's protocols.
+
+In: bytes of a request. Out: answers and errors as contracts.api describes them.
+"""

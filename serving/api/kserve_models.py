@@ -1,0 +1,201 @@
+"""The three KServe models: the same requests and answers over the v1 and the v2 protocol."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import kserve.errors
+import numpy as np
+import numpy.typing as npt
+from kserve import InferOutput, InferRequest, InferResponse, Model
+from kserve.protocol.infer_type import InferInput
+from pydantic import BaseModel, ValidationError
+
+from contracts.api import (
+    MAX_BATCH,
+    RankingRequest,
+    RecommendationRequest,
+    Recommendations,
+    Request,
+    RetrievalRequest,
+    ScoredItems,
+)
+from contracts.errors import InvalidInput
+from serving.service import Lists, Service
+
+Asked = TypeVar("Asked", bound=Request)
+Answered = TypeVar("Answered", bound=BaseModel)
+
+
+class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
+    """Protocol handling around one function of the recommender."""
+
+    def __init__(self, name: str, request: type[Asked]) -> None:
+        super().__init__(name)
+        self.request = request
+        self.ready = True
+
+    @abstractmethod
+    async def answers(self, requests: Sequence[Asked]) -> list[Answered]:
+        """Of each request, in order; others are answered in between."""
+
+    @abstractmethod
+    def lists(self, answer: Answered) -> tuple[list[str], list[float]]:
+        """(item ids, scores) of an answer, aligned, best first."""
+
+    async def predict(
+        self, payload: bytes | dict[str, Any] | InferRequest, headers: Any = None, response_headers: Any = None
+    ) -> dict[str, Any] | InferResponse:
+        """Answers of a v1 body {"instances": [...]} or of a v2 inference request, one per instance and in order.
+
+        Raises KServe's InvalidInput (400) with what was expected.
+        """
+        try:
+            if isinstance(payload, InferRequest):
+                requests = self._validated(instances_of_v2(payload))
+                return self._v2_response(payload, await self.answers(requests))
+            requests = self._validated(instances_of_v1(payload))
+            return {"predictions": [answer.model_dump(mode="json") for answer in await self.answers(requests)]}
+        except InvalidInput as error:
+            raise kserve.errors.InvalidInput(str(error)) from error
+
+    def _validated(self, instances: Sequence[Any]) -> list[Asked]:
+        if not 1 <= len(instances) <= MAX_BATCH:
+            raise InvalidInput(f"{len(instances)} instances were sent, 1 to {MAX_BATCH} are answered at once.")
+        requests = []
+        for position, instance in enumerate(instances):
+            try:
+                requests.append(self.request.model_validate(instance))
+            except ValidationError as error:
+                raise InvalidInput(f"Instance {position}: {explain(error, self.request)}") from error
+        return requests
+
+    def _v2_response(self, request: InferRequest, answers: Sequence[Answered]) -> InferResponse:
+        """Outputs item_ids (BYTES) and scores (FP32), both [batch, longest]; short lists are filled with "" and NaN."""
+        lists = [self.lists(answer) for answer in answers]
+        longest = max(len(ids) for ids, _ in lists)
+        ids = np.full((len(lists), longest), "", dtype=object)
+        scores = np.full((len(lists), longest), np.nan, dtype=np.float32)
+        for row, (own_ids, own_scores) in enumerate(lists):
+            ids[row, : len(own_ids)], scores[row, : len(own_scores)] = own_ids, own_scores
+        outputs = [_output("item_ids", "BYTES", ids), _output("scores", "FP32", scores)]
+        return InferResponse(response_id=request.id, model_name=self.name, infer_outputs=outputs)
+
+
+class RecommenderModel(ProtocolModel[RecommendationRequest, Recommendations]):
+    """The whole path."""
+
+    def __init__(self, name: str, lists: Lists) -> None:
+        super().__init__(name, RecommendationRequest)
+        self._lists = lists
+
+    async def answers(self, requests: Sequence[RecommendationRequest]) -> list[Recommendations]:
+        """The users' lists."""
+        return await self._lists.answers(requests)
+
+    def lists(self, answer: Recommendations) -> tuple[list[str], list[float]]:
+        """(item ids, scores)."""
+        return [item.item_id for item in answer.items], [item.score for item in answer.items]
+
+
+class StageModel(ProtocolModel[Asked, ScoredItems]):
+    """One stage alone: the two towers, or the ranker on items of the caller."""
+
+    def __init__(
+        self, name: str, request: type[Asked], score: Callable[[Asked], ScoredItems], service: Service
+    ) -> None:
+        super().__init__(name, request)
+        self._score = score
+        self._service = service
+
+    async def answers(self, requests: Sequence[Asked]) -> list[ScoredItems]:
+        """The items of each request, best first."""
+        return [await self._service.computed(self._score, request) for request in requests]
+
+    def lists(self, answer: ScoredItems) -> tuple[list[str], list[float]]:
+        """(item ids, scores)."""
+        return answer.item_ids, answer.scores
+
+
+def models(service: Service) -> list[Model]:
+    """The models of one process, under the names that clients and probes use."""
+    recommender = service.recommender
+    return [
+        RecommenderModel("recommender", service.lists),
+        StageModel("retrieval", RetrievalRequest, recommender.retrieve, service),
+        StageModel("ranking", RankingRequest, recommender.rank, service),
+    ]
+
+
+def instances_of_v1(payload: bytes | dict[str, Any]) -> list[Any]:
+    """The instances of a v1 body.
+
+    Raises InvalidInput unless it is {"instances": [...]}.
+    """
+    body: Any = payload
+    if isinstance(payload, bytes):  # KServe parses only some spellings of the JSON content type
+        try:
+            body = json.loads(payload)
+        except ValueError as error:
+            raise InvalidInput(f"The body is not JSON: {error}.") from error
+    if not isinstance(body, dict) or set(body) != {"instances"} or not isinstance(body["instances"], list):
+        raise InvalidInput('The body must be {"instances": [...]} and nothing else, one object an instance.')
+    instances: list[Any] = body["instances"]
+    return instances
+
+
+def instances_of_v2(request: InferRequest) -> list[dict[str, Any]]:
+    """One instance a row of the input tensors; a tensor of one row holds for every row.
+
+    Lists like item_ids or department are [batch, k], with "" after the end of a shorter one.
+
+    Raises InvalidInput where the tensors' first dimensions disagree.
+    """
+    columns = {tensor.name: _values(tensor) for tensor in request.inputs}
+    batch = max((len(values) for values in columns.values()), default=0)
+    if uneven := {name: len(values) for name, values in columns.items() if len(values) not in (1, batch)}:
+        raise InvalidInput(f"All inputs must have {batch} rows or 1, but there are {uneven}.")
+    return [
+        {name: values[row if len(values) == batch else 0] for name, values in columns.items()} for row in range(batch)
+    ]
+
+
+def _values(tensor: InferInput) -> list[Any]:
+    try:
+        array = tensor.as_numpy()
+    except Exception as error:  # numpy and KServe meet any JSON here, and each raises what comes of it
+        raise InvalidInput(
+            f"Input {tensor.name!r} cannot be read as {tensor.datatype} of shape {tensor.shape}."
+        ) from error
+    if tensor.datatype == "BYTES":
+        array = np.array([_text(value) for value in array.ravel()], dtype=object).reshape(array.shape)
+    if array.ndim > 1:
+        return [[value for value in row.tolist() if value != ""] for row in array]
+    values: list[Any] = array.tolist()
+    return values
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
+
+
+def _output(name: str, datatype: str, values: npt.NDArray[Any]) -> InferOutput:
+    output = InferOutput(name=name, shape=list(values.shape), datatype=datatype)
+    output.set_data_from_numpy(values, binary_data=False)
+    return output
+
+
+def explain(error: ValidationError, request: type[Request]) -> str:
+    """One sentence on every fault of a request, and the fields there are."""
+    faults = [f"{'.'.join(map(str, fault['loc'])) or 'instance'}: {fault['msg']}" for fault in error.errors()]
+    return f"{'; '.join(faults)}. Expected {_fields(request.model_json_schema())}."
+
+
+def _fields(schema: Mapping[str, Any]) -> str:
+    required = schema.get("required", [])
+    described = [
+        f"{name} ({field.get('type', 'value')}{', required' if name in required else ''})"
+        for name, field in sorted(schema["properties"].items(), key=lambda named: named[0] not in required)
+    ]
+    return ", ".join(described)

@@ -1,0 +1,42 @@
+"""What serves, and what is to serve instead."""
+
+import asyncio
+
+from fastapi import APIRouter, Depends
+
+from contracts.api import BundleCard, BundleChange
+from contracts.errors import InvalidInput, TandemError
+from serving.api.access import key_required
+from serving.bundles.live_releases import public_text
+from serving.service import Service
+
+
+class ChangeRefused(InvalidInput):
+    """A bundle that was asked for by name and does not serve; the one before it goes on."""
+
+    http_status = 409
+
+
+def router(service: Service) -> APIRouter:
+    """GET /bundle and POST /admin/bundle."""
+    routes = APIRouter(tags=["release"])
+
+    @routes.get("/bundle", summary="What serves right now, and what was refused last")
+    async def bundle() -> BundleCard:
+        return service.releases.card()
+
+    @routes.post(
+        "/admin/bundle", summary="Serve another bundle version", dependencies=[Depends(key_required(service.settings))]
+    )
+    async def change_bundle(asked: BundleChange) -> BundleCard:
+        """Answers when it serves. Without a version, what TANDEM_BUNDLE_DIR names is read again.
+
+        The version lies beside the one the server was started with. A start of the server forgets the change.
+        """
+        try:  # not in the worker: it goes on answering
+            await asyncio.to_thread(service.releases.change, asked.version)
+        except TandemError as error:
+            raise ChangeRefused(public_text(error)) from error
+        return service.releases.card()
+
+    return routes

@@ -1,0 +1,29 @@
+"""Why an item is in a list or is not, for operators."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from contracts.api import ListOptions
+from contracts.explanations import Fate
+from serving.api.access import key_required
+from serving.api.routes.parameters import Item, User, refuse_unknown_parameters
+from serving.api.routes.recommendations import REFUSED, asked
+from serving.service import Service
+
+
+def router(service: Service) -> APIRouter:
+    """GET /explain/{user_id}/{item_id}."""
+    routes = APIRouter(tags=["explanations"], responses=REFUSED)
+
+    @routes.get(
+        "/explain/{user_id}/{item_id}",
+        summary="At which stage an item was lost, or where it is shown",
+        dependencies=[Depends(key_required(service.settings))],
+    )
+    async def explain(request: Request, user_id: User, item_id: Item, options: Annotated[ListOptions, Query()]) -> Fate:
+        """The list of GET /recommendations/{user_id} with the same parameters is made again, and not recorded."""
+        refuse_unknown_parameters(request, set(ListOptions.model_fields))
+        return await service.computed(service.recommender.fate, asked(user_id, options), item_id)
+
+    return routes

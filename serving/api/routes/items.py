@@ -1,0 +1,42 @@
+"""What goes with an item."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import ConfigDict, Field
+
+from contracts.api import MAX_ITEMS, AlsoBought, Refusal, SimilarItems
+from contracts.selection import Filters
+from serving.api.routes.parameters import Item, refuse_unknown_parameters
+from serving.api.routes.recommendations import REFUSED
+from serving.service import Service
+
+
+class SimilarOptions(Filters):
+    """What the similar items must be, and how many."""
+
+    model_config = ConfigDict(extra="ignore")  # refuse_unknown_parameters names those that exist
+
+    n: int = Field(10, ge=1, le=MAX_ITEMS, description="Number of items.")
+
+
+def router(service: Service) -> APIRouter:
+    """GET /items/{item_id}/similar and /items/{item_id}/also-bought."""
+    routes = APIRouter(tags=["items"], responses=REFUSED)
+
+    @routes.get(
+        "/items/{item_id}/similar",
+        summary="Items that the towers find alike",
+        responses={404: {"model": Refusal, "description": "The item is not in the catalogue."}},
+    )
+    async def similar(request: Request, item_id: Item, options: Annotated[SimilarOptions, Query()]) -> SimilarItems:
+        """By the cosine of their embeddings. `include_seen` is of no use here: there is no user."""
+        refuse_unknown_parameters(request, set(SimilarOptions.model_fields))
+        return await service.computed(service.items.similar, item_id, options.n, options)
+
+    @routes.get("/items/{item_id}/also-bought", summary="What was bought together with an item")
+    async def also_bought(request: Request, item_id: Item) -> AlsoBought:
+        refuse_unknown_parameters(request, set())
+        return await service.computed(service.items.also_bought, item_id)
+
+    return routes

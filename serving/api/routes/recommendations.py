@@ -1,0 +1,54 @@
+"""Lists for users."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from contracts.api import BatchAnswers, BatchRequest, ListOptions, RecommendationRequest, Recommendations, Refusal
+from serving.api.routes.parameters import ForcedVariant, User, is_mirrored, refuse_unknown_parameters
+from serving.service import Service
+
+REFUSED: dict[int | str, dict[str, Any]] = {
+    400: {"model": Refusal, "description": "What was asked cannot be answered; `error` says why and what would work."}
+}
+
+
+def router(service: Service) -> APIRouter:
+    """GET /recommendations/{user_id} and POST /recommendations."""
+    routes = APIRouter(tags=["recommendations"], responses=REFUSED)
+
+    @routes.get("/recommendations/{user_id}", summary="A user's list, best first", response_model=Recommendations)
+    async def recommendations(
+        request: Request, user_id: User, options: Annotated[ListOptions, Query()], variant: ForcedVariant = None
+    ) -> Response:
+        """A user nobody has met gets what is popular, or with `context` what fits that; `degraded_level` tells.
+
+        Repeats are in the list unless `include_seen` is false. There are `n` items, or `shortfall` says how many are
+        missing and `shortfall_reason` why. Filters work inside retrieval: a rare category still fills the list.
+        """
+        refuse_unknown_parameters(request, set(ListOptions.model_fields))
+        return await answered(service, request, asked(user_id, options, variant))
+
+    @routes.post("/recommendations", summary="Lists for several users")
+    async def batch(request: Request, body: BatchRequest) -> BatchAnswers:
+        """Each request has the fields of GET /recommendations/{user_id} and its `user_id`; answers are in order.
+
+        Each is answered from one bundle. Other clients are answered in between.
+        """
+        shown = not is_mirrored(request.headers)
+        return BatchAnswers(answers=await service.lists.answers(body.requests, shown=shown))
+
+    return routes
+
+
+async def answered(service: Service, request: Request, asking: RecommendationRequest) -> Response:
+    """The list. Raises TandemError."""
+    answer = await service.lists.answer(asking, shown=not is_mirrored(request.headers))
+    request.state.variant = answer.variant  # for CountRequests
+    # FastAPI would validate what is an answer already and write it with two passes.
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+def asked(user_id: str, options: ListOptions, variant: str | None = None) -> RecommendationRequest:
+    """The request that a path, its query parameters and the variant's header make."""
+    return RecommendationRequest(user_id=user_id, variant=variant, **options.model_dump(exclude_unset=True))

@@ -1,0 +1,200 @@
+"""A verified bundle in memory: models, index and item matrices."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from sys import intern
+from typing import Any
+
+import faiss
+import numpy as np
+import onnxruntime
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from contracts import bundle as parts
+from contracts import features as names
+from contracts.arrays import Floats, Rows
+from contracts.bundle import Manifest
+from contracts.candidates import NO_ROWS, POPULAR_COLUMN, CandidatePlan, ItemSide, Mask, item_side
+from contracts.errors import BundleRefused
+from contracts.ranking import LOOK_FEATURES, RANKING_FEATURES, Catalogue
+from contracts.segments import Segments, segment_starts
+from contracts.vocabulary import Vocabulary, vocabularies_from_json
+from serving.bundles.signature import check_signature
+from serving.retrieval.search import best, nearest
+
+
+class CandidateTower:
+    """Items to embeddings; loaded with the first new item, as most servers never meet one."""
+
+    def __init__(self, path: Path, sha256: str) -> None:
+        self._path = path
+        self._sha256 = sha256
+
+    @cached_property
+    def _loaded(self) -> onnxruntime.InferenceSession:
+        if not self._path.is_file() or parts.sha256_of(self._path) != self._sha256:
+            raise BundleRefused(f"{self._path.name} is missing or altered since the bundle was loaded.")
+        return _session(self._path)
+
+    def embed(self, inputs: dict[str, Any]) -> Floats:
+        """[n, embedding_dim] of n items; an input that is left out is zero. Raises BundleRefused."""
+        rows = len(next(iter(inputs.values())))
+        given = dict(inputs)
+        for tensor in self._loaded.get_inputs():
+            kind = np.int32 if "int32" in tensor.type else np.float32
+            given.setdefault(tensor.name, np.zeros((rows, *tensor.shape[1:]), kind))
+        (embeddings,) = self._loaded.run(None, given)
+        result: Floats = embeddings
+        return result
+
+
+@dataclass(frozen=True)
+class LoadedBundle:
+    """Everything a request needs of a bundle. Catalogue row i is item_ids[i], titles[i] and departments[i]."""
+
+    manifest: Manifest
+    vocabularies: dict[str, Vocabulary]
+    titles: tuple[str, ...]
+    departments: tuple[str, ...]
+    items: ItemSide
+    segments: Segments
+    plan: CandidatePlan
+    index: faiss.Index
+    query_tower: onnxruntime.InferenceSession
+    ranker: onnxruntime.InferenceSession
+    candidate_tower: CandidateTower
+    text_projection: Floats  # [BUCKETS, TEXT_DIM], for the titles of new items
+    base: "LoadedBundle | None" = None  # as it was sealed, where this one has later items or prices
+
+    @property
+    def sealed(self) -> "LoadedBundle":
+        """The bundle without what was changed since; its towers know its vocabularies and no other."""
+        return self.base or self
+
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """Row i is catalogue row i."""
+        return self.vocabularies[names.ITEM_ID].terms
+
+    @cached_property
+    def reads_looks(self) -> bool:
+        """Whether the log that trained the ranker had looks; without them nobody's are read."""
+        width = self.ranker.get_inputs()[0].shape[-1]  # a name where a graph leaves it open, which no ranker does
+        return isinstance(width, int) and width > len(RANKING_FEATURES)
+
+    def embed(self, inputs: dict[str, Any]) -> Floats:
+        """[batch, embedding_dim] query embeddings."""
+        (embeddings,) = self.query_tower.run(None, inputs)
+        result: Floats = embeddings
+        return result
+
+    def nearest(self, query: Floats, k: int, allowed: Mask | None = None) -> tuple[Rows, Floats]:
+        """([m] catalogue rows, [m] inner products with [embedding_dim]), best first; fewer than k where no more are."""
+        return nearest(self.index, self.items.embeddings, query, k, allowed)
+
+    def later(self, query: Floats, limit: int, allowed: Mask | None = None) -> Rows:
+        """[k] rows of items that came after the bundle was made, nearest to the [embedding_dim] query first."""
+        first = self.sealed.manifest.num_items
+        if first == len(self.items.embeddings):
+            return NO_ROWS
+        rows = np.arange(first, len(self.items.embeddings))
+        if allowed is not None:
+            rows = rows[allowed[first:]]
+        return best(rows, self.items.embeddings[rows] @ query, limit)[0]
+
+    def rank(self, inputs: Floats) -> Floats:
+        """[k] scores of candidates' inputs, [k, features]."""
+        (scores,) = self.ranker.run(None, {"inputs": inputs[np.newaxis]})
+        result: Floats = scores[0]
+        return result
+
+
+def load_bundle(folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> LoadedBundle:
+    """The bundle in memory, after every check; nothing is parsed before digests and signature are right.
+
+    Raises MissingArtifact where there is none, BundleRefused where it is altered, mixed, of another contract version,
+    not signed with one of the keys (if there are any), or where its parts do not fit together.
+    """
+    folder = folder.resolve()  # a link like `current` may move while files are read
+    manifest = parts.verify(folder, for_serving=True)
+    check_signature(folder, keys)
+    vocabularies = vocabularies_from_json(json.loads((folder / parts.VOCABULARIES).read_text()))
+    display = json.loads((folder / parts.DISPLAY).read_text())
+    with np.load(folder / parts.ITEMS) as matrices:
+        codes, statistics, text, prices = (matrices[name] for name in ("codes", "statistics", "text", "prices"))
+    catalogue = Catalogue(
+        codes={column: codes[:, i] for i, column in enumerate(names.ITEM_CONTENT)},
+        sizes={column: len(vocabularies[column]) for column in names.ITEM_CONTENT},
+        statistics=statistics,
+        text=text,
+    )
+    plan = _plan(manifest)
+    embeddings = np.load(folder / parts.ITEM_EMBEDDINGS)
+    loaded = LoadedBundle(
+        manifest=manifest,
+        vocabularies=vocabularies,
+        titles=tuple(display["title"]),
+        departments=tuple(map(intern, display["department"])),  # few of them, each on thousands of items
+        segments=_segments(folder, vocabularies),
+        items=item_side(catalogue, embeddings, POPULAR_COLUMN, len(embeddings), prices),
+        plan=plan,
+        index=faiss.read_index(str(folder / parts.INDEX)),
+        query_tower=_session(folder / parts.QUERY_TOWER),
+        ranker=_session(folder / parts.RANKER),
+        text_projection=np.load(folder / parts.TEXT_PROJECTION),
+        candidate_tower=CandidateTower(folder / parts.CANDIDATE_TOWER, manifest.files[parts.CANDIDATE_TOWER].sha256),
+    )
+    _check_dimensions(loaded)
+    return loaded
+
+
+def _segments(folder: Path, vocabularies: dict[str, Vocabulary]) -> Segments:
+    with np.load(folder / parts.SEGMENTS) as matrices:
+        return Segments(matrices["rows"], matrices["buyers"], segment_starts(vocabularies))
+
+
+def _plan(manifest: Manifest) -> CandidatePlan:
+    ranker = manifest.hyper_parameters["ranker"]
+    return CandidatePlan(ranker["num_candidates"], ranker["num_repeat"], ranker["num_popular"], ranker["num_looked"])
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _check_dimensions(loaded: LoadedBundle) -> None:
+    manifest, rows = loaded.manifest, len(loaded.item_ids)
+    expected = sum(len(loaded.vocabularies[column]) for column in names.USER_PROFILE)
+    sizes = {
+        "items in the manifest": manifest.num_items,
+        "embedding rows": len(loaded.items.embeddings),
+        "index entries": loaded.index.ntotal,
+        "titles": len(loaded.titles),
+    }
+    faults = [f"{size} {what}, {rows} item ids" for what, size in sizes.items() if size != rows]
+    if len(loaded.segments.rows) != expected:
+        faults.append(f"{len(loaded.segments.rows)} segments, {expected} profile values")
+    widths = {
+        "embeddings": loaded.items.embeddings.shape[1],
+        "the index": loaded.index.d,
+        "the query tower": loaded.query_tower.get_outputs()[0].shape[-1],
+    }
+    faults += [
+        f"{what} has dimension {width}, the manifest says {manifest.embedding_dim}"
+        for what, width in widths.items()
+        if width != manifest.embedding_dim
+    ]
+    ranked, computed = loaded.ranker.get_inputs()[0].shape[-1], len(RANKING_FEATURES)
+    if ranked not in (computed, computed + len(LOOK_FEATURES)):
+        faults.append(
+            f"the ranker reads {ranked} features, this server computes {computed}, or {computed + len(LOOK_FEATURES)} "
+            "with looks"
+        )
+    if faults:
+        raise BundleRefused(f"Bundle {manifest.bundle_version} does not fit together: {'; '.join(faults)}.")

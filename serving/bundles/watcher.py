@@ -1,0 +1,31 @@
+"""Looks every second whether something else should serve."""
+
+import logging
+import threading
+
+from serving.bundles.live_releases import LiveReleases
+
+INTERVAL_SECONDS = 1.0
+
+
+class Watch(threading.Thread):
+    """A thread that refreshes releases until the process ends or it is stopped."""
+
+    def __init__(self, releases: LiveReleases, interval_seconds: float = INTERVAL_SECONDS) -> None:
+        super().__init__(name="release-watch", daemon=True)
+        self._releases = releases
+        self._interval_seconds = interval_seconds
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Refreshes; nothing that one look meets keeps the next from looking."""
+        while not self._stopped.wait(self._interval_seconds):
+            try:
+                self._releases.refresh()
+            except Exception:
+                logging.getLogger(__name__).exception("Looking for another bundle failed.")
+
+    def stop(self) -> None:
+        """Ends the thread and waits for it."""
+        self._stopped.set()
+        self.join()

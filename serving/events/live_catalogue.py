@@ -1,0 +1,190 @@
+"""The catalogue as it is now: what was posted since a bundle was made, laid over the bundle in a new snapshot.
+
+Always from the sealed bundle and everything that was posted, so applying it again changes nothing, and a server that
+starts or swaps its bundle comes to the same catalogue by reading the log.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+from pydantic import ValidationError
+
+from contracts import encoding
+from contracts import features as names
+from contracts.candidates import PRICE_COLUMN, ItemSide
+from contracts.catalogue import CatalogueItem
+from contracts.ranking import Catalogue
+from contracts.text import text_vectors
+from contracts.vocabulary import OUT_OF_VOCABULARY
+from serving.bundles.bundle import LoadedBundle
+from serving.events.log import EventLog, Logged
+from serving.events.metrics import CatalogueMetrics
+
+AT_ONCE = 1000
+APART_SECONDS = 1.0
+"""Between two snapshots: one costs 0.1 s of CPU for 100,000 items, however many of them change."""
+UNNAMED = "Unnamed item"
+
+
+@dataclass(frozen=True)
+class Posted:
+    """An item with all that was posted of it, and when that was last."""
+
+    item: CatalogueItem
+    received_seconds: float
+
+
+class Replaceable(Protocol):
+    """Bundles that serve, and can be changed while they do."""
+
+    def replace(self, change: Callable[[LoadedBundle], LoadedBundle]) -> None:
+        """Serves changed copies of the bundles that serve."""
+        ...
+
+
+class LiveCatalogue:
+    """What was posted, read from the log and kept in effect."""
+
+    def __init__(self, log: EventLog, metrics: CatalogueMetrics) -> None:
+        self._log = log
+        self._metrics = metrics
+        self._items: dict[str, Posted] = {}
+        self._position = 0
+        self._next = 0.0
+        self._waiting: list[float] = []  # when each change was received that is read and not in effect
+
+    def over(self, bundle: LoadedBundle) -> LoadedBundle:
+        """The bundle with everything that was posted by now. Raises BundleRefused where its tower cannot embed."""
+        return laid_over(bundle, dict(self._items))  # a copy: a bundle may be loaded while the log is read
+
+    def read(self) -> list[float]:
+        """When each change was received that had not been read before. Raises EventLogError."""
+        received: list[float] = []
+        while entries := self._log.read(self._position, AT_ONCE):
+            for entry in entries:
+                self._take(entry)
+            received += [entry.received_seconds for entry in entries]
+            self._position = entries[-1].position
+        return received
+
+    def _take(self, entry: Logged) -> None:
+        try:
+            item = CatalogueItem.model_validate_json(entry.payload)
+        except ValidationError:  # of another release; it stays in the log and is counted
+            self._metrics.unreadable()
+            return
+        known = self._items.get(item.item_id)
+        whole = known.item.updated(item) if known else item
+        self._items[item.item_id] = Posted(whole, entry.received_seconds)
+
+    def begin(self, releases: Replaceable) -> None:
+        """Puts in effect what was posted before this server started; how long ago that was is not measured.
+
+        Raises EventLogError or BundleRefused.
+        """
+        if self.read():
+            releases.replace(self.over)
+
+    def step(self, releases: Replaceable) -> int:
+        """How many changes are in effect that were not before. Raises EventLogError or BundleRefused."""
+        if time.monotonic() < self._next:
+            return 0
+        self._waiting += self.read()
+        if not self._waiting:
+            return 0
+        self._next = time.monotonic() + APART_SECONDS
+        releases.replace(self.over)
+        self._metrics.recommendable(self._waiting, time.time())
+        done, self._waiting = len(self._waiting), []
+        return done
+
+
+def laid_over(bundle: LoadedBundle, posted: Mapping[str, Posted]) -> LoadedBundle:
+    """A new snapshot: rows of new items after the bundle's own, later titles, prices and stock in their rows.
+
+    What was posted of the bundle's own items before it was made is in its data already, or was overruled there.
+    """
+    sealed = bundle.sealed
+    made = datetime.fromisoformat(sealed.manifest.created_at).timestamp()
+    known = sealed.vocabularies[names.ITEM_ID].encode(posted)
+    new = [one.item for one, code in zip(posted.values(), known, strict=True) if code == OUT_OF_VOCABULARY]
+    changed = {
+        int(code) - 1: one.item
+        for one, code in zip(posted.values(), known, strict=True)
+        if code != OUT_OF_VOCABULARY and one.received_seconds > made
+    }
+    if not new and not changed:
+        return sealed
+    titles, departments = list(sealed.titles), list(sealed.departments)
+    for row, item in changed.items():
+        titles[row] = item.title or titles[row]
+    titles += [item.title or UNNAMED for item in new]
+    departments += [item.department or UNNAMED for item in new]
+    items = sealed.vocabularies[names.ITEM_ID]
+    return replace(
+        sealed,
+        base=sealed,
+        vocabularies={**sealed.vocabularies, names.ITEM_ID: items.extended([item.item_id for item in new])},
+        titles=tuple(titles),
+        departments=tuple(departments),
+        items=_offered(_appended(sealed, new), changed, new),
+    )
+
+
+def _appended(sealed: LoadedBundle, new: list[CatalogueItem]) -> ItemSide:
+    """The item side with rows for the new items, embedded by their content and title.
+
+    Nothing is known yet of how they sell: until the next bundle they are taken for the usual item of their category, at
+    their own price. Nobody has bought them, so that they are not among what is popular.
+    """
+    side = sealed.items
+    if not new:
+        return side
+    codes = {
+        column: sealed.vocabularies[column].encode(getattr(item, column) for item in new)
+        for column in names.ITEM_CONTENT
+    }
+    statistics = side.catalogue.usual_statistics(codes["category"])
+    asked = np.array([np.nan if item.price is None else item.price for item in new], np.float32)
+    statistics[:, PRICE_COLUMN] = np.where(np.isnan(asked), statistics[:, PRICE_COLUMN], asked)
+    text = text_vectors([item.title for item in new], sealed.text_projection)
+    added = Catalogue(codes=codes, sizes=side.catalogue.sizes, statistics=statistics, text=text)
+    embeddings = sealed.candidate_tower.embed(
+        encoding.candidate_inputs(
+            np.full(len(new), OUT_OF_VOCABULARY, np.int32),
+            np.stack([codes[column] for column in names.ITEM_CONTENT], axis=1),
+            statistics,
+            text,
+        )
+    )
+    rows = np.arange(len(side.embeddings), len(side.embeddings) + len(new))
+    return ItemSide(
+        catalogue=Catalogue(
+            codes={column: np.concatenate([side.catalogue.codes[column], codes[column]]) for column in codes},
+            sizes=side.catalogue.sizes,
+            statistics=np.concatenate([side.catalogue.statistics, statistics]),
+            text=np.concatenate([side.catalogue.text, text]),
+        ),
+        scaled_statistics=np.concatenate([side.scaled_statistics, added.scaled_statistics()]),
+        embeddings=np.concatenate([side.embeddings, embeddings]),
+        popularity=np.concatenate([side.popularity, np.zeros(len(new), np.float32)]),
+        popular=np.concatenate([side.popular, rows]),
+        prices=np.concatenate([side.prices, np.full(len(new), np.nan, np.float32)]),
+        in_stock=np.concatenate([side.in_stock, np.ones(len(new), np.bool_)]),
+    )
+
+
+def _offered(side: ItemSide, changed: Mapping[int, CatalogueItem], new: list[CatalogueItem]) -> ItemSide:
+    """The item side with the prices and the stock that were posted."""
+    first = len(side.prices) - len(new)
+    prices, in_stock = side.prices.copy(), side.in_stock.copy()
+    for row, item in {**changed, **{first + at: item for at, item in enumerate(new)}}.items():
+        if item.price is not None:
+            prices[row] = item.price
+        if item.in_stock is not None:
+            in_stock[row] = item.in_stock
+    return replace(side, prices=prices, in_stock=in_stock)

@@ -1,0 +1,129 @@
+"""The event log in one SQLite file: write-ahead log, synced to the disk at every commit."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from contracts.event_log import STREAMS
+from serving.events.log import Entry, EventLogError, EventLogRefused, LeaseLost, Logged
+
+BUSY_SECONDS = 10.0  # another process may hold the file while it commits
+
+
+class SqliteLog:
+    """One stream; several processes of one machine may open the same file."""
+
+    def __init__(self, path: str, stream: str) -> None:
+        """Raises EventLogRefused where the file system cannot hold a write-ahead log."""
+        if stream not in STREAMS:  # the name becomes part of the statements below
+            raise ValueError(f"There is no stream {stream!r}.")
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._stream = stream
+        # Not "on conflict do nothing": that would use up a position, and positions count entries.
+        known = f"SELECT 1 FROM {stream} WHERE key = ?1"  # noqa: S608
+        self._insert = f"INSERT INTO {stream} (key, received, payload) SELECT ?1, ?2, ?3 WHERE NOT EXISTS ({known})"
+        columns = "position, received, key, payload"
+        self._after = f"SELECT {columns} FROM {stream} WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608
+        self._delete = f"DELETE FROM {stream} WHERE received < ? AND position <= ?"  # noqa: S608
+        self._lock = threading.Lock()
+        # Reads have a connection of their own: they do not wait for a commit to reach the disk.
+        self._writer, self._reader = self._connect(path), self._connect(path)
+        self._reading = threading.Lock()
+        with self._transaction() as writer:
+            writer.execute(
+                f"CREATE TABLE IF NOT EXISTS {stream} (position INTEGER PRIMARY KEY AUTOINCREMENT, "
+                "key TEXT NOT NULL UNIQUE, received REAL NOT NULL, payload TEXT NOT NULL)"
+            )
+            writer.execute(
+                "CREATE TABLE IF NOT EXISTS consumers (stream TEXT, name TEXT, position INTEGER NOT NULL DEFAULT 0, "
+                "holder TEXT NOT NULL, leased_until REAL NOT NULL, PRIMARY KEY (stream, name))"
+            )
+
+    def append(self, entries: Sequence[Entry]) -> list[bool]:
+        """Whether each entry is new; one transaction and one sync for all. Raises EventLogError."""
+        now = time.time()
+        with self._transaction() as writer:
+            return [writer.execute(self._insert, (key, now, payload)).rowcount == 1 for key, payload in entries]
+
+    def read(self, after: int, limit: int) -> list[Logged]:
+        """Up to limit entries after a position. Raises EventLogError."""
+        return [Logged(*row) for row in self._select(self._after, after, limit)]
+
+    def end(self) -> int:
+        """Position of the last entry ever kept. Raises EventLogError."""
+        rows = self._select("SELECT seq FROM sqlite_sequence WHERE name = ?", self._stream)
+        return int(rows[0][0]) if rows else 0
+
+    def trim(self, before_seconds: float, up_to: int) -> int:
+        """How many entries were removed. Raises EventLogError."""
+        with self._transaction() as writer:
+            return writer.execute(self._delete, (before_seconds, up_to)).rowcount
+
+    def position(self, consumer: str) -> int:
+        """How far the consumer has come. Raises EventLogError."""
+        statement = "SELECT position FROM consumers WHERE stream = ? AND name = ?"
+        rows = self._select(statement, self._stream, consumer)
+        return int(rows[0][0]) if rows else 0
+
+    def lease(self, consumer: str, holder: str, seconds: float) -> bool:
+        """Whether holder may work for the consumer. Raises EventLogError."""
+        now = time.time()
+        statement = (
+            "INSERT INTO consumers (stream, name, holder, leased_until) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET holder = excluded.holder, leased_until = excluded.leased_until "
+            "WHERE holder = excluded.holder OR leased_until < ?"
+        )
+        with self._transaction() as writer:
+            return writer.execute(statement, (self._stream, consumer, holder, now + seconds, now)).rowcount == 1
+
+    def commit(self, consumer: str, holder: str, position: int) -> None:
+        """Notes the position. Raises LeaseLost unless holder has the lease, EventLogError."""
+        statement = "UPDATE consumers SET position = ? WHERE stream = ? AND name = ? AND holder = ?"
+        with self._transaction() as writer:
+            if writer.execute(statement, (position, self._stream, consumer, holder)).rowcount != 1:
+                raise LeaseLost(f"Another process consumes {self._stream} for {consumer} now.")
+
+    def close(self) -> None:
+        """Closes the file."""
+        with self._lock, self._reading:
+            self._writer.close()
+            self._reader.close()
+
+    def _connect(self, path: str) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            (journal,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+            connection.execute("PRAGMA synchronous=FULL")
+        except sqlite3.Error as error:
+            raise EventLogRefused(f"The event log {path} cannot be opened: {error}.") from error
+        if journal != "wal":
+            raise EventLogRefused(f"The event log {path} is on a file system without write-ahead log ({journal}).")
+        return connection
+
+    def _select(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            with self._reading:
+                return self._reader.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise EventLogError("The event log could not be read.") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Committed, and so on the disk, when the block ends; undone when it fails."""
+        with self._lock:
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._writer
+                except BaseException:
+                    self._writer.execute("ROLLBACK")
+                    raise
+                self._writer.execute("COMMIT")
+            except sqlite3.Error as error:
+                if self._writer.in_transaction:  # a failed commit, of a full disk for one, leaves it open
+                    self._writer.execute("ROLLBACK")
+                raise EventLogError("The event log could not be written.") from error

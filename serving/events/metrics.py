@@ -1,0 +1,119 @@
+"""Metrics of posted events: their log, their consumer and the live catalogue."""
+
+from collections import Counter as Tally
+from collections.abc import Collection, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from contracts.interactions import Interaction
+from serving.events.attribution import FollowedLists
+
+UNATTRIBUTED = "unattributed"
+"""Variant of an interaction that names no answer, or one of no variant that serves here."""
+FRESHNESS_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 600.0)
+
+
+class InteractionMetrics:
+    """What clients have posted."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._interactions = Counter(
+            "tandem_interactions_total", "Interactions accepted, by the variant whose answer they followed.",
+            ["variant", "event_type"], registry=registry,
+        )  # fmt: skip
+        self._followed = Counter(
+            "tandem_followed_lists_total", "Lists that an interaction followed, each once by type of event.",
+            ["variant", "event_type"], registry=registry,
+        )  # fmt: skip
+        self._lists = FollowedLists()
+        self._refused = Counter(
+            "tandem_events_refused_total", "Events posted and not kept: rejected, or a duplicate.", ["reason"],
+            registry=registry,
+        )  # fmt: skip
+
+    def accepted(self, events: Collection[Interaction], variants: Collection[str]) -> None:
+        """So many interactions; variants are those whose answers they can have followed."""
+        labelled = [(variant_of(event.request_id, variants), event.event_type.value) for event in events]
+        for labels, count in Tally(labelled).items():
+            self._interactions.labels(*labels).inc(count)
+        for event, (variant, event_type) in zip(events, labelled, strict=True):
+            if event.request_id and variant != UNATTRIBUTED and self._lists.first(event.request_id, event_type):
+                self._followed.labels(variant, event_type).inc()
+
+    def refused(self, reason: str, events: int) -> None:
+        """So many "rejected" events or "duplicate" ones."""
+        self._refused.labels(reason).inc(events)
+
+
+def variant_of(request_id: str | None, variants: Collection[str]) -> str:
+    """The variant that a request_id ends in, if it is one that serves here: a client must not invent label values."""
+    variant = (request_id or "").partition("-")[2]
+    return variant if variant in variants else UNATTRIBUTED
+
+
+class ConsumerMetrics:
+    """What a consumer has done with the log."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._freshness = Histogram(
+            "tandem_event_freshness_seconds", "From an event's arrival to its effect on the user's features.",
+            buckets=FRESHNESS_BUCKETS_SECONDS, registry=registry,
+        )  # fmt: skip
+        self._lag = Gauge("tandem_event_lag", "Events in the log that have no effect yet.", registry=registry)
+        self._applied = Counter("tandem_events_applied_total", "Events with their effect in place.", registry=registry)
+        self._failures = Counter(
+            "tandem_event_consumer_failures_total", "Micro-batches that are tried again.", registry=registry
+        )
+        self._unreadable = Counter(
+            "tandem_events_unreadable_total", "Events in the log that this release cannot read.", registry=registry
+        )
+        self._crowded_out = Counter(
+            "tandem_events_crowded_out_total", "Fresh events beyond what is kept for one user.", registry=registry
+        )
+
+    def applied(self, received_seconds: Sequence[float], now: float) -> None:
+        """Events that were received at these moments are in place now."""
+        self._applied.inc(len(received_seconds))
+        for received in received_seconds:
+            self._freshness.observe(max(now - received, 0.0))
+        self._lag.dec(len(received_seconds))
+
+    def behind(self, events: int) -> None:
+        """So many events wait."""
+        self._lag.set(events)
+
+    def failed(self) -> None:
+        """One micro-batch is tried again."""
+        self._failures.inc()
+
+    def unreadable(self) -> None:
+        """One event was passed over."""
+        self._unreadable.inc()
+
+    def crowded_out(self, events: int) -> None:
+        """So many events of a user were dropped for later ones."""
+        self._crowded_out.inc(events)
+
+
+class CatalogueMetrics:
+    """What was posted of items."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._recommendable = Histogram(
+            "tandem_time_to_recommendable_seconds", "From a posted item's arrival to lists that can hold it, here.",
+            buckets=FRESHNESS_BUCKETS_SECONDS, registry=registry,
+        )  # fmt: skip
+
+        self._unreadable = Counter(
+            "tandem_items_unreadable_total", "Changes to items in the log that this release cannot read.",
+            registry=registry,
+        )  # fmt: skip
+
+    def unreadable(self) -> None:
+        """One change was passed over."""
+        self._unreadable.inc()
+
+    def recommendable(self, received_seconds: Sequence[float], now: float) -> None:
+        """Items that were received at these moments can be in lists now."""
+        for received in received_seconds:
+            self._recommendable.observe(max(now - received, 0.0))

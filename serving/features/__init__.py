@@ -1,0 +1,4 @@
+"""A user's features, read once a request from the online store.
+
+In: a user id. Out: profile, history and recent events as the towers and the ranker take them.
+"""

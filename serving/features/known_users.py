@@ -1,0 +1,37 @@
+"""What is known of a user now, or was known a while ago."""
+
+from dataclasses import dataclass
+
+from contracts.api import Reason
+from serving.features.lookup import FeatureLookup, OnlineStoreError, UserFeatures
+from serving.features.remembered import RememberedFeatures
+from serving.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Known:
+    """Features of a user, and why they are not those of now where they are not."""
+
+    features: UserFeatures | None
+    reason: Reason | None = None
+
+
+class KnownUsers:
+    """Reads the online store; while it does not answer, remembers what it said last."""
+
+    def __init__(self, lookup: FeatureLookup, metrics: Metrics, remembered: RememberedFeatures) -> None:
+        self._lookup = lookup
+        self._metrics = metrics
+        self._remembered = remembered
+
+    def known(self, user_id: str) -> Known:
+        """The best that can be known of a user."""
+        try:
+            with self._metrics.stage("features"):
+                features = self._lookup.user(user_id)
+        except OnlineStoreError:
+            return Known(self._remembered.recall(user_id), Reason.ONLINE_STORE)
+        if features is None:
+            return Known(None, Reason.UNKNOWN_USER)
+        self._remembered.keep(user_id, features)
+        return Known(features)

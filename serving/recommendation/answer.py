@@ -1,0 +1,139 @@
+"""An arranged draft as the answer that a client reads."""
+
+import math
+import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from contracts.api import Recommendations, RecommendedItem
+from contracts.arrays import Rows
+from contracts.candidates import NO_ROWS, Mask, source_names
+from contracts.explanations import Explanation
+from serving.bundles.bundle import LoadedBundle
+from serving.recommendation.page_token import page_token
+from serving.recommendation.ranked_candidates import Draft, tie_order
+from serving.recommendation.scope import Scope, notes
+from serving.retrieval.filters import conditions
+from serving.rules.arrangement import Arrangement, arrange
+
+_ITEMS: Final = TypeAdapter(list[RecommendedItem])
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A list without words, for comparing it with another. Row i of rows and rules_of_items is item_ids[i]."""
+
+    item_ids: list[str]
+    rows: list[int]
+    rules_of_items: list[list[str]]
+    rules_in_force: list[str]
+    passed_over: Mapping[str, int]  # candidates that each cap left out
+    denied: Mapping[str, Mask]  # rows that each rule denies
+
+
+def listed(scope: Scope, draft: Draft, arrangement: Arrangement) -> Listed:
+    """What is shown, and which rules moved it."""
+    return Listed(
+        item_ids=[scope.bundle.item_ids[int(draft.rows[at])] for at in arrangement.positions],
+        rows=[int(draft.rows[at]) for at in arrangement.positions],
+        rules_of_items=[list(arrangement.acted.get(at, ())) for at in arrangement.positions],
+        rules_in_force=[rule.name for rule in scope.active],
+        passed_over=Counter(arrangement.left_out.values()),
+        denied=scope.without.denied or {},
+    )
+
+
+def arranged(scope: Scope, draft: Draft) -> Arrangement:
+    """What to show of a draft, by the rules in force."""
+    order = tie_order(draft, scope.request.seed)
+    return arrange(
+        draft.rows, draft.likelihoods, order, scope.request.n, scope.active, scope.offset, scope.request.seed
+    )
+
+
+def propensities(arrangement: Arrangement) -> list[float]:
+    """With which each shown item came to its place; empty where nothing was left to chance."""
+    chances = arrangement.propensities
+    return [chances.get(at, 1.0) for at in arrangement.positions] if chances else []
+
+
+def new_request_id(variant: str) -> str:
+    """Unique, and ends in the variant: an interaction that comes with it is attributed without a lookup."""
+    return f"{secrets.token_hex(16)}-{variant}"
+
+
+def again(given: Recommendations) -> Recommendations:
+    """The same list as an answer of its own."""
+    return given.model_copy(update={"request_id": new_request_id(given.variant)})
+
+
+def answer(
+    scope: Scope, draft: Draft, arrangement: Arrangement, explanations: Sequence[Explanation | None]
+) -> Recommendations:
+    """The list in words. Row i of explanations belongs to the i-th shown item."""
+    request, shown = scope.request, np.array(arrangement.positions, np.int64)
+    rows = draft.rows[shown].tolist()
+    items = _items(scope.bundle, rows, draft.scores[shown].tolist(), draft.sources[shown].tolist(), explanations)
+    shortfall = request.n - len(items)
+    return Recommendations(
+        user_id=request.user_id,
+        request_id=new_request_id(scope.assigned.variant),
+        bundle_version=scope.bundle.manifest.bundle_version,
+        variant=scope.assigned.variant,
+        degraded_level=draft.level,
+        degraded_reason=draft.reason,
+        rules_version=scope.rules.rules_version,
+        shortfall=shortfall,
+        shortfall_reason=_shortfall_reason(scope, draft, arrangement) if shortfall else None,
+        notes=notes(request, scope.bundle, history_known=draft.trace is not None),
+        next_page=None if shortfall else page_token(scope.shown, [scope.bundle.item_ids[row] for row in rows]),
+        items=items,
+    )
+
+
+def prices_of(bundle: LoadedBundle, rows: Sequence[int] | Rows) -> list[float | None]:
+    """What a page shows for each row; None where no price is known."""
+    prices = bundle.items.prices.take(np.asarray(rows, np.int64)).tolist()
+    return [None if math.isnan(price) else round(price, 2) for price in prices]
+
+
+def _items(
+    bundle: LoadedBundle,
+    rows: Sequence[int],
+    scores: Sequence[float],
+    sources: Sequence[int],
+    explanations: Sequence[Explanation | None],
+) -> list[RecommendedItem]:
+    """Line i is of rows[i]. Validated in one go: twenty calls of the model cost twice as much."""
+    return _ITEMS.validate_python(
+        [
+            {
+                "item_id": bundle.item_ids[row],
+                "score": score,
+                "title": bundle.titles[row],
+                "department": bundle.departments[row],
+                "source": source_names(mask),
+                "price": price,
+                "explanation": explanation,
+            }
+            for row, score, mask, price, explanation in zip(
+                rows, scores, sources, prices_of(bundle, rows), explanations, strict=True
+            )
+        ]
+    )
+
+
+def _shortfall_reason(scope: Scope, draft: Draft, arrangement: Arrangement) -> str:
+    """Which rule or which filters left fewer items than asked for."""
+    if arrangement.left_out:
+        caps = ", ".join(sorted(set(arrangement.left_out.values())))
+        return f"The rules {caps} leave out {len(arrangement.left_out)} of {len(draft.rows)} candidates."
+    bought = draft.trace.user.history.item_rows if draft.trace else NO_ROWS
+    bundle = scope.bundle
+    names = [name for name, _ in conditions(scope.request, bundle.items, bundle.vocabularies, bought, scope.without)]
+    return f"Only {len(draft.rows)} items pass the filters {', '.join(names)}."

@@ -1,0 +1,128 @@
+"""Answers kept for a moment. Off unless TANDEM_CACHE_SECONDS is set.
+
+The staleness rule: an answer is given again for at most max_age_seconds, to the same request, from the same snapshot of
+the bundle and the same rules, and never across an event of the user that was posted to this server: then the user's
+answers are dropped, and none is kept until the event has had time to reach the features. An event posted to another
+server is not seen here; there max_age_seconds is the bound. Only answers of the full path are kept.
+"""
+
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from contracts.api import DegradedLevel, Recommendations
+from serving.bundles.bundle import LoadedBundle
+from serving.recommendation.scope import Scope
+from serving.rules.compile import CompiledRules
+
+SETTLE_SECONDS: Final = 5.0
+"""An event is in the user's features after 2 s at most; what is computed before must not be kept."""
+MAX_FORGOTTEN: Final = 1_000_000
+"""Users whose last event is remembered: 100 MB at most, and more than any cached answer lives to see."""
+Key = tuple[str, str, str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Given:
+    """An answer with the features it was made from, as the impression log wants them."""
+
+    answer: Recommendations
+    features: Mapping[str, float | str]
+    propensities: list[float] = field(default_factory=list)  # of the items, where some were left to chance
+
+
+class Cache(Protocol):
+    """Answers that may be given again."""
+
+    def get(self, scope: Scope) -> Given | None:
+        """The answer to this request, or None."""
+        ...
+
+    def keep(self, scope: Scope, given: Given) -> None:
+        """Keeps an answer."""
+        ...
+
+    def forget(self, user_id: str) -> None:
+        """The user did something."""
+        ...
+
+
+class NoCache:
+    """Keeps nothing."""
+
+    def get(self, scope: Scope) -> Given | None:
+        """None."""
+        return None
+
+    def keep(self, scope: Scope, given: Given) -> None:
+        """Nothing."""
+
+    def forget(self, user_id: str) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    given: Given
+    kept_at: float
+    bundle: "weakref.ref[LoadedBundle]"  # a bundle that was swapped out is not held in memory by its answers
+    rules: CompiledRules
+
+
+class AnswerCache:
+    """The lists of the users who were answered last."""
+
+    def __init__(
+        self,
+        max_lists: int,
+        max_age_seconds: float,
+        asked: Callable[[str], None] = lambda outcome: None,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """asked: told "hit" or "miss" each time."""
+        self._max_lists = max_lists
+        self._max_age_seconds = max_age_seconds
+        self._asked = asked
+        self._seconds = seconds
+        self._lists: OrderedDict[Key, _Kept] = OrderedDict()
+        self._forgotten: OrderedDict[str, float] = OrderedDict()
+
+    def get(self, scope: Scope) -> Given | None:
+        """The answer to this request, or None."""
+        kept = self._lists.get(_key(scope))
+        given = kept.given if kept is not None and self._holds(kept, scope) else None
+        self._asked("miss" if given is None else "hit")
+        return given
+
+    def keep(self, scope: Scope, given: Given) -> None:
+        """Keeps an answer of the full path; the one that was kept longest makes room."""
+        now, key = self._seconds(), _key(scope)
+        settled = now >= self._forgotten.get(scope.request.user_id, -SETTLE_SECONDS) + SETTLE_SECONDS
+        if given.answer.degraded_level is not DegradedLevel.FULL or not settled:
+            return
+        self._lists[key] = _Kept(given, now, weakref.ref(scope.bundle), scope.rules)
+        self._lists.move_to_end(key)
+        if len(self._lists) > self._max_lists:
+            self._lists.popitem(last=False)
+
+    def forget(self, user_id: str) -> None:
+        """What was made for this user before is not given again."""
+        self._forgotten[user_id] = self._seconds()
+        self._forgotten.move_to_end(user_id)
+        if len(self._forgotten) > MAX_FORGOTTEN:
+            self._forgotten.popitem(last=False)
+
+    def _holds(self, kept: _Kept, scope: Scope) -> bool:
+        age = self._seconds() - kept.kept_at
+        forgotten = self._forgotten.get(scope.request.user_id, kept.kept_at - 1.0) >= kept.kept_at
+        same = kept.bundle() is scope.bundle and kept.rules is scope.rules
+        return same and age <= self._max_age_seconds and not forgotten
+
+
+def _key(scope: Scope) -> Key:
+    request = scope.request
+    options = request.model_dump_json(exclude_defaults=True, exclude={"user_id"})
+    return request.user_id, scope.assigned.variant, options, tuple(rule.name for rule in scope.active)

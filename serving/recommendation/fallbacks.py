@@ -1,0 +1,77 @@
+"""Lists for when the full path cannot be gone; each needs less than the one before."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from contracts.api import MAX_ITEMS, DegradedLevel, Reason
+from contracts.arrays import Floats, Rows
+from contracts.candidates import NO_ROWS, POPULAR, REPEAT, RULE, first_allowed, repeat_weights
+from contracts.history import UserHistory
+from serving.recommendation.ranked_candidates import Draft, Trace, from_source
+from serving.recommendation.scope import Scope
+from serving.rules.candidates import proposed_by_rules
+
+SPARE = 50
+"""Candidates beyond the list, for caps to choose from."""
+NO_SCORES = np.zeros(0, np.float32)
+
+
+def retrieval_order(scope: Scope, trace: Trace, reason: Reason) -> Draft:
+    """All candidates by their nearness to the query; needs no ranker."""
+    rows = trace.candidates.rows
+    scores = scope.bundle.items.embeddings[rows] @ trace.user.query
+    order = np.argsort(-scores, kind="stable")
+    sources = trace.candidates.sources[order]
+    return Draft(rows[order], scores[order], sources, DegradedLevel.RETRIEVAL, reason, trace=trace)
+
+
+def own_history(scope: Scope, history: UserHistory, now: float, reason: Reason) -> Draft:
+    """What the user buys again and again, most and latest first; needs no models."""
+    weights = repeat_weights(history, now).astype(np.float32)
+    order = np.argsort(-weights, kind="stable")
+    bought = history.item_rows
+    return _listed(scope, bought[order], weights[order], REPEAT, DegradedLevel.HISTORY, reason, bought)
+
+
+def of_segment(scope: Scope, profile: Mapping[str, int], reason: Reason) -> Draft:
+    """What people buy who share these profile values, vocabulary codes by column; needs nobody's features."""
+    shares: dict[int, float] = {}
+    for column, code in profile.items():
+        rows, buyers = scope.bundle.segments.popular(column, code)
+        for row, count in zip(rows.tolist(), (buyers / buyers.max(initial=1.0)).tolist(), strict=True):
+            shares[row] = shares.get(row, 0.0) + count
+    rows, scores = np.array(list(shares), np.int64), np.array(list(shares.values()), np.float32)
+    order = np.argsort(-scores, kind="stable")
+    return _listed(scope, rows[order], scores[order], POPULAR, DegradedLevel.SEGMENT, reason)
+
+
+def popular(scope: Scope, reason: Reason) -> Draft:
+    """What everybody buys; the last answer there is, it needs nothing but the bundle."""
+    return _listed(scope, NO_ROWS, NO_SCORES, POPULAR, DegradedLevel.POPULARITY, reason)
+
+
+def _listed(
+    scope: Scope, rows: Rows, scores: Floats, source: str, level: DegradedLevel, reason: Reason, bought: Rows = NO_ROWS
+) -> Draft:
+    """The allowed of rows, popular ones behind them until the list is long enough, and what rules ask for."""
+    items, allowed = scope.bundle.items, scope.allowed(bought)
+    if allowed is not None:
+        rows, scores = rows[allowed[rows]], scores[allowed[rows]]
+    wanted = MAX_ITEMS + SPARE
+    popular_rows = first_allowed(items.popular, allowed, wanted)
+    filling = popular_rows[~np.isin(popular_rows, rows)][: max(wanted - len(rows), 0)]
+    asked = proposed_by_rules(scope.active, allowed, lambda k, members: first_allowed(items.popular, members, k))
+    added = asked[~np.isin(asked, np.concatenate([rows, filling]))]
+    behind = np.concatenate([filling, added])
+    every = np.concatenate([scores, _behind(scores, items.popularity[behind], float(items.popularity.max()))])
+    order = np.argsort(-every, kind="stable")
+    sources = np.concatenate([from_source(source, rows), from_source(POPULAR, filling), from_source(RULE, added)])
+    return Draft(np.concatenate([rows, behind])[order], every[order], sources[order], level, reason)
+
+
+def _behind(scores: Floats, popularity: Floats, most: float) -> Floats:
+    """Popularity on the scale of scores and below all of them; as it is where there are none."""
+    if len(scores) == 0:
+        return popularity
+    return popularity * np.float32(float(scores.min()) / (most + 1.0))

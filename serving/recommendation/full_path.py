@@ -1,0 +1,131 @@
+"""The full path: query tower, nearest items, candidates of all sources, ranker."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from contracts import features as names
+from contracts.api import MAX_ITEMS, Reason
+from contracts.arrays import Floats, Rows
+from contracts.candidates import CONTEXT, FRESH, RULE, CandidatePlan, Mask, Shortlist, UserSide, shortlist
+from contracts.history import UserHistory
+from serving.bundles.bundle import LoadedBundle
+from serving.features.lookup import FeatureLookup, UserFeatures
+from serving.metrics import Metrics
+from serving.recommendation.context import ContextCandidates, context_candidates, features_in_context
+from serving.recommendation.query import user_side
+from serving.recommendation.ranked_candidates import Draft, Trace
+from serving.recommendation.scope import Scope
+from serving.resilience.guard import Guard
+from serving.retrieval.index_recall import IndexRecall
+from serving.rules.candidates import proposed_by_rules
+from serving.runtime.clock import Now
+from serving.runtime.interleaving import Steps
+
+REFERENCE_LENGTH = 10  # scores of the first items are logged, as many as the bundle's reference sample has
+
+NUM_FRESH = 20  # candidates among items that are newer than the bundle: no statistics speak for them yet
+
+
+class FullPath:
+    """One request through every stage of one bundle."""
+
+    def __init__(self, metrics: Metrics, now: Now, lookup: FeatureLookup, recall: IndexRecall, guard: Guard) -> None:
+        self._metrics = metrics
+        self._guard = guard
+        self._now = now
+        self._lookup = lookup
+        self._recall = recall
+
+    def seconds(self) -> float:
+        """Now, Unix."""
+        return self._now()[0]
+
+    def retrieved(
+        self, scope: Scope, features: UserFeatures, history: UserHistory, allowed: Mask | None
+    ) -> Steps[Trace]:
+        """The user's candidates. Raises PartFailed."""
+        with self._guard.part(Reason.QUERY_TOWER):
+            user = self.user(scope.bundle, scope.request.user_id, features, scope.context, history)
+        yield
+        with self._guard.part(Reason.INDEX):
+            nearest = self._nearest(scope, user, allowed)
+            yield
+            context = self._context(scope, allowed)
+            with self._metrics.stage("candidates"):
+                also = {
+                    FRESH: scope.bundle.later(user.query, NUM_FRESH, allowed),
+                    CONTEXT: context.rows,
+                    RULE: self._asked_by_rules(scope, user, allowed),
+                }
+                candidates = shortlist(user, nearest, scope.bundle.items, _plan(scope, allowed), allowed, also)
+        yield
+        return Trace(user, allowed, nearest, candidates, context)
+
+    def ranked_draft(self, scope: Scope, features: UserFeatures, trace: Trace) -> Steps[Draft]:
+        """The candidates in the ranker's order. Raises PartFailed."""
+        candidates = trace.candidates
+        with self._guard.part(Reason.RANKER):
+            scores, order = self.ranked(scope.bundle, candidates)
+        yield
+        return Draft(
+            rows=candidates.rows[order],
+            scores=scores[order],
+            sources=candidates.sources[order],
+            features=logged_features(features, trace.user.statistics, scores[order[:REFERENCE_LENGTH]]),
+            trace=trace,
+        )
+
+    def user(
+        self, bundle: LoadedBundle, user_id: str, features: UserFeatures, context: Rows, history: UserHistory
+    ) -> UserSide:
+        """The user as the bundle sees them, with the context items as the latest of the sequence."""
+        with self._metrics.stage("query"):
+            return user_side(bundle, user_id, features_in_context(features, context, bundle), history, self._now)
+
+    def ranked(self, bundle: LoadedBundle, candidates: Shortlist) -> tuple[Floats, Rows]:
+        """([k] score of each candidate, [k] positions best first)."""
+        if len(candidates.rows) == 0:  # nothing is allowed
+            return np.zeros(0, np.float32), np.zeros(0, np.int64)
+        with self._metrics.stage("ranking"):
+            scores = bundle.rank(candidates.inputs)
+            return scores, np.argsort(-scores, kind="stable")
+
+    def _nearest(self, scope: Scope, user: UserSide, allowed: Mask | None) -> Rows:
+        bundle, k = scope.bundle, scope.bundle.plan.num_nearest
+        with self._metrics.stage("retrieval"):
+            rows, _ = bundle.nearest(user.query, k, allowed)
+        self._recall.offer(scope.assigned.variant, bundle.items.embeddings, user.query, rows, k, allowed)
+        return rows
+
+    def _context(self, scope: Scope, allowed: Mask | None) -> ContextCandidates:
+        if len(scope.context) == 0:
+            return ContextCandidates()
+        with self._metrics.stage("context"):
+            found = context_candidates(scope.bundle, scope.context, allowed, self._lookup)
+        if not found.companions_read:
+            self._metrics.context_lost()
+        return found
+
+    def _asked_by_rules(self, scope: Scope, user: UserSide, allowed: Mask | None) -> Rows:
+        return proposed_by_rules(
+            scope.active, allowed, lambda k, members: scope.bundle.nearest(user.query, k, members)[0]
+        )
+
+
+def _plan(scope: Scope, allowed: Mask | None) -> CandidatePlan:
+    """Under a filter, enough popular items for the longest list, whatever the others propose.
+
+    Not by the n of the request: a longer list begins like a shorter one.
+    """
+    plan = scope.bundle.plan
+    return plan if allowed is None else replace(plan, num_popular=max(plan.num_popular, MAX_ITEMS))
+
+
+def logged_features(features: UserFeatures, statistics: Floats, scores: Floats) -> dict[str, float | str]:
+    """What the bundle's reference sample has, as served; statistics are [len(USER_STATISTICS)] of the same user."""
+    logged: dict[str, float | str] = {name: str(features[name]) for name in names.USER_PROFILE}
+    logged.update(zip(names.USER_STATISTICS, statistics.tolist(), strict=True))
+    if len(scores) == 0:
+        return logged
+    return logged | {names.TOP_SCORE: float(scores.max()), names.MEAN_SCORE: float(scores.mean())}

@@ -1,0 +1,106 @@
+"""How far down an answer goes: the full path where it can be gone, else the best list that can still be made.
+
+full        the user's features of now, towers, index, ranker
+remembered  the same, from features this server read a while ago: the online store does not answer
+retrieval   in the order of retrieval: the ranker failed, or it would begin too late
+history     the user's own purchases: query tower or index failed, or it is too late for them
+segment     what people of the same profile buy: the user has no history, or only a profile is known
+popularity  what everybody buys
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from contracts import features as names
+from contracts.api import DegradedLevel, Reason
+from contracts.history import UserHistory
+from serving.features.known_users import Known, KnownUsers
+from serving.features.lookup import UserFeatures
+from serving.metrics import Metrics
+from serving.recommendation.context import nobody
+from serving.recommendation.fallbacks import of_segment, own_history, popular, retrieval_order
+from serving.recommendation.full_path import FullPath
+from serving.recommendation.query import history_in
+from serving.recommendation.ranked_candidates import Draft
+from serving.recommendation.scope import Scope
+from serving.resilience.deadline import Deadline
+from serving.resilience.guard import PartFailed
+from serving.runtime.interleaving import Steps
+
+
+class Ladder:
+    """Always a list; every step below the full path is counted with its reason."""
+
+    def __init__(self, path: FullPath, users: KnownUsers, metrics: Metrics) -> None:
+        self._path = path
+        self._users = users
+        self._metrics = metrics
+
+    def draft(self, scope: Scope, deadline: Deadline) -> Steps[Draft]:
+        """The best list that can be made now. Raises InvalidInput for a filter that the catalogue does not know."""
+        known = self._users.known(scope.request.user_id)
+        yield
+        draft = yield from self._with(scope, known, deadline)
+        if draft.reason is not None:
+            self._metrics.degraded(draft.level, draft.reason)
+        return draft
+
+    def _with(self, scope: Scope, known: Known, deadline: Deadline) -> Steps[Draft]:
+        if known.features is not None:
+            draft = yield from self._for(scope, known.features, deadline)
+            return draft if known.reason is None else _remembered(draft, known.reason)
+        if known.reason is Reason.UNKNOWN_USER and len(scope.context):
+            return (yield from self._for(scope, nobody(), deadline))
+        return _without_history(scope, scope.segment(), known.reason or Reason.UNKNOWN_USER)
+
+    def _for(self, scope: Scope, features: UserFeatures, deadline: Deadline) -> Steps[Draft]:
+        """The list of somebody whose features are known.
+
+        Of a profile alone the models make less than the people who share it: benchmarks/quality/cold_start.
+        """
+        if len(scope.context) == 0 and _has_done_nothing(features):
+            return _without_history(scope, _profile(scope, features), Reason.UNKNOWN_USER)
+        history = history_in(scope.bundle, features)
+        with self._metrics.stage("filters"):
+            allowed = scope.allowed(history.item_rows)
+        if not deadline.allows_retrieval():
+            return self._own(scope, features, history, Reason.DEADLINE)
+        try:
+            trace = yield from self._path.retrieved(scope, features, history, allowed)
+        except PartFailed as failed:
+            return self._own(scope, features, history, failed.reason)
+        if not deadline.allows_ranking():
+            return retrieval_order(scope, trace, Reason.DEADLINE)
+        try:
+            return (yield from self._path.ranked_draft(scope, features, trace))
+        except PartFailed as failed:
+            return retrieval_order(scope, trace, failed.reason)
+
+    def _own(self, scope: Scope, features: UserFeatures, history: UserHistory, reason: Reason) -> Draft:
+        if len(history):
+            return own_history(scope, history, self._path.seconds(), reason)
+        return _without_history(scope, _profile(scope, features), reason)
+
+
+def _remembered(draft: Draft, reason: Reason) -> Draft:
+    """A list from remembered features; where it is degraded in another way too, that is what it says."""
+    if draft.level is not DegradedLevel.FULL:
+        return draft
+    return replace(draft, level=DegradedLevel.REMEMBERED, reason=reason)
+
+
+def _has_done_nothing(features: UserFeatures) -> bool:
+    """Whether nobody has ever seen the user buy or look at anything."""
+    done = (features[names.SEQUENCE_ITEM_IDS], features[names.HISTORY_ITEM_IDS])
+    return all(values is None or len(values) == 0 for values in done)
+
+
+def _without_history(scope: Scope, profile: Mapping[str, int], reason: Reason) -> Draft:
+    return of_segment(scope, profile, reason) if profile else popular(scope, reason)
+
+
+def _profile(scope: Scope, features: UserFeatures) -> dict[str, int]:
+    """Codes of the profile values that the bundle knows."""
+    vocabularies = scope.bundle.vocabularies
+    codes = {column: int(vocabularies[column].encode([features[column]])[0]) for column in names.USER_PROFILE}
+    return {column: code for column, code in codes.items() if code}

@@ -1,0 +1,38 @@
+"""What one request knows of its user, in the terms of one bundle."""
+
+import numpy as np
+
+from contracts import encoding
+from contracts import features as names
+from contracts.candidates import BASKETS_COLUMN, UserSide
+from contracts.history import UserHistory, user_history
+from contracts.looks import user_looks
+from serving.bundles.bundle import LoadedBundle
+from serving.features.lookup import UserFeatures
+from serving.runtime.clock import Now
+
+
+def user_side(bundle: LoadedBundle, user_id: str, features: UserFeatures, history: UserHistory, now: Now) -> UserSide:
+    """The user's query embedding, history and statistics as of now."""
+    seconds, hour, weekday = now()
+    inputs = encoding.query_inputs(
+        [user_id],
+        {name: [value] for name, value in features.items()},
+        bundle.sealed.vocabularies,
+        np.array([hour], np.int32),
+        np.array([weekday], np.int32),
+    )
+    statistics = inputs[encoding.STATISTICS][0]
+    return UserSide(
+        query=bundle.embed(inputs)[0],
+        history=history,
+        statistics=statistics,
+        baskets=float(statistics[BASKETS_COLUMN]),
+        now=seconds,
+        looks=user_looks(features, bundle.sealed.vocabularies[names.ITEM_ID], seconds) if bundle.reads_looks else None,
+    )
+
+
+def history_in(bundle: LoadedBundle, features: UserFeatures) -> UserHistory:
+    """The user's purchases that the bundle's catalogue knows."""
+    return user_history({name: features[name] for name in names.HISTORY}, bundle.vocabularies[names.ITEM_ID])

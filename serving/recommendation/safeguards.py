@@ -1,0 +1,36 @@
+"""What keeps answers coming when a part is slow or gone."""
+
+from dataclasses import dataclass, field
+
+from serving.features.remembered import RememberedFeatures
+from serving.metrics import Metrics
+from serving.recommendation.answer_cache import AnswerCache, Cache, NoCache
+from serving.resilience.deadline import Budget
+from serving.resilience.guard import Guard
+from serving.settings import ServingSettings
+
+
+@dataclass(frozen=True)
+class Resilience:
+    """Breakers, time, memory and cache of one server."""
+
+    guard: Guard
+    budget: Budget = field(default_factory=Budget)
+    remembered: RememberedFeatures = field(default_factory=RememberedFeatures)
+    cache: Cache = field(default_factory=NoCache)
+
+
+def resilience(settings: ServingSettings, metrics: Metrics) -> Resilience:
+    """As configured."""
+    return Resilience(
+        Guard(metrics, settings.breaker_failures, settings.breaker_retry_ms / 1000),
+        Budget(settings.retrieval_deadline_ms / 1000, settings.ranking_deadline_ms / 1000),
+        RememberedFeatures(settings.remembered_users, settings.remembered_seconds),
+        _cache(settings, metrics),
+    )
+
+
+def _cache(settings: ServingSettings, metrics: Metrics) -> Cache:
+    if settings.cache_seconds == 0:
+        return NoCache()
+    return AnswerCache(settings.cache_lists, settings.cache_seconds, metrics.cache)

@@ -1,0 +1,112 @@
+"""What one request may be answered with: its bundle, the rules in force, and the rows that are left out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+import numpy as np
+
+from contracts import features as names
+from contracts.api import ListOptions, RecommendationRequest
+from contracts.arrays import Rows
+from contracts.candidates import NO_ROWS, Mask
+from contracts.errors import InvalidInput
+from contracts.features import USER_PROFILE
+from contracts.vocabulary import OUT_OF_VOCABULARY, Vocabulary
+from serving.bundles.bundle import LoadedBundle
+from serving.bundles.release import Assigned
+from serving.recommendation.page_token import Shown, rows_shown, shown_before
+from serving.retrieval import filters
+from serving.rules.compile import CompiledRules, denied
+from serving.rules.compiled_rule import CompiledRule
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One request over one snapshot; every stage of the path looks here for what is asked and what is allowed."""
+
+    request: RecommendationRequest
+    assigned: Assigned
+    rules: CompiledRules
+    active: tuple[CompiledRule, ...]  # of the rules, those for this surface and moment
+    shown: Shown  # on earlier pages
+    context: Rows  # latest first
+
+    @property
+    def bundle(self) -> LoadedBundle:
+        """The snapshot's bundle."""
+        return self.assigned.bundle
+
+    @property
+    def offset(self) -> int:
+        """Items on earlier pages."""
+        return len(self.shown)
+
+    @cached_property
+    def without(self) -> filters.Exclusions:
+        """Rows that are left out beside the filters."""
+        items = self.bundle.vocabularies[names.ITEM_ID]
+        return filters.Exclusions(rows_shown(self.shown, items), np.sort(self.context), denied(self.active))
+
+    def allowed(self, bought: Rows) -> Mask | None:
+        """[num_items] whether a row may be in the list; None where all may. bought: the user's own rows."""
+        bundle = self.bundle
+        return filters.allowed(self.request, bundle.items, bundle.vocabularies, bought, self.without)
+
+    def segment(self) -> dict[str, int]:
+        """Vocabulary codes of the profile values that the request names. Raises InvalidInput for one there is not."""
+        return profile_codes(self.request.segment, self.bundle.vocabularies)
+
+    def kept_out_by(self, row: int, bought: Rows) -> list[str]:
+        """Names of every filter that this row does not pass."""
+        bundle = self.bundle
+        return filters.kept_out_by(row, self.request, bundle.items, bundle.vocabularies, bought, self.without)
+
+
+def scope_of(request: RecommendationRequest, assigned: Assigned, compiled: CompiledRules) -> Scope:
+    """The request over a snapshot. Raises InvalidInput for a page token that no answer gave."""
+    return Scope(
+        request=request,
+        assigned=assigned,
+        rules=compiled,
+        active=compiled.in_force(request.surface, datetime.now(UTC)),
+        shown=shown_before(request.page),
+        context=context_rows(request.context, assigned.bundle),
+    )
+
+
+def context_rows(item_ids: Sequence[str], bundle: LoadedBundle) -> Rows:
+    """Distinct catalogue rows of context items, in their order; unknown ones are left out and told in notes."""
+    return filters.known_rows(list(dict.fromkeys(item_ids)), bundle.vocabularies) if item_ids else NO_ROWS
+
+
+def notes(options: ListOptions, bundle: LoadedBundle, *, history_known: bool) -> list[str]:
+    """One sentence for each part of the request that the answer does not keep."""
+    items = bundle.vocabularies[names.ITEM_ID]
+    told = []
+    for name, asked in (("context", options.context), ("only", options.only)):
+        if lacking := int(np.count_nonzero(items.encode(asked) == OUT_OF_VOCABULARY)) if asked else 0:
+            told.append(f"{lacking} of {len(asked)} items of {name} are not in the catalogue.")
+    if not options.include_seen and not history_known:
+        told.append("include_seen=false: the user's purchases are not known, so some may be in the list.")
+    return told
+
+
+def profile_codes(named: Sequence[str], vocabularies: Mapping[str, Vocabulary]) -> dict[str, int]:
+    """Vocabulary code by profile column, of texts like age_band=35-44.
+
+    Raises InvalidInput for a column or a value that there is not, with those that there are.
+    """
+    codes = {}
+    for text in named:
+        column, _, value = text.partition("=")
+        if column not in USER_PROFILE:
+            columns = ", ".join(USER_PROFILE)
+            raise InvalidInput(f"segment={text!r}: there is no profile column {column!r}; there is {columns}.")
+        (code,) = vocabularies[column].encode([value]).tolist()
+        if not code:
+            known = ", ".join(map(repr, vocabularies[column].terms[:20]))
+            raise InvalidInput(f"segment={text!r}: {column} has no value {value!r}; there is {known}.")
+        codes[column] = code
+    return codes

@@ -1,0 +1,85 @@
+"""The rules file of a server: read at start, read again when it has changed, and kept when a change is faulty."""
+
+import logging
+import time
+from pathlib import Path
+
+import yaml
+from prometheus_client import CollectorRegistry, Counter
+
+from contracts.errors import InvalidInput, MissingArtifact, TandemError
+from contracts.rules import RuleSet, rule_set
+from serving.bundles.bundle import LoadedBundle
+from serving.rules.compile import NO_RULES, CompiledRules, compiled
+
+LOOK_EVERY_SECONDS = 1.0
+Stamp = tuple[int, int, int]
+
+
+def read_rules(path: Path) -> RuleSet:
+    """The rules of a YAML file.
+
+    Raises MissingArtifact where there is none, and InvalidInput with every fault that it has.
+    """
+    try:
+        return rule_set(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise MissingArtifact(f"There is no rules file {path}. Write one or unset TANDEM_RULES.") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InvalidInput(f"{path} cannot be read as YAML: {error}") from error
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error}") from error
+
+
+class RuleBook:
+    """The rules in force over whichever bundle answers."""
+
+    def __init__(self, path: Path | None = None, registry: CollectorRegistry | None = None) -> None:
+        """Raises MissingArtifact or InvalidInput: a server does not start with rules that it cannot keep."""
+        self._path = path
+        self._read = Counter(
+            "tandem_rules_read_total", "Changes of the rules file, read or refused.", ["outcome"], registry=registry
+        )
+        self._rules = read_rules(path) if path else None
+        self._stamp = _stamp(path) if path else None
+        self._looked = time.monotonic()
+        self._compiled: tuple[LoadedBundle, RuleSet, CompiledRules] | None = None
+
+    def over(self, bundle: LoadedBundle) -> CompiledRules:
+        """The rules with their names resolved in this bundle's catalogue."""
+        self._look_again()
+        rules, known = self._rules, self._compiled
+        if rules is None:
+            return NO_RULES
+        if known is None or known[0] is not bundle or known[1] is not rules:
+            known = (bundle, rules, compiled(rules, bundle.items, bundle.vocabularies))
+            self._compiled = known
+            for fault in known[2].unknown:
+                logging.getLogger(__name__).warning("%s", fault)
+        return known[2]
+
+    def _look_again(self) -> None:
+        now = time.monotonic()
+        if self._path is None or now - self._looked < LOOK_EVERY_SECONDS:
+            return
+        self._looked = now
+        stamp = _stamp(self._path)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._rules = read_rules(self._path)
+            outcome = "read"
+        except TandemError as error:  # the old rules go on holding: a typing error must not change lists
+            logging.getLogger(__name__).error("The changed rules are refused, the old ones hold: %s", error)
+            outcome = "refused"
+        self._read.labels(outcome).inc()
+
+
+def _stamp(path: Path) -> Stamp | None:
+    """Changes when the file does, also through a link that is moved, as Kubernetes does it."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

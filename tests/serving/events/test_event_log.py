@@ -1,0 +1,205 @@
+"""One behaviour suite over both event logs, and what each refuses."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import InvalidInput
+from contracts.event_log import INTERACTIONS, ITEMS
+from serving.events.log import ConsumedLog, Entry, EventLogError, EventLogRefused, LeaseLost
+from serving.events.open_log import open_log
+from tests.redis_server import DURABLE, RedisServer
+
+RedisFactory = Callable[..., RedisServer]
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'log' / 'events.db'}"
+    server: RedisServer = request.getfixturevalue("redis_server")(*DURABLE)
+    return server.url
+
+
+@pytest.fixture
+def log(url: str) -> Iterator[ConsumedLog]:
+    opened = open_log(url, INTERACTIONS)
+    yield opened
+    opened.close()
+
+
+def entries(*keys: str) -> list[Entry]:
+    return [Entry(key, f'{{"key":"{key}"}}') for key in keys]
+
+
+def test_entries_come_back_in_order_with_their_moment(log: ConsumedLog) -> None:
+    before = time.time()
+    assert log.append(entries("a", "b", "c")) == [True, True, True]
+    found = log.read(0, 10)
+    assert [(entry.position, entry.key) for entry in found] == [(1, "a"), (2, "b"), (3, "c")]
+    assert [entry.payload for entry in found] == ['{"key":"a"}', '{"key":"b"}', '{"key":"c"}']
+    assert all(before <= entry.received_seconds <= time.time() for entry in found)
+    assert [entry.key for entry in log.read(1, 1)] == ["b"]
+    assert log.read(3, 10) == []
+    assert log.end() == 3
+
+
+def test_an_empty_log_ends_at_zero(log: ConsumedLog) -> None:
+    assert (log.end(), log.read(0, 5), log.position("features")) == (0, [], 0)
+    assert log.append([]) == []
+
+
+def test_a_key_is_kept_once_within_a_batch_and_across(log: ConsumedLog) -> None:
+    assert log.append(entries("a", "b", "a")) == [True, True, False]
+    assert log.append([Entry("b", "another payload"), *entries("c")]) == [False, True]
+    assert [(entry.key, entry.payload) for entry in log.read(0, 10)][1] == ("b", '{"key":"b"}')
+    assert log.end() == log.read(0, 10)[-1].position
+
+
+def test_streams_do_not_see_each_other(log: ConsumedLog, url: str) -> None:
+    log.append(entries("a"))
+    other = open_log(url, ITEMS)
+    assert other.read(0, 10) == []
+    assert other.append(entries("a")) == [True]
+    other.close()
+
+
+def test_another_process_sees_what_was_appended(log: ConsumedLog, url: str) -> None:
+    log.append(entries("a"))
+    again = open_log(url, INTERACTIONS)
+    assert [entry.key for entry in again.read(0, 10)] == ["a"]
+    again.close()
+
+
+def test_many_writers_at_once_keep_each_key_once(log: ConsumedLog, url: str) -> None:
+    logs = [log, open_log(url, INTERACTIONS)]
+
+    def post(worker: int) -> int:
+        return sum(sum(logs[worker % 2].append(entries(*(f"{i}-{j}" for j in range(5))))) for i in range(20))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(post, range(8))) == 100  # 20 x 5 distinct keys, posted by eight
+    kept = log.read(0, 200)
+    assert len({entry.key for entry in kept}) == len(kept) == 100
+    assert kept[-1].position == log.end()
+    logs[1].close()
+
+
+def test_a_consumer_has_one_holder_at_a_time_and_a_durable_position(log: ConsumedLog, url: str) -> None:
+    assert log.lease("features", "one", 30.0)
+    assert log.lease("features", "one", 30.0)
+    assert not log.lease("features", "two", 30.0)
+    assert log.lease("another", "two", 30.0)
+    log.commit("features", "one", 7)
+    with pytest.raises(LeaseLost, match="Another process consumes interactions for features"):
+        log.commit("features", "two", 9)
+    again = open_log(url, INTERACTIONS)
+    assert (again.position("features"), again.position("another")) == (7, 0)
+    again.close()
+
+
+def test_a_lease_that_runs_out_is_taken_over_with_its_position(log: ConsumedLog) -> None:
+    assert log.lease("features", "one", 0.05)
+    log.commit("features", "one", 7)
+    time.sleep(0.1)
+    assert log.lease("features", "two", 30.0)
+    assert log.position("features") == 7
+    with pytest.raises(LeaseLost):
+        log.commit("features", "one", 8)
+
+
+def test_trimming_removes_what_is_old_and_consumed_and_nothing_else(log: ConsumedLog) -> None:
+    log.append(entries("a", "b", "c"))
+    assert log.trim(time.time() - 60, up_to=3) == 0
+    assert log.trim(time.time() + 1, up_to=2) == 2
+    assert [entry.key for entry in log.read(0, 10)] == ["c"]
+    assert log.append(entries("d")) == [True]
+    assert [entry.position for entry in log.read(0, 10)] == [3, 4]  # positions are never used again
+    assert log.append(entries("a")) == [True]  # the key went with its entry
+
+
+@pytest.mark.parametrize("url", ["postgres://somewhere", "sqlite:///", "events.db"])
+def test_another_kind_of_log_is_refused(url: str) -> None:
+    with pytest.raises(InvalidInput, match="neither sqlite:///path/to/file nor redis://"):
+        open_log(url, INTERACTIONS)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "appendonly no and appendfsync everysec"),
+        (("--appendonly", "yes"), "appendonly yes and appendfsync everysec"),
+        ((*DURABLE, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"), "evicts keys"),
+        ((*DURABLE, "--rename-command", "CONFIG", ""), "does not let its settings be read"),
+    ],
+)
+def test_a_redis_that_could_lose_events_is_refused_unless_vouched_for(
+    redis_server: RedisFactory, options: tuple[str, ...], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = redis_server(*options)
+    with pytest.raises(EventLogRefused, match=said):
+        open_log(server.url, INTERACTIONS)
+    open_log(server.url, INTERACTIONS, vouched=True).close()
+    assert "the operator vouches for it" in caplog.text
+
+
+def test_a_redis_that_is_gone_is_an_event_log_error(redis_server: RedisFactory) -> None:
+    server = redis_server(*DURABLE)
+    log = open_log(server.url, INTERACTIONS)
+    server.stop()
+    with pytest.raises(EventLogError, match="did not answer: ConnectionError"):
+        log.append(entries("a"))
+    server.start()
+    assert log.append(entries("a")) == [True]
+    log.close()
+
+
+def test_a_redis_that_comes_later_is_checked_before_its_first_use(redis_server: RedisFactory) -> None:
+    """A server must start without it, for its recommendations."""
+    durable, forgetful = redis_server(*DURABLE), redis_server()
+    for server in (durable, forgetful):
+        server.stop()
+    early, refused = (open_log(server.url, INTERACTIONS) for server in (durable, forgetful))
+    with pytest.raises(EventLogError):
+        early.append(entries("a"))
+    for server in (durable, forgetful):
+        server.start()
+    assert early.append(entries("a")) == [True]
+    with pytest.raises(EventLogRefused, match="appendonly no"):
+        refused.append(entries("a"))
+    early.close()
+    refused.close()
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    path.write_bytes(b"something else, and longer than a header" * 10)
+    with pytest.raises(EventLogRefused, match="cannot be opened: file is not a database"):
+        open_log(f"sqlite:///{path}", INTERACTIONS)
+    with pytest.raises(EventLogRefused, match="without write-ahead log"):
+        open_log("sqlite:///:memory:", INTERACTIONS)
+
+
+def test_a_table_that_has_vanished_is_an_event_log_error_and_the_log_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    log = open_log(f"sqlite:///{path}", INTERACTIONS)
+    with sqlite3.connect(path) as other:
+        other.execute("ALTER TABLE interactions RENAME TO hidden")
+    with pytest.raises(EventLogError, match="written"):
+        log.append(entries("a"))
+    with pytest.raises(EventLogError, match="read"):
+        log.read(0, 1)
+    with sqlite3.connect(path) as other:
+        other.execute("ALTER TABLE hidden RENAME TO interactions")
+    other.close()
+    assert log.append(entries("a")) == [True]
+    log.close()
+
+
+def test_there_are_only_the_streams_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no stream 'orders'"):
+        open_log(f"sqlite:///{tmp_path / 'events.db'}", "orders")

@@ -1,0 +1,187 @@
+"""The recommender in process, with a lookup and a sink that fail on demand."""
+
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from contracts import bundle as parts
+from contracts.api import (
+    DegradedLevel,
+    ImpressionRecord,
+    RankingRequest,
+    Reason,
+    RecommendationRequest,
+    RetrievalRequest,
+)
+from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
+from contracts.features import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
+from serving.bundles.bundle import LoadedBundle, load_bundle
+from serving.bundles.release import OneRelease
+from serving.events.impressions import ImpressionSink, JsonLinesImpressions, NoImpressions
+from serving.features.lookup import FeastLookup, OnlineStoreError, UserFeatures
+from serving.metrics import Metrics
+from serving.recommender import Recommender
+from serving.runtime.clock import frozen_clock, wall_clock
+from serving.users import UnknownUser, Users
+from training.workspace import Workspace
+
+pytestmark = pytest.mark.tf
+
+
+class StoreDown:
+    """An online store that does not answer."""
+
+    def user(self, user_id: str) -> UserFeatures | None:
+        raise OnlineStoreError(f"no answer for {user_id}")
+
+    def companions(self, item_id: str) -> list[tuple[str, int]]:
+        raise OnlineStoreError(f"no answer for {item_id}")
+
+
+class DiskFull:
+    """A log that cannot keep anything."""
+
+    def write(self, record: ImpressionRecord) -> None:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.fixture(scope="module")
+def bundle(trained: Workspace) -> LoadedBundle:
+    return load_bundle(trained.bundles / "current")
+
+
+@pytest.fixture(scope="module")
+def lookup(trained: Workspace) -> FeastLookup:
+    return FeastLookup(trained.feature_repo)
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+Build = Callable[..., Recommender]
+
+
+@pytest.fixture
+def build(bundle: LoadedBundle, lookup: FeastLookup, registry: CollectorRegistry) -> Build:
+    def make(store: FeastLookup | StoreDown = lookup, sink: ImpressionSink | None = None) -> Recommender:
+        now = frozen_clock(bundle.manifest.data_end_timestamp)
+        return Recommender(OneRelease(bundle, "stable"), store, sink or NoImpressions(), Metrics(registry), now)
+
+    return make
+
+
+@pytest.fixture
+def user(bundle: LoadedBundle) -> str:
+    return bundle.manifest.example_user_ids[0]
+
+
+def test_while_the_online_store_is_down_popular_items_are_served_and_counted(
+    build: Build, registry: CollectorRegistry, user: str
+) -> None:
+    answer = build(StoreDown()).recommend(RecommendationRequest(user_id=user, n=7))
+    assert (answer.degraded_level, answer.degraded_reason) == (DegradedLevel.POPULARITY, Reason.ONLINE_STORE)
+    assert len(answer.items) == 7
+    counted = {"level": "popularity", "reason": "online_store"}
+    assert registry.get_sample_value("tandem_degraded_answers_total", counted) == 1
+    assert registry.get_sample_value("tandem_stage_seconds_count", {"stage": "features"}) == 1
+
+
+def test_history_and_retrieval_have_no_fallback_and_say_so(build: Build, bundle: LoadedBundle, user: str) -> None:
+    with pytest.raises(OnlineStoreError):
+        build(StoreDown()).retrieve(RetrievalRequest(user_id=user, k=3))
+    with pytest.raises(OnlineStoreError):
+        Users(OneRelease(bundle, "stable"), StoreDown(), Metrics(CollectorRegistry())).history(user, 3)
+
+
+def test_a_stranger_has_no_history(bundle: LoadedBundle, lookup: FeastLookup, registry: CollectorRegistry) -> None:
+    with pytest.raises(UnknownUser, match="'stranger' is not in the online store"):
+        Users(OneRelease(bundle, "stable"), lookup, Metrics(registry)).history("stranger", 3)
+
+
+def test_an_answer_names_its_variant_and_is_counted_and_timed_under_it(
+    build: Build, registry: CollectorRegistry, user: str
+) -> None:
+    answer = build().recommend(RecommendationRequest(user_id=user, n=3))
+    assert answer.variant == "stable"
+    assert answer.request_id.endswith("-stable")
+    assert registry.get_sample_value("tandem_answers_total", {"variant": "stable", "level": "full"}) == 1
+    assert registry.get_sample_value("tandem_answer_seconds_count", {"variant": "stable"}) == 1
+    assert registry.get_sample_value("tandem_empty_answers_total", {"variant": "stable"}) == 0
+
+
+def test_ranking_names_the_items_it_does_not_know(build: Build, user: str) -> None:
+    with pytest.raises(InvalidInput, match=r"1 of 1 item_ids are not in the catalogue .* first is 'gone'"):
+        build().rank(RankingRequest(user_id=user, item_ids=["gone"]))
+
+
+def test_a_full_disk_costs_the_impression_and_not_the_answer(
+    build: Build, registry: CollectorRegistry, user: str
+) -> None:
+    answer = build(sink=DiskFull()).recommend(RecommendationRequest(user_id=user))
+    assert len(answer.items) == 10
+    assert registry.get_sample_value("tandem_impressions_total", {"outcome": "lost"}) == 1
+
+
+def test_impressions_are_whole_records(build: Build, user: str, tmp_path: Path) -> None:
+    with closing(JsonLinesImpressions(tmp_path / "log" / "shown.jsonl")) as sink:
+        recommender = build(sink=sink)
+        answers = [recommender.recommend(RecommendationRequest(user_id=who, n=3)) for who in (user, "stranger")]
+    lines = (tmp_path / "log" / "shown.jsonl").read_text().splitlines()
+    records = [ImpressionRecord.model_validate_json(line) for line in lines]
+    assert [record.request_id for record in records] == [answer.request_id for answer in answers]
+    assert [len(record.item_ids) for record in records] == [3, 3]
+    assert "user_spend_28d" in records[0].features
+    assert records[1].features == {}
+
+
+def test_items_that_the_ranker_puts_first_come_first_in_the_list(build: Build, bundle: LoadedBundle, user: str) -> None:
+    """The list is the ranker's order, so ranking the list again changes nothing."""
+    recommender = build()
+    listed = [item.item_id for item in recommender.recommend(RecommendationRequest(user_id=user, n=30)).items]
+    ranked = recommender.rank(RankingRequest(user_id=user, item_ids=listed[::-1])).item_ids
+    assert ranked == listed
+
+
+def test_the_server_does_not_start_without_applied_definitions(tmp_path: Path) -> None:
+    with pytest.raises(MissingArtifact, match="tandem materialize"):
+        FeastLookup(tmp_path)
+
+
+def test_a_broken_online_store_is_an_online_store_error(trained: Workspace, tmp_path: Path, user: str) -> None:
+    """The real SQLite store with its file overwritten."""
+    repo = tmp_path / "feature_repo"
+    shutil.copytree(trained.feature_repo, repo)
+    (repo / "data" / "online.db").write_bytes(b"not a database, and longer than the header of one" * 10)
+    with pytest.raises(OnlineStoreError, match="DatabaseError"):
+        FeastLookup(repo).user(user)
+
+
+def test_parts_that_do_not_fit_together_are_refused(trained: Workspace, tmp_path: Path) -> None:
+    """Every digest is right, but the embeddings are of another dimension than the index."""
+    source = (trained.bundles / "current").resolve()
+    manifest = json.loads((source / parts.MANIFEST).read_text())
+    with parts.write_bundle(tmp_path) as folder:
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+        embeddings = np.load(folder / parts.ITEM_EMBEDDINGS)
+        np.save(folder / parts.ITEM_EMBEDDINGS, embeddings[:-1, :-1])
+        (folder / parts.MANIFEST).unlink()
+        derived = ("bundle_version", "contract_version", "schema_hash", "files")
+        sealed = parts.seal(folder, **{key: value for key, value in manifest.items() if key not in derived})
+    with pytest.raises(BundleRefused, match="does not fit together") as refused:
+        load_bundle(sealed)
+    assert "embeddings has dimension 63, the manifest says 64" in str(refused.value)
+    assert f"{len(embeddings) - 1} embedding rows, {len(embeddings)} item ids" in str(refused.value)
+
+
+def test_the_wall_clock_is_local_to_the_shop_and_the_frozen_one_has_no_visit() -> None:
+    new_york, tokyo = wall_clock("America/New_York")(), wall_clock("Asia/Tokyo")()
+    assert (tokyo[1] - new_york[1]) % 24 in (13, 14)  # Tokyo is 14 hours ahead, 13 in New York's summer
+    assert frozen_clock(5.0)() == (5.0, HOUR_UNKNOWN, WEEKDAY_UNKNOWN)

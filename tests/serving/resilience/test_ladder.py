@@ -1,0 +1,341 @@
+"""Every level of the degradation ladder, its real part failing: Redis stopped or frozen, models and index broken."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import faiss
+import numpy as np
+import onnxruntime
+import pytest
+from prometheus_client import CollectorRegistry
+
+from benchmarks.sized.store import use_redis
+from contracts import bundle as parts
+from contracts import features as names
+from contracts.api import DegradedLevel, Reason, RecommendationRequest, Recommendations
+from contracts.errors import InvalidInput
+from serving.bundles.bundle import LoadedBundle, load_bundle
+from serving.bundles.release import OneRelease
+from serving.events.impressions import NoImpressions
+from serving.features.guarded_lookup import GuardedLookup
+from serving.features.lookup import FeastLookup, UserFeatures
+from serving.features.reader import FeastReader
+from serving.features.redis_reader import RedisReader
+from serving.features.remembered import RememberedFeatures
+from serving.metrics import Metrics
+from serving.recommendation.context import nobody
+from serving.recommendation.safeguards import Resilience
+from serving.recommender import Recommender
+from serving.resilience.deadline import Budget
+from serving.resilience.guard import Guard
+from serving.runtime.clock import frozen_clock
+from tests.redis_server import RedisServer
+from training.feature_store import apply_definitions, materialize_users, open_store
+from training.workspace import Workspace
+
+pytestmark = pytest.mark.tf
+RETRY_SECONDS = 0.3
+TIMEOUT_SECONDS = 0.2  # four times the default: this machine may be busy
+
+
+@pytest.fixture(scope="module")
+def bundle(trained: Workspace) -> LoadedBundle:
+    return load_bundle(trained.bundles / "current")
+
+
+@pytest.fixture(scope="module")
+def redis_module(redis_servers: Callable[..., RedisServer]) -> RedisServer:
+    """One that has its data again after a restart."""
+    return redis_servers("--appendonly", "yes")
+
+
+@pytest.fixture(scope="module")
+def workspace(trained: Workspace, redis_module: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The trained slice's features, materialized to Redis."""
+    root = tmp_path_factory.mktemp("online")
+    (root / "data").symlink_to(trained.root / "data")
+    repo = root / "feature_repo"
+    repo.mkdir()
+    for name in ("feature_definitions.py", "feature_store.yaml"):
+        (repo / name).write_text((trained.feature_repo / name).read_text())
+    use_redis(repo / "feature_store.yaml", redis_module.connection_string)
+    workspace = Workspace(root)
+    apply_definitions(workspace)
+    materialize_users(workspace)
+    return workspace
+
+
+@pytest.fixture
+def redis(redis_module: RedisServer) -> Iterator[RedisServer]:
+    """Running before and after each test."""
+    yield redis_module
+    redis_module.resume()
+    if not redis_module.answers():
+        redis_module.kill()
+        redis_module.start()
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+class Swappable:
+    """One bundle at a time, which the test breaks and mends."""
+
+    def __init__(self, bundle: LoadedBundle) -> None:
+        self.now = OneRelease(bundle, "stable")
+
+    def break_with(self, **changed: object) -> None:
+        self.now = OneRelease(replace(self.now.serving().bundle, **changed), "stable")  # type: ignore[arg-type]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.now, name)
+
+
+Ask = Callable[..., Recommendations]
+
+
+@pytest.fixture
+def releases(bundle: LoadedBundle) -> Swappable:
+    return Swappable(bundle)
+
+
+@pytest.fixture
+def recommender(
+    workspace: Workspace, redis: RedisServer, releases: Swappable, registry: CollectorRegistry, bundle: LoadedBundle
+) -> Recommender:
+    return build(workspace, releases, registry, bundle, Budget())
+
+
+def build(
+    workspace: Workspace, releases: Swappable, registry: CollectorRegistry, bundle: LoadedBundle, budget: Budget
+) -> Recommender:
+    metrics = Metrics(registry)
+    guard = Guard(metrics, failures=3, retry_seconds=RETRY_SECONDS)
+    lookup = GuardedLookup(FeastLookup(workspace.feature_repo, timeout_seconds=TIMEOUT_SECONDS), guard)
+    return Recommender(
+        releases,  # type: ignore[arg-type]
+        lookup,
+        NoImpressions(),
+        metrics,
+        frozen_clock(bundle.manifest.data_end_timestamp),
+        resilience=Resilience(guard, budget, RememberedFeatures(100, 60.0)),
+    )
+
+
+@pytest.fixture
+def users(bundle: LoadedBundle) -> list[str]:
+    return bundle.manifest.example_user_ids
+
+
+def level_of(answer: Recommendations) -> tuple[str, str | None]:
+    return answer.degraded_level.value, answer.degraded_reason.value if answer.degraded_reason else None
+
+
+def asked(recommender: Recommender, user: str, n: int = 10, **options: object) -> Recommendations:
+    return recommender.recommend(RecommendationRequest.model_validate({"user_id": user, "n": n, **options}))
+
+
+def seconds_of(action: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def wait_for_full(recommender: Recommender, user: str, within_seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + within_seconds
+    while level_of(answer := asked(recommender, user)) != ("full", None):
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.05)
+
+
+def counted(registry: CollectorRegistry, level: str, reason: str) -> float:
+    return registry.get_sample_value("tandem_degraded_answers_total", {"level": level, "reason": reason}) or 0.0
+
+
+def breaker_open(registry: CollectorRegistry, part: str) -> float | None:
+    return registry.get_sample_value("tandem_breaker_open", {"part": part})
+
+
+def test_the_direct_reader_gives_what_feast_gives(workspace: Workspace, redis: RedisServer, users: list[str]) -> None:
+    store = open_store(workspace)
+    service = store.get_feature_service(names.ONLINE_SERVICE)
+    direct = RedisReader(store, service, names.USER_ID, TIMEOUT_SECONDS)
+    by_feast = FeastReader(store, service, names.USER_ID)
+    for user in (*users, "nobody"):
+        assert direct.read(user) == by_feast.read(user)
+
+
+def test_with_redis_stopped_what_was_read_is_remembered_and_strangers_get_what_is_popular(
+    recommender: Recommender, redis: RedisServer, registry: CollectorRegistry, users: list[str]
+) -> None:
+    before = asked(recommender, users[0])
+    assert level_of(before) == ("full", None)
+    redis.stop()
+    answers: list[Recommendations] = []
+    # redis-py's own retries would hold each of these for 7.4 s.
+    slowest = max(seconds_of(lambda: answers.append(asked(recommender, users[0]))) for _ in range(5))
+    assert slowest < 2 * TIMEOUT_SECONDS
+    assert {level_of(answer) for answer in answers} == {("remembered", "online_store")}
+    assert answers[-1].items == before.items
+    assert level_of(asked(recommender, users[1])) == ("popularity", "online_store")
+    assert counted(registry, "remembered", "online_store") == 5
+    assert counted(registry, "popularity", "online_store") == 1
+    assert breaker_open(registry, "online_store") == 1
+    redis.start()
+    wait_for_full(recommender, users[1])
+    assert breaker_open(registry, "online_store") == 0
+
+
+def test_with_redis_frozen_only_the_first_answers_wait_for_it(
+    recommender: Recommender, redis: RedisServer, registry: CollectorRegistry, users: list[str]
+) -> None:
+    wait_for_full(recommender, users[0])
+    redis.pause()
+    waits = [seconds_of(lambda: asked(recommender, users[2])) for _ in range(3)]
+    assert min(waits) >= TIMEOUT_SECONDS  # each of the three that open the breaker
+    assert max(waits) < 3 * TIMEOUT_SECONDS
+    assert seconds_of(lambda: asked(recommender, users[2])) < TIMEOUT_SECONDS
+    assert breaker_open(registry, "online_store") == 1
+    redis.resume()
+    wait_for_full(recommender, users[2])
+
+
+def test_a_server_starts_while_redis_is_down(
+    workspace: Workspace, redis: RedisServer, releases: Swappable, bundle: LoadedBundle, users: list[str]
+) -> None:
+    redis.stop()
+    recommender = build(workspace, releases, CollectorRegistry(), bundle, Budget())
+    assert level_of(asked(recommender, users[0])) == ("popularity", "online_store")
+    redis.start()
+    wait_for_full(recommender, users[0])
+
+
+def test_a_restart_that_nobody_noticed_costs_no_answer(
+    recommender: Recommender, redis: RedisServer, users: list[str]
+) -> None:
+    wait_for_full(recommender, users[0])
+    redis.stop()
+    redis.start()
+    assert level_of(asked(recommender, users[0])) == ("full", None)
+
+
+def test_without_a_ranker_the_list_is_in_the_order_of_retrieval(
+    recommender: Recommender, releases: Swappable, registry: CollectorRegistry, trained: Workspace, users: list[str]
+) -> None:
+    healthy = releases.now
+    other_model = onnxruntime.InferenceSession(str(trained.bundles / "current" / parts.CANDIDATE_TOWER))
+    releases.break_with(ranker=other_model)  # ONNX Runtime refuses the ranker's inputs
+    answers = [asked(recommender, users[0]) for _ in range(4)]
+    assert {level_of(answer) for answer in answers} == {("retrieval", "ranker")}
+    scores = [item.score for item in answers[0].items]
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) == 10
+    assert counted(registry, "retrieval", "ranker") == 4
+    assert breaker_open(registry, "ranker") == 1
+    releases.now = healthy
+    wait_for_full(recommender, users[0])
+
+
+@pytest.mark.parametrize("part", [Reason.INDEX, Reason.QUERY_TOWER])
+def test_without_retrieval_the_list_is_what_the_user_buys(
+    part: Reason, recommender: Recommender, releases: Swappable, registry: CollectorRegistry, bundle: LoadedBundle,
+    users: list[str],
+) -> None:  # fmt: skip
+    healthy = releases.now
+    if part is Reason.INDEX:
+        releases.break_with(index=faiss.IndexFlatIP(3))  # vectors of another dimension
+    else:
+        releases.break_with(query_tower=bundle.ranker)
+    answer = asked(recommender, users[0], n=20)
+    assert level_of(answer) == ("history", part.value)
+    assert {item.source for item in answer.items} == {"repeat"}
+    assert len(answer.items) == 20
+    assert counted(registry, "history", part.value) == 1
+    releases.now = healthy
+    wait_for_full(recommender, users[0])
+
+
+class Newcomer:
+    """Everybody has the same profile and no purchases."""
+
+    def __init__(self, profile: dict[str, str]) -> None:
+        self._profile = profile
+
+    def user(self, user_id: str) -> UserFeatures | None:
+        return nobody() | self._profile
+
+    def companions(self, item_id: str) -> list[tuple[str, int]]:
+        return []
+
+
+def test_a_user_without_purchases_gets_what_their_segment_buys(
+    releases: Swappable, registry: CollectorRegistry, bundle: LoadedBundle
+) -> None:
+    """A profile is in the store and nothing else: the models are not asked. With a context they are, and fail here."""
+    segment, best = segment_and_best(bundle)
+    column, _, value = segment.partition("=")
+    releases.break_with(index=faiss.IndexFlatIP(3))
+    now = frozen_clock(bundle.manifest.data_end_timestamp)
+    lookup = Newcomer({column: value})
+    recommender = Recommender(releases, lookup, NoImpressions(), Metrics(registry), now)  # type: ignore[arg-type]
+    answer = asked(recommender, "newcomer")
+    assert level_of(answer) == ("segment", "unknown_user")
+    assert [item.item_id for item in answer.items] == best
+    answer = asked(recommender, "newcomer", context=[bundle.item_ids[0]])
+    assert level_of(answer) == ("segment", "index")
+
+
+def segment_and_best(bundle: LoadedBundle) -> tuple[str, list[str]]:
+    """A profile value of which the slice has many people, and what they buy most."""
+    column = names.USER_PROFILE[0]
+    vocabulary = bundle.vocabularies[column]
+    lists = {code: bundle.segments.popular(column, code) for code in range(1, len(vocabulary))}
+    code = max(lists, key=lambda at: lists[at][1].sum())
+    return f"{column}={vocabulary.terms[code - 1]}", [bundle.item_ids[row] for row in lists[code][0][:10]]
+
+
+def test_a_stranger_with_a_known_segment_gets_what_it_buys(recommender: Recommender, bundle: LoadedBundle) -> None:
+    segment, best = segment_and_best(bundle)
+    answer = asked(recommender, "stranger", segment=[segment])
+    assert level_of(answer) == ("segment", "unknown_user")
+    assert [item.item_id for item in answer.items] == best
+    assert level_of(asked(recommender, "stranger")) == ("popularity", "unknown_user")
+
+
+@pytest.mark.parametrize(
+    ("segment", "said"),
+    [("shoe_size=43", "there is no profile column 'shoe_size'; there is age_band"), ("age_band=7", "no value '7'")],
+)
+def test_segments_that_there_are_not_are_refused(recommender: Recommender, segment: str, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        asked(recommender, "stranger", segment=[segment])
+
+
+def test_what_would_begin_too_late_is_left_out(
+    workspace: Workspace, redis: RedisServer, releases: Swappable, bundle: LoadedBundle, users: list[str]
+) -> None:
+    budget = Budget(retrieval_seconds=5.0, ranking_seconds=2.0)
+    recommender = build(workspace, releases, CollectorRegistry(), bundle, budget)
+    request = RecommendationRequest(user_id=users[0])
+    levels = [level_of(recommender.recommend(request, time.monotonic() - waited)) for waited in (0.0, 3.0, 60.0)]
+    assert levels == [("full", None), ("retrieval", "deadline"), ("history", "deadline")]
+
+
+@pytest.mark.parametrize("level", [DegradedLevel.RETRIEVAL, DegradedLevel.HISTORY, DegradedLevel.POPULARITY])
+def test_filters_hold_on_every_level(
+    level: DegradedLevel, workspace: Workspace, redis: RedisServer, releases: Swappable, bundle: LoadedBundle,
+    users: list[str],
+) -> None:  # fmt: skip
+    recommender = build(workspace, releases, CollectorRegistry(), bundle, Budget(5.0, 2.0))
+    waited = {DegradedLevel.RETRIEVAL: 3.0, DegradedLevel.HISTORY: 60.0, DegradedLevel.POPULARITY: 0.0}[level]
+    user = "stranger" if level is DegradedLevel.POPULARITY else users[0]
+    department = bundle.departments[int(bundle.items.popular[0])]
+    request = RecommendationRequest(user_id=user, n=10, department=[department], include_seen=False)
+    answer = recommender.recommend(request, time.monotonic() - waited)
+    assert answer.degraded_level is level
+    assert {item.department for item in answer.items} == {department}
+    scores = np.array([item.score for item in answer.items])
+    assert (np.diff(scores) <= 0).all()

@@ -1,0 +1,92 @@
+"""Work that is done side by side comes out as if each had been alone."""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+
+import pytest
+
+from serving.runtime.interleaving import MOST, SideBySide, Steps, alone, side_by_side
+
+
+@pytest.fixture
+def worker() -> Iterator[Executor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+def counting(name: str, stages: int, seen: list[str]) -> Steps[str]:
+    for stage in range(stages):
+        seen.append(f"{name}{stage}")
+        yield
+    return name
+
+
+def failing(after: int) -> Steps[str]:
+    for _ in range(after):
+        yield
+    raise ValueError("no")
+
+
+def test_each_takes_a_stage_before_any_takes_the_next() -> None:
+    seen: list[str] = []
+    assert side_by_side([counting("a", 3, seen), counting("b", 2, seen)]) == ["a", "b"]
+    assert seen == ["a0", "b0", "a1", "b1", "a2"]
+
+
+def test_what_fails_does_so_alone() -> None:
+    one, failed, other = side_by_side([counting("a", 1, []), failing(1), counting("b", 3, [])])
+    assert (one, other) == ("a", "b")
+    assert isinstance(failed, ValueError)
+    with pytest.raises(ValueError, match="no"):
+        alone(failing(0))
+
+
+def test_everybody_gets_an_own_result_in_order(worker: Executor) -> None:
+    async def ask() -> list[str]:
+        together: SideBySide[str] = SideBySide(worker)
+        return await together.results(counting(str(number), number % 4, []) for number in range(3 * MOST + 1))
+
+    assert asyncio.run(ask()) == [str(number) for number in range(3 * MOST + 1)]
+
+
+def test_a_failure_reaches_who_waits_for_it_and_nobody_else(worker: Executor) -> None:
+    async def ask() -> list[object]:
+        together: SideBySide[str] = SideBySide(worker)
+        asked = [together.result(steps) for steps in (counting("a", 2, []), failing(1), counting("b", 1, []))]
+        return list(await asyncio.gather(*asked, return_exceptions=True))
+
+    one, failed, other = asyncio.run(ask())
+    assert (one, other) == ("a", "b")
+    assert isinstance(failed, ValueError)
+
+
+def test_who_goes_away_leaves_the_others_their_results(worker: Executor) -> None:
+    async def ask() -> str:
+        together: SideBySide[str] = SideBySide(worker)
+        gone = asyncio.create_task(together.result(counting("gone", 2, [])))
+        stays = asyncio.create_task(together.result(counting("stays", 2, [])))
+        await asyncio.sleep(0)
+        gone.cancel()
+        return await stays
+
+    assert asyncio.run(ask()) == "stays"
+
+
+def test_a_long_batch_lets_others_in_between(worker: Executor) -> None:
+    async def ask() -> list[str]:
+        together: SideBySide[str] = SideBySide(worker)
+        order: list[str] = []
+
+        async def batch() -> None:
+            await together.results(counting("batch", 1, []) for _ in range(5 * MOST))
+            order.append("batch")
+
+        async def single() -> None:
+            await together.result(counting("single", 1, []))
+            order.append("single")
+
+        await asyncio.gather(batch(), single())
+        return order
+
+    assert asyncio.run(ask()) == ["single", "batch"]
