@@ -54,5 +54,5 @@ USER 1000:1000
 WORKDIR /tmp
 LABEL org.opencontainers.image.description="Tandem's pipeline"
 ENV TF_USE_LEGACY_KERAS=1 TF_CPP_MIN_LOG_LEVEL=3 DVC_SITE_CACHE_DIR=/tmp/dvc
-HEALTHCHECK --interval=60s --timeout=30s CMD ["python", "-c", "import training.steps"]
+HEALTHCHECK --interval=60s --timeout=30s CMD ["python", "-c", "import training.ranking.train"]
 CMD ["tandem", "--help"]

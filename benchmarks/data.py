@@ -105,8 +105,9 @@ def _report_step(name: str, interactions: int, cost: Cost) -> None:
 
 
 def _leave_raw_files(root: Path, interactions: int) -> None:
-    from training.adapters import SourceOptions, synthetic
     from training.engine import connect_duckdb
+    from training.ingest.adapters import synthetic
+    from training.ingest.adapters.source import SourceOptions
 
     sizes = {
         "interactions": str(interactions),
@@ -153,7 +154,7 @@ def _report_point_in_time(workspace: Workspace) -> bool:
 
 def _join(workspace: Workspace, service: str) -> tuple[float, float]:
     """(seconds, CPU seconds) of random entities at random moments; `features_as_of` counts the rows."""
-    from training.feature_store import apply_definitions, features_as_of, open_store
+    from training.feature_store.store import apply_definitions, features_as_of, open_store
 
     timeline, random = Timeline.read(workspace.timeline), np.random.default_rng(17)
     apply_definitions(workspace)
@@ -196,7 +197,7 @@ def _report_store(name: str, workspace: Workspace, users: int) -> bool:
 
 
 def _materialize(workspace: Workspace) -> tuple[float, float]:
-    from training.feature_store import apply_definitions, materialize_users
+    from training.feature_store.store import apply_definitions, materialize_users
 
     apply_definitions(workspace)
     return _timed(materialize_users, workspace)

@@ -2,7 +2,7 @@
 
 The signature is Ed25519 over the bytes of manifest.json, which holds the digest of every other file. It lies in
 manifest.sig, outside of those digests, so that signing does not change the version. Contracts import no cryptography:
-the private key is used in training/signing.py, the public key in serving/bundles/signature.py; both are short.
+the private key is used in training/release/signing.py, the public key in serving/bundles/signature.py; both are short.
 """
 
 import base64

@@ -13,9 +13,9 @@ from prometheus_client import REGISTRY
 
 from contracts.api import RankingRequest, RetrievalRequest
 from contracts.errors import TandemError
+from serving.api.app import add_routes
 from serving.api.kserve_models import models
 from serving.api.kserve_server import LoopbackModelServer, quiet, use_uvloop
-from serving.api.routes import add_routes
 from serving.bundles.live_releases import LiveReleases
 from serving.bundles.loader import Loader, give_back_memory
 from serving.bundles.release import Releases

@@ -9,8 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from training.ingest import IngestReport
-    from training.propensity import Buyers
+    from training.batch.propensity import Buyers
+    from training.ingest.ingest import IngestReport
 
 console = Console()
 errors = Console(stderr=True)

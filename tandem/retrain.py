@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from tandem.demo import reproduce
-from training.gate import GateFailed
+from training.evaluation.gate import GateFailed
 from training.workspace import Workspace
 
 UNTRACKED = "[core]\n    no_scm = true\n"
@@ -39,7 +39,7 @@ def lay_out(project: Path, workspace: Workspace, params: Path | None) -> None:
 
 def renew_features(workspace: Workspace, publication: Publication) -> None:
     """Computes features as of the newest events and writes them to the servers' online store."""
-    from training.online import publish_features
+    from training.feature_store.publish import publish_features
 
     reproduce(workspace, "materialize")
     publish_features(workspace, publication.feature_store)
@@ -50,8 +50,8 @@ def retrain(workspace: Workspace, publication: Publication) -> str:
 
     Raises GateFailed where the metrics are not good enough: then neither bundle nor features were published.
     """
-    from training.online import publish_features
-    from training.publish import publish
+    from training.feature_store.publish import publish_features
+    from training.release.publish import publish
 
     reproduce(workspace)
     if publication.gates:
@@ -65,7 +65,7 @@ def retrain(workspace: Workspace, publication: Publication) -> str:
 
 def require_gates(workspace: Workspace) -> None:
     """Raises GateFailed naming every claim of the evaluation that does not hold."""
-    from training.evaluate import verdicts
+    from training.evaluation.evaluate import verdicts
 
     failed = [claim for claim, holds in verdicts(json.loads(workspace.metrics.read_text())) if not holds]
     if failed:

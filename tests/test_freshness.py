@@ -15,7 +15,7 @@ from contracts.encoding import unpacked
 from contracts.freshness import apply_events, decode_events, encode_events, merged
 from contracts.interactions import FreshEvent, Interaction, fresh_event
 from tests.conftest import new_workspace
-from tests.test_features import built
+from tests.training.features.test_features import built
 from training.workspace import Workspace
 
 DAY = 86_400

@@ -6,9 +6,9 @@ import pytest
 from benchmarks.quality.ablations import LEFT_OUT, World
 from benchmarks.quality.ablations import trained as train_without
 from contracts import encoding
-from training.dataset import Dataset
+from training.dataset.dataset import Dataset
+from training.retrieval.tuning import validation_of
 from training.settings import load_settings
-from training.tuning import validation_of
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

@@ -13,7 +13,7 @@ from contracts import encoding
 from contracts import features as names
 from contracts.errors import InvalidInput
 from serving.bundles.bundle import LoadedBundle, load_bundle
-from training.artifacts import Embeddings
+from training.retrieval.embeddings import Embeddings
 from training.settings import Settings
 from training.workspace import Workspace
 

@@ -4,9 +4,9 @@ import pytest
 
 from benchmarks.quality.reranking import Ranked, rows
 from contracts.candidates import POPULAR_COLUMN, item_side
-from training.artifacts import Embeddings
-from training.dataset import Dataset
-from training.origin import origin_at
+from training.dataset.dataset import Dataset
+from training.evaluation.window import origin_at
+from training.retrieval.embeddings import Embeddings
 from training.settings import load_settings
 from training.workspace import Workspace
 

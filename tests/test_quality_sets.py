@@ -19,8 +19,8 @@ from benchmarks.quality.pipeline_sets import journey, window
 from benchmarks.quality.splits import PipelineMoment, Split, shortened
 from benchmarks.quality.synthetic import Oracle
 from contracts.errors import MissingArtifact
-from training.adapters.synthetic import START
-from training.dataset import Dataset
+from training.dataset.dataset import Dataset
+from training.ingest.adapters.synthetic import START
 from training.timeline import Timeline
 from training.workspace import Workspace
 

@@ -12,9 +12,9 @@ from contracts.bundle import MANIFEST
 from contracts.errors import MissingArtifact
 from contracts.features import USER_ID
 from tandem.retrain import lay_out, require_gates
-from training.gate import GateFailed
-from training.online import publish_features
-from training.publish import publish
+from training.evaluation.gate import GateFailed
+from training.feature_store.publish import publish_features
+from training.release.publish import publish
 from training.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent

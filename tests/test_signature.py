@@ -12,7 +12,7 @@ from contracts.bundle import MANIFEST, SIGNATURE, seal, verify, write_bundle
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
 from serving.bundles.signature import check_signature, public_keys
 from tests.test_bundle import FIELDS, PARTS, fill, make_bundle
-from training.signing import new_key, signer
+from training.release.signing import new_key, signer
 
 OPENSSL = shutil.which("openssl")
 

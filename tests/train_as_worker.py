@@ -4,9 +4,9 @@ import json
 import sys
 from pathlib import Path
 
-from training.dataset import Dataset
+from training.dataset.dataset import Dataset
+from training.retrieval.fit import fit, new_towers
 from training.settings import TwoTowerSettings
-from training.two_tower import fit, new_towers
 from training.workspace import Workspace
 
 SETTINGS = TwoTowerSettings(

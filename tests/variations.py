@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from contracts import bundle as parts
-from training.signing import Sign
+from training.release.signing import Sign
 
 DERIVED = ("bundle_version", "contract_version", "schema_hash", "files", "manifest_sha256")
 

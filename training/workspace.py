@@ -114,3 +114,6 @@ def require(path: Path, command: str) -> Path:
     if not path.exists():
         raise MissingArtifact(f"{path} does not exist yet. Run `{command}` first.")
     return path
+
+
+REPORT = "report.json"

@@ -15,11 +15,11 @@ import numpy as np
 
 from contracts import encoding
 from contracts.arrays import Doubles
-from training.dataset import Dataset, Positives
-from training.intervals import difference
+from training.dataset.dataset import Dataset, Positives
+from training.metrics.intervals import difference
+from training.retrieval.fit import fit, new_towers
+from training.retrieval.tuning import RECALL_AT, Validation, validation_of
 from training.settings import Encoder, Settings, load_settings
-from training.tuning import RECALL_AT, Validation, validation_of
-from training.two_tower import fit, new_towers
 from training.workspace import Workspace
 
 

@@ -9,8 +9,9 @@ from benchmarks.quality.metrics import Values, per_user
 from benchmarks.quality.public_sets import baskets_of
 from benchmarks.quality.splits import DataSet, Split
 from contracts.arrays import Rows
-from training.adapters import SourceOptions, instacart
-from training.metrics import hits
+from training.ingest.adapters import instacart
+from training.ingest.adapters.source import SourceOptions
+from training.metrics.ranking_metrics import hits
 
 K = 5
 LENGTHS = ((1, 10), (11, 25), (26, 50), (51, 100))  # orders before; the source names users by at most 100

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.arrays import Rows
-from training import intervals
-from training.metrics import hits, ndcg
+from training.metrics import intervals
+from training.metrics.ranking_metrics import hits, ndcg
 
 Values = npt.NDArray[np.float64]
 

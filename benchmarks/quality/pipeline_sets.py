@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 from benchmarks.quality.splits import Baskets, DataSet, PipelineMoment, Split
 from contracts import features as names
 from contracts.arrays import Doubles, Rows
-from training.dataset import Dataset
-from training.metrics import NDCG_AT
+from training.dataset.dataset import Dataset
+from training.metrics.ranking_metrics import NDCG_AT
 from training.timeline import DAY_SECONDS
 from training.workspace import Workspace, require
 

@@ -17,12 +17,12 @@ from contracts.candidates import POPULAR_COLUMN, ItemSide, item_side
 from contracts.rules import rule_set
 from serving.rules.arrangement import arrange
 from serving.rules.compile import CompiledRules, compiled
-from training.artifacts import Embeddings
-from training.dataset import Dataset
-from training.evaluate import exported_scores
-from training.intervals import difference
-from training.metrics import NDCG_AT, per_user_metrics
-from training.origin import Origin, origin_at
+from training.dataset.dataset import Dataset
+from training.evaluation.window import Origin, origin_at
+from training.metrics.intervals import difference
+from training.metrics.ranking_metrics import NDCG_AT, per_user_metrics
+from training.ranking.scoring import exported_scores
+from training.retrieval.embeddings import Embeddings
 from training.settings import Settings, load_settings
 from training.workspace import Workspace, require
 

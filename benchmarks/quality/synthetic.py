@@ -18,8 +18,8 @@ from benchmarks.quality.pipeline_sets import window
 from benchmarks.quality.splits import DataSet, Split
 from contracts import features as names
 from contracts.arrays import Rows
-from training.adapters.synthetic import Truth, oracle_scores
-from training.dataset import Dataset
+from training.dataset.dataset import Dataset
+from training.ingest.adapters.synthetic import Truth, oracle_scores
 from training.workspace import Workspace
 
 ROOT: Final = Path(__file__).resolve().parents[2]

@@ -13,11 +13,12 @@ from contracts import bundle as parts
 from contracts import features as names
 from contracts.ranking import RANKING_FEATURES
 from contracts.segments import segments_of
-from training.artifacts import export_ranker, export_towers
-from training.index import build_index, index_recall, save_index
-from training.ranker import Ranker
+from training.ranking.export import export_ranker
+from training.ranking.neural import Ranker
+from training.retrieval.export import export_towers
+from training.retrieval.fit import epochs_for, fit, new_towers
+from training.retrieval.index import build_index, index_recall, save_index
 from training.settings import Settings, TwoTowerSettings
-from training.two_tower import epochs_for, fit, new_towers
 
 
 def build_bundle(world: SizedWorld, bundles: Path, settings: Settings | None = None) -> Path:

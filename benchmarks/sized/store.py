@@ -7,7 +7,7 @@ import pandas as pd
 
 from benchmarks.sized.world import HISTORY_ITEMS, NOW, SizedWorld
 from contracts import features as names
-from training.feature_store import apply_definitions, open_store
+from training.feature_store.store import apply_definitions, open_store
 from training.workspace import Workspace
 
 

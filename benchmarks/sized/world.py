@@ -17,8 +17,8 @@ from contracts import features as names
 from contracts.features import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
 from contracts.text import text_vectors
 from contracts.vocabulary import Vocabulary
-from training.dataset import Positives
-from training.text import fit_projection
+from training.dataset.dataset import Positives
+from training.dataset.item_text import fit_projection
 
 NOW = int(datetime(2026, 6, 1, tzinfo=UTC).timestamp())
 DAY_SECONDS = 86_400
@@ -35,7 +35,7 @@ HISTORY_ITEMS = 200  # distinct items a user has bought; with 200 by the towers 
 
 @dataclass(frozen=True)
 class SizedWorld:
-    """Users and items by number; looks like training.dataset.Dataset to the training code."""
+    """Users and items by number; looks like training.dataset.dataset.Dataset to the training code."""
 
     num_users: int
     num_items: int

@@ -35,13 +35,13 @@ def batch(
     Example: tandem batch --n 25 --output lists.csv
              tandem batch --most-likely-buyers 3000 --n 25 --horizon-days 3 --output mail.parquet
     """
-    from training.batch import AsOf, moment_of, recommend_all, refuse_other_kinds, write_lists
+    from training.batch.lists import AsOf, moment_of, recommend_all, refuse_other_kinds, write_lists
 
     refuse_other_kinds(output)  # before the minutes that lists take
     project = open_project(root)
     as_of, chosen = AsOf.CUTOFF if before_test else AsOf.DATA_END, None
     if most_likely_buyers:
-        from training.propensity import most_likely_buyers as choose
+        from training.batch.propensity import most_likely_buyers as choose
 
         with working("propensity"):
             moment = moment_of(project.workspace, as_of)
@@ -65,7 +65,7 @@ def evaluate_submission(
 
     Example: tandem batch --before-test --output lists.csv && tandem evaluate-submission lists.csv
     """
-    from training.batch import read_lists, submission_recall, truths_of_test_window
+    from training.batch.lists import read_lists, submission_recall, truths_of_test_window
 
     submitted, truths = read_lists(lists), truths_of_test_window(open_project(root).workspace)
     recall = submission_recall(submitted, truths, limit, max_users)

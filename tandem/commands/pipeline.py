@@ -51,7 +51,7 @@ def ingest(
     Example: tandem ingest --adapter ecommerce --path raw/ --mapping shop.yaml
     """
     from training.engine import connect
-    from training.ingest import ingest as run
+    from training.ingest.ingest import ingest as run
 
     project = open_project(root)
     settings = project.settings.ingest
@@ -73,7 +73,7 @@ def features(root: Root = HERE, engine: EngineOption = Engine.DUCKDB, spark_mast
     Example: tandem features --engine spark --spark-master spark://master:7077
     """
     from training.engine import connect
-    from training.features import build_features
+    from training.features.build import build_features
 
     project = open_project(root)
     with working("features") as work:
@@ -87,8 +87,8 @@ def copurchase(root: Root = HERE, engine: EngineOption = Engine.DUCKDB, spark_ma
 
     Example: tandem copurchase
     """
-    from training.copurchase import build_copurchase
     from training.engine import connect
+    from training.features.copurchase import build_copurchase
 
     project = open_project(root)
     with working("copurchase"):
@@ -105,7 +105,7 @@ def materialize(
     Example: tandem materialize
     """
     from training.engine import connect
-    from training.feature_store import apply_definitions, materialize_copurchase, materialize_users
+    from training.feature_store.store import apply_definitions, materialize_copurchase, materialize_users
 
     project = open_project(root)
     with working("materialize") as work:
@@ -124,7 +124,7 @@ def dataset(root: Root = HERE, engine: EngineOption = Engine.DUCKDB, spark_maste
 
     Example: tandem dataset --engine spark --spark-master spark://master:7077
     """
-    from training.dataset import build_dataset
+    from training.dataset.dataset import build_dataset
     from training.engine import connect
 
     project = open_project(root)
@@ -139,7 +139,7 @@ def train_towers(root: Root = HERE) -> None:
 
     Example: tandem train-towers
     """
-    from training.steps import train_towers as run
+    from training.retrieval.train import train_towers as run
 
     project = open_project(root)
     with working("train towers") as work:
@@ -153,7 +153,7 @@ def train_ranker(root: Root = HERE) -> None:
 
     Example: tandem train-ranker
     """
-    from training.steps import train_ranking as run
+    from training.ranking.train import train_ranking as run
 
     project = open_project(root)
     with working("train ranker") as work:
@@ -167,9 +167,9 @@ def evaluate(root: Root = HERE) -> None:
 
     Example: tandem evaluate
     """
-    from training.evaluate import evaluate as run
-    from training.evaluate import verdicts
-    from training.model_card import details
+    from training.evaluation.evaluate import evaluate as run
+    from training.evaluation.evaluate import verdicts
+    from training.release.model_card import details
 
     project = open_project(root)
     with working("evaluate") as work:
@@ -197,10 +197,10 @@ def bundle(
     Example: tandem bundle --sign-key signing.pem --publish s3://shop/bundles
     """
     from contracts.bundle import read_manifest
-    from training.assemble import assemble
-    from training.gate import require_no_loss
-    from training.publish import publish as copy_to
-    from training.signing import signer
+    from training.evaluation.gate import require_no_loss
+    from training.release.bundle import assemble
+    from training.release.publish import publish as copy_to
+    from training.release.signing import signer
     from training.tracking import log_run
 
     project = open_project(root)
@@ -222,7 +222,7 @@ def promote_if_good(bundle: Path, *, force: bool) -> None:
     """Makes the bundle the one that serves, or says why it does not; the run has done its work either way."""
     from contracts import promotions
     from contracts.bundle import read_manifest
-    from training.gate import losses
+    from training.evaluation.gate import losses
 
     lost = [] if force else losses(read_manifest(bundle).metrics["gate"])
     if not lost:

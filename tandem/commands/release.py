@@ -32,7 +32,7 @@ def promote(
     """
     from contracts.bundle import verify
     from contracts.promotions import promote as make_current
-    from training.gate import require_no_loss
+    from training.evaluation.gate import require_no_loss
 
     bundle = _bundles(root) / version
     manifest = verify(bundle, for_serving=True)
@@ -55,7 +55,7 @@ def new(path: Annotated[Path, typer.Argument(help="File for the private key; it 
 
     Example: tandem keys new signing.pem
     """
-    from training.signing import new_key
+    from training.release.signing import new_key
 
     public = new_key(path)
     console.print(f"  private key: {path} (keep it where bundles are built)", highlight=False, soft_wrap=True)

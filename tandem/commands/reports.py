@@ -47,8 +47,8 @@ def report_data(root: Root = HERE) -> None:
 
     Example: tandem report data
     """
+    from training.data_report.data import data_report
     from training.engine import connect_duckdb
-    from training.report.data import data_report
 
     project = open_project(root)
     with working("report data"):

@@ -46,7 +46,7 @@ def demo(
     import json
 
     from tandem.demo import ask_once, reproduce, serve_here
-    from training.evaluate import verdicts
+    from training.evaluation.evaluate import verdicts
 
     workspace = open_project(root).workspace
     reproduce(workspace)

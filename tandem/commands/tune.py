@@ -20,8 +20,8 @@ def tune(
 
     Example: tandem tune --trials 30
     """
-    from training.tuning import RECALL_AT
-    from training.tuning import tune as search
+    from training.retrieval.tuning import RECALL_AT
+    from training.retrieval.tuning import tune as search
 
     project = open_project(root)
     with working("tune") as work:

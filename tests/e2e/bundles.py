@@ -21,7 +21,7 @@ from contracts.bundle import (
     seal,
     write_bundle,
 )
-from training.publish import publish
+from training.release.publish import publish
 
 Change = Callable[[Path, dict[str, Any]], None]
 """Changes the files in a folder, and the manifest's fields."""

@@ -14,12 +14,11 @@ from benchmarks.quality.cold_start.new_items import LENGTH, new_item_lists
 from benchmarks.quality.cold_start.shop import Shop, opened
 from benchmarks.quality.cold_start.visitors import POPULARITY, SEGMENT, WAYS, Counter, Visitor, session_rows, visitors
 from contracts.arrays import Rows
-from training.artifacts import Embeddings
-from training.baselines import without
-from training.intervals import Interval, difference, interval
-from training.metrics import NDCG_AT, padded, per_user_metrics
+from training.metrics.intervals import Interval, difference, interval
+from training.metrics.ranking_metrics import NDCG_AT, padded, per_user_metrics, without
+from training.retrieval.embeddings import Embeddings
+from training.retrieval.train import fit_towers
 from training.settings import load_settings
-from training.steps import fit_towers
 from training.workspace import Workspace
 
 NDCG: Final = f"ndcg@{NDCG_AT}"

@@ -14,8 +14,8 @@ from contracts import features as names
 from contracts.arrays import Floats, Rows
 from contracts.bundle import CANDIDATE_TOWER
 from contracts.segments import SEGMENT_DAYS
-from training.artifacts import Embeddings
-from training.baselines import without
+from training.metrics.ranking_metrics import without
+from training.retrieval.embeddings import Embeddings
 from training.timeline import DAY_SECONDS
 
 TOWERS: Final = "towers, content alone"

@@ -19,18 +19,19 @@ from contracts.errors import InvalidInput
 from contracts.events import EventType
 from contracts.segments import SEGMENT_DAYS, Segments, segments_of
 from serving.bundles.bundle import LoadedBundle, load_bundle
-from training.artifacts import Embeddings
-from training.assemble import write_shop
-from training.copurchase import companions
-from training.dataset import Dataset, Moment, Positives
+from training.dataset.dataset import Dataset, Moment, Positives
 from training.engine import connect_duckdb
-from training.ranking_lists import joined
-from training.ranking_models import NEURAL, train
+from training.features.copurchase import companions
+from training.features.snapshots import basket, of_type
+from training.ranking.labelled_lists import joined
+from training.ranking.models import NEURAL, train
+from training.ranking.train import lessons
+from training.release.bundle import write_shop
+from training.retrieval.embeddings import Embeddings
+from training.retrieval.train import fit_towers
 from training.settings import Settings
-from training.snapshots import basket, of_type
-from training.steps import REPORT, fit_towers, lessons
 from training.timeline import DAY_SECONDS
-from training.workspace import Workspace, require
+from training.workspace import REPORT, Workspace, require
 
 NEW_ITEMS: Final = 10
 """One of so many items that had been bought before the window is new."""

@@ -26,7 +26,7 @@ from serving.metrics import Metrics
 from serving.recommendation.context import nobody
 from serving.recommender import Recommender
 from serving.runtime.clock import frozen_clock
-from training.strangers import SESSION_DAYS
+from training.dataset.cold_users import SESSION_DAYS
 from training.timeline import DAY_SECONDS
 
 POPULARITY: Final = "popularity"

@@ -15,9 +15,9 @@ from benchmarks.quality.peers.tifu_knn import TifuKnn
 from benchmarks.quality.splits import Baskets, Split
 from contracts.arrays import Floats, Rows
 from contracts.ranking import OVERDUE_LIMIT
-from training.ranking_lists import LabelledLists, joined, labelled_lists
+from training.ranking.labelled_lists import LabelledLists, joined, labelled_lists
+from training.ranking.trees import TreeRanker, train_trees
 from training.settings import RankerSettings
-from training.trees import TreeRanker, train_trees
 
 BATCH = 512
 NO_CANDIDATE = -1e9

@@ -5,11 +5,11 @@ import numpy as np
 from benchmarks.quality.peers.peer import Scores
 from benchmarks.quality.splits import Split
 from contracts.arrays import Rows
-from training.artifacts import Embeddings
-from training.dataset import Dataset
-from training.evaluate import rank_with_scores
+from training.dataset.dataset import Dataset
+from training.ranking.scoring import rank_with_scores
+from training.ranking.shortlists import shortlists
+from training.retrieval.embeddings import Embeddings
 from training.settings import load_settings
-from training.steps import shortlists
 from training.workspace import Workspace, require
 
 NO_CANDIDATE = -1e9

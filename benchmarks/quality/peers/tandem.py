@@ -11,10 +11,10 @@ from benchmarks.quality.splits import Baskets, Split
 from contracts import encoding
 from contracts.arrays import Rows
 from contracts.features import SEQUENCE_LENGTH
-from training.full_softmax import Examples, FullSoftmaxTraining
 from training.keras2 import keras
+from training.retrieval.full_softmax import Examples, FullSoftmaxTraining
+from training.retrieval.towers import CandidateTower, QueryTower, new_item_encoder
 from training.settings import Encoder, Loss, Optimizer, TwoTowerSettings
-from training.towers import CandidateTower, QueryTower, new_item_encoder
 
 IDS_ALONE = TwoTowerSettings(side_features=False, loss=Loss.FULL, optimizer=Optimizer.ADAM, id_dropout=0.0)
 

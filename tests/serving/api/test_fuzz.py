@@ -17,7 +17,7 @@ from schemathesis.generation.case import Case
 from contracts.promotions import CURRENT
 from tests.conftest import s3_bucket
 from tests.serving.bundles.test_swap import KEY, WITH_KEY, serving
-from training.publish import publish
+from training.release.publish import publish
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

@@ -28,7 +28,7 @@ from serving.bundles.watcher import Watch
 from serving.metrics import Metrics
 from tests.test_bundle import rewrite_manifest
 from tests.variations import copied, reseal, variation
-from training.signing import new_key, signer
+from training.release.signing import new_key, signer
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

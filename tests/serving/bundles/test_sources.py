@@ -14,8 +14,8 @@ from contracts.promotions import CURRENT, point_current
 from serving.bundles.signature import check_signature, public_keys
 from serving.bundles.sources import DirectorySource, S3Source, source_of
 from tests.test_bundle import PARTS, make_bundle
-from training.publish import publish
-from training.signing import new_key, signer
+from training.release.publish import publish
+from training.release.signing import new_key, signer
 
 SERVED = {"items.npz", "ranker.onnx", MANIFEST}
 

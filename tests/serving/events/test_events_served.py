@@ -26,7 +26,7 @@ from serving.events.open_log import open_log
 from tandem.demo import wait_until_ready
 from tests.conftest import PATIENT, free_port
 from tests.redis_server import DURABLE, RedisServer
-from training.feature_store import materialize_copurchase, materialize_users
+from training.feature_store.store import materialize_copurchase, materialize_users
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

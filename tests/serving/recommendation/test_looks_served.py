@@ -20,8 +20,8 @@ from serving.features.lookup import FeastLookup, UserFeatures
 from serving.metrics import Metrics
 from serving.recommender import Recommender
 from serving.runtime.clock import frozen_clock
-from training.artifacts import export_ranker
-from training.ranker import Ranker
+from training.ranking.export import export_ranker
+from training.ranking.neural import Ranker
 from training.settings import RankerSettings
 from training.workspace import Workspace
 

@@ -31,7 +31,7 @@ from serving.resilience.deadline import Budget
 from serving.resilience.guard import Guard
 from serving.runtime.clock import frozen_clock
 from tests.redis_server import RedisServer
-from training.feature_store import apply_definitions, materialize_users, open_store
+from training.feature_store.store import apply_definitions, materialize_users, open_store
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

@@ -11,7 +11,7 @@ from contracts.rules import rule_set
 from serving.rules.reranking import by_chance, by_relevance_and_likeness
 from tests.catalogue import IDS
 from tests.serving.rules.test_rules import arranged, shown
-from training.off_policy import Logged, ips
+from training.evaluation.off_policy import Logged, ips
 
 
 def test_the_likest_of_what_is_shown_sinks_by_hand() -> None:

@@ -1,0 +1,29 @@
+"""Our routes on the application that KServe starts, with the layers around them."""
+
+from fastapi import FastAPI
+
+from serving.api.limits import BodyLimit, ClosedPaths
+from serving.api.request_ids import RequestIds
+from serving.api.routes import admin, catalogue, events, explain, items, page, recommendations, users
+from serving.api.routes.errors import CountRequests, add_error_answers
+from serving.api.routes.fast_path import QuickLists
+from serving.service import Service
+
+SUBJECTS = (recommendations, users, items, explain, catalogue, events, admin, page)
+
+
+def add_routes(app: FastAPI, service: Service) -> None:
+    """Every route, the middleware and the answers to errors. To be called before KServe adds its own routes."""
+    app.title, app.description = (
+        "Tandem",
+        "Recommendations over HTTP; KServe's v1 and v2 protocols are under /v1 and /v2.",
+    )
+    for subject in SUBJECTS:
+        app.include_router(subject.router(service))
+    app.add_middleware(QuickLists, service=service)
+    app.add_middleware(ClosedPaths)
+    app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
+    app.add_middleware(RequestIds)
+    app.add_middleware(CountRequests, metrics=service.metrics)  # the last one is the outermost: failures count too
+    add_error_answers(app)
+    page.add_api_page(app)

@@ -1,0 +1,99 @@
+"""The canonical tables against their rules: each kind of rule once, and what the schema says of a table as a whole."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pytest
+
+from contracts.errors import DataRejected
+from contracts.events import (
+    EVENT_COLUMNS,
+    EVENT_RULES,
+    ITEM_COLUMNS,
+    ITEM_RULES,
+    USER_COLUMNS,
+    USER_RULES,
+    EventType,
+    Rule,
+)
+from training.ingest.validation import broken, refuse_broken
+
+GOOD: dict[str, Any] = {
+    "event_id": "e1", "event_type": "purchase", "user_id": "u1", "item_id": "milk",
+    "event_timestamp": datetime(2024, 1, 1, tzinfo=UTC), "basket_id": None,
+    "quantity": 1, "price": 0.0, "discount": None,
+}  # fmt: skip
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
+
+
+def events(*rows: dict[str, Any]) -> ibis.Table:
+    kinds = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64()}
+    types = {name: kinds.get(kind, pa.timestamp("us", "UTC")) for name, kind in EVENT_COLUMNS.items()}
+    table = pa.Table.from_pylist([GOOD | row for row in rows], pa.schema(list(types.items())))
+    typed: ibis.Table = ibis.memtable(table).cast(EVENT_COLUMNS)
+    return typed
+
+
+def reasons(row: dict[str, Any]) -> list[str]:
+    table = events(row)
+    verdicts = table.select(**{str(i): broken(rule, table) for i, rule in enumerate(EVENT_RULES)}).to_pyarrow()
+    (found,) = verdicts.to_pylist()
+    return list(dict.fromkeys(rule.reason for i, rule in enumerate(EVENT_RULES) if found[str(i)]))
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"event_id": None}, "missing_id"),
+        ({"item_id": None}, "missing_id"),
+        ({"event_timestamp": None}, "missing_timestamp"),
+        ({"event_timestamp": TOMORROW}, "timestamp_in_future"),
+        ({"event_type": "teleport"}, "unknown_event_type"),
+        ({"event_type": None}, "unknown_event_type"),
+        ({"quantity": 0}, "quantity_not_positive"),
+        ({"quantity": None}, "quantity_not_positive"),
+        ({"price": math.nan}, "money_not_finite"),
+        ({"discount": math.inf}, "money_not_finite"),
+        ({"price": -0.01}, "negative_money"),
+    ],
+)
+def test_each_kind_of_rule_finds_its_rows(row: dict[str, Any], reason: str) -> None:
+    assert reasons(row)[0] == reason
+    with pytest.raises(DataRejected, match=f"events table does not keep its contract: .*{reason}"):
+        refuse_broken(events({}, row), "events", EVENT_COLUMNS, EVENT_RULES)
+
+
+def test_what_is_not_known_breaks_no_rule() -> None:
+    assert reasons({"price": None, "basket_id": None}) == []
+    assert reasons({"event_type": EventType.SEARCH.value, "item_id": None}) == []
+
+
+def test_an_unknown_type_without_an_item_is_not_said_to_lack_one() -> None:
+    assert reasons({"event_type": "teleport", "item_id": None}) == ["unknown_event_type"]
+
+
+def test_every_fault_of_a_table_is_named_at_once() -> None:
+    table = (
+        events({"quantity": 0}, {"price": -1.0})
+        .mutate(basket_id=ibis.literal(7))
+        .drop("discount")
+        .mutate(till=ibis.literal("7"))
+    )
+    with pytest.raises(DataRejected) as refused:
+        refuse_broken(table, "events", EVENT_COLUMNS, EVENT_RULES[:-1])
+    for fault in ("quantity: quantity_not_positive", "price: negative_money", "'discount'", "'till'", "'basket_id'"):
+        assert fault in str(refused.value)
+
+
+def test_good_and_empty_tables_pass() -> None:
+    refuse_broken(events({}), "events", EVENT_COLUMNS, EVENT_RULES)
+    refuse_broken(events(), "events", EVENT_COLUMNS, EVENT_RULES)
+
+
+def test_rules_name_columns_that_there_are() -> None:
+    for columns, rules in ((EVENT_COLUMNS, EVENT_RULES), (USER_COLUMNS, USER_RULES), (ITEM_COLUMNS, ITEM_RULES)):
+        assert {rule.column for rule in rules} <= columns.keys()
+        assert all(rule != Rule(rule.column, rule.reason) for rule in rules)  # each demands something

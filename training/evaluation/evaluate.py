@@ -1,0 +1,102 @@
+"""What decides: our lists and the baselines on the last days and on earlier windows, full catalogue, in one run.
+
+The final list is computed with the exported ONNX ranker, so what is measured is what serves.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from contracts.arrays import Rows
+from contracts.promotions import CURRENT
+from training.dataset.dataset import Dataset
+from training.evaluation.backtest import backtest, window_entry
+from training.evaluation.calibration import calibration
+from training.evaluation.candidate_recall import candidate_recall, simple_union_recall
+from training.evaluation.gate import FINAL_LIST, GATED, champion_at, comparisons, losses, write_values
+from training.evaluation.slices import at_lengths, by_history, by_segment, of_discoveries, values_of
+from training.evaluation.window import LENGTH, Lists, lists_of, origin_at
+from training.metrics.ranking_metrics import padded, summary
+from training.progress import Progress
+from training.ranking.scoring import exported_scores, rank_with_scores
+from training.retrieval.embeddings import Embeddings
+from training.settings import Settings
+from training.workspace import REPORT, Workspace, require
+
+Table = dict[str, dict[str, float]]
+BACKTEST_USERS = 10_000
+"""Of each earlier window, at most: all windows' candidates are in memory at once, a gigabyte for 8,000 users."""
+SHOWN = ("gp_top_freq", FINAL_LIST)  # where a table of all would be too wide
+
+
+def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
+    """Metrics by table and list; written to metrics.json.
+
+    all_items: every purchase in the test window counts. new_to_user: lists and truths without what the user had ever
+    bought before the cutoff. Users without a truth are left out of a table and counted.
+    """
+    dataset = Dataset(workspace)
+    timeline = dataset.timeline
+    embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
+    ranker = json.loads(require(workspace.ranker / REPORT, "tandem train-ranker").read_text())
+    test = origin_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings)
+    with_scores = rank_with_scores(test.candidates, workspace.ranker)
+    ranked = [rows for rows, _ in with_scores]
+    lists = lists_of(test, ranked)
+    shown = {name: lists[name] for name in SHOWN}
+    values = values_of(lists, test.truths)
+    gated = {name: own[GATED] for name, own in values.items()}
+    write_values(workspace.evaluation, test.user_ids, gated[FINAL_LIST])
+    earlier = [
+        origin_at(dataset, embeddings, start, end, settings, BACKTEST_USERS) for start, end in timeline.ranker_windows
+    ]
+    latest = exported_scores(earlier[-1].candidates, workspace.judged_ranker) if len(earlier) > 1 else []
+    windows = backtest(earlier, latest, ranker["model"], settings.ranker, progress)
+    metrics = {
+        "test_days": settings.features.test_days,
+        "all_items": _table(lists, test.truths, test.num_items),
+        "new_to_user": _table(*of_discoveries(test, lists), test.num_items),
+        "candidates": {
+            **candidate_recall(test.candidates, test.truths),
+            **simple_union_recall(test, settings.ranker.num_candidates),
+        },
+        "backtest": [*windows, window_entry(test, ranked, len(earlier))],
+        "by_history": by_history(test, lists),
+        "by_segment": by_segment(test, shown),
+        "at_lengths": at_lengths(shown, test.truths),
+        "calibration": calibration(with_scores, test.truths),
+        "gate": comparisons(gated, test.user_ids, timeline.cutoff, champion_at(workspace.bundles / CURRENT)),
+        **json.loads((workspace.towers / REPORT).read_text()),
+        "ranker": {"model": ranker["model"], "validation_ndcg@20": ranker["validation_ndcg@20"]},
+        "ranker_losses": ranker["losses"],
+    }
+    workspace.metrics.write_text(json.dumps(metrics, indent=2) + "\n")
+    return metrics
+
+
+def _table(lists: Lists, truths: Sequence[Rows], num_items: int) -> Table:
+    return {
+        name: {**summary(padded(rows, LENGTH), truths, num_items), "users": float(len(truths))}
+        for name, rows in lists.items()
+    }
+
+
+def verdicts(metrics: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """(claim, whether it holds) for each promise a demo makes and for the gate; stated plainly either way."""
+    final, frequency = metrics["all_items"][FINAL_LIST], metrics["all_items"]["gp_top_freq"]
+    tower, recent = metrics["new_to_user"]["two_tower"], metrics["new_to_user"]["recent_popularity"]
+    lost = losses(metrics["gate"])
+    rivals = ", ".join(name.replace("_", " ") for name in metrics["gate"]["rivals"])
+    return [
+        (
+            f"final list beats GP-TopFreq on all items, NDCG@20 {final['ndcg@20']:.4f} against "
+            f"{frequency['ndcg@20']:.4f}",
+            final["ndcg@20"] > frequency["ndcg@20"],
+        ),
+        (
+            f"two-tower beats last-28-day popularity on items new to the user, Recall@20 {tower['recall@20']:.4f} "
+            f"against {recent['recall@20']:.4f}",
+            tower["recall@20"] > recent["recall@20"],
+        ),
+        (f"final list loses beyond the interval to none of {rivals}" + "".join(f"; {one}" for one in lost), not lost),
+    ]

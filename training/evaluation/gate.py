@@ -1,0 +1,88 @@
+"""Whether a release may serve: its final list against every simple list, and against the champion's, user by user."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from contracts.arrays import Doubles
+from contracts.bundle import EVALUATION, read_manifest
+from contracts.errors import BundleRefused, MissingArtifact, TandemError
+from training.metrics.intervals import difference
+from training.metrics.ranking_metrics import NDCG_AT
+
+GATED: Final = f"ndcg@{NDCG_AT}"
+FINAL_LIST: Final = "final_list"
+CHAMPION: Final = "champion"
+
+
+class GateFailed(TandemError):
+    """A trained bundle is not as good as it must be; it does not serve, and what serves goes on serving."""
+
+
+@dataclass(frozen=True)
+class Champion:
+    """What serves now: the metric of each user of its own evaluation."""
+
+    version: str
+    cutoff: float  # Unix seconds that its test window begins at
+    values: Mapping[str, float]  # by user id
+
+
+def champion_at(current: Path) -> Champion | None:
+    """The champion, or None where nothing serves, or a bundle that this release cannot read or that kept no values."""
+    try:
+        manifest = read_manifest(current)
+        table = pq.read_table(current / EVALUATION)
+    except (MissingArtifact, BundleRefused, FileNotFoundError):
+        return None
+    values = dict(zip(table.column("user_id").to_pylist(), table.column(GATED).to_pylist(), strict=True))
+    return Champion(manifest.bundle_version, manifest.training_cutoff_timestamp, values)
+
+
+def write_values(path: Path, user_ids: tuple[str, ...], values: Doubles) -> None:
+    """Keeps the final list's metric of each user, for the gate of the release after this one."""
+    pq.write_table(pa.table({"user_id": user_ids, GATED: values}), path)
+
+
+def comparisons(
+    values: Mapping[str, Doubles], user_ids: tuple[str, ...], cutoff: int, champion: Champion | None
+) -> dict[str, Any]:
+    """For JSON: by rival the final list's NDCG@20 less the rival's, with its interval; and a note on the champion.
+
+    values: [users] by list. The same users answer for both sides, so their differences are what is redrawn.
+    """
+    ours = values[FINAL_LIST]
+    rivals = {name: difference(ours, theirs).to_dict() for name, theirs in values.items() if name != FINAL_LIST}
+    if champion is None:
+        return {"rivals": rivals, "champion": "nothing serves yet that could be compared"}
+    if champion.cutoff != cutoff:
+        note = f"bundle {champion.version} was measured on another test window: the canary compares them"
+        return {"rivals": rivals, "champion": note}
+    common = [row for row, user in enumerate(user_ids) if user in champion.values]
+    theirs = np.array([champion.values[user_ids[row]] for row in common])
+    if len(common):
+        rivals[CHAMPION] = difference(ours[common], theirs).to_dict()
+    return {"rivals": rivals, "champion": f"bundle {champion.version}, {len(common)} users in common"}
+
+
+def losses(gate: Mapping[str, Any]) -> list[str]:
+    """One sentence for each rival that the final list loses to beyond the interval; empty where it may serve."""
+    return [
+        f"the final list loses to {name.replace('_', ' ')} by {-one['mean']:.4f} NDCG@20 "
+        f"(95 % interval {-one['high']:.4f} to {-one['low']:.4f})"
+        for name, one in gate["rivals"].items()
+        if one["high"] < 0
+    ]
+
+
+def require_no_loss(metrics: Mapping[str, Any]) -> None:
+    """Raises GateFailed naming each rival that a bundle's final list loses to; one without a gate has none."""
+    if lost := losses(metrics.get("gate", {"rivals": {}})):
+        raise GateFailed(
+            f"Refused, because {'; '.join(lost)}. The bundle's model_card.html shows where. --force makes it serve."
+        )

@@ -1,0 +1,112 @@
+"""One moment that lists are made at, and what was bought in the days after it: the unit of every evaluation."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts.arrays import Floats, Rows
+from contracts.candidates import Shortlist
+from contracts.encoding import PROFILE
+from contracts.features import ITEM_STATISTICS
+from contracts.history import UserHistory
+from contracts.segments import known_profile
+from training.dataset.dataset import Dataset
+from training.evaluation.baselines import personal_frequency, personal_then_popular, top_rows
+from training.metrics.ranking_metrics import RECALL_AT
+from training.ranking.labelled_lists import Looks
+from training.ranking.shortlists import looks_in, shortlists
+from training.retrieval.embeddings import Embeddings
+from training.retrieval.index import FLAT, build_index, search
+from training.settings import IndexSettings, Settings
+
+LENGTH = max(RECALL_AT)
+Lists = Mapping[str, Sequence[Rows]]
+"""By name; entry i of each is user i's list, best first, and may be longer than LENGTH."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Entry i of every sequence belongs to user_ids[i], who bought something in the window."""
+
+    start: int  # Unix seconds; everything but truths is as of it
+    end: int
+    user_ids: tuple[str, ...]
+    candidates: Sequence[Shortlist]
+    truths: Sequence[Rows]  # distinct rows bought in the window
+    known: Sequence[Rows]  # distinct rows ever bought before it
+    histories: Sequence[UserHistory]
+    nearest: Sequence[Rows]  # all items by the towers, deep enough to leave LENGTH when the known are taken out
+    item_statistics: Floats
+    looks: Looks = ()  # what was looked at in the window, with its labels; nobody is judged by it
+    profiles: Sequence[Mapping[str, str]] = ()  # what is known of each user, value by column of USER_PROFILE
+
+    @property
+    def num_items(self) -> int:
+        """Size of the catalogue."""
+        return len(self.item_statistics)
+
+
+def origin_at(
+    dataset: Dataset, embeddings: Embeddings, start: int, end: int, settings: Settings, most_users: int = 0
+) -> Origin:
+    """The origin at start, labelled by [start, end); start is one of the timeline's history_snapshots.
+
+    most_users: a sample of so many where more have bought something; 0 takes all.
+    """
+    moment, bought, before = dataset.moment(start), dataset.bought(start, end), dataset.bought(0, start)
+    users = sampled([row for row, user in enumerate(moment.user_ids) if user in bought], most_users)
+    user_ids = tuple(moment.user_ids[row] for row in users)
+    known = [before.get(user, np.zeros(0, np.int64)) for user in user_ids]
+    depth = LENGTH + max((len(rows) for rows in known), default=0)
+    return Origin(
+        start=start,
+        end=end,
+        user_ids=user_ids,
+        candidates=shortlists(dataset, moment, users, embeddings, settings.ranker),
+        truths=[bought[user] for user in user_ids],
+        known=known,
+        histories=[moment.histories[row] for row in users],
+        nearest=_nearest(embeddings, start, users, depth),
+        item_statistics=moment.item_statistics,
+        looks=looks_in(dataset, user_ids, start, end),
+        profiles=[known_profile(codes, dataset.vocabularies) for codes in moment.queries[PROFILE][users]],
+    )
+
+
+def sampled(users: list[int], most: int) -> list[int]:
+    """At most so many of them, evenly spread over their order, which says nothing of them; 0 keeps all."""
+    if not most or len(users) <= most:
+        return users
+    return [users[at] for at in np.linspace(0, len(users) - 1, most).astype(int)]
+
+
+def _nearest(embeddings: Embeddings, start: int, users: Sequence[int], depth: int) -> list[Rows]:
+    items, queries = embeddings.items(start), embeddings.queries(start)[list(users)]
+    # Far deeper than serving asks, so an inverted file's nprobe would cut it off: the towers are judged, not an index.
+    index = build_index(items, queries, IndexSettings(factory=FLAT))
+    return list(search(index, queries, min(depth, len(items))))
+
+
+def ordered(origin: Origin, scores: Sequence[npt.NDArray[np.float32]]) -> list[Rows]:
+    """Each user's candidates by their scores, entry i [k_i], best first."""
+    return [one.rows[np.argsort(-own, kind="stable")] for one, own in zip(origin.candidates, scores, strict=True)]
+
+
+def lists_of(origin: Origin, ranked: Sequence[Rows]) -> Lists:
+    """The baselines, the towers alone and the ranked candidates as the final list."""
+    return {**_baselines(origin), "two_tower": origin.nearest, "final_list": ranked}
+
+
+def _baselines(origin: Origin) -> Lists:
+    depth = LENGTH + max((len(rows) for rows in origin.known), default=0)
+    popular = top_rows(origin.item_statistics[:, ITEM_STATISTICS.index("item_purchases_365d")], depth)
+    recent = top_rows(origin.item_statistics[:, ITEM_STATISTICS.index("item_purchases_28d")], depth)
+    per_user: dict[str, Callable[[UserHistory], Rows]] = {
+        "popularity": lambda _: popular,
+        "recent_popularity": lambda _: recent,
+        "p_top_freq": personal_frequency,
+        "gp_top_freq": lambda history: personal_then_popular(history, popular, depth),
+    }
+    return {name: [make(history) for history in origin.histories] for name, make in per_user.items()}

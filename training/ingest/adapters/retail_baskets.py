@@ -1,0 +1,148 @@
+"""Baskets of a shop's till: products.txt and transactions.txt.
+
+products.txt is tab separated without a header: product id, category code, product name. transactions.txt is JSON, an
+array of transactions or one a line; its items are product ids, or objects with an id and what else is known.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+import ibis
+from ibis import _
+
+from contracts.errors import DataRejected
+from contracts.events import EventType
+from training.ingest.adapters.delimited import FAULT, MALFORMED, RAW
+from training.ingest.adapters.json_lines import Line, as_text, table_of, text_lines
+from training.ingest.adapters.location import DataFile, locate
+from training.ingest.adapters.mapping import refuse_unknown_keys, time_zone_of
+from training.ingest.adapters.source import Source, SourceOptions
+from training.ingest.adapters.tables import WRONG_TYPE, Columns
+
+# What each value is called in the JSON; `transactions.<name>` and `items.<name>` in the mapping say otherwise.
+TRANSACTION = {"transaction_id": "id", "user_id": "customer_id", "event_timestamp": "timestamp", "items": "items"}
+ITEM = {"item_id": "id", "quantity": "quantity", "price": "price", "discount": "discount"}
+KEYS = (
+    "time_zone",
+    "epoch_unit",
+    "products.file",
+    "transactions.file",
+    *(f"transactions.{name}" for name in TRANSACTION),
+    *(f"items.{name}" for name in ITEM),
+)
+PRODUCT_COLUMNS = ("product_id", "category_code", "product_name")
+LINE_COLUMNS = ("transaction_id", "user_id", "event_timestamp", *ITEM, FAULT, RAW)
+
+
+def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
+    """The three canonical tables; each product of a basket is one purchase, with its units as quantity.
+
+    Raises MissingArtifact without one of the files, DataRejected for JSON that is cut short.
+    """
+    refuse_unknown_keys(options.mapping, KEYS, "retail-baskets")
+    zone = time_zone_of(options.mapping)
+    location = locate(options.path, "retail-baskets")
+    (products,) = location.required(options.mapping.get("products.file", "products.txt"), (".txt", ".tsv"))
+    (transactions,) = location.required(
+        options.mapping.get("transactions.file", "transactions.txt"), (".txt", ".json", ".jsonl")
+    )
+    lines = (line for text in _transactions(transactions) for line in _lines(text, options.mapping))
+    events = _events(_table(lines, LINE_COLUMNS), options.mapping)
+    return Source(
+        events=events,
+        users=events.filter(_.user_id.notnull()).select("user_id").distinct(),
+        items=_items(_table(_products(products), (*PRODUCT_COLUMNS, FAULT, RAW))),
+        time_zone=zone,
+    )
+
+
+def _table(rows: Iterable[Line], names: tuple[str, ...]) -> ibis.Table:
+    return ibis.memtable(table_of(rows, names))
+
+
+def _products(file: DataFile) -> Iterator[Line]:
+    for line, fault in text_lines(file):
+        values = line.split("\t")
+        if fault is None and len(values) != len(PRODUCT_COLUMNS):
+            fault = MALFORMED
+        if fault is None:
+            yield dict(zip(PRODUCT_COLUMNS, values, strict=True))
+        else:
+            yield {FAULT: fault, RAW: line}
+
+
+def _transactions(file: DataFile) -> Iterator[Any]:
+    """Each transaction as JSON gives it; a Line with its fault for a line that is none."""
+    lines = text_lines(file)
+    first, fault = next(lines)
+    if first.lstrip().startswith("["):
+        yield from _array(file)
+        return
+    for line, bad in chain([(first, fault)], lines):
+        try:
+            yield json.loads(line) if bad is None else {FAULT: bad, RAW: line}
+        except json.JSONDecodeError:
+            yield {FAULT: MALFORMED, RAW: line}
+
+
+def _array(file: DataFile) -> list[Any]:
+    try:
+        with file.open(compression="infer") as stream:
+            found: list[Any] = json.loads(stream.read().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise DataRejected(f"{file.name} is not UTF-8 at byte {error.start}. Save the file as UTF-8.") from error
+    except json.JSONDecodeError as error:
+        raise DataRejected(
+            f"{file.name} is not a whole JSON array: {error}. With one transaction a line, a bad one costs only itself."
+        ) from error
+    return found
+
+
+def _lines(transaction: Any, mapping: Mapping[str, str]) -> list[Line]:
+    """One line for each product of a basket; its units are added up, as a till may list a product twice."""
+    if isinstance(transaction, dict) and FAULT in transaction:
+        return [transaction]
+    shown = json.dumps(transaction, ensure_ascii=False)
+    if not isinstance(transaction, dict):
+        return [{FAULT: MALFORMED, RAW: shown}]
+    names = {name: mapping.get(f"transactions.{name}", key) for name, key in TRANSACTION.items()}
+    head = {name: as_text(transaction.get(key)) for name, key in names.items() if name != "items"}
+    items = transaction.get(names["items"])
+    if not isinstance(items, list) or not items:
+        return [head | {FAULT: "basket_without_items" if items in (None, []) else WRONG_TYPE, RAW: shown}]
+    if any(isinstance(item, list | bool) or item is None for item in items):
+        return [head | {FAULT: WRONG_TYPE, RAW: shown}]
+    plain = Counter(as_text(item) for item in items if not isinstance(item, dict))
+    listed = [head | {"item_id": item, "quantity": str(units)} for item, units in plain.items()]
+    own = {name: mapping.get(f"items.{name}", key) for name, key in ITEM.items()}
+    detailed = [{name: as_text(item.get(key)) for name, key in own.items()} for item in items if isinstance(item, dict)]
+    return listed + [head | item for item in detailed]
+
+
+def _events(table: ibis.Table, mapping: Mapping[str, str]) -> ibis.Table:
+    rows = Columns(table, "lines", {key: mapping[key] for key in ("time_zone", "epoch_unit") if key in mapping})
+    basket = rows.text("transaction_id")
+    item = rows.text("item_id")
+    return rows.select(
+        event_id=basket + "-" + item,
+        event_type=ibis.literal(EventType.PURCHASE.value),
+        user_id=rows.text("user_id"),
+        item_id=item,
+        event_timestamp=rows.timestamp("event_timestamp"),
+        basket_id=basket,
+        quantity=rows.number("quantity", "int64").fill_null(1),
+        price=rows.number("price"),
+        discount=rows.number("discount"),
+    )
+
+
+def _items(table: ibis.Table) -> ibis.Table:
+    rows = Columns(table, "products", {})
+    return rows.select(
+        item_id=rows.text("product_id"),
+        title=rows.text("product_name"),
+        category=rows.text("category_code"),
+    )

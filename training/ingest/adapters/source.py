@@ -1,0 +1,33 @@
+"""What an adapter is told of a source, and what it yields."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import ibis
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What the user says about a source: where it lies and how its columns are called."""
+
+    path: str = ""  # a folder, or a URL that fsspec knows
+    mapping: Mapping[str, str] = field(default_factory=dict)  # dotted keys, see mapping.py
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an adapter yields: tables with columns of contracts.events, unchecked; a column left out is null.
+
+    A table may carry `reason` (why the adapter could not read the row, else null) and `raw` (its text).
+    """
+
+    events: ibis.Table
+    users: ibis.Table
+    items: ibis.Table
+    time_zone: str  # IANA name of the shop's local time; events are UTC
+    notices: tuple[str, ...] = ()  # what the licence of the data asks to be said
+    item_vectors: ibis.Table | None = None  # item_id, vector: an embedding that came with the catalogue
+    truth: Mapping[str, ibis.Table] = field(default_factory=dict)  # of made-up data: what an oracle knows, by name
+
+
+Adapter = Callable[[ibis.BaseBackend, SourceOptions], Source]

@@ -1,0 +1,66 @@
+"""What rankers learn from: candidates as they are served, with what was bought and looked at of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts.arrays import Floats, Rows
+from training.metrics.ranking_metrics import NDCG_AT, ndcg
+
+VIEWED, CHOSEN, BOUGHT = 0.25, 0.5, 1.0
+"""Labels: how far a user went with an item. Chosen is put in the cart or liked; only what was bought is a hit."""
+STEPS: Final = (BOUGHT, CHOSEN, VIEWED)
+"""What the network has a head for, each: whether the user went as far."""
+Looks = Sequence[Sequence[tuple[float, Rows]]]
+"""Entry i is of user i: a label, and the rows that have at least this one."""
+
+
+@dataclass(frozen=True)
+class LabelledLists:
+    """Candidates of many users. Entry i of each is one user's list of its own length k_i."""
+
+    inputs: tuple[Floats, ...]  # [k_i, features] of the shortlists
+    labels: tuple[Floats, ...]  # [k_i] how far the user went with it in the label window, 0 for nothing
+    num_truths: tuple[int, ...]  # distinct items bought in it, candidates or not
+
+    def __len__(self) -> int:
+        """Users."""
+        return len(self.inputs)
+
+    def ndcg(self, scores: Sequence[Floats]) -> npt.NDArray[np.float64]:
+        """[users] NDCG of these lists in the order of scores, entry i [k_i]; what is no candidate is a miss."""
+        hit = np.zeros((len(self), NDCG_AT), np.bool_)
+        for row, (own, labels) in enumerate(zip(scores, self.labels, strict=True)):
+            best = np.argsort(-own, kind="stable")[:NDCG_AT]
+            hit[row, : len(best)] = labels[best] >= BOUGHT
+        own_ndcg: npt.NDArray[np.float64] = ndcg(hit, np.array(self.num_truths, np.float64), NDCG_AT)
+        return own_ndcg
+
+
+def labelled_lists(
+    inputs: Sequence[Floats], rows: Sequence[Rows], truths: Sequence[Rows], looks: Looks = ()
+) -> LabelledLists:
+    """Lists with at least one label; the others teach nothing. Entry i of each argument is of one user who bought."""
+    labels = [np.isin(r, t).astype(np.float32) * BOUGHT for r, t in zip(rows, truths, strict=True)]
+    for own, r, looked in zip(labels, rows, looks or [()] * len(labels), strict=True):
+        for label, seen in looked:
+            np.maximum(own, np.where(np.isin(r, seen), label, 0.0), out=own)
+    taught = [i for i, label in enumerate(labels) if label.any()]
+    return LabelledLists(
+        tuple(inputs[i] for i in taught), tuple(labels[i] for i in taught), tuple(len(truths[i]) for i in taught)
+    )
+
+
+def joined(windows: Sequence[LabelledLists]) -> LabelledLists:
+    """The lists of all windows, one after the other."""
+    return LabelledLists(
+        tuple(one for window in windows for one in window.inputs),
+        tuple(one for window in windows for one in window.labels),
+        tuple(one for window in windows for one in window.num_truths),
+    )
+
+
+NOBODY: Final = joined(())

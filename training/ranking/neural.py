@@ -1,0 +1,180 @@
+"""The ranker: DCN-v2 (Wang et al., WWW 2021) over a user's candidates, trained with a listwise softmax loss."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+
+from contracts.arrays import Floats
+from contracts.ranking import USER_COLUMNS
+from training.keras2 import keras, tf, tfrs
+from training.progress import Progress
+from training.ranking.labelled_lists import BOUGHT, STEPS, LabelledLists
+from training.retrieval.towers import scale_of
+from training.settings import RankerSettings
+
+MASKED = -1e9
+SCORED_LISTS = 32  # at once: a call costs as much as some lists, and no candidate's score depends on its list
+CALIBRATION_LISTS = 2000  # that many, evenly spread, tell two dozen numbers
+
+
+class Ranker(keras.Model):  # type: ignore[misc]
+    """Scores for each candidate of each list; higher is likelier.
+
+    In training there are heads on a shared bottom, one for each of STEPS where the log has looks: many looks teach what
+    few purchases leave open (Ma et al., SIGIR 2018). What serves is their weighted sum, which is one head.
+    """
+
+    def __init__(self, sample: Floats, settings: RankerSettings, *, looks: bool = False) -> None:
+        """sample: [rows, features] that sets mean and variance of the inputs. looks: whether labels have any."""
+        super().__init__()
+        # numpy, not tensors: an eager tensor would become an input of the exported graph.
+        self.mean = sample.mean(axis=0, dtype=np.float32)
+        self.scale = scale_of(sample)
+        self.crosses = [tfrs.layers.dcn.Cross() for _ in range(settings.cross_layers)]
+        self.deep = [keras.layers.Dense(units, activation="relu") for units in settings.hidden_units]
+        more = len(STEPS) - 1 if looks and settings.look_weight > 0 else 0
+        self.head_weights = np.array([1.0, *[settings.look_weight] * more], np.float32)
+        self.heads = keras.layers.Dense(len(self.head_weights))
+        self.score = keras.layers.Dense(1, trainable=False)
+        self.level = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", trainable=False)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """[batch, candidates, features] to [batch, candidates]."""
+        # As one matrix: ONNX Runtime multiplies it with bias and activation in one step, and copies nothing around.
+        normal = self.normal(tf.reshape(inputs, [-1, inputs.shape[-1]]))
+        return tf.reshape(self.score(self.bottom(normal)) + self.level(normal), tf.shape(inputs)[:-1])
+
+    def by_head(self, inputs: tf.Tensor) -> tf.Tensor:
+        """[batch, candidates, features] to [batch, candidates, heads], for training."""
+        heads = self.heads(self.bottom(self.normal(tf.reshape(inputs, [-1, inputs.shape[-1]]))))
+        return tf.reshape(heads, tf.concat([tf.shape(inputs)[:-1], [len(self.head_weights)]], axis=0))
+
+    def bottom(self, normal: tf.Tensor) -> tf.Tensor:
+        """[n, features] to [n, what the heads read]."""
+        crossed = normal
+        for cross in self.crosses:
+            crossed = cross(normal, crossed)
+        deep = normal
+        for layer in self.deep:
+            deep = layer(deep)
+        return tf.concat([crossed, deep], axis=-1)
+
+    def join_heads(self) -> None:
+        """From now on scores are the heads' weighted sum."""
+        kernel, bias = self.heads.get_weights()
+        self(np.zeros((1, 1, len(self.mean)), np.float32))  # a layer has weights once it was called
+        self.score.set_weights([kernel @ self.head_weights[:, np.newaxis], (bias @ self.head_weights)[np.newaxis]])
+
+    def normal(self, rows: tf.Tensor, columns: slice = slice(None)) -> tf.Tensor:
+        """[n, columns of the features] of mean 0 and variance 1, cut where they are far out."""
+        return tf.clip_by_value((rows - self.mean[columns]) * self.scale[columns], -5.0, 5.0)
+
+    def calibrate(self, lists: LabelledLists) -> None:
+        """Turns scores into log-odds of a purchase by logistic regression (Platt, 1999), which changes no order.
+
+        A listwise loss leaves open how high a user's scores are as a whole, so that what is known of the user has
+        weights of its own. Does nothing where nothing was bought, or where scores say nothing of what was.
+        """
+        some = range(0, len(lists), max(len(lists) // CALIBRATION_LISTS, 1))
+        bought = np.concatenate([lists.labels[i] >= BOUGHT for i in some])
+        if not bought.any():
+            return
+        inputs = [lists.inputs[i] for i in some]
+        scores = np.concatenate(scores_of(self, inputs))
+        users = self.normal(np.concatenate([own[:, USER_COLUMNS] for own in inputs]), USER_COLUMNS).numpy()
+        fitted = LogisticRegression(max_iter=500).fit(np.column_stack([scores, users]), bought)
+        slope, levels = fitted.coef_[0, 0], np.zeros((len(self.mean), 1))
+        if slope <= 0:  # the order of the lists would be turned around
+            return
+        levels[USER_COLUMNS, 0] = fitted.coef_[0, 1:]
+        kernel, bias = self.score.get_weights()
+        self.score.set_weights([kernel * slope, bias * slope + fitted.intercept_])
+        self.level.set_weights([levels])
+
+
+def listwise_loss(labels: tf.Tensor, scores: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+    """Mean over lists of the softmax cross-entropy to the normalised labels (ListNet; Bruch et al., ICTIR 2019).
+
+    labels, scores and present are [batch, candidates]; where present is False there is no candidate. A list without any
+    label has no loss.
+    """
+    log_probabilities = tf.nn.log_softmax(tf.where(present, scores, MASKED), axis=1)
+    target = tf.math.divide_no_nan(labels, tf.reduce_sum(labels, axis=1, keepdims=True))
+    return tf.reduce_mean(-tf.reduce_sum(target * log_probabilities, axis=1))
+
+
+def train_ranker(
+    lists: LabelledLists, settings: RankerSettings, progress: Progress, foretold: Sequence[Floats] | None = None
+) -> tuple[Ranker, list[float]]:
+    """The trained ranker and the mean loss of each epoch.
+
+    foretold: entry i is [k_i] what counts beside the purchases of list i, such as a teacher's probabilities.
+    """
+    keras.utils.set_random_seed(settings.seed)
+    order = np.random.default_rng(settings.seed)
+    looks = any(((own > 0) & (own < BOUGHT)).any() for own in lists.labels)
+    ranker = Ranker(np.concatenate(lists.inputs[:: max(len(lists) // 500, 1)]), settings, looks=looks)
+    foretold = foretold or [np.zeros(len(own), np.float32) for own in lists.labels]
+    steps = -(-len(lists) // settings.batch_users)
+    schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps * settings.epochs)
+    optimizer = keras.optimizers.legacy.Adam(schedule)
+    step = _train_step(ranker, optimizer)
+    losses = []
+    for epoch in range(settings.epochs):
+        total = 0.0
+        for at, chosen in enumerate(np.array_split(order.permutation(len(lists)), steps)):
+            total += float(step(*_padded(lists, foretold, chosen, len(ranker.head_weights))))
+            progress(epoch * steps + at + 1, settings.epochs * steps, f"epoch {epoch + 1} of {settings.epochs}")
+        losses.append(total / steps)
+    ranker.join_heads()
+    return ranker, losses
+
+
+def _train_step(ranker: Ranker, optimizer: keras.optimizers.Optimizer) -> tf.types.experimental.PolymorphicFunction:
+    width, heads = len(ranker.mean), len(ranker.head_weights)
+
+    def step(inputs: tf.Tensor, labels: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            scores = ranker.by_head(inputs)
+            loss = sum(
+                weight * listwise_loss(labels[..., head], scores[..., head], present > 0)
+                for head, weight in enumerate(ranker.head_weights)
+            )
+        gradients = tape.gradient(loss, ranker.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, ranker.trainable_variables, strict=True))
+        return loss
+
+    # One signature: lists of any length share a trace.
+    shapes = [None, None, width], [None, None, heads], [None, None]
+    return tf.function(step, input_signature=[tf.TensorSpec(shape, tf.float32) for shape in shapes])
+
+
+def _padded(
+    lists: LabelledLists, foretold: Sequence[Floats], chosen: npt.NDArray[np.int64], heads: int
+) -> tuple[Floats, Floats, Floats]:
+    """Of the chosen users: [users, longest, features] inputs, [users, longest, heads] what each head is to say, and
+    [users, longest] 1 where there is a candidate.
+    """
+    longest = max(len(lists.labels[i]) for i in chosen)
+    inputs = np.zeros((len(chosen), longest, lists.inputs[0].shape[1]), np.float32)
+    labels = np.zeros((len(chosen), longest, heads), np.float32)
+    present = np.zeros((len(chosen), longest), np.float32)
+    for row, i in enumerate(chosen):
+        k = len(lists.labels[i])
+        inputs[row, :k], present[row, :k] = lists.inputs[i], 1.0
+        labels[row, :k] = lists.labels[i][:, np.newaxis] >= np.array(STEPS[:heads], np.float32)
+        labels[row, :k, 0] += foretold[i]
+    return inputs, labels, present
+
+
+def scores_of(ranker: Ranker, inputs: Sequence[Floats]) -> list[Floats]:
+    """[k_i] scores for each list of [k_i, features]."""
+    score = tf.function(ranker.call, input_signature=[tf.TensorSpec([None, None, len(ranker.mean)], tf.float32)])
+    scores = list[Floats]()
+    for at in range(0, len(inputs), SCORED_LISTS):
+        some = inputs[at : at + SCORED_LISTS]
+        ends = np.cumsum([len(own) for own in some])[:-1]
+        scores += np.split(score(np.concatenate(some)[np.newaxis]).numpy()[0], ends)
+    return scores

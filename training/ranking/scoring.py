@@ -1,0 +1,31 @@
+"""Candidates in the order of an exported ranker, by the runtime that serves it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from contracts.arrays import Floats, Rows
+from contracts.bundle import RANKER
+from contracts.candidates import Shortlist
+from training.workspace import require
+
+
+def rank_with_scores(candidates: Sequence[Shortlist], ranker: Path) -> list[tuple[Rows, Floats]]:
+    """(rows, scores) of each user's candidates, best first by the ranker that was exported to a folder."""
+    ordered = []
+    for one, scores in zip(candidates, exported_scores(candidates, ranker), strict=True):
+        order = np.argsort(-scores, kind="stable")
+        ordered.append((one.rows[order], scores[order]))
+    return ordered
+
+
+def exported_scores(candidates: Sequence[Shortlist], ranker: Path) -> list[Floats]:
+    """[k_i] scores of each user's candidates in their order, by the ranker that was exported to a folder.
+
+    Raises MissingArtifact where there is none.
+    """
+    session = onnxruntime.InferenceSession(str(require(ranker / RANKER, "tandem train-ranker")))
+    name = session.get_inputs()[0].name
+    return [session.run(None, {name: one.inputs[np.newaxis]})[0][0] for one in candidates]

@@ -1,0 +1,64 @@
+"""Candidates of many users as of a moment, made by the code that serves."""
+
+from collections.abc import Sequence
+
+from contracts import encoding
+from contracts.arrays import Floats
+from contracts.candidates import (
+    BASKETS_COLUMN,
+    POPULAR_COLUMN,
+    CandidatePlan,
+    Shortlist,
+    UserSide,
+    item_side,
+    shortlist,
+)
+from contracts.events import EventType
+from training.dataset.dataset import Dataset, Moment
+from training.ranking.labelled_lists import CHOSEN, VIEWED, Looks
+from training.retrieval.embeddings import Embeddings
+from training.retrieval.index import search
+from training.settings import RankerSettings
+
+
+def looks_in(dataset: Dataset, user_ids: Sequence[str], start: int, end: int) -> Looks:
+    """What each user looked at in [start, end), with its label."""
+    labels = {EventType.CART_ADD: CHOSEN, EventType.LIKE: CHOSEN, EventType.VIEW: VIEWED}
+    by_label = [(label, dataset.looked_at(kind, start, end)) for kind, label in labels.items()]
+    return [[(label, seen[user]) for label, seen in by_label if user in seen] for user in user_ids]
+
+
+def shortlists(
+    dataset: Dataset,
+    moment: Moment,
+    users: Sequence[int],
+    embeddings: Embeddings,
+    ranker: RankerSettings,
+    queries: Floats | None = None,
+) -> list[Shortlist]:
+    """Candidates of the moment's users, by the code that serves: entry i belongs to users[i].
+
+    queries: [users of the moment, embedding_dim], where they are not those that were kept.
+    """
+    plan = candidate_plan(ranker)
+    items = item_side(
+        dataset.catalogue(moment.item_statistics), embeddings.items(moment.seconds), POPULAR_COLUMN, plan.num_popular
+    )
+    asked = (embeddings.queries(moment.seconds) if queries is None else queries)[list(users)]
+    nearest = search(embeddings.index(moment.seconds), asked, plan.num_nearest)
+    return [
+        shortlist(user_side(moment, row, query), found, items, plan)
+        for row, query, found in zip(users, asked, nearest, strict=True)
+    ]
+
+
+def user_side(moment: Moment, row: int, query: Floats) -> UserSide:
+    """One user of a moment as the shared candidate code wants it."""
+    statistics = moment.queries[encoding.STATISTICS][row]
+    baskets = float(statistics[BASKETS_COLUMN])
+    return UserSide(query, moment.histories[row], statistics, baskets, moment.seconds, moment.looks[row])
+
+
+def candidate_plan(settings: RankerSettings) -> CandidatePlan:
+    """The sources' shares of the candidates."""
+    return CandidatePlan(settings.num_candidates, settings.num_repeat, settings.num_popular, settings.num_looked)

@@ -1,0 +1,71 @@
+"""The ranker's training step: from the towers' embeddings to the ranker that serves."""
+
+import json
+import shutil
+from collections.abc import Collection
+
+from training.dataset.cold_users import strangers_of
+from training.dataset.dataset import Dataset
+from training.progress import Progress
+from training.ranking.labelled_lists import LabelledLists, joined, labelled_lists
+from training.ranking.models import choose, train
+from training.ranking.shortlists import looks_in, shortlists
+from training.retrieval.embeddings import Embeddings
+from training.settings import Settings
+from training.workspace import REPORT, Workspace, require
+
+
+def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) -> list[float]:
+    """Losses of the ranker that was chosen, trained on all windows. Writes its exports and how the choice was made, and
+    with what: the evaluation goes on from there.
+
+    Strangers teach the one that serves; the choice between kinds is made of and by users who are known.
+    """
+    dataset, embeddings = Dataset(workspace), Embeddings(require(workspace.towers, "tandem train-towers"))
+    windows, unmet = lessons(dataset, embeddings, settings, progress)
+    choice = choose(windows, settings.ranker, progress)
+    ranker, losses = train(choice.kind, joined(windows), settings.ranker, progress, joined(unmet))
+    shutil.rmtree(workspace.ranker, ignore_errors=True)
+    ranker.export(workspace.ranker)
+    if choice.judged:
+        choice.judged.export(workspace.judged_ranker)
+    report = {"model": choice.kind, "validation_ndcg@20": choice.measured, "losses": losses}
+    (workspace.ranker / REPORT).write_text(json.dumps(report, indent=2) + "\n")
+    return losses
+
+
+def lessons(
+    dataset: Dataset, embeddings: Embeddings, settings: Settings, progress: Progress, without: Collection[str] = ()
+) -> tuple[list[LabelledLists], list[LabelledLists]]:
+    """What the ranker learns from: lists of each label window, and those of its strangers where any are wanted."""
+    met, unmet = list[LabelledLists](), list[LabelledLists]()
+    for window in dataset.timeline.ranker_windows:
+        met.append(ranking_lists(dataset, embeddings, *window, settings, without=without))
+        if settings.two_tower.stranger_share:
+            unmet.append(ranking_lists(dataset, embeddings, *window, settings, unmet=True, without=without))
+        progress(len(met), len(dataset.timeline.ranker_starts), "candidates")
+    return met, unmet
+
+
+def ranking_lists(
+    dataset: Dataset,
+    embeddings: Embeddings,
+    start: int,
+    end: int,
+    settings: Settings,
+    *,
+    unmet: bool = False,
+    without: Collection[str] = (),
+) -> LabelledLists:
+    """Candidates as of start, labelled by what was bought in [start, end).
+
+    unmet: of the moment's strangers, not of its users. without: users who teach nothing.
+    """
+    moment, queries, bought = dataset.moment(start), embeddings.queries(start), dataset.bought(start, end)
+    if unmet:
+        moment, queries = strangers_of(dataset, moment, settings.two_tower), embeddings.strangers(start)
+    users = [row for row, user in enumerate(moment.user_ids) if user in bought and user not in without]
+    lists = shortlists(dataset, moment, users, embeddings, settings.ranker, queries)
+    user_ids = [moment.user_ids[row] for row in users]
+    truths, looks = [bought[user] for user in user_ids], looks_in(dataset, user_ids, start, end)
+    return labelled_lists([one.inputs for one in lists], [one.rows for one in lists], truths, looks)

@@ -1,0 +1,83 @@
+"""Gradient-boosted trees as a ranker: the challenger of the neural one, with its inputs and its interface.
+
+Each candidate is a yes or no, so the score is the log-odds of a purchase and a probability without a further step.
+scikit-learn's trees come with all they need; LightGBM's wheel wants an OpenMP of the system, which slim images lack.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from contracts.arrays import Floats
+from contracts.bundle import RANKER
+from contracts.ranking import PAIR_FEATURES
+from training.ranking.forest_onnx import as_onnx, check_parity, scorer
+from training.ranking.labelled_lists import BOUGHT, LabelledLists
+from training.settings import RankerSettings
+
+NEW_KEPT = 4
+"""Of the candidates that a user has neither bought before nor in the window, one of so many is learned from, and
+counts as so many: most are easy, and they are the most."""
+
+
+PARITY_ROWS = 1000
+LOSS_ROWS = 100_000  # of users in random order: the loss is for people to read
+
+
+class TreeRanker:
+    """Trained trees."""
+
+    def __init__(self, trees: HistGradientBoostingClassifier, sample: Floats) -> None:
+        """sample: [rows, features] that the ONNX forest is held to; raises TandemError where it scores otherwise."""
+        self.trees = trees
+        self.forest = as_onnx(trees)
+        self.session = scorer(self.forest)
+        check_parity(self.session, trees, sample)
+
+    def scores(self, inputs: Sequence[Floats]) -> list[Floats]:
+        """[k_i] log-odds for each list of [k_i, features]."""
+        return [self.session.run(None, {"inputs": own[np.newaxis]})[0][0] for own in inputs]
+
+    def export(self, folder: Path) -> None:
+        """Writes ranker.onnx."""
+        folder.mkdir(parents=True, exist_ok=True)
+        onnx.save(self.forest, str(folder / RANKER))
+
+
+def train_trees(lists: LabelledLists, settings: RankerSettings) -> tuple[TreeRanker, list[float]]:
+    """The trained trees and their loss per candidate, as a list of one: boosting has no epochs."""
+    inputs, labels, weights = _thinned(lists, settings)
+    trees = HistGradientBoostingClassifier(
+        learning_rate=settings.shrinkage,
+        max_iter=settings.trees,
+        max_leaf_nodes=settings.leaves,
+        min_samples_leaf=settings.leaf_rows,
+        early_stopping=False,
+        random_state=settings.seed,
+    )
+    trees.fit(inputs, labels, sample_weight=weights)
+    ranker = TreeRanker(trees, inputs[:PARITY_ROWS])
+    (scores,) = ranker.scores([inputs[:LOSS_ROWS]])
+    losses = np.logaddexp(0, scores) - labels[:LOSS_ROWS] * scores
+    return ranker, [float(np.average(losses, weights=weights[:LOSS_ROWS]))]
+
+
+def _thinned(lists: LabelledLists, settings: RankerSettings) -> tuple[Floats, npt.NDArray[np.bool_], Floats]:
+    """([n, features], [n] bought, [n] weight) of some users' candidates; every user counts as one."""
+    draw = np.random.default_rng(settings.seed)
+    inputs, labels, weights, rows = [], [], [], 0
+    for user in draw.permutation(len(lists)):
+        features, bought = lists.inputs[user], lists.labels[user] >= BOUGHT
+        certain = bought | (features[:, PAIR_FEATURES.index("is_repeat")] > 0)
+        kept = certain | (draw.random(len(bought)) < 1 / NEW_KEPT)
+        inputs.append(features[kept])
+        labels.append(bought[kept])
+        weights.append(np.where(certain[kept], 1.0, NEW_KEPT).astype(np.float32))
+        rows += int(kept.sum())
+        if rows >= settings.tree_rows:
+            break
+    return np.concatenate(inputs), np.concatenate(labels), np.concatenate(weights)

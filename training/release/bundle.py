@@ -1,0 +1,145 @@
+"""Trained parts to one sealed release bundle."""
+
+import json
+import shutil
+import string
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from contracts import bundle, encoding
+from contracts import features as names
+from contracts.events import UNKNOWN
+from contracts.segments import SEGMENT_DAYS, Segments, segments_of
+from training.dataset.dataset import Dataset, Moment
+from training.ranking.scoring import rank_with_scores
+from training.ranking.shortlists import shortlists
+from training.release.model_card import markdown
+from training.release.model_card_page import page
+from training.release.signing import Sign
+from training.retrieval.embeddings import Embeddings
+from training.settings import Settings
+from training.timeline import DAY_SECONDS
+from training.workspace import Workspace, require
+
+REFERENCE_USERS = 2000
+REFERENCE_LENGTH = 10  # items of a list whose scores are compared
+EXAMPLE_USERS = 20
+
+
+def assemble(workspace: Workspace, settings: Settings, sign: Sign | None = None) -> Path:
+    """The new bundle's folder. Item features are as of the end of the data."""
+    dataset = Dataset(workspace)
+    metrics = json.loads(require(workspace.metrics, "tandem evaluate").read_text())
+    moment = dataset.moment(dataset.timeline.data_end)
+    embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
+    items = embeddings.items(moment.seconds)
+    with bundle.write_bundle(workspace.bundles) as folder:
+        _copy_models(workspace, folder)
+        write_shop(folder, dataset, moment, items, _segments(dataset, moment))
+        shutil.copyfile(workspace.evaluation, folder / bundle.EVALUATION)
+        _write_card(folder, dataset, metrics, len(items))
+        pq.write_table(_reference(workspace, dataset, moment, embeddings, settings), folder / bundle.REFERENCE)
+        sealed = bundle.seal(
+            folder,
+            sign,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            data_end_timestamp=float(dataset.timeline.data_end),
+            training_cutoff_timestamp=float(dataset.timeline.cutoff),
+            time_zone=dataset.timeline.time_zone,
+            num_items=len(items),
+            embedding_dim=items.shape[1],
+            example_user_ids=_examples(moment),
+            hyper_parameters=json.loads(json.dumps(settings.to_dict())),
+            metrics=metrics,
+        )
+    workspace.bundle_receipt.write_text(json.dumps({"bundle_version": sealed.name}) + "\n")
+    return sealed
+
+
+def write_shop(
+    folder: Path, dataset: Dataset, moment: Moment, embeddings: npt.NDArray[np.float32], segments: Segments
+) -> None:
+    """All of a bundle that is neither model nor index; embeddings and segments are as of the moment."""
+    shutil.copyfile(dataset.folder / "vocabularies.json", folder / bundle.VOCABULARIES)
+    np.save(folder / bundle.ITEM_EMBEDDINGS, embeddings)
+    shutil.copyfile(dataset.folder / bundle.TEXT_PROJECTION, folder / bundle.TEXT_PROJECTION)
+    np.savez_compressed(
+        folder / bundle.ITEMS,
+        codes=dataset.content,
+        statistics=moment.item_statistics,
+        text=dataset.text,
+        prices=dataset.prices(),
+    )
+    np.savez_compressed(folder / bundle.SEGMENTS, rows=segments.rows, buyers=segments.buyers)
+    (folder / bundle.DISPLAY).write_text(json.dumps(_display(dataset)))
+
+
+def _copy_models(workspace: Workspace, folder: Path) -> None:
+    for name in (bundle.QUERY_TOWER, bundle.CANDIDATE_TOWER, bundle.INDEX):
+        shutil.copyfile(workspace.towers / name, folder / name)
+    shutil.copyfile(workspace.ranker / bundle.RANKER, folder / bundle.RANKER)
+    for models in (workspace.towers, workspace.ranker):
+        if (models / bundle.SAVED_MODELS).exists():  # trees are none of TensorFlow
+            shutil.copytree(models / bundle.SAVED_MODELS, folder / bundle.SAVED_MODELS, dirs_exist_ok=True)
+
+
+def _write_card(folder: Path, dataset: Dataset, metrics: dict[str, Any], num_items: int) -> None:
+    facts = {
+        "data until": datetime.fromtimestamp(dataset.timeline.data_end, UTC).date().isoformat(),
+        "items": f"{num_items:,}",
+        "users": f"{len(dataset.vocabularies[names.USER_ID].terms):,}",
+    }
+    (folder / bundle.MODEL_CARD).write_text(markdown(metrics, facts), encoding="utf-8")
+    (folder / bundle.MODEL_CARD_PAGE).write_text(page(metrics, facts), encoding="utf-8")
+
+
+def _segments(dataset: Dataset, moment: Moment) -> Segments:
+    """What people of each profile value bought in the last days of the data."""
+    bought = dataset.bought(moment.seconds - SEGMENT_DAYS * DAY_SECONDS, moment.seconds)
+    nothing = np.zeros(0, np.int64)
+    return segments_of(
+        moment.queries[encoding.PROFILE],
+        [bought.get(user, nothing) for user in moment.user_ids],
+        dataset.vocabularies,
+        len(dataset.item_ids),
+    )
+
+
+def _display(dataset: Dataset) -> dict[str, list[str]]:
+    table = dataset.display()
+    return {
+        column: [string.capwords(value or "Unnamed item") for value in table.column(column).to_pylist()]
+        for column in ("title", "department")
+    }
+
+
+def _examples(moment: Moment) -> list[str]:
+    """Users with histories of every length, longest and shortest left out."""
+    order = np.argsort([len(history) for history in moment.histories], kind="stable")
+    quantiles = np.linspace(0.98, 0.3, EXAMPLE_USERS) * (len(order) - 1)
+    return list(dict.fromkeys(moment.user_ids[order[int(at)]] for at in quantiles))
+
+
+def _reference(
+    workspace: Workspace, dataset: Dataset, moment: Moment, embeddings: Embeddings, settings: Settings
+) -> pa.Table:
+    """What the server will log for users of today: profile, statistics and scores of their lists."""
+    users = np.linspace(0, len(moment.user_ids) - 1, min(REFERENCE_USERS, len(moment.user_ids)), dtype=int)
+    candidates = shortlists(dataset, moment, users.tolist(), embeddings, settings.ranker)
+    scores = [ranked[1][:REFERENCE_LENGTH] for ranked in rank_with_scores(candidates, workspace.ranker)]
+    profile, statistics = moment.queries[encoding.PROFILE][users], moment.queries[encoding.STATISTICS][users]
+    columns: dict[str, pa.Array] = {}
+    for i, name in enumerate(names.USER_PROFILE):
+        terms = (UNKNOWN, *dataset.vocabularies[name].terms)
+        columns[name] = pa.array([terms[code] for code in profile[:, i]])
+    for i, name in enumerate(names.USER_STATISTICS):
+        columns[name] = pa.array(statistics[:, i].astype(np.float64))
+    columns[names.TOP_SCORE] = pa.array([float(one.max()) for one in scores])
+    columns[names.MEAN_SCORE] = pa.array([float(one.mean()) for one in scores])
+    return pa.table(columns)

@@ -1,0 +1,185 @@
+"""The model card of a bundle (Mitchell et al., FAT* 2019) in Markdown: what it is and what its lists are worth."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from training.evaluation.gate import losses
+from training.metrics.ranking_metrics import NDCG_AT
+
+NAMES: Final = {
+    "popularity": "popularity",
+    "recent_popularity": "28-day popularity",
+    "p_top_freq": "P-TopFreq",
+    "gp_top_freq": "GP-TopFreq",
+    "two_tower": "two-tower alone",
+    "final_list": "final list",
+}
+PARTS: Final = {
+    "all_items": "All items",
+    "repeats": "Bought before",
+    "new_to_user": "New to the user",
+    "cold_items": "Items that nobody had bought",
+}
+GROUP: Final = ("users", "final list NDCG@20", "GP-TopFreq NDCG@20")
+RANKERS: Final = {"neural": "DCN-v2, listwise softmax", "trees": "gradient-boosted trees, log loss"}
+Metrics = Mapping[str, Any]
+
+
+def markdown(metrics: Metrics, facts: Mapping[str, str]) -> str:
+    """The whole card. facts: name and value of whatever identifies the bundle."""
+    test = metrics["backtest"][-1]
+    parts = [
+        "# Model card",
+        table(("", ""), [*facts.items(), ("ranker", ranker_of(metrics))]),
+        f"## Last {metrics['test_days']} days, full catalogue\n\nMeans over {test['users']:,} users with 95 % "
+        "bootstrap intervals. No model saw these days.",
+        *(f"### {title}\n\n{part_table(test[part])}" for part, title in PARTS.items() if test[part]),
+        details(metrics),
+        "## Limits\n\n" + LIMITS,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def details(metrics: Metrics) -> str:
+    """What the two tables of `tandem evaluate` do not say."""
+    parts = [
+        f"## Gate\n\n{gate_words(metrics)}",
+        f"## Rolling origin\n\n{backtest_note(metrics)}\n\n{backtest_table(metrics)}",
+        f"## Users by history\n\n{history_table(metrics)}",
+        *([f"## Users by segment\n\n{segment_table(metrics)}"] if metrics["by_segment"] else []),
+        f"## Length of the list\n\n{lengths_table(metrics)}",
+        f"## Candidates\n\n{candidates_table(metrics)}",
+        f"## Calibration\n\n{calibration_words(metrics)}",
+    ]
+    return "\n\n".join(parts)
+
+
+LIMITS: Final = (
+    "Measured on what users bought without seeing these lists: what a list would have changed is not in it; that is "
+    "what the canary measures. Means over users, each counted once, however much they buy."
+)
+
+
+def ranker_of(metrics: Metrics) -> str:
+    """Which ranker, and by what it was chosen."""
+    chosen, measured = metrics["ranker"]["model"], metrics["ranker"]["validation_ndcg@20"]
+    figures = ", ".join(f"{kind} {value:.4f}" for kind, value in measured.items())
+    return RANKERS[chosen] + (f"; NDCG@20 on the last label window: {figures}" if figures else "")
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; all columns but the first to the right."""
+    lines = [header, ("---", *("---:" for _ in header[1:])), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def with_interval(one: Mapping[str, float]) -> str:
+    """.3621 (.3534-.3709)"""
+    return f"{one['mean']:.4f} ({one['low']:.4f}-{one['high']:.4f})"
+
+
+def part_table(part: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """A row a list."""
+    columns = list(next(iter(part.values())))
+    rows = [(NAMES[name], *(with_interval(own[column]) for column in columns)) for name, own in part.items()]
+    return table(("list", *columns), rows)
+
+
+def gate_verdict(metrics: Metrics) -> str:
+    """Whether it may serve, and what was compared as the champion."""
+    lost = losses(metrics["gate"])
+    verdict = (
+        f"Refused: {'; '.join(lost)}." if lost else "Passed: the final list loses to no rival beyond the interval."
+    )
+    return f"{verdict} Champion: {metrics['gate']['champion']}."
+
+
+def gate_words(metrics: Metrics) -> str:
+    """The verdict, and a row a rival."""
+    rows = [(NAMES.get(name, name), with_interval(one)) for name, one in metrics["gate"]["rivals"].items()]
+    return f"{gate_verdict(metrics)}\n\n{table((f'NDCG@{NDCG_AT} of the final list less that of', 'difference'), rows)}"
+
+
+def backtest_note(metrics: Metrics) -> str:
+    """How the windows were measured."""
+    return (
+        f"Windows of {metrics['test_days']} days: {len(metrics['backtest'])}. Each ranker has learned from the label "
+        "windows before its own; the towers of all but the last have seen nothing after the first label window began."
+    )
+
+
+def backtest_table(metrics: Metrics) -> str:
+    """A row a window: the final list beside GP-TopFreq, and its discoveries."""
+    rows = [
+        (
+            f"{one['start']} to {one['end']}",
+            f"{one['users']:,}",
+            with_interval(one["all_items"]["final_list"]["ndcg@20"]),
+            with_interval(one["all_items"]["gp_top_freq"]["ndcg@20"]),
+            with_interval(one["new_to_user"]["final_list"]["recall@20"]) if one["new_to_user"] else "",
+        )
+        for one in metrics["backtest"]
+    ]
+    return table(("window", "users", "final list NDCG@20", "GP-TopFreq NDCG@20", "new to the user Recall@20"), rows)
+
+
+def history_table(metrics: Metrics) -> str:
+    """A row a group of users."""
+    rows = [(name, *_group(one)) for name, one in metrics["by_history"].items()]
+    return table(("bought before", *GROUP), rows)
+
+
+def segment_table(metrics: Metrics) -> str:
+    """A row a profile value, for those that enough users have."""
+    rows = [(f"{spoken(one['column'])}: {one['value']}", *_group(one)) for one in metrics["by_segment"]]
+    return table(("profile", *GROUP), rows)
+
+
+def spoken(column: str) -> str:
+    """A profile column in words."""
+    return column.replace("_", " ")
+
+
+def _group(one: Mapping[str, Any]) -> tuple[str, ...]:
+    return f"{one['users']:,}", *(with_interval(one[key]["ndcg@20"]) for key in ("final_list", "gp_top_freq"))
+
+
+def lengths_table(metrics: Metrics) -> str:
+    """A row a list and metric, a column a length."""
+    lists = metrics["at_lengths"]
+    lengths = [name.removeprefix("ndcg@") for name in lists["final_list"] if name.startswith("ndcg@")]
+    rows = [
+        (f"{NAMES[name]}, {metric}@k", *(f"{own[f'{metric}@{k}']:.4f}" for k in lengths))
+        for name, own in lists.items()
+        for metric in ("ndcg", "recall")
+    ]
+    return table(("k", *lengths), rows)
+
+
+def candidates_table(metrics: Metrics) -> str:
+    """A row a source that proposed something."""
+    own = metrics["candidates"]
+    sources = [name.removeprefix("unique_") for name in own if name.startswith("unique_") and own[f"recall_{name[7:]}"]]
+    rows = [
+        (name.replace("_", " "), f"{own[f'recall_{name}']:.4f}", f"{own[f'unique_{name}']:.4f}") for name in sources
+    ]
+    union = (f"union, {own['mean_candidates']:.0f} candidates", f"{own['recall_union']:.4f}", "")
+    least = [
+        (
+            f"own history and the most popular, {own[f'mean_simple_candidates{cut}']:.0f} candidates",
+            f"{own[f'recall_simple_union{cut}']:.4f}",
+            "",
+        )
+        for cut in ("", "_uncut")
+    ]
+    return table(("source", "share of what was bought", "found by it alone"), [*rows, union, *least])
+
+
+def calibration_words(metrics: Metrics) -> str:
+    """What the scores of candidates are worth as probabilities."""
+    own = metrics["calibration"]
+    rows = [(f"{one['predicted']:.4f}", f"{one['observed']:.4f}") for one in own["bins"]]
+    return (
+        f"Expected calibration error {own['expected_error']:.4f}, over candidates in ten groups by predicted "
+        f"probability.\n\n{table(('predicted', 'bought'), rows)}"
+    )

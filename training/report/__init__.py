@@ -1,1 +1,0 @@
-"""Pages about the ingested data, for people: one file a topic, which measures it and says what it means."""

@@ -1,0 +1,53 @@
+"""Files that one training step leaves for the next, and the model exports that go into the bundle."""
+
+from pathlib import Path
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from contracts.arrays import Floats
+from training.retrieval.index import build_index, save_index
+from training.settings import IndexSettings
+
+
+class Embeddings:
+    """Query and item embeddings per moment, as the towers step left them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(self, seconds: int, queries: Floats, items: Floats, settings: IndexSettings) -> None:
+        """queries [users, embedding_dim] and items [num_items, embedding_dim] as of a moment, and an index of these."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        np.save(self.folder / f"queries_{seconds}.npy", queries)
+        np.save(self.folder / f"items_{seconds}.npy", items)
+        save_index(build_index(items, queries, settings), self.index_path(seconds))
+
+    def save_strangers(self, seconds: int, queries: Floats) -> None:
+        """queries [strangers, embedding_dim] of training.dataset.cold_users as of a moment."""
+        np.save(self.folder / f"strangers_{seconds}.npy", queries)
+
+    def strangers(self, seconds: int) -> Floats:
+        """[strangers, embedding_dim]; row i is the user_ids[i] of the moment's strangers."""
+        return self._load(f"strangers_{seconds}.npy")
+
+    def queries(self, seconds: int) -> Floats:
+        """[users, embedding_dim]; row i is the moment's user_ids[i]."""
+        return self._load(f"queries_{seconds}.npy")
+
+    def items(self, seconds: int) -> Floats:
+        """[num_items, embedding_dim]; row i is catalogue row i."""
+        return self._load(f"items_{seconds}.npy")
+
+    def index(self, seconds: int) -> faiss.Index:
+        """Of the moment's items; candidates are looked up in it offline as in the server."""
+        return faiss.read_index(str(self.index_path(seconds)))
+
+    def index_path(self, seconds: int) -> Path:
+        """Where it lies."""
+        return self.folder / f"index_{seconds}.faiss"
+
+    def _load(self, name: str) -> Floats:
+        values: npt.NDArray[np.float32] = np.load(self.folder / name)
+        return values

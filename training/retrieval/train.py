@@ -1,0 +1,64 @@
+"""The towers' training step: from the dataset to embeddings, exports and the index."""
+
+import json
+import shutil
+from pathlib import Path
+
+from contracts.bundle import INDEX
+from training.dataset.cold_users import strangers_of
+from training.dataset.dataset import Dataset, Moment
+from training.progress import Progress
+from training.retrieval.distribution import output
+from training.retrieval.embeddings import Embeddings
+from training.retrieval.export import export_towers
+from training.retrieval.fit import Towers, epochs_for, fit, new_towers
+from training.retrieval.index import index_recall
+from training.settings import IndexSettings, Settings
+from training.workspace import REPORT, Workspace
+
+
+def train_towers(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, list[float]]:
+    """Losses by phase. Writes embeddings of every moment, the towers' exports and the index.
+
+    The towers that propose the ranker's training candidates have not seen the ranker's label windows; otherwise
+    their scores would give the labels away. They are trained on afterwards up to the cutoff, and that is what serves.
+    """
+    with output(workspace.towers) as folder:
+        shutil.rmtree(folder, ignore_errors=True)
+        return fit_towers(Dataset(workspace), folder, settings, progress)
+
+
+def fit_towers(dataset: Dataset, folder: Path, settings: Settings, progress: Progress) -> dict[str, list[float]]:
+    """The same of any data set, in any folder."""
+    timeline, positives, embeddings = dataset.timeline, dataset.positives(), Embeddings(folder)
+    towers = new_towers(dataset, positives, settings.two_tower)
+    tower = settings.two_tower
+    windows_start = timeline.ranker_starts[0]
+    base_window = timeline.two_tower_start, windows_start
+    epochs = epochs_for(positives, *base_window, tower)
+    base = fit(towers, positives, *base_window, epochs, tower, progress)
+    for start in timeline.ranker_starts:
+        moment = dataset.moment(start)
+        _embed(towers, moment, embeddings, settings.index)
+        if tower.stranger_share:
+            unmet = strangers_of(dataset, moment, tower)
+            embeddings.save_strangers(start, towers.embed_queries(unmet.queries))
+    tuned = fit(towers, positives, windows_start, timeline.cutoff, tower.fine_tune_epochs, tower, progress)
+    for end in (timeline.cutoff, timeline.data_end):
+        _embed(towers, dataset.moment(end), embeddings, settings.index)
+    export_towers(towers, folder)
+    losses = {"base": base, "fine_tune": tuned}
+    shutil.copy(embeddings.index_path(timeline.data_end), folder / INDEX)
+    recall = _recall(embeddings, timeline.data_end, settings.index)
+    report = {"losses": losses, f"index_recall@{settings.index.recall_k}": recall}
+    (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n")
+    return losses
+
+
+def _embed(towers: Towers, moment: Moment, embeddings: Embeddings, settings: IndexSettings) -> None:
+    queries, items = towers.embed_queries(moment.queries), towers.embed_items(moment.item_statistics)
+    embeddings.save(moment.seconds, queries, items, settings)
+
+
+def _recall(embeddings: Embeddings, seconds: int, settings: IndexSettings) -> float:
+    return index_recall(embeddings.index(seconds), embeddings.items(seconds), embeddings.queries(seconds), settings)

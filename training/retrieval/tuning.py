@@ -1,0 +1,162 @@
+"""Hyper-parameters of the towers, searched on validation: the last label window before the cutoff. Test is not read.
+
+Each trial trains up to that window and is stopped early where it lags behind the others' median at the same epoch.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import mlflow
+import numpy as np
+import optuna
+
+from contracts.arrays import Doubles, Rows
+from training.dataset.dataset import Dataset, Moment
+from training.metrics.ranking_metrics import without
+from training.retrieval.fit import Towers, fit, new_towers
+from training.retrieval.index import FLAT, build_index, search
+from training.settings import Encoder, IndexSettings, Loss, Settings, TwoTowerSettings
+from training.tracking import use_experiment
+from training.workspace import Workspace
+
+EXPERIMENT = "tandem-tune"
+RECALL_AT = 100
+STARTUP_TRIALS = 4  # before any is stopped early
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a trial is judged by: the users of a moment that bought something new afterwards."""
+
+    moment: Moment
+    users: Sequence[int]  # rows of the moment
+    truths: Sequence[Rows]  # entry i: what users[i] bought for the first time
+    known: Sequence[Rows]  # entry i: what users[i] had bought before
+
+    def recall(self, towers: Towers) -> float:
+        """The mean of the users' shares."""
+        return float(self.shares(towers).mean())
+
+    def shares(self, towers: Towers) -> Doubles:
+        """[users] share of the first-time purchases among the RECALL_AT nearest items that are new to the user."""
+        queries = towers.embed_queries({name: values[self.users] for name, values in self.moment.queries.items()})
+        items = towers.embed_items(self.moment.item_statistics)
+        depth = min(RECALL_AT + max(map(len, self.known)), len(items))
+        found = search(build_index(items, queries, IndexSettings(factory=FLAT)), queries, depth)
+        shares = [
+            np.isin(truth, without(rows, known)[:RECALL_AT]).mean()
+            for rows, truth, known in zip(found, self.truths, self.known, strict=True)
+        ]
+        return np.array(shares)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The best trial and how many there were."""
+
+    chosen: Mapping[str, Any]  # keys of two_tower in params.yaml
+    recall: float
+    recall_as_is: float  # of the settings that the search began with
+    trials: int
+    stopped_early: int
+
+
+def tune(workspace: Workspace, settings: Settings, num_trials: int, progress: Progress) -> Tuned:
+    """The best of num_trials settings by Recall on validation; the first trial is params.yaml as it is.
+
+    Every trial is a run in MLflow's experiment `tandem-tune`, with its parameters and its Recall after each epoch.
+    """
+    dataset = Dataset(workspace)
+    validation = validation_of(dataset)
+    optuna.logging.set_verbosity(logging.WARNING)
+    study = optuna.create_study(
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=settings.two_tower.seed),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS),
+    )
+    study.enqueue_trial(searched(settings.two_tower))
+
+    def objective(trial: optuna.Trial) -> float:
+        progress(trial.number, num_trials, "trials")
+        return _trial(trial, dataset, validation, suggested(trial, settings.two_tower))
+
+    use_experiment(workspace, EXPERIMENT)
+    study.optimize(objective, num_trials)
+    progress(num_trials, num_trials, "trials")
+    stopped = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.PRUNED])
+    return Tuned(
+        study.best_trial.params, study.best_value, study.trials[0].value or 0.0, len(study.trials), len(stopped)
+    )
+
+
+def validation_of(dataset: Dataset) -> Validation:
+    """The users of the last label window before the cutoff who bought what was new to them."""
+    start, end = dataset.timeline.ranker_windows[-1]
+    moment, bought, before = dataset.moment(start), dataset.bought(start, end), dataset.bought(0, start)
+    nothing = np.zeros(0, np.int64)
+    rows, truths, known = [], [], []
+    for row, user in enumerate(moment.user_ids):
+        own = before.get(user, nothing)
+        new = without(bought.get(user, nothing), own)
+        if len(new):
+            rows.append(row)
+            truths.append(new)
+            known.append(own)
+    return Validation(moment, rows, truths, known)
+
+
+def searched(settings: TwoTowerSettings) -> dict[str, Any]:
+    """The values that `suggested` asks for, of settings as they are."""
+    chosen: dict[str, Any] = {
+        "encoder": settings.encoder.value,
+        "temperature": settings.temperature,
+        "learning_rate": settings.learning_rate,
+        "user_evenness": settings.user_evenness,
+    }
+    if settings.loss is Loss.SAMPLED:
+        chosen["uniform_negatives"] = settings.uniform_negatives
+    if settings.side_features:
+        chosen |= {"id_dropout": settings.id_dropout, "dropout": settings.dropout}
+    return chosen
+
+
+def suggested(trial: optuna.Trial, settings: TwoTowerSettings) -> TwoTowerSettings:
+    """Settings with the trial's values; what is not searched stays."""
+    chosen: dict[str, Any] = {
+        "encoder": Encoder(trial.suggest_categorical("encoder", [kind.value for kind in Encoder])),
+        "temperature": trial.suggest_float("temperature", 0.05, 2.0, log=True),
+        "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1.0, log=True),
+        "user_evenness": trial.suggest_float("user_evenness", 0.0, 1.0),
+    }
+    if settings.loss is Loss.SAMPLED:
+        chosen["uniform_negatives"] = trial.suggest_categorical(
+            "uniform_negatives", sorted({0, 256, 1024, settings.uniform_negatives})
+        )
+    if settings.side_features:
+        chosen["id_dropout"] = trial.suggest_float("id_dropout", 0.0, 0.9)
+        chosen["dropout"] = trial.suggest_float("dropout", 0.0, 0.6)
+    return replace(settings, **chosen)
+
+
+def _trial(trial: optuna.Trial, dataset: Dataset, validation: Validation, settings: TwoTowerSettings) -> float:
+    """Recall after the last epoch. Raises optuna.TrialPruned where the trial lags."""
+    positives = dataset.positives()
+    towers = new_towers(dataset, positives, settings)
+    recalls: list[float] = []
+
+    def judge(epoch: int, loss: float) -> None:
+        recalls.append(validation.recall(towers))
+        mlflow.log_metrics({f"validation_recall_at_{RECALL_AT}": recalls[-1], "loss": loss}, step=epoch)
+        trial.report(recalls[-1], epoch)
+        if trial.should_prune():
+            mlflow.set_tag("stopped_after_epoch", epoch)
+            raise optuna.TrialPruned
+
+    with mlflow.start_run(run_name=f"trial-{trial.number}"):
+        mlflow.log_params(asdict(settings))
+        start, end = dataset.timeline.two_tower_start, validation.moment.seconds
+        fit(towers, positives, start, end, settings.epochs, settings, lambda *_: None, judge)
+    return recalls[-1]
