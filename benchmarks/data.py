@@ -29,9 +29,9 @@ import redis
 import yaml
 
 from benchmarks.process_cost import Cost, cost_of
-from contracts import features as names
+from contracts.features import names
 from tests.conftest import free_port, new_workspace
-from tests.redis_server import RedisServer, missing
+from tests.support.redis_server import RedisServer, missing
 from training.timeline import Timeline
 from training.workspace import Workspace
 

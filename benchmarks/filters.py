@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 
 from contracts.arrays import Floats, Rows
-from contracts.candidates import Mask
+from contracts.ranking.candidates import Mask
 from serving.retrieval import search as nearest
 
 SHARES = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9)

@@ -18,14 +18,14 @@ from prometheus_client import CollectorRegistry
 
 from benchmarks.processes import ROOT, hardware
 from benchmarks.serving import LIST_LENGTH, PATIENT, USERS_ASKED, bundle_of, online_store
-from contracts.api import RecommendationRequest
-from contracts.features import USER_ID
+from contracts.api.requests import RecommendationRequest
+from contracts.features.names import USER_ID
 from serving.__main__ import new_service, warm_up
 from serving.metrics import Metrics
 from serving.runtime.interleaving import MOST, side_by_side
 from serving.service import Service
 from serving.settings import read_settings
-from tests.redis_server import missing
+from tests.support.redis_server import missing
 
 
 def ask_for_each(service: Service, users: int, together: int = 1) -> float:

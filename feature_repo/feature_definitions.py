@@ -1,4 +1,4 @@
-"""Feast entities, feature views and services. Names come from contracts.features; nobody imports this file."""
+"""Feast entities, feature views and services. Names come from contracts.features.names; nobody imports this file."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
 from feast.types import Array, Float32, Float64, Int64, PrimitiveFeastType, String
 
-from contracts import features as names
+from contracts.features import names
 
 # No expiry: a user who was away for a month still has a history. Staleness is watched by monitoring instead.
 FOREVER = timedelta(0)

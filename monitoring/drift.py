@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from contracts.bundle import read_manifest
+from contracts.bundle.manifest import read_manifest
 from contracts.errors import DataRejected
 from monitoring.evidently_report import FeatureReport, compare, sample_of
 from monitoring.exposition import write_exposition

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import Final
 
-from contracts.api import ImpressionRecord
+from contracts.api.records import ImpressionRecord
 
 Z: Final = 1.959964  # two-sided 95 %
 Z_OF_MISMATCH: Final = 3.29  # two-sided 0.1 %: a split this far off is a fault and not chance

@@ -9,7 +9,8 @@ from typing import Final
 import pandas as pd
 from pydantic import ValidationError
 
-from contracts.api import DegradedLevel, ImpressionRecord
+from contracts.api.answers import DegradedLevel
+from contracts.api.records import ImpressionRecord
 from contracts.errors import MissingArtifact
 from monitoring.reference import CATEGORICAL, COLUMNS, NUMERICAL
 from monitoring.result import MalformedLine

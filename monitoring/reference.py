@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from contracts.bundle import REFERENCE, Manifest, sha256_of
+from contracts.bundle.manifest import REFERENCE, Manifest, sha256_of
 from contracts.errors import BundleRefused, MissingArtifact
-from contracts.features import SCORES, USER_PROFILE, USER_STATISTICS
+from contracts.features.names import SCORES, USER_PROFILE, USER_STATISTICS
 
 CATEGORICAL: Final = USER_PROFILE
 NUMERICAL: Final = (*USER_STATISTICS, *SCORES)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from contracts.api import ImpressionRecord
+from contracts.api.records import ImpressionRecord
 from contracts.errors import MissingArtifact
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
-from contracts.api import MIRROR_HEADER
+from contracts.api.records import MIRROR_HEADER
 from rollout import settings
 from rollout.measurements import Mirrored
 

@@ -11,7 +11,7 @@ from functools import partial
 from kserve.model_server import app
 from prometheus_client import REGISTRY
 
-from contracts.api import RankingRequest, RetrievalRequest
+from contracts.api.requests import RankingRequest, RetrievalRequest
 from contracts.errors import TandemError
 from serving.api.app import add_routes
 from serving.api.kserve_models import models

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from contracts import features as names
-from contracts.api import AlsoBought, Companion, SimilarItem, SimilarItems
+from contracts.api.answers import AlsoBought, Companion, SimilarItem, SimilarItems
 from contracts.arrays import Floats, Rows
-from contracts.candidates import NO_ROWS, Mask
 from contracts.errors import InvalidInput
-from contracts.selection import Filters
-from contracts.vocabulary import OUT_OF_VOCABULARY
+from contracts.features import names
+from contracts.features.vocabulary import OUT_OF_VOCABULARY
+from contracts.ranking.candidates import NO_ROWS, Mask
+from contracts.rules.selection import Filters
 from serving.bundles.bundle import LoadedBundle
 from serving.bundles.release import Releases
 from serving.features.lookup import FeatureLookup

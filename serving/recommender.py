@@ -7,20 +7,15 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from contracts import features as names
-from contracts.api import (
-    ImpressionRecord,
-    RankingRequest,
-    RecommendationRequest,
-    Recommendations,
-    RetrievalRequest,
-    ScoredItems,
-)
+from contracts.api.answers import Recommendations, ScoredItems
+from contracts.api.explanations import Explanation, Fate
+from contracts.api.records import ImpressionRecord
+from contracts.api.requests import RankingRequest, RecommendationRequest, RetrievalRequest
 from contracts.arrays import Floats, Rows
-from contracts.candidates import shortlist_of
 from contracts.errors import InvalidInput
-from contracts.explanations import Explanation, Fate
-from contracts.vocabulary import OUT_OF_VOCABULARY
+from contracts.features import names
+from contracts.features.vocabulary import OUT_OF_VOCABULARY
+from contracts.ranking.candidates import shortlist_of
 from serving.bundles.bundle import LoadedBundle
 from serving.bundles.release import Releases
 from serving.events.impressions import ImpressionSink

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from contracts.api import ImpressionRecord, RecommendationRequest
+from contracts.api.records import ImpressionRecord
+from contracts.api.requests import RecommendationRequest
 from contracts.errors import InvalidInput, MissingArtifact
 from serving.recommendation.answer import Listed
 from serving.recommender import Recommender

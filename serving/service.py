@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import ParamSpec, TypeVar
 
-from contracts.api import RecommendationRequest, Recommendations
+from contracts.api.answers import Recommendations
+from contracts.api.requests import RecommendationRequest
 from serving.bundles.live_releases import LiveReleases
 from serving.events.intake import Intake
 from serving.items import Items

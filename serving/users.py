@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from contracts.api import History, PurchasedItem
+from contracts.api.answers import History, PurchasedItem
 from contracts.errors import InvalidInput
 from serving.bundles.release import Releases
 from serving.features.lookup import FeatureLookup, UserFeatures

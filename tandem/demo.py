@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from contracts.bundle import read_manifest
+from contracts.bundle.manifest import read_manifest
 from contracts.errors import TandemError
 from training.workspace import Workspace
 

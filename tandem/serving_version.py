@@ -3,9 +3,9 @@
 import time
 import urllib.request
 
-from contracts.api import BundleCard
+from contracts.api.answers import BundleCard
+from contracts.bundle.promotions import Promotion
 from contracts.errors import InvalidInput, TandemError
-from contracts.promotions import Promotion
 
 WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.1

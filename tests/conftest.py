@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from tandem.__main__ import app, end_quietly
 from tandem.demo import wait_until_ready
-from tests.redis_server import RedisServer, missing
+from tests.support.redis_server import RedisServer, missing
 from training.workspace import Workspace
 
 end_quietly()  # the runner's closing line is the last one

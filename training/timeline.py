@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from contracts.errors import DataRejected, InvalidInput
-from contracts.features import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
+from contracts.features.names import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
 from training.settings import FeatureSettings
 
 DAY_SECONDS = 86_400

@@ -8,7 +8,7 @@ from typing import Any
 
 import mlflow
 
-from contracts.bundle import MANIFEST
+from contracts.bundle.manifest import MANIFEST
 from training.settings import Settings
 from training.workspace import Workspace
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from contracts import encoding
 from contracts.arrays import Doubles
+from contracts.features import encoding
 from training.dataset.dataset import Dataset, Positives
 from training.metrics.intervals import difference
 from training.retrieval.fit import fit, new_towers

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.quality.splits import Baskets, DataSet, PipelineMoment, Split
-from contracts import features as names
 from contracts.arrays import Doubles, Rows
+from contracts.features import names
 from training.dataset.dataset import Dataset
 from training.metrics.ranking_metrics import NDCG_AT
 from training.timeline import DAY_SECONDS

@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from contracts.arrays import Floats, Rows
-from contracts.candidates import POPULAR_COLUMN, ItemSide, item_side
-from contracts.rules import rule_set
+from contracts.ranking.candidates import POPULAR_COLUMN, ItemSide, item_side
+from contracts.rules.rules import rule_set
 from serving.rules.arrangement import arrange
 from serving.rules.compile import CompiledRules, compiled
 from training.dataset.dataset import Dataset

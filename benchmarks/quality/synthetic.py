@@ -16,8 +16,8 @@ import numpy as np
 from benchmarks.quality.peers.peer import Scores
 from benchmarks.quality.pipeline_sets import window
 from benchmarks.quality.splits import DataSet, Split
-from contracts import features as names
 from contracts.arrays import Rows
+from contracts.features import names
 from training.dataset.dataset import Dataset
 from training.ingest.adapters.synthetic import Truth, oracle_scores
 from training.workspace import Workspace

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.sized.world import NOW, SizedWorld
-from contracts import bundle as parts
-from contracts import features as names
-from contracts.ranking import RANKING_FEATURES
-from contracts.segments import segments_of
+from contracts.bundle import manifest as parts
+from contracts.features import names
+from contracts.ranking.inputs import RANKING_FEATURES
+from contracts.ranking.segments import segments_of
 from training.ranking.export import export_ranker
 from training.ranking.neural import Ranker
 from training.retrieval.export import export_towers

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.sized.world import HISTORY_ITEMS, NOW, SizedWorld
-from contracts import features as names
+from contracts.features import names
 from training.feature_store.store import apply_definitions, open_store
 from training.workspace import Workspace
 

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from contracts import encoding
-from contracts import features as names
-from contracts.features import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
-from contracts.text import text_vectors
-from contracts.vocabulary import Vocabulary
+from contracts.features import encoding, names
+from contracts.features.names import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
+from contracts.features.text import text_vectors
+from contracts.features.vocabulary import Vocabulary
 from training.dataset.dataset import Positives
 from training.dataset.item_text import fit_projection
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from contracts.explanations import Explanation
+from contracts.api.explanations import Explanation
 
 
 class Refusal(BaseModel):

@@ -15,8 +15,8 @@ from contracts.api.limits import (
     ItemId,
     UserId,
 )
-from contracts.rules import Surface
-from contracts.selection import Filters, Term, one_is_a_list
+from contracts.rules.rules import Surface
+from contracts.rules.selection import Filters, Term, one_is_a_list
 
 
 class Request(BaseModel):

@@ -12,15 +12,9 @@ from kserve import InferOutput, InferRequest, InferResponse, Model
 from kserve.protocol.infer_type import InferInput
 from pydantic import BaseModel, ValidationError
 
-from contracts.api import (
-    MAX_BATCH,
-    RankingRequest,
-    RecommendationRequest,
-    Recommendations,
-    Request,
-    RetrievalRequest,
-    ScoredItems,
-)
+from contracts.api.answers import Recommendations, ScoredItems
+from contracts.api.limits import MAX_BATCH
+from contracts.api.requests import RankingRequest, RecommendationRequest, Request, RetrievalRequest
 from contracts.errors import InvalidInput
 from serving.service import Lists, Service
 

@@ -13,15 +13,15 @@ import numpy as np
 import onnxruntime
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from contracts import bundle as parts
-from contracts import features as names
 from contracts.arrays import Floats, Rows
-from contracts.bundle import Manifest
-from contracts.candidates import NO_ROWS, POPULAR_COLUMN, CandidatePlan, ItemSide, Mask, item_side
+from contracts.bundle import manifest as parts
+from contracts.bundle.manifest import Manifest
 from contracts.errors import BundleRefused
-from contracts.ranking import LOOK_FEATURES, RANKING_FEATURES, Catalogue
-from contracts.segments import Segments, segment_starts
-from contracts.vocabulary import Vocabulary, vocabularies_from_json
+from contracts.features import names
+from contracts.features.vocabulary import Vocabulary, vocabularies_from_json
+from contracts.ranking.candidates import NO_ROWS, POPULAR_COLUMN, CandidatePlan, ItemSide, Mask, item_side
+from contracts.ranking.inputs import LOOK_FEATURES, RANKING_FEATURES, Catalogue
+from contracts.ranking.segments import Segments, segment_starts
 from serving.bundles.signature import check_signature
 from serving.retrieval.search import best, nearest
 

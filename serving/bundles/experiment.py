@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from contracts.api import BundleVersion
+from contracts.api.limits import BundleVersion
 from contracts.errors import InvalidInput
 
 CHALLENGER: Final = "challenger"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from contracts.api import BundleCard, ExperimentCard, RefusedChange
+from contracts.api.answers import BundleCard, ExperimentCard, RefusedChange
 from contracts.errors import TandemError
 from serving.bundles.bundle import LoadedBundle
 from serving.bundles.experiment import Experiment, read_experiment

@@ -6,8 +6,8 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from contracts.bundle.signature import public_key_bytes, read_signature, signed_bytes
 from contracts.errors import BundleRefused
-from contracts.signature import public_key_bytes, read_signature, signed_bytes
 
 
 def public_keys(texts: str) -> tuple[Ed25519PublicKey, ...]:

@@ -13,9 +13,9 @@ import boto3
 from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.bundle import MANIFEST, SIGNATURE, digest_of, is_served, read_manifest, verify
+from contracts.bundle.manifest import MANIFEST, SIGNATURE, digest_of, is_served, read_manifest, verify
+from contracts.bundle.promotions import bundle_versions
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
-from contracts.promotions import bundle_versions
 
 S3 = "s3://"
 PARTIAL = ".partial"

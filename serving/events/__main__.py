@@ -8,7 +8,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, start_http_server
 
 from contracts.errors import InvalidInput, TandemError
-from contracts.event_log import INTERACTIONS
+from contracts.events.log import INTERACTIONS
 from serving.events.consumer import EventConsumer
 from serving.events.metrics import ConsumerMetrics
 from serving.events.open_log import open_log

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from contracts.errors import TandemError
-from contracts.freshness import MAX_RECENT_EVENTS, merged
-from contracts.interactions import FreshEvent, Interaction, fresh_event
+from contracts.events.interactions import FreshEvent, Interaction, fresh_event
+from contracts.features.freshness import MAX_RECENT_EVENTS, merged
 from serving.events.log import ConsumedLog, LeaseLost, Logged
 from serving.events.metrics import ConsumerMetrics
 from serving.features.recent_events import Recent, RecentEvents

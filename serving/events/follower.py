@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pydantic import ValidationError
 
 from contracts.errors import TandemError
-from contracts.interactions import Interaction
+from contracts.events.interactions import Interaction
 from serving.events.consumer import CONSUMER
 from serving.events.log import ConsumedLog
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Protocol
 
-from contracts.api import ImpressionRecord
+from contracts.api.records import ImpressionRecord
 
 
 class ImpressionSink(Protocol):

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from contracts.catalogue import CatalogueItem
 from contracts.errors import TandemError
-from contracts.event_log import INTERACTIONS, ITEMS
-from contracts.interactions import Interaction
+from contracts.events.interactions import Interaction
+from contracts.events.items import CatalogueItem
+from contracts.events.log import INTERACTIONS, ITEMS
 from serving.events.log import ConsumedLog, Entry
 from serving.events.open_log import open_log
 from serving.events.writer import EventWriter

@@ -13,13 +13,12 @@ from typing import Protocol
 import numpy as np
 from pydantic import ValidationError
 
-from contracts import encoding
-from contracts import features as names
-from contracts.candidates import PRICE_COLUMN, ItemSide
-from contracts.catalogue import CatalogueItem
-from contracts.ranking import Catalogue
-from contracts.text import text_vectors
-from contracts.vocabulary import OUT_OF_VOCABULARY
+from contracts.events.items import CatalogueItem
+from contracts.features import encoding, names
+from contracts.features.text import text_vectors
+from contracts.features.vocabulary import OUT_OF_VOCABULARY
+from contracts.ranking.candidates import PRICE_COLUMN, ItemSide
+from contracts.ranking.inputs import Catalogue
 from serving.bundles.bundle import LoadedBundle
 from serving.events.log import EventLog, Logged
 from serving.events.metrics import CatalogueMetrics

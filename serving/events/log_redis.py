@@ -9,7 +9,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from contracts.event_log import PAYLOAD, redis_key
+from contracts.events.log import PAYLOAD, redis_key
 from serving.events.log import Entry, EventLogError, EventLogRefused, LeaseLost, Logged
 
 ANSWER_SECONDS = 5.0

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from contracts.event_log import STREAMS
+from contracts.events.log import STREAMS
 from serving.events.log import Entry, EventLogError, EventLogRefused, LeaseLost, Logged
 
 BUSY_SECONDS = 10.0  # another process may hold the file while it commits

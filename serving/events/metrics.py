@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from contracts.interactions import Interaction
+from contracts.events.interactions import Interaction
 from serving.events.attribution import FollowedLists
 
 UNATTRIBUTED = "unattributed"

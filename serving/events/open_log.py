@@ -1,6 +1,6 @@
 """Opens the event log behind a URL: SQLite on one machine, Redis on a cluster."""
 
-from contracts.event_log import sqlite_path
+from contracts.events.log import sqlite_path
 from serving.events.log import (
     ConsumedLog,
 )

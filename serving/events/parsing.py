@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from contracts.api import MAX_EVENTS, MAX_EVENTS_BYTES, RejectedEvent
+from contracts.api.answers import RejectedEvent
+from contracts.api.limits import MAX_EVENTS, MAX_EVENTS_BYTES
 from contracts.errors import InvalidInput
-from contracts.interactions import Interaction, faults_of
+from contracts.events.interactions import Interaction, faults_of
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 CLOCKS_DIFFER = timedelta(minutes=5)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from contracts.arrays import Floats, Rows
-from contracts.candidates import CONTEXT, LOOKED, POPULAR, REPEAT, RULE, TWO_TOWER, ItemSide
-from contracts.history import UserHistory
-from contracts.looks import NO_LOOKS, UserLooks
-from contracts.ranking import DAY_SECONDS
+from contracts.features.history import UserHistory
+from contracts.features.looks import NO_LOOKS, UserLooks
+from contracts.ranking.candidates import CONTEXT, LOOKED, POPULAR, REPEAT, RULE, TWO_TOWER, ItemSide
+from contracts.ranking.inputs import DAY_SECONDS
 
 ALIKE = 0.5
 """Least cosine at which two items are called similar."""

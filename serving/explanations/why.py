@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from contracts.api import DegradedLevel
+from contracts.api.answers import DegradedLevel
+from contracts.api.explanations import Explanation, Proposal
 from contracts.arrays import Rows
-from contracts.candidates import CONTEXT, NO_ROWS, POPULAR, REPEAT, SOURCES, TWO_TOWER
-from contracts.explanations import Explanation, Proposal
-from contracts.history import UserHistory
-from contracts.looks import NO_LOOKS
+from contracts.features.history import UserHistory
+from contracts.features.looks import NO_LOOKS
+from contracts.ranking.candidates import CONTEXT, NO_ROWS, POPULAR, REPEAT, SOURCES, TWO_TOWER
 from serving.bundles.bundle import LoadedBundle
 from serving.explanations.sentences import Known, reason
 from serving.features.lookup import FeatureLookup, OnlineStoreError

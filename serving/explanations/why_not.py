@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from contracts.api import RecommendationRequest
+from contracts.api.explanations import Fate, Stage
+from contracts.api.requests import RecommendationRequest
 from contracts.arrays import Rows
-from contracts.candidates import NO_ROWS
-from contracts.explanations import Fate, Stage
+from contracts.ranking.candidates import NO_ROWS
 from serving.explanations.why import proposals, retrieval_score, sources_in
 from serving.recommendation.answer import arranged
 from serving.recommendation.ranked_candidates import Draft

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from contracts.api import Reason
+from contracts.api.answers import Reason
 from serving.features.lookup import FeatureLookup, OnlineStoreError, UserFeatures
 from serving.resilience.guard import Guard, PartFailed
 

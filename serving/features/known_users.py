@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from contracts.api import Reason
+from contracts.api.answers import Reason
 from serving.features.lookup import FeatureLookup, OnlineStoreError, UserFeatures
 from serving.features.remembered import RememberedFeatures
 from serving.metrics import Metrics

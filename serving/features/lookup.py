@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import prometheus_client  # noqa: F401 - before Feast, which else has it count in files that processes share
 from feast import FeatureStore
 
-from contracts.encoding import unpacked
 from contracts.errors import MissingArtifact, TandemError
-from contracts.events import UNKNOWN
-from contracts.features import (
+from contracts.events.schema import UNKNOWN
+from contracts.features.encoding import unpacked
+from contracts.features.freshness import apply_events, decode_events
+from contracts.features.names import (
     COPURCHASE_COUNTS,
     COPURCHASE_ITEM_IDS,
     COPURCHASE_SERVICE,
@@ -23,7 +24,6 @@ from contracts.features import (
     USER_ID,
     USER_PROFILE,
 )
-from contracts.freshness import apply_events, decode_events
 from serving.features.reader import FeatureReader, feature_reader
 
 UserFeatures = dict[str, Any]

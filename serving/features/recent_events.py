@@ -11,9 +11,9 @@ import pandas as pd
 from feast import FeatureStore
 
 from contracts.errors import MissingArtifact
-from contracts.features import EVENT_TIMESTAMP, RECENT_EVENTS, RECENT_EVENTS_VIEW, RECENT_SERVICE, USER_ID
-from contracts.freshness import decode_events, encode_events
-from contracts.interactions import FreshEvent
+from contracts.events.interactions import FreshEvent
+from contracts.features.freshness import decode_events, encode_events
+from contracts.features.names import EVENT_TIMESTAMP, RECENT_EVENTS, RECENT_EVENTS_VIEW, RECENT_SERVICE, USER_ID
 from serving.features.lookup import OnlineStoreError
 
 

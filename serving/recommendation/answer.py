@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 from pydantic import TypeAdapter
 
-from contracts.api import Recommendations, RecommendedItem
+from contracts.api.answers import Recommendations, RecommendedItem
+from contracts.api.explanations import Explanation
 from contracts.arrays import Rows
-from contracts.candidates import NO_ROWS, Mask, source_names
-from contracts.explanations import Explanation
+from contracts.ranking.candidates import NO_ROWS, Mask, source_names
 from serving.bundles.bundle import LoadedBundle
 from serving.recommendation.page_token import page_token
 from serving.recommendation.ranked_candidates import Draft, tie_order

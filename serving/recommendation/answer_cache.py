@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from contracts.api import DegradedLevel, Recommendations
+from contracts.api.answers import DegradedLevel, Recommendations
 from serving.bundles.bundle import LoadedBundle
 from serving.recommendation.scope import Scope
 from serving.rules.compile import CompiledRules

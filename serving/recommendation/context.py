@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from contracts import features as names
 from contracts.arrays import Rows
-from contracts.candidates import NO_ROWS, Mask
-from contracts.events import EventType
-from contracts.vocabulary import OUT_OF_VOCABULARY
+from contracts.events.schema import EventType
+from contracts.features import names
+from contracts.features.vocabulary import OUT_OF_VOCABULARY
+from contracts.ranking.candidates import NO_ROWS, Mask
 from serving.bundles.bundle import LoadedBundle
 from serving.features.lookup import FeatureLookup, OnlineStoreError, UserFeatures
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from contracts.api import MAX_ITEMS, DegradedLevel, Reason
+from contracts.api.answers import DegradedLevel, Reason
+from contracts.api.limits import MAX_ITEMS
 from contracts.arrays import Floats, Rows
-from contracts.candidates import NO_ROWS, POPULAR, REPEAT, RULE, first_allowed, repeat_weights
-from contracts.history import UserHistory
+from contracts.features.history import UserHistory
+from contracts.ranking.candidates import NO_ROWS, POPULAR, REPEAT, RULE, first_allowed, repeat_weights
 from serving.recommendation.ranked_candidates import Draft, Trace, from_source
 from serving.recommendation.scope import Scope
 from serving.rules.candidates import proposed_by_rules

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from contracts import features as names
-from contracts.api import MAX_ITEMS, Reason
+from contracts.api.answers import Reason
+from contracts.api.limits import MAX_ITEMS
 from contracts.arrays import Floats, Rows
-from contracts.candidates import CONTEXT, FRESH, RULE, CandidatePlan, Mask, Shortlist, UserSide, shortlist
-from contracts.history import UserHistory
+from contracts.features import names
+from contracts.features.history import UserHistory
+from contracts.ranking.candidates import CONTEXT, FRESH, RULE, CandidatePlan, Mask, Shortlist, UserSide, shortlist
 from serving.bundles.bundle import LoadedBundle
 from serving.features.lookup import FeatureLookup, UserFeatures
 from serving.metrics import Metrics

@@ -11,9 +11,9 @@ popularity  what everybody buys
 from collections.abc import Mapping
 from dataclasses import replace
 
-from contracts import features as names
-from contracts.api import DegradedLevel, Reason
-from contracts.history import UserHistory
+from contracts.api.answers import DegradedLevel, Reason
+from contracts.features import names
+from contracts.features.history import UserHistory
 from serving.features.known_users import Known, KnownUsers
 from serving.features.lookup import UserFeatures
 from serving.metrics import Metrics

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.arrays import Rows
-from contracts.candidates import NO_ROWS
 from contracts.errors import InvalidInput
-from contracts.vocabulary import Vocabulary
+from contracts.features.vocabulary import Vocabulary
+from contracts.ranking.candidates import NO_ROWS
 
 MAX_SHOWN: Final = 1000
 """Items on all pages together; the token is 5.4 kB then, and proxies take lines of 8 kB."""

@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from contracts import encoding
-from contracts import features as names
-from contracts.candidates import BASKETS_COLUMN, UserSide
-from contracts.history import UserHistory, user_history
-from contracts.looks import user_looks
+from contracts.features import encoding, names
+from contracts.features.history import UserHistory, user_history
+from contracts.features.looks import user_looks
+from contracts.ranking.candidates import BASKETS_COLUMN, UserSide
 from serving.bundles.bundle import LoadedBundle
 from serving.features.lookup import UserFeatures
 from serving.runtime.clock import Now

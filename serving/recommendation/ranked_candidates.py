@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from contracts.api import DegradedLevel, Reason
+from contracts.api.answers import DegradedLevel, Reason
 from contracts.arrays import Floats, Rows
-from contracts.candidates import SOURCES, Mask, Shortlist, UserSide
+from contracts.ranking.candidates import SOURCES, Mask, Shortlist, UserSide
 from serving.recommendation.context import ContextCandidates
 
 LEAST_LIKELIHOOD = 1e-9
@@ -31,7 +31,7 @@ class Draft:
 
     rows: Rows
     scores: Floats
-    sources: npt.NDArray[np.uint8]  # bit masks over contracts.candidates.SOURCES
+    sources: npt.NDArray[np.uint8]  # bit masks over contracts.ranking.candidates.SOURCES
     level: DegradedLevel = DegradedLevel.FULL
     reason: Reason | None = None
     features: Mapping[str, float | str] = field(default_factory=dict)  # as served, for the impression log

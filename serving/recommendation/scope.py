@@ -7,13 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from contracts import features as names
-from contracts.api import ListOptions, RecommendationRequest
+from contracts.api.requests import ListOptions, RecommendationRequest
 from contracts.arrays import Rows
-from contracts.candidates import NO_ROWS, Mask
 from contracts.errors import InvalidInput
-from contracts.features import USER_PROFILE
-from contracts.vocabulary import OUT_OF_VOCABULARY, Vocabulary
+from contracts.features import names
+from contracts.features.names import USER_PROFILE
+from contracts.features.vocabulary import OUT_OF_VOCABULARY, Vocabulary
+from contracts.ranking.candidates import NO_ROWS, Mask
 from serving.bundles.bundle import LoadedBundle
 from serving.bundles.release import Assigned
 from serving.recommendation.page_token import Shown, rows_shown, shown_before

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
-from contracts.api import Reason
+from contracts.api.answers import Reason
 from serving.metrics import Metrics
 from serving.resilience.breaker import Breaker, BreakerOpen
 

@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from contracts import features as names
 from contracts.arrays import Rows
-from contracts.candidates import NO_ROWS, ItemSide, Mask
 from contracts.errors import InvalidInput
-from contracts.selection import ATTRIBUTES, Filters, Selection
-from contracts.vocabulary import OUT_OF_VOCABULARY, Vocabulary
+from contracts.features import names
+from contracts.features.vocabulary import OUT_OF_VOCABULARY, Vocabulary
+from contracts.ranking.candidates import NO_ROWS, ItemSide, Mask
+from contracts.rules.selection import ATTRIBUTES, Filters, Selection
 
 STOCK: Final = "out_of_stock"
 PRICE: Final = "price"

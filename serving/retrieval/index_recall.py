@@ -11,7 +11,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from contracts.arrays import Floats, Rows
-from contracts.candidates import Mask
+from contracts.ranking.candidates import Mask
 from serving.retrieval.search import exact_nearest
 
 WINDOW: Final = 100

@@ -7,7 +7,7 @@ import faiss
 import numpy as np
 
 from contracts.arrays import Floats, Rows
-from contracts.candidates import Mask
+from contracts.ranking.candidates import Mask
 
 GATHER_SHARE: Final = 0.1
 """Up to this share of the catalogue, copying the allowed rows together and comparing them is the quickest exact way."""

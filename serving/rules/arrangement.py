@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.arrays import Floats, Rows
-from contracts.candidates import Mask
+from contracts.ranking.candidates import Mask
 from serving.rules.compiled_rule import CompiledRule
 from serving.rules.reranking import diversified, explored
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from contracts.arrays import Rows
-from contracts.candidates import Mask
+from contracts.ranking.candidates import Mask
 from serving.rules.compile import pinned_rows, quotas
 from serving.rules.compiled_rule import CompiledRule
 

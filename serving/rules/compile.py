@@ -8,9 +8,9 @@ from functools import reduce
 import numpy as np
 
 from contracts.arrays import Rows
-from contracts.candidates import ItemSide, Mask
-from contracts.rules import Rule, RuleSet
-from contracts.selection import ATTRIBUTES
+from contracts.ranking.candidates import ItemSide, Mask
+from contracts.rules.rules import Rule, RuleSet
+from contracts.rules.selection import ATTRIBUTES
 from serving.retrieval.filters import Vocabularies, known_rows, selecting
 from serving.rules.compiled_rule import CompiledRule
 

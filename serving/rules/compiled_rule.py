@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.arrays import Floats
-from contracts.candidates import Mask
-from contracts.rules import Rule
+from contracts.ranking.candidates import Mask
+from contracts.rules.rules import Rule
 
 
 @dataclass(frozen=True)

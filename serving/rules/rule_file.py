@@ -8,7 +8,7 @@ import yaml
 from prometheus_client import CollectorRegistry, Counter
 
 from contracts.errors import InvalidInput, MissingArtifact, TandemError
-from contracts.rules import RuleSet, rule_set
+from contracts.rules.rules import RuleSet, rule_set
 from serving.bundles.bundle import LoadedBundle
 from serving.rules.compile import NO_RULES, CompiledRules, compiled
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from contracts.features import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
+from contracts.features.names import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
 
 Now = Callable[[], tuple[float, int, int]]
 """(Unix seconds, local hour or HOUR_UNKNOWN, local weekday or WEEKDAY_UNKNOWN)."""

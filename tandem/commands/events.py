@@ -42,7 +42,7 @@ def status(root: Root = HERE, log: LogOption = "") -> None:
 
     Example: tandem events status
     """
-    from contracts.event_log import INTERACTIONS, ITEMS
+    from contracts.events.log import INTERACTIONS, ITEMS
     from serving.events.consumer import CONSUMER
     from serving.events.open_log import open_log
 

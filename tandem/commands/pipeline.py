@@ -196,7 +196,7 @@ def bundle(
 
     Example: tandem bundle --sign-key signing.pem --publish s3://shop/bundles
     """
-    from contracts.bundle import read_manifest
+    from contracts.bundle.manifest import read_manifest
     from training.evaluation.gate import require_no_loss
     from training.release.bundle import assemble
     from training.release.publish import publish as copy_to
@@ -220,8 +220,8 @@ def bundle(
 
 def promote_if_good(bundle: Path, *, force: bool) -> None:
     """Makes the bundle the one that serves, or says why it does not; the run has done its work either way."""
-    from contracts import promotions
-    from contracts.bundle import read_manifest
+    from contracts.bundle import promotions
+    from contracts.bundle.manifest import read_manifest
     from training.evaluation.gate import losses
 
     lost = [] if force else losses(read_manifest(bundle).metrics["gate"])

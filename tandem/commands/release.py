@@ -9,7 +9,7 @@ from tandem.commands.options import HERE, OPERATION, Root
 from tandem.console import console
 
 if TYPE_CHECKING:
-    from contracts.promotions import Promotion
+    from contracts.bundle.promotions import Promotion
 
 app = typer.Typer()
 keys = typer.Typer(no_args_is_help=True, help="Keys that bundles are signed with.")
@@ -30,8 +30,8 @@ def promote(
 
     Example: tandem promote 3f4a0503dde1 --url http://127.0.0.1:8080
     """
-    from contracts.bundle import verify
-    from contracts.promotions import promote as make_current
+    from contracts.bundle.manifest import verify
+    from contracts.bundle.promotions import promote as make_current
     from training.evaluation.gate import require_no_loss
 
     bundle = _bundles(root) / version
@@ -43,7 +43,7 @@ def promote(
 
 def rollback_here(root: Path, to: str, url: str) -> None:
     """Goes back to the bundle that served before, or to version `to`; waits for the server at url, if one is given."""
-    from contracts.promotions import rollback
+    from contracts.bundle.promotions import rollback
 
     change = rollback(_bundles(root), to or None)
     _done(f"rolled back from {change.rolled_back_from} to", change, url)

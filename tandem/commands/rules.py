@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 rules = typer.Typer(no_args_is_help=True, help="Business rules: pins, boosts, caps, quotas; check and try them out.")
 app.add_typer(rules, name="rules", rich_help_panel=OPERATION)
-RulesFile = Annotated[Path, typer.Argument(help="YAML file of rules; contracts/rules.py shows one.")]
+RulesFile = Annotated[Path, typer.Argument(help="YAML file of rules; contracts/rules/rules.py shows one.")]
 
 
 @rules.command()

@@ -12,15 +12,7 @@ import onnx
 import pyarrow.parquet as pq
 from onnx import TensorProto, helper
 
-from contracts.bundle import (
-    DISPLAY,
-    MANIFEST,
-    RANKER,
-    REFERENCE,
-    read_manifest,
-    seal,
-    write_bundle,
-)
+from contracts.bundle.manifest import DISPLAY, MANIFEST, RANKER, REFERENCE, read_manifest, seal, write_bundle
 from training.release.publish import publish
 
 Change = Callable[[Path, dict[str, Any]], None]

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from contracts.errors import DataRejected, MissingArtifact
-from contracts.events import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
+from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
 from tandem.__main__ import app
 from training.data_report.activity import measure_activity, season_section
 from training.data_report.baskets import measure_baskets, value_section

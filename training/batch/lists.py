@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from contracts import features as names
 from contracts.errors import InvalidInput
+from contracts.features import names
 from training.dataset.dataset import Dataset
 from training.ranking.scoring import rank_with_scores
 from training.ranking.shortlists import shortlists

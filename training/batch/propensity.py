@@ -19,10 +19,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from contracts import encoding
-from contracts import features as names
 from contracts.arrays import Doubles
 from contracts.errors import InvalidInput
+from contracts.features import encoding, names
 from training.dataset.dataset import Dataset
 from training.feature_store.store import features_as_of, open_store
 from training.settings import DuckDBSettings

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 from ibis import _
 
-from contracts.events import EventType
+from contracts.events.schema import EventType
 from training.data_report.event_log import EventLog
 from training.data_report.words import WEEKDAYS, counted, day_of, number, percent, reason, times, written
 from training.pages.figures import bars, event_colour, figure, heat, line

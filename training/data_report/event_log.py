@@ -8,7 +8,7 @@ import ibis
 from ibis import _
 
 from contracts.errors import DataRejected, MissingArtifact
-from contracts.events import EventType
+from contracts.events.schema import EventType
 from training.ingest.ingest import IngestReport
 from training.local_time import local_seconds
 from training.timeline import DAY_SECONDS

@@ -6,7 +6,7 @@ from itertools import pairwise
 import ibis
 from ibis import _
 
-from contracts.events import EventType
+from contracts.events.schema import EventType
 from training.data_report.event_log import EventLog
 from training.data_report.words import number, percent
 from training.pages.figures import event_colour, figure, funnel

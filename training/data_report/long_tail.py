@@ -7,7 +7,7 @@ import pandas as pd
 from ibis import _
 
 from contracts.arrays import Doubles
-from contracts.events import EventType
+from contracts.events.schema import EventType
 from training.data_report.binning import ranges
 from training.data_report.event_log import EventLog
 from training.data_report.words import number, percent

@@ -3,7 +3,7 @@
 import pandas as pd
 from ibis import _
 
-from contracts.events import ITEM_COLUMNS, USER_COLUMNS
+from contracts.events.schema import ITEM_COLUMNS, USER_COLUMNS
 from training.data_report.event_log import EventLog
 from training.data_report.words import number, percent, reason
 from training.ingest.ingest import IngestReport

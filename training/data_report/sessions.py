@@ -6,7 +6,7 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from contracts.events import EventType
+from contracts.events.schema import EventType
 from training.data_report.binning import quantile, up_to
 from training.data_report.event_log import EventLog
 from training.data_report.words import counted, number, percent

@@ -10,16 +10,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from contracts import encoding
-from contracts import features as names
-from contracts.candidates import PRICE_COLUMN
-from contracts.events import EventType
-from contracts.features import ITEM_ID
-from contracts.freshness import apply_events
-from contracts.history import user_history
-from contracts.interactions import FreshEvent
-from contracts.looks import NO_LOOKS, looks_of
-from contracts.vocabulary import Vocabulary
+from contracts.events.interactions import FreshEvent
+from contracts.events.schema import EventType
+from contracts.features import encoding, names
+from contracts.features.freshness import apply_events
+from contracts.features.history import user_history
+from contracts.features.looks import NO_LOOKS, looks_of
+from contracts.features.names import ITEM_ID
+from contracts.features.vocabulary import Vocabulary
+from contracts.ranking.candidates import PRICE_COLUMN
 from training.dataset.dataset import Dataset, Moment
 from training.settings import TwoTowerSettings
 

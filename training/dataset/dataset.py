@@ -18,15 +18,14 @@ import pyarrow.parquet as pq
 from feast import FeatureStore
 from ibis import _
 
-from contracts import encoding
-from contracts import features as names
 from contracts.arrays import Rows
-from contracts.bundle import TEXT_PROJECTION
-from contracts.events import EventType
-from contracts.history import UserHistory, user_history
-from contracts.looks import UserLooks, looks_of
-from contracts.ranking import Catalogue
-from contracts.vocabulary import Vocabulary, vocabularies_from_json
+from contracts.bundle.manifest import TEXT_PROJECTION
+from contracts.events.schema import EventType
+from contracts.features import encoding, names
+from contracts.features.history import UserHistory, user_history
+from contracts.features.looks import UserLooks, looks_of
+from contracts.features.vocabulary import Vocabulary, vocabularies_from_json
+from contracts.ranking.inputs import Catalogue
 from training.dataset.item_text import fit_projection, item_text
 from training.dataset.positives import POSITIVE_TYPES, looks, purchases, thinned
 from training.engine import remove

@@ -10,7 +10,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from contracts.arrays import Floats
-from contracts.text import BUCKETS, TEXT_DIM, buckets_of, normalized, text_vectors
+from contracts.features.text import BUCKETS, TEXT_DIM, buckets_of, normalized, text_vectors
 from training.workspace import Workspace
 
 SEED = 17

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from ibis import _
 
-from contracts.events import EventType
+from contracts.events.schema import EventType
 from training.features.snapshots import basket, of_type
 
 POSITIVE_TYPES: Final = (EventType.PURCHASE, EventType.CART_ADD, EventType.LIKE, EventType.VIEW)

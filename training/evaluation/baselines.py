@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.arrays import Rows
-from contracts.history import UserHistory
+from contracts.features.history import UserHistory
 from training.metrics.ranking_metrics import without
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.arrays import Rows
-from contracts.promotions import CURRENT
+from contracts.bundle.promotions import CURRENT
 from training.dataset.dataset import Dataset
 from training.evaluation.backtest import backtest, window_entry
 from training.evaluation.calibration import calibration

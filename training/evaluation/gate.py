@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.arrays import Doubles
-from contracts.bundle import EVALUATION, read_manifest
+from contracts.bundle.manifest import EVALUATION, read_manifest
 from contracts.errors import BundleRefused, MissingArtifact, TandemError
 from training.metrics.intervals import difference
 from training.metrics.ranking_metrics import NDCG_AT

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.arrays import Rows
-from contracts.events import UNKNOWN
-from contracts.features import ITEM_STATISTICS, USER_PROFILE
+from contracts.events.schema import UNKNOWN
+from contracts.features.names import ITEM_STATISTICS, USER_PROFILE
 from training.evaluation.window import LENGTH, Lists, Origin
 from training.metrics.intervals import intervals
 from training.metrics.ranking_metrics import NDCG_AT, hits, ndcg, padded, per_user_metrics, without

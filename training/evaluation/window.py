@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.arrays import Floats, Rows
-from contracts.candidates import Shortlist
-from contracts.encoding import PROFILE
-from contracts.features import ITEM_STATISTICS
-from contracts.history import UserHistory
-from contracts.segments import known_profile
+from contracts.features.encoding import PROFILE
+from contracts.features.history import UserHistory
+from contracts.features.names import ITEM_STATISTICS
+from contracts.ranking.candidates import Shortlist
+from contracts.ranking.segments import known_profile
 from training.dataset.dataset import Dataset
 from training.evaluation.baselines import personal_frequency, personal_then_popular, top_rows
 from training.metrics.ranking_metrics import RECALL_AT

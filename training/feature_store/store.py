@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from feast import Entity, FeatureService, FeatureStore, FeatureView
 
 from contracts.errors import TandemError
-from contracts.features import (
+from contracts.features.names import (
     EVENT_TIMESTAMP,
     HISTORY_ITEM_IDS,
     ITEM_ACTIVITY,

@@ -3,8 +3,8 @@
 import ibis
 from ibis import _
 
-from contracts import features as names
-from contracts.features import WINDOWS_DAYS
+from contracts.features import names
+from contracts.features.names import WINDOWS_DAYS
 from training.features.snapshots import before, looks_by_quarter, moment, within
 
 

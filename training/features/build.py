@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 import ibis
 from ibis import _
 
-from contracts import features as names
-from contracts.events import UNKNOWN, EventType
-from contracts.features import WINDOWS_DAYS
+from contracts.events.schema import UNKNOWN, EventType
+from contracts.features import names
+from contracts.features.names import WINDOWS_DAYS
 from training.engine import materialized, remove, write_parts
 from training.features.activity import activity, activity_by_quarter
 from training.features.holidays import in_run_up, item_holidays, run_up_days

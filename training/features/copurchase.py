@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import ibis
 from ibis import _
 
-from contracts import features as names
-from contracts.events import EventType
+from contracts.events.schema import EventType
+from contracts.features import names
 from training.features.snapshots import basket, of_type
 from training.timeline import Timeline
 from training.workspace import Workspace, require

@@ -11,9 +11,9 @@ import holidays
 import ibis
 from ibis import _
 
-from contracts import features as names
 from contracts.errors import InvalidInput
-from contracts.events import UNKNOWN
+from contracts.events.schema import UNKNOWN
+from contracts.features import names
 from training.features.snapshots import YEAR_DAYS, moment
 from training.local_time import local_seconds
 from training.timeline import DAY_SECONDS, Timeline

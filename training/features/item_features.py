@@ -3,9 +3,9 @@
 import ibis
 from ibis import _
 
-from contracts import features as names
-from contracts.events import UNKNOWN
-from contracts.features import WINDOWS_DAYS
+from contracts.events.schema import UNKNOWN
+from contracts.features import names
+from contracts.features.names import WINDOWS_DAYS
 from training.features.snapshots import LOOKS, before, moment, within
 from training.timeline import DAY_SECONDS, Timeline
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import ibis
 from ibis import _
 
-from contracts.events import EventType
-from contracts.features import WINDOWS_DAYS
+from contracts.events.schema import EventType
+from contracts.features.names import WINDOWS_DAYS
 from training.local_time import QUARTER_SECONDS
 from training.timeline import DAY_SECONDS
 

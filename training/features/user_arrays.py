@@ -3,7 +3,7 @@
 import ibis
 from ibis import _
 
-from contracts import features as names
+from contracts.features import names
 from training.features.snapshots import moment
 from training.timeline import Timeline
 

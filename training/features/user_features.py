@@ -3,10 +3,10 @@
 import ibis
 from ibis import _
 
-from contracts import features as names
-from contracts.events import EventType
-from contracts.features import WINDOWS_DAYS
-from contracts.ranking import NEVER_DAYS, OVERDUE_LIMIT
+from contracts.events.schema import EventType
+from contracts.features import names
+from contracts.features.names import OVERDUE_LIMIT, WINDOWS_DAYS
+from contracts.ranking.inputs import NEVER_DAYS
 from training.features.snapshots import LOOKS, YEAR_DAYS, basket, before, looks_by_quarter, moment, of_type, within
 from training.local_time import QUARTER_SECONDS, local_seconds
 from training.timeline import DAY_SECONDS, Timeline

@@ -9,7 +9,7 @@ import ibis
 from ibis import _
 
 from contracts.errors import DataRejected
-from contracts.events import EVENT_COLUMNS, EVENT_RULES, ITEM_COLUMNS, ITEM_RULES, USER_COLUMNS, USER_RULES
+from contracts.events.schema import EVENT_COLUMNS, EVENT_RULES, ITEM_COLUMNS, ITEM_RULES, USER_COLUMNS, USER_RULES
 from training.engine import materialized, remove
 from training.engine import replace as replace_table
 from training.ingest.adapters.by_name import adapter_named

@@ -1,4 +1,4 @@
-"""The rules of contracts/events.py as Ibis expressions, and as a pandera schema of each canonical table."""
+"""The rules of contracts/events/schema.py as Ibis expressions, and as a pandera schema of each canonical table."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from contracts.errors import DataRejected
-from contracts.events import EventType, Rule
+from contracts.events.schema import EventType, Rule
 
 if TYPE_CHECKING:
     import pandera.ibis as pandera

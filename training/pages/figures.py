@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from contracts.events import EventType
+from contracts.events.schema import EventType
 
 INK: Final = "#26323d"
 QUIET: Final = "#64727f"

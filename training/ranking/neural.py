@@ -7,7 +7,7 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from contracts.arrays import Floats
-from contracts.ranking import USER_COLUMNS
+from contracts.ranking.inputs import USER_COLUMNS
 from training.keras2 import keras, tf, tfrs
 from training.progress import Progress
 from training.ranking.labelled_lists import BOUGHT, STEPS, LabelledLists

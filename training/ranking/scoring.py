@@ -7,8 +7,8 @@ import numpy as np
 import onnxruntime
 
 from contracts.arrays import Floats, Rows
-from contracts.bundle import RANKER
-from contracts.candidates import Shortlist
+from contracts.bundle.manifest import RANKER
+from contracts.ranking.candidates import Shortlist
 from training.workspace import require
 
 

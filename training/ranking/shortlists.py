@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from contracts import encoding
 from contracts.arrays import Floats
-from contracts.candidates import (
+from contracts.events.schema import EventType
+from contracts.features import encoding
+from contracts.ranking.candidates import (
     BASKETS_COLUMN,
     POPULAR_COLUMN,
     CandidatePlan,
@@ -13,7 +14,6 @@ from contracts.candidates import (
     item_side,
     shortlist,
 )
-from contracts.events import EventType
 from training.dataset.dataset import Dataset, Moment
 from training.ranking.labelled_lists import CHOSEN, VIEWED, Looks
 from training.retrieval.embeddings import Embeddings

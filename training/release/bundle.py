@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from contracts import bundle, encoding
-from contracts import features as names
-from contracts.events import UNKNOWN
-from contracts.segments import SEGMENT_DAYS, Segments, segments_of
+from contracts.bundle import manifest as bundle
+from contracts.events.schema import UNKNOWN
+from contracts.features import encoding, names
+from contracts.ranking.segments import SEGMENT_DAYS, Segments, segments_of
 from training.dataset.dataset import Dataset, Moment
 from training.ranking.scoring import rank_with_scores
 from training.ranking.shortlists import shortlists

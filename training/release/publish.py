@@ -5,7 +5,7 @@ from typing import Any
 
 import fsspec  # type: ignore[import-untyped,unused-ignore]  # ships no types
 
-from contracts.bundle import MANIFEST, SIGNATURE, verify
+from contracts.bundle.manifest import MANIFEST, SIGNATURE, verify
 from contracts.errors import InvalidInput, TandemError
 
 

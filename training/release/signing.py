@@ -8,8 +8,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from contracts.bundle.signature import public_key_text, signed_bytes, write_signature
 from contracts.errors import InvalidInput, MissingArtifact
-from contracts.signature import public_key_text, signed_bytes, write_signature
 
 Sign = Callable[[Path], None]
 """Signs the bundle in a folder."""

@@ -6,7 +6,7 @@ present [batch, length], 1 where there is an item; all give [batch, dim], zeros 
 
 import functools
 
-from contracts import features as names
+from contracts.features import names
 from training.keras2 import keras, tf
 from training.settings import Encoder, TwoTowerSettings
 

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from contracts import encoding
-from contracts import features as names
-from contracts.text import TEXT_DIM
+from contracts.features import encoding, names
+from contracts.features.text import TEXT_DIM
 from training.keras2 import tf
 from training.onnx_export import export_model
 from training.retrieval.fit import Towers

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from contracts import encoding
-from contracts import features as names
 from contracts.arrays import Floats, Rows
 from contracts.errors import InvalidInput
+from contracts.features import encoding, names
 from training.dataset.dataset import Dataset, Positives
 from training.keras2 import keras, tf, tfrs
 from training.progress import Progress

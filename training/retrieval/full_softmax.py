@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from contracts import encoding
 from contracts.arrays import Rows
+from contracts.features import encoding
 from training.keras2 import keras, tf
 from training.retrieval.losses import full_softmax
 from training.retrieval.towers import CandidateTower, QueryTower

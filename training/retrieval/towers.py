@@ -7,9 +7,8 @@ candidate tower knows of an item's id and content is also how the query tower re
 import numpy as np
 import numpy.typing as npt
 
-from contracts import encoding
-from contracts import features as names
-from contracts.features import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
+from contracts.features import encoding, names
+from contracts.features.names import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
 from training.dataset.cold_users import SESSION_DAYS
 from training.keras2 import keras, tf
 from training.retrieval.encoders import new_encoder

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from contracts.bundle import INDEX
+from contracts.bundle.manifest import INDEX
 from training.dataset.cold_users import strangers_of
 from training.dataset.dataset import Dataset, Moment
 from training.progress import Progress

@@ -9,11 +9,10 @@ from onnxruntime import InferenceSession
 
 from benchmarks.quality.cold_start.shop import NOTHING, Shop
 from benchmarks.quality.cold_start.visitors import POPULARITY, SEGMENT
-from contracts import encoding
-from contracts import features as names
 from contracts.arrays import Floats, Rows
-from contracts.bundle import CANDIDATE_TOWER
-from contracts.segments import SEGMENT_DAYS
+from contracts.bundle.manifest import CANDIDATE_TOWER
+from contracts.features import encoding, names
+from contracts.ranking.segments import SEGMENT_DAYS
 from training.metrics.ranking_metrics import without
 from training.retrieval.embeddings import Embeddings
 from training.timeline import DAY_SECONDS

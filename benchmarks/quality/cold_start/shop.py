@@ -11,13 +11,12 @@ import ibis
 import numpy as np
 from ibis import _
 
-from contracts import bundle as parts
-from contracts import encoding
-from contracts import features as names
 from contracts.arrays import Rows
+from contracts.bundle import manifest as parts
 from contracts.errors import InvalidInput
-from contracts.events import EventType
-from contracts.segments import SEGMENT_DAYS, Segments, segments_of
+from contracts.events.schema import EventType
+from contracts.features import encoding, names
+from contracts.ranking.segments import SEGMENT_DAYS, Segments, segments_of
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from training.dataset.dataset import Dataset, Moment, Positives
 from training.engine import connect_duckdb

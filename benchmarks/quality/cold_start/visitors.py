@@ -9,15 +9,15 @@ import pyarrow.dataset as ds
 from prometheus_client import CollectorRegistry
 
 from benchmarks.quality.cold_start.shop import Companions, Shop
-from contracts import features as names
-from contracts.api import MAX_ITEMS, RankingRequest, RecommendationRequest, RetrievalRequest
-from contracts.api.limits import MAX_CONTEXT
+from contracts.api.limits import MAX_CONTEXT, MAX_ITEMS
+from contracts.api.requests import RankingRequest, RecommendationRequest, RetrievalRequest
 from contracts.arrays import Rows
-from contracts.events import UNKNOWN
-from contracts.freshness import encode_events
-from contracts.interactions import FreshEvent
-from contracts.segments import known_profile
-from contracts.vocabulary import Vocabulary
+from contracts.events.interactions import FreshEvent
+from contracts.events.schema import UNKNOWN
+from contracts.features import names
+from contracts.features.freshness import encode_events
+from contracts.features.vocabulary import Vocabulary
+from contracts.ranking.segments import known_profile
 from serving.bundles.bundle import LoadedBundle
 from serving.bundles.release import OneRelease
 from serving.events.impressions import NoImpressions

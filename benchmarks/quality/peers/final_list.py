@@ -14,7 +14,7 @@ from benchmarks.quality.peers.peer import Scores
 from benchmarks.quality.peers.tifu_knn import TifuKnn
 from benchmarks.quality.splits import Baskets, Split
 from contracts.arrays import Floats, Rows
-from contracts.ranking import OVERDUE_LIMIT
+from contracts.features.names import OVERDUE_LIMIT
 from training.ranking.labelled_lists import LabelledLists, joined, labelled_lists
 from training.ranking.trees import TreeRanker, train_trees
 from training.settings import RankerSettings

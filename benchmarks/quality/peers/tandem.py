@@ -8,9 +8,9 @@ import numpy as np
 
 from benchmarks.quality.peers.peer import Scores
 from benchmarks.quality.splits import Baskets, Split
-from contracts import encoding
 from contracts.arrays import Rows
-from contracts.features import SEQUENCE_LENGTH
+from contracts.features import encoding
+from contracts.features.names import SEQUENCE_LENGTH
 from training.keras2 import keras
 from training.retrieval.full_softmax import Examples, FullSoftmaxTraining
 from training.retrieval.towers import CandidateTower, QueryTower, new_item_encoder

@@ -4,7 +4,8 @@ import asyncio
 
 from fastapi import APIRouter, Depends
 
-from contracts.api import BundleCard, BundleChange
+from contracts.api.answers import BundleCard
+from contracts.api.requests import BundleChange
 from contracts.errors import InvalidInput, TandemError
 from serving.api.access import key_required
 from serving.bundles.live_releases import public_text

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Depends, Request
 from pydantic import Field
 
 from contracts.api.requests import Request as ApiRequest
-from contracts.catalogue import MAX_CHANGED_ITEMS, CatalogueItem, CatalogueReceipt
+from contracts.events.items import MAX_CHANGED_ITEMS, CatalogueItem, CatalogueReceipt
 from serving.api.access import key_required
 from serving.api.routes.parameters import refuse_unknown_parameters
 from serving.events.intake import required

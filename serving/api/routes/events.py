@@ -8,8 +8,9 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
-from contracts.api import MAX_EVENTS, EventReceipt
-from contracts.interactions import Interaction
+from contracts.api.answers import EventReceipt
+from contracts.api.limits import MAX_EVENTS
+from contracts.events.interactions import Interaction
 from serving.api.access import key_required
 from serving.api.routes.parameters import refuse_unknown_parameters
 from serving.events.intake import required

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from contracts.api import ListOptions
-from contracts.explanations import Fate
+from contracts.api.explanations import Fate
+from contracts.api.requests import ListOptions
 from serving.api.access import key_required
 from serving.api.routes.parameters import Item, User, refuse_unknown_parameters
 from serving.api.routes.recommendations import REFUSED, asked

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from contracts.api import ListOptions, RecommendationRequest
+from contracts.api.requests import ListOptions, RecommendationRequest
 from contracts.errors import TandemError
 from serving.api.routes.errors import refusal
 from serving.api.routes.recommendations import answered

@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import ConfigDict, Field
 
-from contracts.api import MAX_ITEMS, AlsoBought, Refusal, SimilarItems
-from contracts.selection import Filters
+from contracts.api.answers import AlsoBought, Refusal, SimilarItems
+from contracts.api.limits import MAX_ITEMS
+from contracts.rules.selection import Filters
 from serving.api.routes.parameters import Item, refuse_unknown_parameters
 from serving.api.routes.recommendations import REFUSED
 from serving.service import Service

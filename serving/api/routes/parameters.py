@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Header, Path, Request
 from fastapi.exceptions import RequestValidationError
 
-from contracts.api import MIRROR_HEADER
+from contracts.api.records import MIRROR_HEADER
 from serving.bundles.experiment import VARIANT_HEADER
 
 Item = Annotated[str, Path(min_length=1, max_length=128, description="Id of the item, as in the catalogue.")]

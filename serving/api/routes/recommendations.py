@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from contracts.api import BatchAnswers, BatchRequest, ListOptions, RecommendationRequest, Recommendations, Refusal
+from contracts.api.answers import BatchAnswers, Recommendations, Refusal
+from contracts.api.requests import BatchRequest, ListOptions, RecommendationRequest
 from serving.api.routes.parameters import ForcedVariant, User, is_mirrored, refuse_unknown_parameters
 from serving.service import Service
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from contracts.api import MAX_HISTORY, History
+from contracts.api.answers import History
+from contracts.api.limits import MAX_HISTORY
 from serving.api.routes.parameters import User, refuse_unknown_parameters
 from serving.service import Service
 

@@ -85,7 +85,7 @@ def _applied(world: World) -> int:
 
 POSITION = """
 import os
-from contracts.event_log import INTERACTIONS
+from contracts.events.log import INTERACTIONS
 from serving.events.consumer import CONSUMER
 from serving.events.log import open_log
 print(open_log(os.environ["TANDEM_EVENT_LOG"], INTERACTIONS, vouched=True).position(CONSUMER))

@@ -14,7 +14,7 @@ from schemathesis.core.failures import FailureGroup
 from schemathesis.core.result import Ok
 from schemathesis.generation.case import Case
 
-from contracts.promotions import CURRENT
+from contracts.bundle.promotions import CURRENT
 from tests.conftest import s3_bucket
 from tests.serving.bundles.test_swap import KEY, WITH_KEY, serving
 from training.release.publish import publish

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from kserve import InferenceGRPCClient, InferInput, InferRequest
 
-from contracts.bundle import read_manifest
+from contracts.bundle.manifest import read_manifest
 from tests.conftest import free_port
 from training.workspace import Workspace
 

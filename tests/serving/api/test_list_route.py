@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from contracts.api import RecommendationRequest
+from contracts.api.requests import RecommendationRequest
 from contracts.errors import InvalidInput
 from serving.api.routes import recommendations
 from serving.api.routes.errors import add_error_answers

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from contracts.api import MIRROR_HEADER
-from contracts.bundle import read_manifest
+from contracts.api.records import MIRROR_HEADER
+from contracts.bundle.manifest import read_manifest
 from monitoring.drift import DriftSettings, drift_report
 from training.workspace import Workspace
 

@@ -15,9 +15,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from contracts import CONTRACT_VERSION
-from contracts import bundle as parts
+from contracts.bundle import manifest as parts
+from contracts.bundle.promotions import CURRENT, point_current
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
-from contracts.promotions import CURRENT, point_current
 from serving.bundles.bundle import LoadedBundle
 from serving.bundles.experiment import CHALLENGER
 from serving.bundles.live_releases import LiveReleases
@@ -26,8 +26,8 @@ from serving.bundles.signature import public_keys
 from serving.bundles.sources import DirectorySource
 from serving.bundles.watcher import Watch
 from serving.metrics import Metrics
-from tests.test_bundle import rewrite_manifest
-from tests.variations import copied, reseal, variation
+from tests.contracts.test_bundle import rewrite_manifest
+from tests.support.variations import copied, reseal, variation
 from training.release.signing import new_key, signer
 from training.workspace import Workspace
 

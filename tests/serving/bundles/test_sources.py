@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from contracts.bundle import MANIFEST, SIGNATURE
+from contracts.bundle.manifest import MANIFEST, SIGNATURE
+from contracts.bundle.promotions import CURRENT, point_current
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact, TandemError
-from contracts.promotions import CURRENT, point_current
 from serving.bundles.signature import check_signature, public_keys
 from serving.bundles.sources import DirectorySource, S3Source, source_of
-from tests.test_bundle import PARTS, make_bundle
+from tests.contracts.test_bundle import PARTS, make_bundle
 from training.release.publish import publish
 from training.release.signing import new_key, signer
 

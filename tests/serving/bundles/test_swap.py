@@ -21,12 +21,12 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from contracts.bundle import read_manifest
-from contracts.promotions import CURRENT, current_version, promote
+from contracts.bundle.manifest import read_manifest
+from contracts.bundle.promotions import CURRENT, current_version, promote
 from tandem.__main__ import app
 from tandem.demo import wait_until_ready
 from tests.conftest import PATIENT, free_port
-from tests.variations import variation
+from tests.support.variations import variation
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

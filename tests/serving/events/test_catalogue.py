@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contracts import encoding
-from contracts import features as names
-from contracts.candidates import FRESH, PRICE_COLUMN, SOURCES
-from contracts.catalogue import CatalogueItem
 from contracts.errors import BundleRefused
-from contracts.event_log import ITEMS
+from contracts.events.items import CatalogueItem
+from contracts.events.log import ITEMS
+from contracts.features import encoding, names
+from contracts.ranking.candidates import FRESH, PRICE_COLUMN, SOURCES
 from serving.bundles.bundle import CandidateTower, LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
 from serving.events.live_catalogue import LiveCatalogue, Posted, laid_over

@@ -14,8 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from contracts.errors import InvalidInput, MissingArtifact
-from contracts.event_log import INTERACTIONS
-from contracts.interactions import FreshEvent, Interaction, fresh_event
+from contracts.events.interactions import FreshEvent, Interaction, fresh_event
+from contracts.events.log import INTERACTIONS
 from serving.events.__main__ import consume
 from serving.events.log import Entry
 from serving.events.open_log import open_log

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contracts.event_log import INTERACTIONS
-from contracts.freshness import MAX_RECENT_EVENTS
-from contracts.interactions import Interaction
+from contracts.events.interactions import Interaction
+from contracts.events.log import INTERACTIONS
+from contracts.features.freshness import MAX_RECENT_EVENTS
 from serving.events import consumer as event_consumer
 from serving.events.consumer import CONSUMER, EventConsumer
 from serving.events.follower import Follower, follow

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import InvalidInput
-from contracts.event_log import INTERACTIONS, ITEMS
+from contracts.events.log import INTERACTIONS, ITEMS
 from serving.events.log import ConsumedLog, Entry, EventLogError, EventLogRefused, LeaseLost
 from serving.events.open_log import open_log
-from tests.redis_server import DURABLE, RedisServer
+from tests.support.redis_server import DURABLE, RedisServer
 
 RedisFactory = Callable[..., RedisServer]
 

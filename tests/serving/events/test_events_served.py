@@ -18,14 +18,14 @@ from typing import Any
 import httpx
 import pytest
 
-from contracts import features as names
-from contracts.bundle import read_manifest
-from contracts.event_log import INTERACTIONS
+from contracts.bundle.manifest import read_manifest
+from contracts.events.log import INTERACTIONS
+from contracts.features import names
 from serving.bundles.bundle import load_bundle
 from serving.events.open_log import open_log
 from tandem.demo import wait_until_ready
 from tests.conftest import PATIENT, free_port
-from tests.redis_server import DURABLE, RedisServer
+from tests.support.redis_server import DURABLE, RedisServer
 from training.feature_store.store import materialize_copurchase, materialize_users
 from training.workspace import Workspace
 

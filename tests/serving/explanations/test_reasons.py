@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from contracts.candidates import CONTEXT, LOOKED, POPULAR, REPEAT, RULE, TWO_TOWER
-from contracts.history import UserHistory
-from contracts.looks import UserLooks
-from contracts.ranking import DAY_SECONDS
+from contracts.features.history import UserHistory
+from contracts.features.looks import UserLooks
+from contracts.ranking.candidates import CONTEXT, LOOKED, POPULAR, REPEAT, RULE, TWO_TOWER
+from contracts.ranking.inputs import DAY_SECONDS
 from serving.explanations.sentences import Known, reason
-from tests.catalogue import IDS, items, rows
+from tests.support.catalogue import IDS, items, rows
 
 NOW = 400 * DAY_SECONDS
 

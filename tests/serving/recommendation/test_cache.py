@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contracts.api import ImpressionRecord, RecommendationRequest, Recommendations
+from contracts.api.answers import Recommendations
+from contracts.api.records import ImpressionRecord
+from contracts.api.requests import RecommendationRequest
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.release import Assigned, OneRelease
 from serving.features.lookup import FeastLookup

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contracts.api import MAX_ITEMS, ImpressionRecord, RecommendationRequest, Recommendations, RetrievalRequest
+from contracts.api.answers import Recommendations
+from contracts.api.explanations import Fate, Stage
+from contracts.api.limits import MAX_ITEMS
+from contracts.api.records import ImpressionRecord
+from contracts.api.requests import RecommendationRequest, RetrievalRequest
 from contracts.errors import InvalidInput
-from contracts.explanations import Fate, Stage
-from contracts.selection import Filters
+from contracts.rules.selection import Filters
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
 from serving.events.impressions import NoImpressions

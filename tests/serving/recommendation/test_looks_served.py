@@ -8,11 +8,11 @@ import onnxruntime
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contracts import features as names
-from contracts.api import RecommendationRequest
-from contracts.bundle import RANKER
+from contracts.api.requests import RecommendationRequest
+from contracts.bundle.manifest import RANKER
 from contracts.errors import BundleRefused
-from contracts.ranking import LOOK_FEATURES, RANKING_FEATURES
+from contracts.features import names
+from contracts.ranking.inputs import LOOK_FEATURES, RANKING_FEATURES
 from serving.bundles.bundle import LoadedBundle, _check_dimensions, load_bundle
 from serving.bundles.release import OneRelease
 from serving.events.impressions import NoImpressions

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contracts.errors import InvalidInput
-from contracts.vocabulary import Vocabulary
+from contracts.features.vocabulary import Vocabulary
 from serving.recommendation.page_token import MAX_SHOWN, page_token, rows_shown, shown_before
 
 IDS = [f"item-{number}" for number in range(2000)]

@@ -10,17 +10,12 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contracts import bundle as parts
-from contracts.api import (
-    DegradedLevel,
-    ImpressionRecord,
-    RankingRequest,
-    Reason,
-    RecommendationRequest,
-    RetrievalRequest,
-)
+from contracts.api.answers import DegradedLevel, Reason
+from contracts.api.records import ImpressionRecord
+from contracts.api.requests import RankingRequest, RecommendationRequest, RetrievalRequest
+from contracts.bundle import manifest as parts
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
-from contracts.features import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
+from contracts.features.names import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
 from serving.events.impressions import ImpressionSink, JsonLinesImpressions, NoImpressions

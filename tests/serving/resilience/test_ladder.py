@@ -11,10 +11,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from benchmarks.sized.store import use_redis
-from contracts import bundle as parts
-from contracts import features as names
-from contracts.api import DegradedLevel, Reason, RecommendationRequest, Recommendations
+from contracts.api.answers import DegradedLevel, Reason, Recommendations
+from contracts.api.requests import RecommendationRequest
+from contracts.bundle import manifest as parts
 from contracts.errors import InvalidInput
+from contracts.features import names
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
 from serving.events.impressions import NoImpressions
@@ -30,7 +31,7 @@ from serving.recommender import Recommender
 from serving.resilience.deadline import Budget
 from serving.resilience.guard import Guard
 from serving.runtime.clock import frozen_clock
-from tests.redis_server import RedisServer
+from tests.support.redis_server import RedisServer
 from training.feature_store.store import apply_definitions, materialize_users, open_store
 from training.workspace import Workspace
 

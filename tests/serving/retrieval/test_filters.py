@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from contracts.arrays import Floats
-from contracts.candidates import POPULAR_COLUMN, PRICE_COLUMN, Mask, first_allowed, item_side
 from contracts.errors import InvalidInput
-from contracts.selection import Filters
+from contracts.ranking.candidates import POPULAR_COLUMN, PRICE_COLUMN, Mask, first_allowed, item_side
+from contracts.rules.selection import Filters
 from serving.retrieval import filters
 from serving.retrieval.search import Way, exact_nearest, nearest, way_to_search
-from tests.catalogue import IDS, items, rows, vocabularies
+from tests.support.catalogue import IDS, items, rows, vocabularies
 
 NOTHING_BOUGHT = np.zeros(0, np.int64)
 

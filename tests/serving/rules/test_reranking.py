@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from contracts.errors import InvalidInput
-from contracts.rules import rule_set
+from contracts.rules.rules import rule_set
 from serving.rules.reranking import by_chance, by_relevance_and_likeness
-from tests.catalogue import IDS
 from tests.serving.rules.test_rules import arranged, shown
+from tests.support.catalogue import IDS
 from training.evaluation.off_policy import Logged, ips
 
 

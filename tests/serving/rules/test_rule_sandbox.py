@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from contracts.api import ImpressionRecord
+from contracts.api.records import ImpressionRecord
 from contracts.errors import InvalidInput, MissingArtifact
 from serving.recommendation.answer import Listed
 from serving.rule_sandbox import DryRun, recorded_requests

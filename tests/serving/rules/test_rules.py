@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from contracts.errors import InvalidInput, MissingArtifact
-from contracts.rules import rule_set
+from contracts.rules.rules import rule_set
 from serving.rules.arrangement import Arrangement, arrange
 from serving.rules.compile import compiled, denied, pinned_rows, quotas
 from serving.rules.rule_file import read_rules
-from tests.catalogue import IDS, items, vocabularies
+from tests.support.catalogue import IDS, items, vocabularies
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NAMES = list(IDS)  # candidates best first; the i-th has the log-likelihood -i

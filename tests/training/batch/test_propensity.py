@@ -9,8 +9,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
-from contracts import features as names
 from contracts.errors import InvalidInput
+from contracts.features import names
 from tandem.__main__ import app
 from tests.training.features.test_activity import ACTIVITY
 from tests.training.features.test_features import PURCHASES, built

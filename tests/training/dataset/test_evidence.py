@@ -6,8 +6,8 @@ import ibis
 import numpy as np
 import pyarrow as pa
 
-from contracts.events import EventType
-from contracts.ranking import RANKING_FEATURES
+from contracts.events.schema import EventType
+from contracts.ranking.inputs import RANKING_FEATURES
 from training.dataset.positives import POSITIVE_TYPES, looks, purchases, thinned
 from training.ranking.labelled_lists import BOUGHT, CHOSEN, VIEWED, labelled_lists
 

@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from contracts import encoding
-from contracts import features as names
-from contracts.candidates import BASKETS_COLUMN
-from contracts.history import user_history
-from contracts.looks import looks_of
-from contracts.vocabulary import Vocabulary
+from contracts.features import encoding, names
+from contracts.features.history import user_history
+from contracts.features.looks import looks_of
+from contracts.features.vocabulary import Vocabulary
+from contracts.ranking.candidates import BASKETS_COLUMN
 from training.dataset.cold_users import KINDS, strangers, strangers_of
 from training.dataset.dataset import Dataset, Moment
 from training.ranking.train import ranking_lists

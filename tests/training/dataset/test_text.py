@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from contracts.text import BUCKETS, TEXT_DIM, buckets_of, normalized, text_vectors
+from contracts.features.text import BUCKETS, TEXT_DIM, buckets_of, normalized, text_vectors
 from training.dataset.item_text import fit_projection, item_text
 from training.workspace import Workspace
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from contracts.arrays import Rows
-from contracts.history import UserHistory
+from contracts.features.history import UserHistory
 from training.evaluation.baselines import personal_frequency, personal_then_popular, popular_for, top_rows
 from training.metrics.ranking_metrics import without
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from contracts.arrays import Floats, Rows
-from contracts.candidates import POPULAR, REPEAT, SOURCES, TWO_TOWER, Shortlist
-from contracts.features import ITEM_STATISTICS
-from contracts.history import UserHistory
-from contracts.ranking import RANKING_FEATURES
-from tests.test_bundle import make_bundle
+from contracts.features.history import UserHistory
+from contracts.features.names import ITEM_STATISTICS
+from contracts.ranking.candidates import POPULAR, REPEAT, SOURCES, TWO_TOWER, Shortlist
+from contracts.ranking.inputs import RANKING_FEATURES
+from tests.contracts.test_bundle import make_bundle
 from training.evaluation.backtest import backtest
 from training.evaluation.calibration import calibration
 from training.evaluation.candidate_recall import candidate_recall, simple_union_recall

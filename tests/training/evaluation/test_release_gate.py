@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from contracts.promotions import current_version, promote
+from contracts.bundle.promotions import current_version, promote
 from tandem.__main__ import app
 from tandem.commands.pipeline import promote_if_good
-from tests.test_bundle import PARTS, make_bundle
+from tests.contracts.test_bundle import PARTS, make_bundle
 from training.evaluation.gate import GateFailed
 
 

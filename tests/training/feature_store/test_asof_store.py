@@ -10,8 +10,8 @@ import pytest
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
 from feast.types import String
 
-from contracts import features as names
 from contracts.errors import InvalidInput
+from contracts.features import names
 from tests.conftest import new_workspace
 from tests.training.feature_store.test_online_write import MANY
 from tests.training.features.test_features import ITEM_IDS, LOOKS, PURCHASES, built, seconds

@@ -14,9 +14,9 @@ from feast.infra.online_stores.sqlite import SqliteOnlineStore
 from feast.type_map import python_values_to_proto_values
 from feast.value_type import ValueType
 
-from contracts.features import USER_VIEWS
+from contracts.features.names import USER_VIEWS
 from tests.conftest import new_workspace
-from tests.redis_server import RedisServer
+from tests.support.redis_server import RedisServer
 from tests.training.features.test_features import PURCHASES, built
 from training.feature_store.online_rows import _list_messages
 from training.feature_store.store import apply_definitions, materialize_users, open_store

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from contracts import features as names
+from contracts.features import names
 from tests.conftest import new_workspace
 from tests.training.features.test_activity import ACTIVITY
 from tests.training.features.test_features import LOOKS, PURCHASES, SETTINGS, write_ingested

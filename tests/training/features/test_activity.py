@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from contracts import features as names
-from contracts.events import EventType
+from contracts.events.schema import EventType
+from contracts.features import names
 from tests.conftest import new_workspace
 from tests.training.features.test_features import LOOKS, PURCHASES, Look, built, row, seconds
 from training.feature_store.store import apply_definitions, features_as_of, open_store

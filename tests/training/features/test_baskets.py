@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from contracts import features as names
+from contracts.features import names
 from tests.conftest import new_workspace
 from tests.training.features.test_features import PURCHASES, SETTINGS, seconds, write_ingested
 from training.dataset.dataset import Dataset, build_dataset

@@ -6,8 +6,8 @@ import ibis
 import pandas as pd
 import pytest
 
-from contracts import features as names
 from contracts.errors import MissingArtifact
+from contracts.features import names
 from training.engine import connect_duckdb
 from training.features.copurchase import build_copurchase, companions
 from training.workspace import Workspace

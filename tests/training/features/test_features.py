@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from contracts import features as names
-from contracts.encoding import unpacked
 from contracts.errors import MissingArtifact, TandemError
-from contracts.events import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
+from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
+from contracts.features import names
+from contracts.features.encoding import unpacked
 from tests.conftest import new_workspace
 from training.engine import connect_duckdb, remove
 from training.feature_store.store import apply_definitions, features_as_of, materialize_users, open_store

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from contracts import features as names
 from contracts.errors import InvalidInput
+from contracts.features import names
 from tests.conftest import new_workspace
 from tests.training.features.test_features import ITEM_IDS, PURCHASES, SETTINGS, Purchase, row, write_ingested
 from training.engine import connect_duckdb

@@ -10,13 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from contracts.catalogue import CatalogueItem
 from contracts.errors import InvalidInput, MissingArtifact
-from contracts.event_log import INTERACTIONS, ITEMS
-from contracts.interactions import Interaction
+from contracts.events.interactions import Interaction
+from contracts.events.items import CatalogueItem
+from contracts.events.log import INTERACTIONS, ITEMS
 from serving.events.log import Entry
 from serving.events.open_log import open_log
-from tests.redis_server import DURABLE, RedisServer
+from tests.support.redis_server import DURABLE, RedisServer
 from tests.training.features.test_features import CATALOGUE, PURCHASES, write_ingested
 from training.engine import connect_duckdb
 from training.ingest.ingest import IngestReport, ingest

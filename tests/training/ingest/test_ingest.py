@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.errors import DataRejected, InvalidInput
-from contracts.events import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
+from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
 from training.engine import connect_duckdb
 from training.ingest.adapters.source import Source
 from training.ingest.ingest import IngestReport, ingest, ingest_source

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from contracts.errors import DataRejected
-from contracts.events import (
+from contracts.events.schema import (
     EVENT_COLUMNS,
     EVENT_RULES,
     ITEM_COLUMNS,

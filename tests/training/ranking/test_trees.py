@@ -10,9 +10,9 @@ import onnxruntime
 import pytest
 
 from contracts.arrays import Floats
-from contracts.bundle import RANKER
+from contracts.bundle.manifest import RANKER
 from contracts.errors import InvalidInput, TandemError
-from contracts.ranking import PAIR_FEATURES, RANKING_FEATURES, USER_COLUMNS
+from contracts.ranking.inputs import PAIR_FEATURES, RANKING_FEATURES, USER_COLUMNS
 from training.ranking import models as ranking_models
 from training.ranking.forest_onnx import check_parity
 from training.ranking.labelled_lists import LabelledLists, joined

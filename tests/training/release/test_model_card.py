@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from contracts.bundle import EVALUATION, MODEL_CARD, MODEL_CARD_PAGE, read_manifest
+from contracts.bundle.manifest import EVALUATION, MODEL_CARD, MODEL_CARD_PAGE, read_manifest
 from training.evaluation.gate import champion_at
 from training.release.model_card import markdown
 from training.release.model_card_page import page

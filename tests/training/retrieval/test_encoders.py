@@ -7,10 +7,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from contracts import encoding
-from contracts import features as names
-from contracts.bundle import CANDIDATE_TOWER, QUERY_TOWER
-from contracts.text import TEXT_DIM
+from contracts.bundle.manifest import CANDIDATE_TOWER, QUERY_TOWER
+from contracts.features import encoding, names
+from contracts.features.text import TEXT_DIM
 from training.keras2 import keras, tf
 from training.retrieval.encoders import AGE_BUCKETS, new_encoder
 from training.retrieval.export import export_towers

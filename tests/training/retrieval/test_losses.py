@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.quality.peers.tandem import TwoTower
 from benchmarks.quality.splits import Split
-from contracts import encoding
+from contracts.features import encoding
 from training.keras2 import tf
 from training.retrieval.full_softmax import Examples, FullSoftmaxTraining
 from training.retrieval.losses import full_softmax, sampling_probability

@@ -9,11 +9,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from contracts import encoding
-from contracts import features as names
-from contracts.bundle import CANDIDATE_TOWER, QUERY_TOWER, RANKER
+from contracts.bundle.manifest import CANDIDATE_TOWER, QUERY_TOWER, RANKER
 from contracts.errors import InvalidInput
-from contracts.ranking import RANKING_FEATURES, USER_COLUMNS
+from contracts.features import encoding, names
+from contracts.ranking.inputs import RANKING_FEATURES, USER_COLUMNS
 from training.dataset.cold_users import SESSION_DAYS
 from training.dataset.dataset import Dataset
 from training.keras2 import tf, tfrs

@@ -15,7 +15,7 @@ import pyarrow as pa
 from ibis import _
 
 from contracts.errors import DataRejected, InvalidInput
-from contracts.events import EventType
+from contracts.events.schema import EventType
 from training.ingest.adapters.location import DataFile, Location, locate
 from training.ingest.adapters.mapping import refuse_unknown_keys, time_zone_of
 from training.ingest.adapters.source import Source, SourceOptions

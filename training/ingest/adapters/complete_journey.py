@@ -12,7 +12,7 @@ from importlib.resources import files
 import ibis
 from ibis import _
 
-from contracts.events import EventType
+from contracts.events.schema import EventType
 from training.ingest.adapters.mapping import refuse_unknown_keys
 from training.ingest.adapters.source import Source, SourceOptions
 

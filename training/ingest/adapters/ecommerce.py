@@ -6,7 +6,7 @@ Any CSV, TSV or Parquet files on disk or behind a URL; the mapping file says wha
 import ibis
 from ibis import _
 
-from contracts.events import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, EventType
+from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, EventType
 from training.ingest.adapters.location import Location, locate
 from training.ingest.adapters.mapping import refuse_unknown_keys, time_zone_of
 from training.ingest.adapters.source import Source, SourceOptions

@@ -15,10 +15,10 @@ import ibis
 import pyarrow as pa
 from ibis import _
 
-from contracts.catalogue import CatalogueItem
 from contracts.errors import InvalidInput, MissingArtifact
-from contracts.event_log import INTERACTIONS, ITEMS, PAYLOAD, redis_key, sqlite_path
-from contracts.events import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
+from contracts.events.items import CatalogueItem
+from contracts.events.log import INTERACTIONS, ITEMS, PAYLOAD, redis_key, sqlite_path
+from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
 from training.ingest.adapters.location import Location, locate
 from training.ingest.adapters.mapping import refuse_unknown_keys, time_zone_of
 from training.ingest.adapters.source import Source, SourceOptions

@@ -15,7 +15,7 @@ import ibis
 from ibis import _
 
 from contracts.errors import MissingArtifact
-from contracts.events import EventType
+from contracts.events.schema import EventType
 from training.ingest.adapters.location import Location, locate
 from training.ingest.adapters.mapping import refuse_unknown_keys
 from training.ingest.adapters.source import Source, SourceOptions

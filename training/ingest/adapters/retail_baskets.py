@@ -14,7 +14,7 @@ import ibis
 from ibis import _
 
 from contracts.errors import DataRejected
-from contracts.events import EventType
+from contracts.events.schema import EventType
 from training.ingest.adapters.delimited import FAULT, MALFORMED, RAW
 from training.ingest.adapters.json_lines import Line, as_text, table_of, text_lines
 from training.ingest.adapters.location import DataFile, locate

@@ -16,7 +16,7 @@ class SourceOptions:
 
 @dataclass(frozen=True)
 class Source:
-    """What an adapter yields: tables with columns of contracts.events, unchecked; a column left out is null.
+    """What an adapter yields: tables with columns of contracts.events.schema, unchecked; a column left out is null.
 
     A table may carry `reason` (why the adapter could not read the row, else null) and `raw` (its text).
     """

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from ibis import _
 
 from contracts.arrays import Doubles
-from contracts.events import EventType
+from contracts.events.schema import EventType
 from training.ingest.adapters.mapping import number_of, refuse_unknown_keys
 from training.ingest.adapters.source import Source, SourceOptions
 from training.ingest.adapters.tables import TIMESTAMP

@@ -1,0 +1,241 @@
+"""The release bundle: one folder, one manifest, one digest; written once, never changed, verified before it serves.
+
+bundle/<version>/
+    manifest.json            everything below, with the SHA-256 of each file
+    manifest.sig             Ed25519 signature of manifest.json, where it was signed (contracts/bundle/signature.py)
+    vocabularies.json        terms of each categorical column; item_id's term i is catalogue row i everywhere else
+    items.npz                codes [num_items, 5], statistics [num_items, 25], text [num_items, 16] and prices
+                             [num_items], NaN: not known
+    text_projection.npy      n-grams of a title to its row of text (contracts/features/text.py)
+    segments.npz             what people of each profile value buy (contracts/ranking/segments.py)
+    display.json             title and department of each catalogue row, for people
+    item_embeddings.npy      [num_items, embedding_dim] float32
+    index.faiss              nearest-neighbour index over item_embeddings
+    query_tower.onnx, candidate_tower.onnx, ranker.onnx
+    reference.parquet        sample of served features at training time, for drift
+    evaluation.parquet       the final list's NDCG@20 of each user of the test window, for the gate of the next release
+    model_card.md, .html     what the lists are worth, for people
+    saved_model/             the same towers and a neural ranker as TensorFlow SavedModels
+
+A server reads none of the last four (NOT_SERVED), so a copy for serving may lack them; the version and the manifest's
+digest are over the whole list, so what such a copy holds is held to the same digests.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from contracts import CONTRACT_VERSION
+from contracts.errors import BundleRefused, MissingArtifact
+from contracts.features import names as features
+from contracts.features.text import TEXT_DIM
+from contracts.ranking.inputs import LOOK_FEATURES, PAIR_FEATURES
+
+MANIFEST: Final = "manifest.json"
+SIGNATURE: Final = "manifest.sig"
+OUTSIDE_OF_DIGESTS: Final = frozenset({MANIFEST, SIGNATURE})
+"""The manifest holds the digests and the signature is over the manifest: neither can be in its list."""
+VOCABULARIES: Final = "vocabularies.json"
+ITEMS: Final = "items.npz"
+SEGMENTS: Final = "segments.npz"
+DISPLAY: Final = "display.json"
+TEXT_PROJECTION: Final = "text_projection.npy"
+ITEM_EMBEDDINGS: Final = "item_embeddings.npy"
+INDEX: Final = "index.faiss"
+QUERY_TOWER: Final = "query_tower.onnx"
+CANDIDATE_TOWER: Final = "candidate_tower.onnx"
+RANKER: Final = "ranker.onnx"
+REFERENCE: Final = "reference.parquet"
+EVALUATION: Final = "evaluation.parquet"
+MODEL_CARD: Final = "model_card.md"
+MODEL_CARD_PAGE: Final = "model_card.html"
+SAVED_MODELS: Final = "saved_model"
+NOT_SERVED: Final = (f"{SAVED_MODELS}/", REFERENCE, EVALUATION, MODEL_CARD, MODEL_CARD_PAGE)
+"""What a copy for serving may lack, by the beginning of the path."""
+
+
+class FileDigest(BaseModel):
+    """Size in bytes and SHA-256 of one file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size_bytes: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """What a bundle holds and how it was made; unknown keys are refused, a newer writer must raise CONTRACT_VERSION."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bundle_version: str
+    contract_version: int
+    schema_hash: str
+    created_at: str
+    data_end_timestamp: float  # Unix seconds; features and history end here
+    training_cutoff_timestamp: float  # Unix seconds; no label or weight saw anything later
+    time_zone: str  # of the shop; hour and weekday of a request are in it
+    num_items: int
+    embedding_dim: int
+    example_user_ids: list[str]  # of the training data, for the page and for smoke tests
+    hyper_parameters: dict[str, Any]
+    metrics: dict[str, Any]
+    files: dict[str, FileDigest]
+    manifest_sha256: str = ""  # of this manifest's JSON with this field empty
+
+    @field_validator("files")
+    @classmethod
+    def _inside(cls, files: dict[str, FileDigest]) -> dict[str, FileDigest]:
+        """A copy is written by these names, so none may lead out of the bundle's folder."""
+        if outside := [name for name in files if name.startswith("/") or ".." in PurePosixPath(name).parts]:
+            raise ValueError(f"not inside the bundle: {', '.join(outside)}")
+        return files
+
+
+def manifest_digest(manifest: Manifest) -> str:
+    """Digest that a manifest must carry: no timestamp, metric or parameter can be changed unnoticed."""
+    return hashlib.sha256(manifest.model_copy(update={"manifest_sha256": ""}).model_dump_json().encode()).hexdigest()
+
+
+def schema_hash() -> str:
+    """Digest of every feature name in order; a bundle made with other features does not load."""
+    names = [
+        features.USER_PROFILE,
+        features.USER_STATISTICS,
+        features.HISTORY,
+        features.ITEM_CONTENT,
+        features.ITEM_STATISTICS,
+        (
+            features.SERVING_SERVICE,
+            *features.SEQUENCE,
+            str(features.SEQUENCE_LENGTH),
+            str(features.LOOKS_LENGTH),
+            *features.SEQUENCE_TYPES,
+        ),
+        PAIR_FEATURES,
+        LOOK_FEATURES,
+        (str(TEXT_DIM),),
+    ]
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digests(folder: Path) -> dict[str, FileDigest]:
+    """Digest of every file below folder but the manifest and its signature, by relative POSIX path."""
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: digest_of(path) for name, path in files.items() if name not in OUTSIDE_OF_DIGESTS}
+
+
+def digest_of(path: Path) -> FileDigest:
+    """Size and SHA-256 of one file."""
+    return FileDigest(size_bytes=path.stat().st_size, sha256=sha256_of(path))
+
+
+def is_served(name: str) -> bool:
+    """Whether a server reads this file of a bundle."""
+    return not name.startswith(NOT_SERVED)
+
+
+def version_of(files: Mapping[str, FileDigest]) -> str:
+    """Twelve hex digits that name the content: equal parts give an equal version, whoever built them."""
+    listing = json.dumps({name: digest.sha256 for name, digest in sorted(files.items())})
+    return hashlib.sha256(listing.encode()).hexdigest()[:12]
+
+
+@contextmanager
+def write_bundle(bundles: Path) -> Iterator[Path]:
+    """A temporary folder beside the bundles to fill; removed unless `seal` has renamed it."""
+    bundles.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=bundles))
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def seal(temporary: Path, sign: Callable[[Path], None] | None = None, **fields: Any) -> Path:
+    """The finished bundle's folder: digests taken, manifest written and signed, renamed to its version.
+
+    sign puts a signature beside the manifest. fields are Manifest's, less files, bundle_version, contract_version and
+    schema_hash. Nothing serves it yet: that is contracts/bundle/promotions.py.
+    """
+    files = digests(temporary)
+    manifest = Manifest(
+        bundle_version=version_of(files),
+        contract_version=CONTRACT_VERSION,
+        schema_hash=schema_hash(),
+        files=files,
+        **fields,
+    )
+    manifest = manifest.model_copy(update={"manifest_sha256": manifest_digest(manifest)})
+    (temporary / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
+    if sign is not None:
+        sign(temporary)
+    temporary.chmod(0o755)  # mkdtemp gives 0700; a server runs as another user
+    final = temporary.parent / manifest.bundle_version
+    if final.exists():  # same content, built before
+        shutil.rmtree(final)
+    temporary.rename(final)
+    return final
+
+
+def read_manifest(bundle: Path) -> Manifest:
+    """The manifest alone, contract checked, digests not.
+
+    Raises MissingArtifact where there is no bundle and BundleRefused where the manifest is of another contract.
+    """
+    path = bundle / MANIFEST
+    if not path.is_file():
+        raise MissingArtifact(f"No bundle at {bundle}: {MANIFEST} is missing. Build one with `tandem bundle`.")
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise BundleRefused(f"{path} is not a manifest of contract version {CONTRACT_VERSION}: {error}") from error
+    if manifest.contract_version != CONTRACT_VERSION:
+        raise BundleRefused(
+            f"Bundle {manifest.bundle_version} has contract version {manifest.contract_version}, this server reads "
+            f"{CONTRACT_VERSION}. Serve it with the matching release or rebuild it with `tandem bundle`."
+        )
+    if manifest.manifest_sha256 != manifest_digest(manifest):
+        raise BundleRefused(f"Bundle {manifest.bundle_version} is refused: {MANIFEST} is altered.")
+    if manifest.schema_hash != schema_hash():
+        raise BundleRefused(
+            f"Bundle {manifest.bundle_version} was trained on feature schema {manifest.schema_hash}, this server "
+            f"computes {schema_hash()}. Rebuild the bundle with this release."
+        )
+    return manifest
+
+
+def verify(bundle: Path, *, for_serving: bool = False) -> Manifest:
+    """The manifest of a bundle whose every file is present, unaltered and listed.
+
+    for_serving lets NOT_SERVED files be absent; where they are present they are held to their digests too.
+    Raises BundleRefused naming each altered, missing or unlisted file.
+    """
+    manifest = read_manifest(bundle)
+    found = digests(bundle)
+    missing = manifest.files.keys() - found.keys()
+    faults = [f"{name} is missing" for name in missing if is_served(name) or not for_serving]
+    faults += [f"{name} is not in the manifest" for name in found.keys() - manifest.files.keys()]
+    faults += [
+        f"{name} is altered (SHA-256 {found[name].sha256[:12]}…, manifest says {manifest.files[name].sha256[:12]}…)"
+        for name in found.keys() & manifest.files.keys()
+        if found[name] != manifest.files[name]
+    ]
+    if version_of(manifest.files) != manifest.bundle_version:
+        faults.append("the version does not match the listed digests: parts of several bundles are mixed")
+    if faults:
+        raise BundleRefused(f"Bundle {manifest.bundle_version} is refused: {'; '.join(sorted(faults))}.")
+    return manifest

@@ -1,0 +1,115 @@
+"""What a user looked at within the year, read from the typed sequence: for candidates and for pair features.
+
+A log of purchases has no looks, and pays for none: everything here ends at one glance at the types.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts.events.schema import EventType
+from contracts.features import names
+from contracts.features.encoding import DAY_SECONDS, type_codes
+from contracts.features.vocabulary import Vocabulary
+
+_CODE_OF: Final = {kind: code for code, kind in enumerate(names.SEQUENCE_TYPES, start=1)}
+_TELLING: Final = np.zeros(len(_CODE_OF) + 1, np.int8)
+"""By type code of the sequence: how telling a look is, 0 for what is none."""
+_TELLING[[_CODE_OF[kind] for kind in names.LOOK_TYPES]] = range(1, len(names.LOOK_TYPES) + 1)
+_LIKED: Final = _TELLING[_CODE_OF[EventType.LIKE]]
+_OF_CARTS: Final = np.isin(
+    np.arange(len(_TELLING)),
+    [_CODE_OF[kind] for kind in (EventType.CART_ADD, EventType.CART_REMOVE, EventType.PURCHASE)],
+)
+"""By type code of the sequence: whether the event puts an item into the cart or takes it out."""
+
+
+@dataclass(frozen=True)
+class UserLooks:
+    """Items that one user has looked at, most telling first: in the cart, then liked, then viewed, the latest of each.
+
+    Row i of the first arrays is one distinct item; times are Unix seconds.
+    """
+
+    item_rows: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.float32]  # views, likes and additions to the cart
+    last: npt.NDArray[np.float64]
+    in_cart: npt.NDArray[np.bool_]  # added, and since then neither removed nor bought
+    event_rows: npt.NDArray[np.int64]  # the item of every look, the latest first
+    event_days: npt.NDArray[np.int64]  # whole days since then
+
+    def __len__(self) -> int:
+        """Distinct items."""
+        return len(self.item_rows)
+
+    def without(self, rows: npt.NDArray[np.int64]) -> "UserLooks":
+        """These looks as if some items had never been there."""
+        items, events = ~np.isin(self.item_rows, rows), ~np.isin(self.event_rows, rows)
+        return UserLooks(
+            item_rows=self.item_rows[items],
+            counts=self.counts[items],
+            last=self.last[items],
+            in_cart=self.in_cart[items],
+            event_rows=self.event_rows[events],
+            event_days=self.event_days[events],
+        )
+
+    @cached_property
+    def latest_last(self) -> npt.NDArray[np.int64]:
+        """Positions by time: where several write to one place, the latest look has the last word."""
+        return np.argsort(self.last, kind="stable")
+
+
+NO_LOOKS: Final = UserLooks(
+    np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0), np.zeros(0, np.bool_),
+    np.zeros(0, np.int64), np.zeros(0, np.int64),
+)  # fmt: skip
+
+
+def user_looks(features: Mapping[str, Sequence[Any] | None], items: Vocabulary, now: float) -> UserLooks:
+    """The looks in Feast's sequence, latest first; items that the bundle does not know are left out.
+
+    features maps SEQUENCE names to one user's aligned arrays, or to None for a user who did nothing.
+    """
+    types = features[names.SEQUENCE_EVENT_TYPES]
+    if types is None or names.LOOK_TYPES_SET.isdisjoint(types):
+        return NO_LOOKS
+    ids, times = features[names.SEQUENCE_ITEM_IDS], features[names.SEQUENCE_TIMESTAMPS]
+    assert ids is not None and times is not None, "the arrays of a sequence are written together"
+    return looks_of(items.encode_many(ids), type_codes(types), np.asarray(times, np.float64), now)
+
+
+def looks_of(
+    codes: npt.NDArray[np.int32], types: npt.NDArray[np.int32], seconds: npt.NDArray[np.float64], now: float
+) -> UserLooks:
+    """The same of an encoded sequence: item codes (0 for none that is known), type codes and Unix seconds."""
+    telling = _TELLING.take(types)
+    places = np.flatnonzero((telling > 0) & (codes > 0))
+    if len(places) == 0:
+        return NO_LOOKS
+    # The first place of an item is its latest look.
+    known, first, item, counts = np.unique(codes[places], return_index=True, return_inverse=True, return_counts=True)
+    in_cart = np.isin(known, _held(codes, types))
+    best = np.zeros(len(known), np.int8)
+    np.maximum.at(best, item, np.minimum(telling[places], _LIKED))  # taken out of the cart is as if liked
+    order = np.lexsort((first, -best, ~in_cart))
+    return UserLooks(
+        item_rows=known[order].astype(np.int64) - 1,
+        counts=counts[order].astype(np.float32),
+        last=seconds[places[first]][order],
+        in_cart=in_cart[order],
+        event_rows=codes[places].astype(np.int64) - 1,
+        event_days=np.maximum((now - seconds[places]) // DAY_SECONDS, 0).astype(np.int64),
+    )
+
+
+def _held(codes: npt.NDArray[np.int32], types: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Codes of the items whose latest event of the cart is an addition."""
+    places = np.flatnonzero(_OF_CARTS.take(types))
+    known, first = np.unique(codes[places], return_index=True)
+    held: npt.NDArray[np.int32] = known[types[places[first]] == _CODE_OF[EventType.CART_ADD]]
+    return held

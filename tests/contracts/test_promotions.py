@@ -1,0 +1,128 @@
+"""Promote and roll back: the link, the history beside it, and every way it cannot be done."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from contracts.bundle.promotions import (
+    CURRENT,
+    PROMOTIONS,
+    bundle_versions,
+    current_version,
+    point_current,
+    previous_version,
+    promote,
+    promotions,
+    rollback,
+)
+from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
+from tests.contracts.test_bundle import PARTS, make_bundle
+
+
+@pytest.fixture
+def bundles(tmp_path: Path) -> Path:
+    return tmp_path / "bundles"
+
+
+@pytest.fixture
+def versions(bundles: Path) -> tuple[str, str, str]:
+    """Three bundles, promoted in this order."""
+    made = [make_bundle(bundles, PARTS | {"items.npz": content}) for content in (b"first", b"second", b"third")]
+    for bundle in made:
+        promote(bundle)
+    return made[0].name, made[1].name, made[2].name
+
+
+def test_a_promotion_moves_current_and_is_written_down(bundles: Path, versions: tuple[str, str, str]) -> None:
+    assert (bundles / CURRENT).readlink() == Path(versions[2])  # relative, so that bundles/ may be moved
+    assert [change.bundle_version for change in promotions(bundles)] == list(versions)
+    assert {path.name for path in bundles.iterdir()} == {*versions, CURRENT, PROMOTIONS}
+    assert bundle_versions(bundles) == sorted(versions)
+
+
+def test_a_rollback_goes_to_what_was_promoted_before(bundles: Path, versions: tuple[str, str, str]) -> None:
+    change = rollback(bundles)
+    assert (change.bundle_version, change.rolled_back_from) == (versions[1], versions[2])
+    assert current_version(bundles) == versions[1]
+
+
+def test_two_rollbacks_go_two_versions_back_and_a_third_says_there_is_nothing(
+    bundles: Path, versions: tuple[str, str, str]
+) -> None:
+    rollback(bundles)
+    assert rollback(bundles).bundle_version == versions[0]
+    with pytest.raises(MissingArtifact, match=f"Nothing was promoted in .* before {versions[0]}.*--to"):
+        rollback(bundles)
+
+
+def test_after_a_rollback_and_a_new_promotion_the_way_back_skips_the_bad_one(
+    bundles: Path, versions: tuple[str, str, str]
+) -> None:
+    rollback(bundles)  # third was bad
+    promote(bundles / versions[0])
+    assert previous_version(bundles) == versions[1]
+
+
+def test_a_rollback_may_name_any_version_that_lies_there(bundles: Path, versions: tuple[str, str, str]) -> None:
+    assert rollback(bundles, versions[0]).bundle_version == versions[0]
+    assert rollback(bundles, versions[2]).bundle_version == versions[2]  # and forward again
+
+
+def test_a_crash_between_link_and_history_still_leads_back(bundles: Path, versions: tuple[str, str, str]) -> None:
+    newest = make_bundle(bundles, PARTS | {"items.npz": b"fourth"})
+    point_current(newest)  # and the process ended before the history was written
+    assert rollback(bundles).bundle_version == versions[2]
+
+
+def test_a_link_from_before_there_was_a_history_is_the_way_back(bundles: Path) -> None:
+    first, second = make_bundle(bundles), make_bundle(bundles, PARTS | {"items.npz": b"second"})
+    point_current(first)
+    promote(second)
+    assert previous_version(bundles) == first.name
+
+
+def test_promoting_what_serves_already_is_no_way_back_to_itself(bundles: Path, versions: tuple[str, str, str]) -> None:
+    promote(bundles / versions[2])
+    assert previous_version(bundles) == versions[1]
+
+
+@pytest.mark.parametrize(
+    ("to", "error", "said"),
+    [
+        ("gone", MissingArtifact, r"Cannot roll back to gone: .* does not hold it\. There is [0-9a-f]{12}, "),
+        ("..", MissingArtifact, r"Cannot roll back to \.\."),
+        (CURRENT, MissingArtifact, "Cannot roll back to current"),
+    ],
+)
+def test_a_version_that_is_not_there_is_refused_with_those_that_are(
+    bundles: Path, versions: tuple[str, str, str], to: str, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        rollback(bundles, to)
+    assert current_version(bundles) == versions[2]
+
+
+def test_the_version_that_serves_is_refused(bundles: Path, versions: tuple[str, str, str]) -> None:
+    with pytest.raises(InvalidInput, match=f"{versions[2]} serves already"):
+        rollback(bundles, versions[2])
+
+
+def test_an_altered_bundle_is_not_rolled_back_to(bundles: Path, versions: tuple[str, str, str]) -> None:
+    (bundles / versions[1] / "items.npz").write_bytes(b"seconds")
+    with pytest.raises(BundleRefused, match=r"items\.npz is altered"):
+        rollback(bundles)
+    assert current_version(bundles) == versions[2]
+
+
+def test_an_empty_folder_has_nothing_to_roll_back(bundles: Path) -> None:
+    with pytest.raises(MissingArtifact, match=r"nothing to roll back.*`tandem bundle`"):
+        rollback(bundles)
+
+
+def test_a_torn_history_names_the_line_and_the_way_around_it(bundles: Path, versions: tuple[str, str, str]) -> None:
+    with (bundles / PROMOTIONS).open("a") as file:
+        file.write(json.dumps({"promoted_at": "now"})[:-4] + "\n")
+    with pytest.raises(InvalidInput, match=r"promotions\.jsonl line 4 is no promotion.*--to"):
+        rollback(bundles)
+    assert rollback(bundles, versions[0]).bundle_version == versions[0]

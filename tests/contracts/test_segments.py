@@ -1,0 +1,38 @@
+"""Popularity by profile value, counted by hand."""
+
+import numpy as np
+
+from contracts.features.names import USER_PROFILE
+from contracts.features.vocabulary import Vocabulary
+from contracts.ranking.segments import Segments, segments_of
+
+VOCABULARIES = {column: Vocabulary(["a", "b"]) for column in USER_PROFILE}
+
+
+def rows(*values: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.array(values, np.int64)
+
+
+def three_users() -> Segments:
+    """Of the first profile column, two users have value a (code 1) and one has b (code 2); all else is not known."""
+    profile = np.zeros((3, len(USER_PROFILE)), np.int32)
+    profile[:, 0] = [1, 1, 2]
+    return segments_of(profile, [rows(0, 3), rows(3, 4), rows(4)], VOCABULARIES, num_items=5)
+
+
+def test_items_are_ordered_by_buyers_of_the_segment() -> None:
+    found, buyers = three_users().popular(USER_PROFILE[0], 1)
+    assert found.tolist() == [3, 0, 4]  # 3 by both, then equal ones by row
+    assert buyers.tolist() == [2.0, 1.0, 1.0]
+
+
+def test_columns_do_not_mix_and_what_is_not_known_is_a_segment() -> None:
+    segments = three_users()
+    assert segments.popular(USER_PROFILE[0], 2)[0].tolist() == [4]
+    assert segments.popular(USER_PROFILE[1], 0)[0].tolist() == [3, 4, 0]
+    assert segments.popular(USER_PROFILE[1], 1)[0].tolist() == []
+
+
+def test_nobody_bought_anything() -> None:
+    profile = np.zeros((1, len(USER_PROFILE)), np.int32)
+    assert segments_of(profile, [rows()], VOCABULARIES, 5).popular(USER_PROFILE[0], 0)[0].tolist() == []

@@ -1,0 +1,122 @@
+"""promote, rollback and keys as commands, with a server that follows, refuses, is away or is none."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from contracts.api.answers import BundleCard, RefusedChange
+from contracts.bundle.promotions import Promotion, current_version, promote
+from contracts.errors import InvalidInput, MissingArtifact, TandemError
+from serving.bundles.signature import public_keys
+from tandem.__main__ import app
+from tandem.serving_version import wait_until_served
+from tests.contracts.test_bundle import PARTS, make_bundle
+
+CARD = BundleCard(
+    bundle_version="old",
+    variant="stable",
+    created_at="",
+    data_end="",
+    num_items=1,
+    metrics={},
+    example_user_ids=[],
+)
+CHANGE = Promotion(promoted_at="2026-01-01T00:00:05+00:00", bundle_version="new")
+
+
+@contextmanager
+def answering(*cards: BundleCard) -> Iterator[str]:
+    """A server whose GET /bundle gives these answers, the last one for ever."""
+    left = list(cards)
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write((left.pop(0) if len(left) > 1 else left[0]).model_dump_json().encode())
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def refusing(at: str) -> BundleCard:
+    return CARD.model_copy(
+        update={"last_refusal": RefusedChange(refused_at=at, asked="current", reason="it is altered")}
+    )
+
+
+def test_the_wait_ends_when_the_server_answers_with_the_bundle() -> None:
+    with answering(CARD, CARD, CARD.model_copy(update={"bundle_version": "new"})) as url:
+        assert wait_until_served(url, CHANGE) >= 0.2
+
+
+def test_a_refusal_after_the_change_ends_the_wait_and_an_earlier_one_does_not() -> None:
+    with (
+        answering(CARD, refusing("2026-01-01T00:00:06+00:00")) as url,
+        pytest.raises(TandemError, match="refuses bundle new: it is altered"),
+    ):
+        wait_until_served(url, CHANGE)
+    with (
+        answering(refusing("2026-01-01T00:00:04+00:00")) as url,
+        pytest.raises(TandemError, match="did not change to bundle new within 0 s: it answers with old"),
+    ):
+        wait_until_served(url, CHANGE, timeout_seconds=0.3)
+
+
+def test_a_server_that_is_away_and_an_address_that_is_none_are_named() -> None:
+    with pytest.raises(TandemError, match=r"did not change to bundle new within 0 s: .*refused"):
+        wait_until_served("http://127.0.0.1:9", CHANGE, timeout_seconds=0.3)
+    with pytest.raises(InvalidInput, match="expected one like http"):
+        wait_until_served("localhost", CHANGE)
+
+
+def run(*command: str) -> str:
+    return CliRunner().invoke(app, command, catch_exceptions=False).output
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> tuple[str, str]:
+    made = [make_bundle(tmp_path / "bundles", PARTS | {"items.npz": content}) for content in (b"first", b"second")]
+    for bundle in made:
+        promote(bundle)
+    return made[0].name, made[1].name
+
+
+def test_promote_and_rollback_move_the_link_and_say_so(tmp_path: Path, versions: tuple[str, str]) -> None:
+    first, second = versions
+    assert f"rolled back from {second} to {first}" in run("rollback", "--root", str(tmp_path))
+    assert current_version(tmp_path / "bundles") == first
+    assert f"promoted {second}" in run("promote", second, "--root", str(tmp_path))
+    assert f"rolled back from {second} to {first}" in run("rollback", "--to", first, "--root", str(tmp_path))
+
+
+def test_rollback_waits_for_the_server(tmp_path: Path, versions: tuple[str, str]) -> None:
+    with answering(CARD, CARD.model_copy(update={"bundle_version": versions[0]})) as url:
+        assert f"{url} answers with it after 0." in run("rollback", "--root", str(tmp_path), "--url", url)
+
+
+def test_promoting_what_is_not_there_changes_nothing(tmp_path: Path, versions: tuple[str, str]) -> None:
+    with pytest.raises(MissingArtifact, match="No bundle at"):
+        run("promote", "gone", "--root", str(tmp_path))
+    assert current_version(tmp_path / "bundles") == versions[1]
+
+
+def test_a_new_key_prints_what_a_server_takes(tmp_path: Path) -> None:
+    said = run("keys", "new", str(tmp_path / "key.pem"))
+    (public,) = public_keys(said.partition("TANDEM_BUNDLE_PUBLIC_KEY=")[2].strip())
+    assert len(public.public_bytes_raw()) == 32
