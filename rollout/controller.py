@@ -15,14 +15,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from contracts.errors import InvalidInput
-from rollout.announce import Announcer
-from rollout.judgement import judge
-from rollout.observer import Observer
+from rollout.analysis.judgement import judge
+from rollout.analysis.observer import Observer
+from rollout.record.announce import Announcer
+from rollout.record.state import Choice, Decision, Phase, Record, Request, Rollout, Step, record_after
+from rollout.record.store import Store
+from rollout.record.verdict import Analysis
 from rollout.settings import RolloutSettings
-from rollout.slots import Slots, other
-from rollout.state import Choice, Decision, Phase, Record, Request, Rollout, Step, record_after
-from rollout.store import Store
-from rollout.verdict import Analysis
+from rollout.slots.slots import Slots, other
 
 POLL_SECONDS = 1.0
 

@@ -6,20 +6,20 @@ import httpx
 from prometheus_client import CollectorRegistry, start_http_server
 
 from contracts.errors import InvalidInput
-from rollout.announce import Announcer, Events, Exposition, JsonLines
+from rollout.analysis.mirror import Mirror
+from rollout.analysis.observer import ClusterObserver
+from rollout.analysis.prometheus import Prometheus
+from rollout.cluster.kubernetes import connect
+from rollout.cluster.objects import Objects
 from rollout.controller import Clock, Controller
-from rollout.knative_slots import KnativeSlots
-from rollout.kubernetes_objects import connect
-from rollout.mirror import Mirror
-from rollout.objects import Objects
-from rollout.observer import ClusterObserver
-from rollout.prometheus import Prometheus
+from rollout.record.announce import Announcer, Events, Exposition, JsonLines
+from rollout.record.state import Record, Request, Rollout
+from rollout.record.store import RolloutHeld, Store
 from rollout.restore import restore
 from rollout.settings import Mode, RolloutSettings
-from rollout.slots import Slots
-from rollout.standard_slots import StandardSlots
-from rollout.state import Record, Request, Rollout
-from rollout.store import RolloutHeld, Store
+from rollout.slots.knative import KnativeSlots
+from rollout.slots.slots import Slots
+from rollout.slots.standard import StandardSlots
 
 HTTP_TIMEOUT_SECONDS = 10
 ASK_SECONDS = 60  # for a live controller to do what it is asked; it listens every few seconds

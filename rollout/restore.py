@@ -1,8 +1,8 @@
 """Shares and bundles as the record has them, after something else wrote older ones: `helm rollback` does."""
 
-from rollout.slots import Slots
-from rollout.state import Phase, Rollout
-from rollout.store import Store
+from rollout.record.state import Phase, Rollout
+from rollout.record.store import Store
+from rollout.slots.slots import Slots
 
 
 def restore(store: Store, slots: Slots) -> Rollout | None:

@@ -14,9 +14,9 @@ from tandem.commands.release import UrlOption, rollback_here
 from tandem.console import console
 
 if TYPE_CHECKING:
+    from rollout.record.state import Rollout
     from rollout.release import Release
     from rollout.settings import RolloutSettings
-    from rollout.state import Rollout
 
 app = typer.Typer()
 rollouts = typer.Typer(no_args_is_help=True, help="Release a bundle on a cluster by a canary that decides for itself.")
@@ -77,8 +77,8 @@ def status(release: ReleaseOption, namespace: NamespaceOption = "") -> None:
 
     Example: tandem rollout status --release shop
     """
+    from rollout.record.status import lines
     from rollout.release import record_of
-    from rollout.status import lines
 
     for line in lines(record_of(release, namespace)):
         console.print(line, highlight=False, soft_wrap=True)
@@ -90,7 +90,7 @@ def promote(release: ReleaseOption, namespace: NamespaceOption = "", settings: S
 
     Example: tandem rollout promote --release shop
     """
-    from rollout.state import Request
+    from rollout.record.state import Request
 
     end(_open(release, namespace, _settings(settings)).ask(Request.PROMOTE))
 
@@ -101,7 +101,7 @@ def abort(release: ReleaseOption, namespace: NamespaceOption = "", settings: Set
 
     Example: tandem rollout abort --release shop
     """
-    from rollout.state import Request
+    from rollout.record.state import Request
 
     _open(release, namespace, _settings(settings)).ask(Request.ABORT)
     console.print("aborted; all traffic is on stable")
@@ -179,7 +179,7 @@ def _open(release: str, namespace: str, settings: "RolloutSettings", metrics_por
 
 def end(rollout: "Rollout | None") -> None:
     """Says how it ended, by words and by exit code."""
-    from rollout.state import Phase
+    from rollout.record.state import Phase
 
     if rollout is None:
         console.print("stable already; nothing to do")

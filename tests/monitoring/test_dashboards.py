@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from monitoring.exposition import registry_of
 from monitoring.result import DriftResult, Exposure, Rows, Verdict
-from rollout.announce import Exposition
+from rollout.record.announce import Exposition
 from serving.events.metrics import CatalogueMetrics, ConsumerMetrics, InteractionMetrics
 from serving.metrics import Metrics
 from serving.retrieval.index_recall import IndexRecall

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from rollout.analysis import analyse
-from rollout.measurements import Histogram, Measurements, Mirrored, SlotNumbers
+from rollout.analysis.gates import analyse
+from rollout.analysis.measurements import Histogram, Measurements, Mirrored, SlotNumbers
+from rollout.record.verdict import Analysis, GateResult, Verdict
 from rollout.settings import GateName, Thresholds
-from rollout.verdict import Analysis, GateResult, Verdict
 from serving.metrics import ANSWER_BUCKETS_SECONDS
 
 FAST = Histogram((0.01, 0.02, 0.05, 0.1, math.inf), (9800, 190, 10, 0, 0))  # p99: 9,900 lie at 10 + 100/190 * 10 ms

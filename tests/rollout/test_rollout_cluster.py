@@ -16,10 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from rollout.controller import Clock
-from rollout.knative_slots import KnativeSlots
-from rollout.kubernetes_objects import connect
-from rollout.objects import (
+from rollout.cluster.kubernetes import connect
+from rollout.cluster.objects import (
     CONFIG_MAP,
     HTTP_ROUTE,
     INFERENCE_SERVICE,
@@ -31,12 +29,14 @@ from rollout.objects import (
     Objects,
     modify,
 )
+from rollout.controller import Clock
+from rollout.record.state import Phase, Record
+from rollout.record.store import RolloutHeld, Store
 from rollout.release import slots_of
 from rollout.settings import Mode, RolloutSettings
-from rollout.slots import Slots, bundle_of, container_of
-from rollout.standard_slots import StandardSlots
-from rollout.state import Phase, Record
-from rollout.store import RolloutHeld, Store
+from rollout.slots.knative import KnativeSlots
+from rollout.slots.slots import Slots, bundle_of, container_of
+from rollout.slots.standard import StandardSlots
 from tests.rollout.test_rollout_controller import Says, good, release_of
 from tests.support.memory_cluster import RELEASE, MemoryObjects, inference_service, knative_release, standard_release
 

@@ -11,16 +11,16 @@ import typer
 from prometheus_client import CollectorRegistry
 
 from contracts.errors import InvalidInput
-from rollout.announce import Announcer, Events, Exposition, JsonLines
+from rollout.analysis.observer import Observer
+from rollout.cluster.objects import DEPLOYMENT, EVENT, HTTP_ROUTE, INFERENCE_SERVICE, Objects
 from rollout.controller import Clock, Controller
-from rollout.objects import DEPLOYMENT, EVENT, HTTP_ROUTE, INFERENCE_SERVICE, Objects
-from rollout.observer import Observer
+from rollout.record.announce import Announcer, Events, Exposition, JsonLines
+from rollout.record.state import Phase, Request, Rollout, Step
+from rollout.record.status import lines
+from rollout.record.store import RolloutHeld, Store
+from rollout.record.verdict import Analysis, GateResult, Verdict
 from rollout.release import Release, slots_of
 from rollout.settings import GateName, Mode, RolloutSettings
-from rollout.state import Phase, Request, Rollout, Step
-from rollout.status import lines
-from rollout.store import RolloutHeld, Store
-from rollout.verdict import Analysis, GateResult, Verdict
 from tandem.commands.rollout import end, named_bundle
 from tests.support.memory_cluster import RELEASE, Killed, MemoryObjects, end_state, knative_release, standard_release
 

@@ -12,16 +12,16 @@ from kubernetes.config import kube_config
 from contracts.api.records import MIRROR_HEADER
 from contracts.errors import InvalidInput
 from rollout import settings
-from rollout.kubernetes_objects import connect
-from rollout.measurements import Mirrored, SlotNumbers
-from rollout.mirror import Mirror
-from rollout.objects import ClusterProblem, Conflict, Kind, Object
-from rollout.observer import ClusterObserver
-from rollout.prometheus import MetricsUnavailable
+from rollout.analysis.measurements import Mirrored, SlotNumbers
+from rollout.analysis.mirror import Mirror
+from rollout.analysis.observer import ClusterObserver
+from rollout.analysis.prometheus import MetricsUnavailable
+from rollout.cluster.kubernetes import connect
+from rollout.cluster.objects import ClusterProblem, Conflict, Kind, Object
+from rollout.record.state import Phase, Rollout, Step
+from rollout.record.store import Store
+from rollout.record.verdict import Verdict
 from rollout.settings import GateName, RolloutSettings, Thresholds, load_settings
-from rollout.state import Phase, Rollout, Step
-from rollout.store import Store
-from rollout.verdict import Verdict
 from tandem.__main__ import main
 from tests.support.memory_cluster import MemoryObjects
 

@@ -11,15 +11,15 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 
+from rollout.analysis.measurements import SlotNumbers
+from rollout.analysis.mirror import Mirror
+from rollout.analysis.observer import ClusterObserver
+from rollout.analysis.prometheus import MetricsUnavailable, Prometheus, histogram, increment
 from rollout.controller import Clock
-from rollout.measurements import SlotNumbers
-from rollout.mirror import Mirror
-from rollout.observer import ClusterObserver
-from rollout.prometheus import MetricsUnavailable, Prometheus, histogram, increment
+from rollout.record.state import Phase
 from rollout.settings import GateName, Metrics, RolloutSettings
 from rollout.settings import Mirror as MirrorSettings
-from rollout.standard_slots import SLOT_HEADER, StandardSlots
-from rollout.state import Phase
+from rollout.slots.standard import SLOT_HEADER, StandardSlots
 from tests.conftest import free_port
 from tests.rollout.test_rollout_controller import release_of
 from tests.support.memory_cluster import RELEASE, MemoryObjects, standard_release

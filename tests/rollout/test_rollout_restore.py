@@ -3,11 +3,11 @@
 import pytest
 
 from contracts.errors import InvalidInput
+from rollout.record.state import Phase, Request
+from rollout.record.store import Store
 from rollout.restore import restore
-from rollout.slots import Slots
-from rollout.standard_slots import StandardSlots
-from rollout.state import Phase, Request
-from rollout.store import Store
+from rollout.slots.slots import Slots
+from rollout.slots.standard import StandardSlots
 from tests.rollout.test_rollout_controller import World, bad_at_25, ended, unclear
 from tests.support.memory_cluster import RELEASE, standard_release
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from rollout.sequential import Count, bounds, log_evidence_against, log_evidence_of_drop
+from rollout.analysis.sequential import Count, bounds, log_evidence_against, log_evidence_of_drop
 
 ALPHA = 0.05
 

@@ -6,7 +6,7 @@ tests/rollout/test_rollout_cluster.py holds it against a real API server by one 
 import copy
 from typing import Any
 
-from rollout.objects import (
+from rollout.cluster.objects import (
     CONFIG_MAP,
     DEPLOYMENT,
     HTTP_ROUTE,
@@ -16,7 +16,7 @@ from rollout.objects import (
     Kind,
     Object,
 )
-from rollout.slots import BUNDLE_VARIABLE, VARIANT_VARIABLE, container_of, variable
+from rollout.slots.slots import BUNDLE_VARIABLE, VARIANT_VARIABLE, container_of, variable
 
 RELEASE = "shop"
 MODE = "serving.kserve.io/deploymentMode"

@@ -13,7 +13,7 @@ import httpx
 
 from contracts.api.records import MIRROR_HEADER
 from rollout import settings
-from rollout.measurements import Mirrored
+from rollout.analysis.measurements import Mirrored
 
 List = tuple[str, ...]
 

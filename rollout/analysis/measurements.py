@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from rollout.sequential import Count
+from rollout.analysis.sequential import Count
 
 
 @dataclass(frozen=True)

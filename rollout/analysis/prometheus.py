@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from contracts.errors import TandemError
-from rollout.measurements import Histogram, SlotNumbers
+from rollout.analysis.measurements import Histogram, SlotNumbers
 from rollout.settings import Metrics
 
 REQUESTS, ANSWERS, EMPTY = "tandem_http_requests_total", "tandem_answers_total", "tandem_empty_answers_total"

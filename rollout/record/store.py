@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pydantic import ValidationError
 
 from contracts.errors import TandemError
-from rollout.objects import CONFIG_MAP, ClusterProblem, Conflict, Object, Objects
-from rollout.state import Record
+from rollout.cluster.objects import CONFIG_MAP, ClusterProblem, Conflict, Object, Objects
+from rollout.record.state import Record
 
 KEY = "record.json"
 MAX_HISTORY = 20

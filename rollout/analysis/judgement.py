@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rollout.record.state import Choice, Phase, Rollout, Step
+from rollout.record.verdict import Analysis, GateResult, Verdict
 from rollout.settings import GateName, RolloutSettings
-from rollout.state import Choice, Phase, Rollout, Step
-from rollout.verdict import Analysis, GateResult, Verdict
 
 
 @dataclass(frozen=True)

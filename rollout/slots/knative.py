@@ -4,16 +4,8 @@ The slot of a revision is the name that it gives its metrics. The latest revisio
 traffic and the last one that had all of it gets the rest; without the field the latest gets all.
 """
 
-from rollout.objects import (
-    INFERENCE_SERVICE,
-    KNATIVE_SERVICE,
-    ClusterProblem,
-    Object,
-    Objects,
-    modify,
-    require,
-)
-from rollout.slots import (
+from rollout.cluster.objects import INFERENCE_SERVICE, KNATIVE_SERVICE, ClusterProblem, Object, Objects, modify, require
+from rollout.slots.slots import (
     BLUE,
     CONTAINER,
     VARIANT_VARIABLE,

@@ -1,16 +1,16 @@
 """Measurements to a verdict per gate, each with its sentence. Pure: no clock, no network.
 
-A gate fails only on what chance does not explain, at any number of looks (rollout.sequential), and succeeds only with
+A gate fails only on what chance does not explain, at any number of looks (sequential.py), and succeeds only with
 enough requests behind it; between the two it is inconclusive and says what it waits for.
 """
 
 import math
 from collections.abc import Callable
 
-from rollout.measurements import Measurements
-from rollout.sequential import Count, bounds, log_evidence_of_drop
+from rollout.analysis.measurements import Measurements
+from rollout.analysis.sequential import Count, bounds, log_evidence_of_drop
+from rollout.record.verdict import Analysis, GateResult, Verdict
 from rollout.settings import GateName, Thresholds
-from rollout.verdict import Analysis, GateResult, Verdict
 
 SLOW_SHARE = 0.01  # p99: one request in a hundred is slower
 Finding = tuple[Verdict, str]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from rollout.objects import ClusterProblem, Object
+from rollout.cluster.objects import ClusterProblem, Object
 
 BLUE: Final = "blue"
 GREEN: Final = "green"

@@ -15,7 +15,7 @@ from kubernetes.dynamic.exceptions import (
     ResourceNotFoundError,
 )
 
-from rollout.objects import ClusterProblem, Conflict, Kind, Object
+from rollout.cluster.objects import ClusterProblem, Conflict, Kind, Object
 
 POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 TIMEOUT_SECONDS = 30
@@ -49,7 +49,7 @@ def _credentials(configuration: client.Configuration) -> str:
 
 
 class KubernetesObjects:
-    """See rollout.objects.Objects. Bodies stay JSON: generated models would drop the fields that they do not know."""
+    """See rollout.cluster.objects.Objects. Bodies stay JSON: generated models would drop the fields that they do not know."""
 
     def __init__(self, api: DynamicClient, namespace: str) -> None:
         self._api = api

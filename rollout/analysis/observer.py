@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from rollout.analysis import analyse
-from rollout.measurements import Measurements, Mirrored, SlotNumbers
-from rollout.mirror import Mirror
-from rollout.prometheus import MetricsUnavailable
+from rollout.analysis.gates import analyse
+from rollout.analysis.measurements import Measurements, Mirrored, SlotNumbers
+from rollout.analysis.mirror import Mirror
+from rollout.analysis.prometheus import MetricsUnavailable
+from rollout.record.state import Rollout, Step
+from rollout.record.verdict import Analysis, GateResult, Verdict
 from rollout.settings import Thresholds
-from rollout.state import Rollout, Step
-from rollout.verdict import Analysis, GateResult, Verdict
 
 
 class Observer(Protocol):

@@ -4,8 +4,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from rollout.slots import other
-from rollout.verdict import GateResult
+from rollout.record.verdict import GateResult
+from rollout.slots.slots import other
 
 
 class Phase(StrEnum):

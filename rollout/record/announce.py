@@ -6,9 +6,9 @@ from typing import Protocol, TextIO
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from rollout.objects import CONFIG_MAP, EVENT, Conflict, Objects
-from rollout.state import Choice, Decision, Phase, Rollout
-from rollout.verdict import Verdict
+from rollout.cluster.objects import CONFIG_MAP, EVENT, Conflict, Objects
+from rollout.record.state import Choice, Decision, Phase, Rollout
+from rollout.record.verdict import Verdict
 
 WARNINGS = (Choice.PAUSED, Choice.FORGIVEN, Choice.ABORTING, Choice.ABORTED)
 VALUES = {Verdict.SUCCESSFUL: 1, Verdict.INCONCLUSIVE: 0, Verdict.FAILED: -1}

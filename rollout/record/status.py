@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from rollout.state import Record, Rollout
+from rollout.record.state import Record, Rollout
 
 
 def lines(record: Record) -> Iterator[str]:

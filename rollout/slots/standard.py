@@ -1,17 +1,16 @@
 """Slots in KServe's Standard mode: two InferenceServices behind the weights of one HTTPRoute."""
 
-from rollout.objects import DEPLOYMENT, HTTP_ROUTE, INFERENCE_SERVICE, ClusterProblem, Object, Objects, modify, require
-from rollout.slots import (
-    BLUE,
-    CONTAINER,
-    GREEN,
-    Readiness,
-    bundle_of,
-    condition,
-    container_of,
-    other,
-    set_bundle,
+from rollout.cluster.objects import (
+    DEPLOYMENT,
+    HTTP_ROUTE,
+    INFERENCE_SERVICE,
+    ClusterProblem,
+    Object,
+    Objects,
+    modify,
+    require,
 )
+from rollout.slots.slots import BLUE, CONTAINER, GREEN, Readiness, bundle_of, condition, container_of, other, set_bundle
 
 SLOT_HEADER = "x-tandem-slot"
 
