@@ -22,7 +22,7 @@ from contracts.api.requests import RecommendationRequest
 from contracts.features.names import USER_ID
 from serving.__main__ import new_service, warm_up
 from serving.metrics import Metrics
-from serving.runtime.interleaving import MOST, side_by_side
+from serving.runtime.stage_batching import MOST, stage_batching
 from serving.service import Service
 from serving.settings import read_settings
 from tests.support.redis_server import missing
@@ -36,7 +36,7 @@ def ask_for_each(service: Service, users: int, together: int = 1) -> float:
             RecommendationRequest(user_id=f"{USER_ID}-{user}", n=LIST_LENGTH)
             for user in range(first, min(first + together, users))
         ]
-        for answer in side_by_side([service.recommender.steps(request) for request in requests]):
+        for answer in stage_batching([service.recommender.steps(request) for request in requests]):
             if isinstance(answer, Exception):
                 raise answer
             answer.model_dump_json()

@@ -22,8 +22,8 @@ from serving.bundles.release import Releases
 from serving.bundles.signature import public_keys
 from serving.bundles.sources import source_of
 from serving.bundles.watcher import Watch
+from serving.events.cache_invalidator import Follower, follow
 from serving.events.consumer import EventConsumer
-from serving.events.follower import Follower, follow
 from serving.events.impressions import JsonLinesImpressions, NoImpressions
 from serving.events.intake import open_intake
 from serving.events.live_catalogue import LiveCatalogue
@@ -32,10 +32,10 @@ from serving.events.metrics import CatalogueMetrics, ConsumerMetrics
 from serving.features.guarded_lookup import GuardedLookup
 from serving.features.lookup import FeastLookup
 from serving.features.recent_events import FeastRecentEvents
-from serving.items import Items
 from serving.metrics import Metrics
 from serving.recommendation.safeguards import resilience
 from serving.recommender import Recommender
+from serving.related_items import RelatedItems
 from serving.retrieval.index_recall import IndexRecall
 from serving.rules.rule_file import RuleBook
 from serving.runtime.background import Background
@@ -102,7 +102,7 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
         recommender=recommender,
         lists=Lists(recommender, worker),
         users=Users(releases, lookup, metrics),
-        items=Items(releases, lookup, metrics),
+        related_items=RelatedItems(releases, lookup, metrics),
         worker=worker,
         seconds=lambda: now()[0],
         intake=open_intake(settings),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from contracts.api.answers import Recommendations, ScoredItems
-from contracts.api.explanations import Explanation, Fate
+from contracts.api.explanations import Explanation, ItemOutcome
 from contracts.api.records import ImpressionRecord
 from contracts.api.requests import RankingRequest, RecommendationRequest, RetrievalRequest
 from contracts.arrays import Floats, Rows
@@ -20,24 +20,24 @@ from serving.bundles.bundle import LoadedBundle
 from serving.bundles.release import Releases
 from serving.events.impressions import ImpressionSink
 from serving.explanations.why import Explainer
-from serving.explanations.why_not import fate
+from serving.explanations.why_not import why_not
 from serving.features.known_users import KnownUsers
 from serving.features.lookup import FeatureLookup
 from serving.metrics import Metrics
 from serving.recommendation.answer import Listed, again, answer, arranged, listed, propensities
-from serving.recommendation.answer_cache import Given
+from serving.recommendation.answer_cache import CachedAnswer
 from serving.recommendation.full_path import FullPath
 from serving.recommendation.ladder import Ladder
 from serving.recommendation.query import history_in
-from serving.recommendation.safeguards import Resilience
-from serving.recommendation.scope import Scope, context_rows, scope_of
+from serving.recommendation.safeguards import Safeguards
+from serving.recommendation.scope import RequestScope, context_rows, scope_of
+from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.resilience.deadline import NO_DEADLINE, Deadline
-from serving.resilience.guard import Guard
 from serving.retrieval.filters import Exclusions, allowed
 from serving.retrieval.index_recall import IndexRecall
 from serving.rules.rule_file import RuleBook
 from serving.runtime.clock import Now
-from serving.runtime.interleaving import Steps, alone
+from serving.runtime.stage_batching import Stages, alone
 from serving.users import Users
 
 
@@ -53,14 +53,14 @@ class Recommender:
         now: Now,
         rules: RuleBook | None = None,
         recall: IndexRecall | None = None,
-        resilience: Resilience | None = None,
+        resilience: Safeguards | None = None,
     ) -> None:
         self._releases = releases
         self._impressions = impressions
         self._metrics = metrics
         self._users = Users(releases, lookup, metrics)
         self._rules = rules or RuleBook()
-        resilience = resilience or Resilience(Guard(metrics))
+        resilience = resilience or Safeguards(CircuitBreakers(metrics))
         self._budget = resilience.budget
         self._path = FullPath(metrics, now, lookup, recall or IndexRecall(0), resilience.guard)
         self._ladder = Ladder(self._path, KnownUsers(lookup, metrics, resilience.remembered), metrics)
@@ -81,7 +81,7 @@ class Recommender:
 
     def steps(
         self, request: RecommendationRequest, arrived: float | None = None, *, shown: bool = True
-    ) -> Steps[Recommendations]:
+    ) -> Stages[Recommendations]:
         """The same, pausing between the stages."""
         started = time.perf_counter()
         scope = self._scope(request)
@@ -98,26 +98,28 @@ class Recommender:
         self._metrics.answered(answered.variant, answered.degraded_level, len(answered.items), seconds)
         return answered
 
-    def _made(self, scope: Scope, deadline: Deadline) -> Steps[Given]:
-        draft = yield from self._ladder.draft(scope, deadline)
+    def _made(self, scope: RequestScope, deadline: Deadline) -> Stages[CachedAnswer]:
+        ranked = yield from self._ladder.ranked_candidates(scope, deadline)
         with self._metrics.stage("rules"):
-            arrangement = arranged(scope, draft)
+            arrangement = arranged(scope, ranked)
         explanations: Sequence[Explanation | None] = [None] * len(arrangement.positions)
         if scope.request.explain:
             with self._metrics.stage("explanations"):
-                explanations = self._explainer.explanations(scope, draft, arrangement)
-        return Given(answer(scope, draft, arrangement, explanations), draft.features, propensities(arrangement))
+                explanations = self._explainer.explanations(scope, ranked, arrangement)
+        return CachedAnswer(
+            answer(scope, ranked, arrangement, explanations), ranked.features, propensities(arrangement)
+        )
 
     def listed(self, request: RecommendationRequest) -> Listed:
         """The list alone and what the rules did to it, not recorded. Raises InvalidInput."""
         scope = self._scope(request)
-        draft = alone(self._ladder.draft(scope, NO_DEADLINE))
-        return listed(scope, draft, arranged(scope, draft))
+        ranked = alone(self._ladder.ranked_candidates(scope, NO_DEADLINE))
+        return listed(scope, ranked, arranged(scope, ranked))
 
-    def fate(self, request: RecommendationRequest, item_id: str) -> Fate:
+    def why_not(self, request: RecommendationRequest, item_id: str) -> ItemOutcome:
         """What becomes of one item in this list, which is made for it and not recorded. Raises InvalidInput."""
         scope = self._scope(request)
-        return fate(item_id, scope, alone(self._ladder.draft(scope, NO_DEADLINE)))
+        return why_not(item_id, scope, alone(self._ladder.ranked_candidates(scope, NO_DEADLINE)))
 
     def retrieve(self, request: RetrievalRequest) -> ScoredItems:
         """The k nearest items of the user's query embedding that pass the filters; fewer where fewer do.
@@ -147,11 +149,11 @@ class Recommender:
         scores, order = self._path.ranked(bundle, candidates)
         return _scored(request.user_id, bundle, candidates.rows[order], scores[order])
 
-    def _scope(self, request: RecommendationRequest) -> Scope:
+    def _scope(self, request: RecommendationRequest) -> RequestScope:
         assigned = self._releases.assigned(request.user_id, request.variant)
         return scope_of(request, assigned, self._rules.over(assigned.bundle))
 
-    def _record(self, given: Given, scope: Scope) -> None:
+    def _record(self, given: CachedAnswer, scope: RequestScope) -> None:
         answer = given.answer
         asked = scope.request.model_dump(exclude_defaults=True, exclude={"user_id", "variant", "explain", "page"})
         record = ImpressionRecord(

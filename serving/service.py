@@ -10,11 +10,11 @@ from contracts.api.answers import Recommendations
 from contracts.api.requests import RecommendationRequest
 from serving.bundles.live_releases import LiveReleases
 from serving.events.intake import Intake
-from serving.items import Items
 from serving.metrics import Metrics
 from serving.recommendation.answer_cache import Cache, NoCache
 from serving.recommender import Recommender
-from serving.runtime.interleaving import SideBySide
+from serving.related_items import RelatedItems
+from serving.runtime.stage_batching import StageBatching
 from serving.runtime.worker import call
 from serving.settings import ServingSettings
 from serving.users import Users
@@ -28,7 +28,7 @@ class Lists:
 
     def __init__(self, recommender: Recommender, worker: Executor) -> None:
         self._recommender = recommender
-        self._waiting: SideBySide[Recommendations] = SideBySide(worker)
+        self._waiting: StageBatching[Recommendations] = StageBatching(worker)
 
     async def answer(self, request: RecommendationRequest, *, shown: bool = True) -> Recommendations:
         """The user's list. shown: whether somebody will see it. Raises TandemError."""
@@ -50,7 +50,7 @@ class Service:
     releases: LiveReleases
     recommender: Recommender
     users: Users
-    items: Items
+    related_items: RelatedItems
     worker: Executor
     lists: Lists
     seconds: Callable[[], float]  # the moment of a request, Unix

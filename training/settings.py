@@ -1,5 +1,6 @@
 """Parameters of the pipeline, read once from params.yaml."""
 
+import logging
 import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
@@ -8,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from contracts.bundle.manifest import RENAMED_SETTINGS
 from contracts.errors import InvalidInput
 
 
@@ -44,11 +46,14 @@ LOWEST = 1e-9
 """Numbers are positive unless their key is listed here."""
 ZERO_MEANS_SOMETHING = frozenset(
     {"max_users", "max_dropped_share", "repeat_weight", "user_evenness", "id_dropout", "dropout", "seed",
-     "fine_tune_epochs", "cross_layers", "num_popular", "num_looked", "threads", "uniform_negatives", "hard_negatives",
+     "fine_tune_epochs", "cross_layers", "num_popular", "num_engaged", "threads", "uniform_negatives", "hard_negatives",
      "sequence_share",
      "sequence_dropout", "encoder_dropout", "cart_weight", "like_weight", "view_weight",
-     "look_weight", "teaching", "stranger_share"}
+     "engagement_weight", "distillation_weight", "cold_user_share"}
 )  # fmt: skip
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,15 +118,15 @@ class TwoTowerSettings:
     like_weight: float = 0.5  # of positives liked, and no more in that visit
     view_weight: float = 0.2  # of positives only looked at; 0 for any of the three leaves them out
     user_evenness: float = 1.0  # 0: every purchase counts the same, 1: every user does, as in per-user metrics
-    stranger_share: float = 0.2  # of queries asked as if nobody had met the user, and of users who teach the ranker so
+    cold_user_share: float = 0.2  # of queries asked as if nobody had met the user, and of users who teach the ranker so
     id_dropout: float = 0.8  # share of ids hidden in training, so that content carries unseen items and users
     dropout: float = 0.4  # after each hidden layer
     seed: int = 17  # of TensorFlow and numpy
 
     @property
     def hidden_share(self) -> float:
-        """stranger_share for the towers themselves: those of ids alone know nothing of somebody without a history."""
-        return self.stranger_share if self.side_features else 0.0
+        """cold_user_share for the towers themselves: those of ids alone know nothing of somebody without a history."""
+        return self.cold_user_share if self.side_features else 0.0
 
 
 @dataclass(frozen=True)
@@ -141,14 +146,18 @@ class RankerSettings:
     num_candidates: int = 500  # ranked for each user; the towers fill what the three sources below leave
     num_repeat: int = 350  # of these at most from the user's own history
     num_popular: int = 100  # of these by popularity of the last 28 days
-    num_looked: int = 50  # of these at most what the user has looked at lately and never bought
-    look_weight: float = 1.0  # of the network's heads for carts and for views; that for purchases has 1; 0: it alone
+    num_engaged: int = 50  # of these at most what the user has looked at lately and never bought
+    engagement_weight: float = (
+        1.0  # of the network's heads for carts and for views; that for purchases has 1; 0: it alone
+    )
     cross_layers: int = 2  # DCN-v2 cross layers
     hidden_units: tuple[int, ...] = (128, 64)  # deep part
     learning_rate: float = 0.001  # Adam
     batch_users: int = 16  # lists a step
     epochs: int = 8  # over all windows
-    teaching: float = 3.0  # what trees foretell of a candidate counts so many times a purchase; 0: labels alone
+    distillation_weight: float = (
+        3.0  # what trees foretell of a candidate counts so many times a purchase; 0: labels alone
+    )
     model: str = "auto"  # neural, trees, or auto: trees where they are better on the last label window
     trees: int = 120  # gradient-boosted; 500 candidates take 1.1 ms of CPU, of the neural ranker 0.4
     leaves: int = 31  # of each tree
@@ -207,6 +216,7 @@ def _section(name: str, defaults: Any, values: Any, faults: list[str]) -> Any:
         faults.append(f"section {name!r} is {values!r}, expected keys with values")
         return defaults
     known = {f.name: getattr(defaults, f.name) for f in fields(defaults)}
+    values = _with_new_names(name, values, faults)
     accepted: dict[str, Any] = {}
     for key, value in values.items():
         if key not in known:
@@ -227,6 +237,19 @@ def _section(name: str, defaults: Any, values: Any, faults: list[str]) -> Any:
             "embedding say how popular an item is"
         )
     return section
+
+
+def _with_new_names(section: str, values: dict[str, Any], faults: list[str]) -> dict[str, Any]:
+    """The section with each old key under its new name; a warning names it."""
+    renamed = dict(values)
+    for old, new in RENAMED_SETTINGS.get(section, {}).items():
+        if old in values and new in values:
+            faults.append(f"{section}.{old} is the old name of {section}.{new} and both are set; leave {old} out")
+        elif old in values:
+            log.warning("%s.%s is now called %s; the next version will not read the old name.", section, old, new)
+            renamed[new] = values[old]
+        renamed.pop(old, None)
+    return renamed
 
 
 def _like(value: Any, default: Any) -> Any:

@@ -18,7 +18,7 @@ from contracts.rules.rules import rule_set
 from serving.rules.arrangement import arrange
 from serving.rules.compile import CompiledRules, compiled
 from training.dataset.dataset import Dataset
-from training.evaluation.window import Origin, origin_at
+from training.evaluation.window import EvaluationWindow, window_at
 from training.metrics.intervals import difference
 from training.metrics.ranking_metrics import NDCG_AT, per_user_metrics
 from training.ranking.scoring import exported_scores
@@ -40,14 +40,14 @@ SEED: Final = 17
 class Ranked:
     """The window's lists before rules; entry i of scores is origin.candidates[i]'s."""
 
-    origin: Origin
+    window: EvaluationWindow
     scores: Sequence[Floats]
     items: ItemSide
 
     def shown(self, rules: CompiledRules) -> Rows:
         """[users, NDCG_AT] what the rules make of them."""
         lists = np.full((len(self.scores), NDCG_AT), -1, np.int64)
-        for user, (one, own) in enumerate(zip(self.origin.candidates, self.scores, strict=True)):
+        for user, (one, own) in enumerate(zip(self.window.candidates, self.scores, strict=True)):
             order = np.argsort(-own, kind="stable")
             done = arrange(one.rows, own, order, NDCG_AT, rules.rules, seed=SEED + user)
             lists[user, : len(done.positions)] = one.rows[done.positions]
@@ -69,10 +69,10 @@ def ranked(workspace: Workspace, settings: Settings) -> Ranked:
     """The last label window, by the ranker that the pipeline has kept out of it."""
     dataset = Dataset(workspace)
     embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
-    origin = origin_at(dataset, embeddings, *dataset.timeline.ranker_windows[-1], settings, USERS)
-    catalogue = dataset.catalogue(origin.item_statistics)
-    items = item_side(catalogue, embeddings.items(origin.start), POPULAR_COLUMN, 1)
-    return Ranked(origin, exported_scores(origin.candidates, workspace.judged_ranker), items)
+    window = window_at(dataset, embeddings, *dataset.timeline.ranker_windows[-1], settings, USERS)
+    catalogue = dataset.catalogue(window.item_statistics)
+    items = item_side(catalogue, embeddings.items(window.start), POPULAR_COLUMN, 1)
+    return Ranked(window, exported_scores(window.candidates, workspace.judged_ranker), items)
 
 
 def rows(lists: Ranked, dataset: Dataset, rules: Mapping[str, dict[str, Any]] = RULES) -> list[str]:
@@ -86,7 +86,7 @@ def rows(lists: Ranked, dataset: Dataset, rules: Mapping[str, dict[str, Any]] = 
 
 
 def _row(name: str, shown: Rows, plain: Rows, lists: Ranked) -> str:
-    found, without = (per_user_metrics(one, lists.origin.truths)[f"ndcg@{NDCG_AT}"] for one in (shown, plain))
+    found, without = (per_user_metrics(one, lists.window.truths)[f"ndcg@{NDCG_AT}"] for one in (shown, plain))
     lost = difference(without, found)
     categories = lists.items.catalogue.codes["category"]
     kinds = np.mean([len(np.unique(categories[own[own >= 0]])) for own in shown])

@@ -40,7 +40,7 @@ class Stage(StrEnum):
     SHOWN = "shown"
 
 
-class Fate(BaseModel):
+class ItemOutcome(BaseModel):
     """What became of one item in one user's list. Each number is null where the item did not get so far."""
 
     user_id: str

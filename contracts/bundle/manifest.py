@@ -36,7 +36,7 @@ from contracts import CONTRACT_VERSION
 from contracts.errors import BundleRefused, MissingArtifact
 from contracts.features import names as features
 from contracts.features.text import TEXT_DIM
-from contracts.ranking.inputs import LOOK_FEATURES, PAIR_FEATURES
+from contracts.ranking.inputs import ENGAGEMENT_FEATURES, PAIR_FEATURES
 
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.sig"
@@ -57,6 +57,15 @@ EVALUATION: Final = "evaluation.parquet"
 MODEL_CARD: Final = "model_card.md"
 MODEL_CARD_PAGE: Final = "model_card.html"
 SAVED_MODELS: Final = "saved_model"
+RENAMED_SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
+    "two_tower": {"stranger_share": "cold_user_share"},
+    "ranker": {
+        "num_looked": "num_engaged",
+        "look_weight": "engagement_weight",
+        "teaching": "distillation_weight",
+    },
+}
+"""By section of params.yaml: names that bundles and files of version 0.1 have, each with today's name."""
 NOT_SERVED: Final = (f"{SAVED_MODELS}/", REFERENCE, EVALUATION, MODEL_CARD, MODEL_CARD_PAGE)
 """What a copy for serving may lack, by the beginning of the path."""
 
@@ -90,6 +99,11 @@ class Manifest(BaseModel):
     files: dict[str, FileDigest]
     manifest_sha256: str = ""  # of this manifest's JSON with this field empty
 
+    def parameters(self, section: str) -> dict[str, Any]:
+        """The section's hyper-parameters by today's names, whichever version wrote the bundle."""
+        renamed = RENAMED_SETTINGS.get(section, {})
+        return {renamed.get(name, name): value for name, value in self.hyper_parameters[section].items()}
+
     @field_validator("files")
     @classmethod
     def _inside(cls, files: dict[str, FileDigest]) -> dict[str, FileDigest]:
@@ -116,11 +130,11 @@ def schema_hash() -> str:
             features.SERVING_SERVICE,
             *features.SEQUENCE,
             str(features.SEQUENCE_LENGTH),
-            str(features.LOOKS_LENGTH),
+            str(features.ENGAGEMENTS_LENGTH),
             *features.SEQUENCE_TYPES,
         ),
         PAIR_FEATURES,
-        LOOK_FEATURES,
+        ENGAGEMENT_FEATURES,
         (str(TEXT_DIM),),
     ]
     return hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]

@@ -20,7 +20,7 @@ MAX_RECENT_EVENTS: Final = 200
 """Kept per user in the online store; a user with more since the last materialize has the latest."""
 DAY_SECONDS: Final = 86_400
 QUARTER_SECONDS: Final = 900
-LOOKS: Final = {"user_views": EventType.VIEW.value, "user_cart_adds": EventType.CART_ADD.value}
+ENGAGEMENT_WINDOWS: Final = {"user_views": EventType.VIEW.value, "user_cart_adds": EventType.CART_ADD.value}
 """Statistics by window and the event type that each counts."""
 
 Features = dict[str, Any]
@@ -54,7 +54,7 @@ def apply_events(features: Mapping[str, Any], events: Sequence[FreshEvent], now:
     changed = dict(features)
     if fresh:
         changed |= _sequence(features, [event for event in fresh if event.event_type in names.SEQUENCE_TYPES])
-        changed |= _looks(features, [event for event in fresh if event.seconds >= year], now)
+        changed |= _engagements(features, [event for event in fresh if event.seconds >= year], now)
     if purchases:
         known = {item: at for at, item in enumerate(_values(features, names.HISTORY_ITEM_IDS))}
         changed |= _statistics(features, known, purchases, now) | _history(features, known, purchases, now)
@@ -80,8 +80,12 @@ def _sequence(features: Mapping[str, Any], events: Sequence[FreshEvent]) -> Feat
     }
     joined = {name: new + _values(features, name) for name, new in columns.items()}
     older = enumerate(joined[names.SEQUENCE_EVENT_TYPES][names.SEQUENCE_LENGTH :], start=names.SEQUENCE_LENGTH)
-    looks = [at for at, kind in older if kind in names.LOOK_TYPES_SET][: names.LOOKS_LENGTH - names.SEQUENCE_LENGTH]
-    return {name: values[: names.SEQUENCE_LENGTH] + [values[at] for at in looks] for name, values in joined.items()}
+    engagements = [at for at, kind in older if kind in names.ENGAGEMENT_TYPES_SET][
+        : names.ENGAGEMENTS_LENGTH - names.SEQUENCE_LENGTH
+    ]
+    return {
+        name: values[: names.SEQUENCE_LENGTH] + [values[at] for at in engagements] for name, values in joined.items()
+    }
 
 
 def _history(
@@ -110,10 +114,10 @@ def _history(
     }
 
 
-def _looks(features: Mapping[str, Any], events: Sequence[FreshEvent], now: float) -> Features:
-    """Windows of LOOKS counted up, of those types that there are."""
+def _engagements(features: Mapping[str, Any], events: Sequence[FreshEvent], now: float) -> Features:
+    """Windows of ENGAGEMENT_WINDOWS counted up, of those types that there are."""
     changed: Features = {}
-    for prefix, kind in LOOKS.items():
+    for prefix, kind in ENGAGEMENT_WINDOWS.items():
         ages = [now - event.seconds for event in events if event.event_type == kind]
         for days in WINDOWS_DAYS if ages else ():
             name = f"{prefix}_{days}d"

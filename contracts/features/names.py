@@ -10,7 +10,7 @@ EVENT_TIMESTAMP: Final = "event_timestamp"
 
 WINDOWS_DAYS: Final = (7, 28, 91, 365)
 SEQUENCE_LENGTH: Final = 50
-LOOKS_LENGTH: Final = 200
+ENGAGEMENTS_LENGTH: Final = 200
 """A sequence holds the latest SEQUENCE_LENGTH events, and behind them older looks up to so many events in all: the
 query tower reads the first part, ranker and the source of looks read both. Without looks there is no second part."""
 HISTORY_LENGTH: Final = 1000
@@ -139,9 +139,9 @@ SEQUENCE_TYPES: Final = tuple(
     for kind in (EventType.VIEW, EventType.LIKE, EventType.CART_ADD, EventType.CART_REMOVE, EventType.PURCHASE)
 )
 """Event types that a sequence holds."""
-LOOK_TYPES: Final = (EventType.VIEW.value, EventType.LIKE.value, EventType.CART_ADD.value)
+ENGAGEMENT_TYPES: Final = (EventType.VIEW.value, EventType.LIKE.value, EventType.CART_ADD.value)
 """Those that say that an item was looked at, the least telling first."""
-LOOK_TYPES_SET: Final = frozenset(LOOK_TYPES)
+ENGAGEMENT_TYPES_SET: Final = frozenset(ENGAGEMENT_TYPES)
 
 # Aligned arrays: row i is one distinct item that the user has bought, latest first; times are Unix seconds.
 HISTORY_ITEM_IDS: Final = "history_item_ids"

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from contracts.arrays import Floats, Rows
 from contracts.features import names
+from contracts.features.engagements import UserEngagements
 from contracts.features.history import UserHistory
-from contracts.features.looks import UserLooks
 from contracts.ranking.inputs import (
     DAY_SECONDS,
     Catalogue,
-    look_features,
+    engagement_features,
     pair_features,
     ranking_inputs,
     scaled_user_statistics,
@@ -27,10 +27,10 @@ POPULAR: Final = "popular"
 FRESH: Final = "fresh"  # joined the catalogue after the bundle was made
 CONTEXT: Final = "context"  # goes with the items of the page or basket that the request names
 RULE: Final = "rule"  # a business rule pins it, or asks for some of its kind
-LOOKED: Final = "looked"  # looked at lately, and never bought
-SOURCES: Final = (TWO_TOWER, REPEAT, POPULAR, FRESH, CONTEXT, RULE, LOOKED)
+ENGAGED: Final = "looked"  # looked at lately, and never bought
+SOURCES: Final = (TWO_TOWER, REPEAT, POPULAR, FRESH, CONTEXT, RULE, ENGAGED)
 """Bit i of a source mask stands for SOURCES[i]."""
-BY_RIGHT: Final = (RULE, CONTEXT, FRESH, LOOKED, REPEAT, POPULAR, TWO_TOWER)
+BY_RIGHT: Final = (RULE, CONTEXT, FRESH, ENGAGED, REPEAT, POPULAR, TWO_TOWER)
 """What is asked for comes first, and the towers fill what is left."""
 _BIT: Final = {source: np.uint8(1 << bit) for bit, source in enumerate(SOURCES)}
 
@@ -58,7 +58,7 @@ class CandidatePlan:
     num_candidates: int
     num_repeat: int
     num_popular: int
-    num_looked: int = 0
+    num_engaged: int = 0
 
     @property
     def num_nearest(self) -> int:
@@ -93,7 +93,7 @@ class UserSide:
     statistics: Floats  # [len(USER_STATISTICS)], raw
     baskets: float  # in a year
     now: float  # Unix seconds
-    looks: UserLooks | None = None  # where the bundle's ranker reads looks
+    engagements: UserEngagements | None = None  # where the bundle's ranker reads looks
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def shortlist(
         **(also or {}),
         REPEAT: repeat_candidates(allowed_history(user.history, allowed), plan.num_repeat, user.now),
         POPULAR: first_allowed(items.popular, allowed, plan.num_popular),
-        LOOKED: looked_candidates(user, allowed, plan.num_looked),
+        ENGAGED: engaged_candidates(user, allowed, plan.num_engaged),
         TWO_TOWER: nearest[~user.history.positions(nearest)[1]],
     }
     rows, sources = union({source: proposed[source] for source in BY_RIGHT if source in proposed})
@@ -165,8 +165,10 @@ def _ranker_inputs(user: UserSide, rows: Rows, items: ItemSide) -> Floats:
     scores = items.embeddings.take(rows, axis=0) @ user.query
     pairs = pair_features(user.history, rows, scores, items.catalogue, user.baskets, user.now)
     statistics = items.scaled_statistics.take(rows, axis=0)
-    looks = None if user.looks is None else look_features(user.looks, rows, items.catalogue, user.now)
-    return ranking_inputs(pairs, statistics, scaled_user_statistics(user.statistics), looks)
+    engagements = (
+        None if user.engagements is None else engagement_features(user.engagements, rows, items.catalogue, user.now)
+    )
+    return ranking_inputs(pairs, statistics, scaled_user_statistics(user.statistics), engagements)
 
 
 def allowed_history(history: UserHistory, allowed: Mask | None) -> UserHistory:
@@ -189,11 +191,11 @@ def first_allowed(rows: Rows, allowed: Mask | None, limit: int) -> Rows:
         size *= 4
 
 
-def looked_candidates(user: UserSide, allowed: Mask | None, limit: int) -> Rows:
+def engaged_candidates(user: UserSide, allowed: Mask | None, limit: int) -> Rows:
     """Up to limit rows of items that the user has looked at and never bought, most telling first."""
-    if user.looks is None or len(user.looks) == 0:
+    if user.engagements is None or len(user.engagements) == 0:
         return NO_ROWS
-    rows = user.looks.item_rows
+    rows = user.engagements.item_rows
     new = rows[~user.history.positions(rows)[1]]
     return first_allowed(new, allowed, limit)
 

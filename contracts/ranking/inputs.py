@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from contracts.arrays import Floats, Rows
 from contracts.features import names
+from contracts.features.engagements import UserEngagements
 from contracts.features.history import UserHistory
-from contracts.features.looks import UserLooks
 from contracts.features.names import OVERDUE_LIMIT
 from contracts.features.vocabulary import OUT_OF_VOCABULARY
 
@@ -46,7 +46,7 @@ PAIR_FEATURES: Final = (
     "text_affinity",
     "retrieval_score",
 )
-LOOK_FEATURES: Final = (
+ENGAGEMENT_FEATURES: Final = (
     "look_count",
     "days_since_look",
     "in_cart",
@@ -65,7 +65,7 @@ log1p-scaled, shares and ratios are not."""
 USER_COLUMNS: Final = slice(len(PAIR_FEATURES) + len(names.ITEM_STATISTICS), len(RANKING_FEATURES))
 """Those that say the same of all candidates of a user."""
 
-_NEVER_LOOKED: Final = np.array([0.0, np.log1p(NEVER_DAYS), 0.0, 0.0, 0.0, 0.0, np.log1p(NEVER_DAYS)], np.float32)
+_NEVER_ENGAGED: Final = np.array([0.0, np.log1p(NEVER_DAYS), 0.0, 0.0, 0.0, 0.0, np.log1p(NEVER_DAYS)], np.float32)
 
 _PLAIN_STATISTICS: Final = frozenset(
     name
@@ -142,33 +142,33 @@ def pair_features(
     )
 
 
-def look_features(looks: UserLooks, candidates: Rows, catalogue: Catalogue, now: float) -> Floats:
+def engagement_features(engagements: UserEngagements, candidates: Rows, catalogue: Catalogue, now: float) -> Floats:
     """[k, len(LOOK_FEATURES)]; row i describes the user's looks and candidates[i]."""
-    if len(looks) == 0:
-        return np.broadcast_to(_NEVER_LOOKED, (len(candidates), len(_NEVER_LOOKED)))
-    of_category = _looks_by_category(looks, catalogue)
+    if len(engagements) == 0:
+        return np.broadcast_to(_NEVER_ENGAGED, (len(candidates), len(_NEVER_ENGAGED)))
+    of_category = _engagements_by_category(engagements, catalogue)
     # Row 0 stands for every item that was not looked at; row i for a look, the latest last.
-    order = looks.latest_last
-    known = np.zeros((len(looks) + 1, 3), np.float32)
-    known[0] = _NEVER_LOOKED[:3]
-    known[1:, 0], known[1:, 2] = np.log1p(looks.counts[order]), looks.in_cart[order]
-    known[1:, 1] = np.log1p(np.maximum((now - looks.last[order]) / DAY_SECONDS, 0.0))
+    order = engagements.latest_last
+    known = np.zeros((len(engagements) + 1, 3), np.float32)
+    known[0] = _NEVER_ENGAGED[:3]
+    known[1:, 0], known[1:, 2] = np.log1p(engagements.counts[order]), engagements.in_cart[order]
+    known[1:, 1] = np.log1p(np.maximum((now - engagements.last[order]) / DAY_SECONDS, 0.0))
     place = np.zeros(len(catalogue.statistics), np.int32)
-    place[looks.item_rows[order]] = np.arange(1, len(known))
+    place[engagements.item_rows[order]] = np.arange(1, len(known))
     own = known.take(place.take(candidates), axis=0)
     return np.concatenate([own, of_category.take(catalogue.codes["category"].take(candidates), axis=0)], axis=1)
 
 
-def _looks_by_category(looks: UserLooks, catalogue: Catalogue) -> Floats:
+def _engagements_by_category(engagements: UserEngagements, catalogue: Catalogue) -> Floats:
     """[categories, 4] share of the days with looks, days, days within 91, and days since the latest.
 
     Days, not looks: ten looks in one visit say little more of a taste than three.
     """
-    size, categories = catalogue.sizes["category"], catalogue.codes["category"].take(looks.event_rows)
-    distinct = np.unique(looks.event_days * size + categories)
+    size, categories = catalogue.sizes["category"], catalogue.codes["category"].take(engagements.event_rows)
+    distinct = np.unique(engagements.event_days * size + categories)
     days, categories = np.divmod(distinct, size)
     counts = np.bincount(categories, minlength=size)
-    columns = np.full((size, 4), _NEVER_LOOKED[3:], np.float32)
+    columns = np.full((size, 4), _NEVER_ENGAGED[3:], np.float32)
     columns[:, 0] = counts / len(distinct)
     columns[:, 1] = np.log1p(counts)
     columns[:, 2] = np.log1p(np.bincount(categories, days <= RECENT_DAYS, size))
@@ -184,18 +184,20 @@ def _text_affinity(history: UserHistory, text: Floats, candidates: Rows) -> Floa
     return affinity
 
 
-def ranking_inputs(pairs: Floats, items: Floats, user: Floats, looks: Floats | None = None) -> Floats:
+def ranking_inputs(pairs: Floats, items: Floats, user: Floats, engagements: Floats | None = None) -> Floats:
     """[k, len(RANKING_FEATURES)] from [k, pair], [k, item] and [user] features, the last two scaled.
 
     With looks [k, len(LOOK_FEATURES)] they are the last columns.
     """
-    ends = np.cumsum([pairs.shape[1], items.shape[1], len(user), 0 if looks is None else looks.shape[1]]).tolist()
+    ends = np.cumsum(
+        [pairs.shape[1], items.shape[1], len(user), 0 if engagements is None else engagements.shape[1]]
+    ).tolist()
     inputs = np.empty((len(pairs), ends[-1]), np.float32)
     inputs[:, : ends[0]] = pairs
     inputs[:, ends[0] : ends[1]] = items
     inputs[:, ends[1] : ends[2]] = user
-    if looks is not None:
-        inputs[:, ends[2] :] = looks
+    if engagements is not None:
+        inputs[:, ends[2] :] = engagements
     return inputs
 
 

@@ -49,7 +49,7 @@ def _credentials(configuration: client.Configuration) -> str:
 
 
 class KubernetesObjects:
-    """See rollout.cluster.objects.Objects. Bodies stay JSON: generated models would drop the fields that they do not know."""
+    """See objects.Objects. Bodies stay JSON: generated models would drop the fields that they do not know."""
 
     def __init__(self, api: DynamicClient, namespace: str) -> None:
         self._api = api

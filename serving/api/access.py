@@ -13,10 +13,10 @@ from serving.settings import ServingSettings
 
 FORWARDED = ("x-forwarded-for", "forwarded")
 BEARER = HTTPBearer(auto_error=False, description="The key that the server was started with (TANDEM_API_KEY).")
-Guard = Callable[..., Awaitable[None]]
+ApiKeyCheck = Callable[..., Awaitable[None]]
 
 
-def key_required(settings: ServingSettings) -> Guard:
+def key_required(settings: ServingSettings) -> ApiKeyCheck:
     """The dependency of routes for events, administration and explanations.
 
     Raises NotAllowed (401) with what is expected.

@@ -6,7 +6,7 @@ from serving.api.limits import BodyLimit, ClosedPaths
 from serving.api.request_ids import RequestIds
 from serving.api.routes import admin, catalogue, events, explain, items, page, recommendations, users
 from serving.api.routes.errors import CountRequests, add_error_answers
-from serving.api.routes.fast_path import QuickLists
+from serving.api.routes.fast_path import FastPath
 from serving.service import Service
 
 SUBJECTS = (recommendations, users, items, explain, catalogue, events, admin, page)
@@ -20,7 +20,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     )
     for subject in SUBJECTS:
         app.include_router(subject.router(service))
-    app.add_middleware(QuickLists, service=service)
+    app.add_middleware(FastPath, service=service)
     app.add_middleware(ClosedPaths)
     app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
     app.add_middleware(RequestIds)

@@ -20,7 +20,7 @@ from contracts.errors import BundleRefused
 from contracts.features import names
 from contracts.features.vocabulary import Vocabulary, vocabularies_from_json
 from contracts.ranking.candidates import NO_ROWS, POPULAR_COLUMN, CandidatePlan, ItemSide, Mask, item_side
-from contracts.ranking.inputs import LOOK_FEATURES, RANKING_FEATURES, Catalogue
+from contracts.ranking.inputs import ENGAGEMENT_FEATURES, RANKING_FEATURES, Catalogue
 from contracts.ranking.segments import Segments, segment_starts
 from serving.bundles.signature import check_signature
 from serving.retrieval.search import best, nearest
@@ -80,7 +80,7 @@ class LoadedBundle:
         return self.vocabularies[names.ITEM_ID].terms
 
     @cached_property
-    def reads_looks(self) -> bool:
+    def reads_engagements(self) -> bool:
         """Whether the log that trained the ranker had looks; without them nobody's are read."""
         width = self.ranker.get_inputs()[0].shape[-1]  # a name where a graph leaves it open, which no ranker does
         return isinstance(width, int) and width > len(RANKING_FEATURES)
@@ -157,8 +157,8 @@ def _segments(folder: Path, vocabularies: dict[str, Vocabulary]) -> Segments:
 
 
 def _plan(manifest: Manifest) -> CandidatePlan:
-    ranker = manifest.hyper_parameters["ranker"]
-    return CandidatePlan(ranker["num_candidates"], ranker["num_repeat"], ranker["num_popular"], ranker["num_looked"])
+    ranker = manifest.parameters("ranker")
+    return CandidatePlan(ranker["num_candidates"], ranker["num_repeat"], ranker["num_popular"], ranker["num_engaged"])
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
@@ -191,10 +191,11 @@ def _check_dimensions(loaded: LoadedBundle) -> None:
         if width != manifest.embedding_dim
     ]
     ranked, computed = loaded.ranker.get_inputs()[0].shape[-1], len(RANKING_FEATURES)
-    if ranked not in (computed, computed + len(LOOK_FEATURES)):
+    if ranked not in (computed, computed + len(ENGAGEMENT_FEATURES)):
+        with_engagements = computed + len(ENGAGEMENT_FEATURES)
         faults.append(
-            f"the ranker reads {ranked} features, this server computes {computed}, or {computed + len(LOOK_FEATURES)} "
-            "with looks"
+            f"the ranker reads {ranked} features, this server computes {computed}, or "
+            f"{with_engagements} with engagements"
         )
     if faults:
         raise BundleRefused(f"Bundle {manifest.bundle_version} does not fit together: {'; '.join(faults)}.")

@@ -30,7 +30,7 @@ UNNAMED = "Unnamed item"
 
 
 @dataclass(frozen=True)
-class Posted:
+class ReceivedItem:
     """An item with all that was posted of it, and when that was last."""
 
     item: CatalogueItem
@@ -51,7 +51,7 @@ class LiveCatalogue:
     def __init__(self, log: EventLog, metrics: CatalogueMetrics) -> None:
         self._log = log
         self._metrics = metrics
-        self._items: dict[str, Posted] = {}
+        self._items: dict[str, ReceivedItem] = {}
         self._position = 0
         self._next = 0.0
         self._waiting: list[float] = []  # when each change was received that is read and not in effect
@@ -78,7 +78,7 @@ class LiveCatalogue:
             return
         known = self._items.get(item.item_id)
         whole = known.item.updated(item) if known else item
-        self._items[item.item_id] = Posted(whole, entry.received_seconds)
+        self._items[item.item_id] = ReceivedItem(whole, entry.received_seconds)
 
     def begin(self, releases: Replaceable) -> None:
         """Puts in effect what was posted before this server started; how long ago that was is not measured.
@@ -102,7 +102,7 @@ class LiveCatalogue:
         return done
 
 
-def laid_over(bundle: LoadedBundle, posted: Mapping[str, Posted]) -> LoadedBundle:
+def laid_over(bundle: LoadedBundle, posted: Mapping[str, ReceivedItem]) -> LoadedBundle:
     """A new snapshot: rows of new items after the bundle's own, later titles, prices and stock in their rows.
 
     What was posted of the bundle's own items before it was made is in its data already, or was overruled there.

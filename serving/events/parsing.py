@@ -25,14 +25,14 @@ class BodyTooLarge(InvalidInput):
 
 
 @dataclass(frozen=True)
-class Posted:
+class ParsedEvents:
     """Events of one request."""
 
     events: list[Interaction]
     rejected: list[RejectedEvent] = field(default_factory=list)
 
 
-def posted(body: bytes, arrived: datetime, otherwise: datetime) -> Posted:
+def posted(body: bytes, arrived: datetime, otherwise: datetime) -> ParsedEvents:
     """The events of a body: one event, or {"events": [...]}.
 
     arrived is when they came, otherwise the moment of an event that brings none.
@@ -44,7 +44,7 @@ def posted(body: bytes, arrived: datetime, otherwise: datetime) -> Posted:
     except ValidationError:
         found = _one_by_one(instances)
     else:
-        found = Posted(events)
+        found = ParsedEvents(events)
     result = _in_time(found, instances, arrived, otherwise)
     if single and result.rejected:
         raise InvalidInput(f"The event cannot be kept: {result.rejected[0].reason}.")
@@ -72,9 +72,9 @@ def _instances(body: bytes) -> tuple[list[Any], bool]:
     return instances, False
 
 
-def _one_by_one(instances: list[Any]) -> Posted:
+def _one_by_one(instances: list[Any]) -> ParsedEvents:
     """Slower, and says of each event what is wrong with it; the good ones keep their places."""
-    found = Posted([])
+    found = ParsedEvents([])
     for position, instance in enumerate(instances):
         try:
             found.events.append(Interaction.model_validate(instance))
@@ -83,7 +83,7 @@ def _one_by_one(instances: list[Any]) -> Posted:
     return found
 
 
-def _in_time(found: Posted, instances: list[Any], arrived: datetime, otherwise: datetime) -> Posted:
+def _in_time(found: ParsedEvents, instances: list[Any], arrived: datetime, otherwise: datetime) -> ParsedEvents:
     """The events with their moment; those out of all time are rejected as well."""
     bad = {rejected.position for rejected in found.rejected}
     positions = [position for position in range(len(instances)) if position not in bad]
@@ -95,7 +95,7 @@ def _in_time(found: Posted, instances: list[Any], arrived: datetime, otherwise: 
         else:
             reason = f"event_timestamp {moment.isoformat()} is before {EARLIEST.year} or in the future"
             rejected.append(_rejected(position, instances[position], reason))
-    return Posted(kept, sorted(rejected, key=lambda one: one.position))
+    return ParsedEvents(kept, sorted(rejected, key=lambda one: one.position))
 
 
 def _rejected(position: int, instance: Any, reason: str) -> RejectedEvent:

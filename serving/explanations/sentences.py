@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from contracts.arrays import Floats, Rows
+from contracts.features.engagements import NO_ENGAGEMENTS, UserEngagements
 from contracts.features.history import UserHistory
-from contracts.features.looks import NO_LOOKS, UserLooks
-from contracts.ranking.candidates import CONTEXT, LOOKED, POPULAR, REPEAT, RULE, TWO_TOWER, ItemSide
+from contracts.ranking.candidates import CONTEXT, ENGAGED, POPULAR, REPEAT, RULE, TWO_TOWER, ItemSide
 from contracts.ranking.inputs import DAY_SECONDS
 
 ALIKE = 0.5
@@ -16,7 +16,7 @@ ALIKE = 0.5
 
 
 @dataclass(frozen=True)
-class Known:
+class ReasonFacts:
     """What reasons are made from. Every row is a catalogue row."""
 
     items: ItemSide
@@ -25,14 +25,14 @@ class Known:
     now: float  # Unix seconds
     context: Rows
     companions: Mapping[int, Mapping[int, int]]  # row to its companions' rows, with the baskets that held both
-    looks: UserLooks = NO_LOOKS
+    engagements: UserEngagements = NO_ENGAGEMENTS
 
 
-def reason(row: int, sources: Sequence[str], rules: Sequence[str], known: Known) -> str:
+def reason(row: int, sources: Sequence[str], rules: Sequence[str], known: ReasonFacts) -> str:
     """The nearest reason: what the user does with the item itself, then with others, then what everybody does."""
     makers = {
         REPEAT: _repeat(row, known),
-        LOOKED: _looked(row, known),
+        ENGAGED: _engaged(row, known),
         CONTEXT: _with(row, known.context, known, "which you are looking at"),
         TWO_TOWER: _with(row, known.history.item_rows, known, "which you buy"),
         POPULAR: _popular(row, known),
@@ -42,7 +42,7 @@ def reason(row: int, sources: Sequence[str], rules: Sequence[str], known: Known)
     return sentences[0] if sentences else "Fits what you have bought lately."
 
 
-def _repeat(row: int, known: Known) -> str | None:
+def _repeat(row: int, known: ReasonFacts) -> str | None:
     (at,) = np.nonzero(known.history.item_rows == row)
     if len(at) == 0:
         return None
@@ -54,15 +54,15 @@ def _repeat(row: int, known: Known) -> str | None:
     return f"You have bought this {'once' if count == 1 else 'twice' if count == 2 else f'{count} times'}, last {ago}."
 
 
-def _looked(row: int, known: Known) -> str | None:
-    (at,) = np.nonzero(known.looks.item_rows == row)
+def _engaged(row: int, known: ReasonFacts) -> str | None:
+    (at,) = np.nonzero(known.engagements.item_rows == row)
     if len(at) == 0:
         return None
-    ago = _days((known.now - known.looks.last[at[0]]) / DAY_SECONDS)
-    return "You have this in your cart." if known.looks.in_cart[at[0]] else f"You looked at this {ago}."
+    ago = _days((known.now - known.engagements.last[at[0]]) / DAY_SECONDS)
+    return "You have this in your cart." if known.engagements.in_cart[at[0]] else f"You looked at this {ago}."
 
 
-def _with(row: int, others: Rows, known: Known, whose: str) -> str | None:
+def _with(row: int, others: Rows, known: ReasonFacts, whose: str) -> str | None:
     """By baskets that held both, where there are some, else by what the towers find alike."""
     if len(others) == 0:
         return None
@@ -84,7 +84,7 @@ def _cosines(embeddings: Floats, one: Floats) -> Floats:
     return cosines
 
 
-def _popular(row: int, known: Known) -> str | None:
+def _popular(row: int, known: ReasonFacts) -> str | None:
     buyers = int(known.items.popularity[row])
     who = "1 customer" if buyers == 1 else f"{buyers:,} customers"
     return f"Popular this month: {who} bought it in 28 days." if buyers > 0 else None

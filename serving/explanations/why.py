@@ -8,15 +8,15 @@ import numpy as np
 from contracts.api.answers import DegradedLevel
 from contracts.api.explanations import Explanation, Proposal
 from contracts.arrays import Rows
+from contracts.features.engagements import NO_ENGAGEMENTS
 from contracts.features.history import UserHistory
-from contracts.features.looks import NO_LOOKS
 from contracts.ranking.candidates import CONTEXT, NO_ROWS, POPULAR, REPEAT, SOURCES, TWO_TOWER
 from serving.bundles.bundle import LoadedBundle
-from serving.explanations.sentences import Known, reason
+from serving.explanations.sentences import ReasonFacts, reason
 from serving.features.lookup import FeatureLookup, OnlineStoreError
 from serving.recommendation.context import companions_of
-from serving.recommendation.ranked_candidates import Draft
-from serving.recommendation.scope import Scope
+from serving.recommendation.ranked_candidates import RankedCandidates
+from serving.recommendation.scope import RequestScope
 from serving.rules.arrangement import Arrangement
 from serving.runtime.clock import Now
 
@@ -31,38 +31,42 @@ class Explainer:
         self._lookup = lookup
         self._now = now
 
-    def explanations(self, scope: Scope, draft: Draft, arrangement: Arrangement) -> list[Explanation]:
+    def explanations(
+        self, scope: RequestScope, ranked: RankedCandidates, arrangement: Arrangement
+    ) -> list[Explanation]:
         """Row i explains the i-th shown item."""
-        known = self._known(scope, draft, arrangement)
-        return [self._explanation(at, scope, draft, arrangement, known) for at in arrangement.positions]
+        known = self._known(scope, ranked, arrangement)
+        return [self._explanation(at, scope, ranked, arrangement, known) for at in arrangement.positions]
 
-    def _explanation(self, at: int, scope: Scope, draft: Draft, arrangement: Arrangement, known: Known) -> Explanation:
-        row, rules = int(draft.rows[at]), list(arrangement.acted.get(at, ()))
-        sources = sources_in(int(draft.sources[at]))
+    def _explanation(
+        self, at: int, scope: RequestScope, ranked: RankedCandidates, arrangement: Arrangement, known: ReasonFacts
+    ) -> Explanation:
+        row, rules = int(ranked.rows[at]), list(arrangement.acted.get(at, ()))
+        sources = sources_in(int(ranked.sources[at]))
         return Explanation(
             reason=reason(row, sources, rules, known),
-            proposals=proposals(row, sources, draft, scope.bundle),
-            retrieval_score=retrieval_score(row, draft, scope.bundle),
-            ranking_score=float(draft.scores[at]) if draft.level is DegradedLevel.FULL else None,
+            proposals=proposals(row, sources, ranked, scope.bundle),
+            retrieval_score=retrieval_score(row, ranked, scope.bundle),
+            ranking_score=float(ranked.scores[at]) if ranked.level is DegradedLevel.FULL else None,
             position_without_rules=arrangement.order.index(at) + 1,
             rules=rules,
         )
 
-    def _known(self, scope: Scope, draft: Draft, arrangement: Arrangement) -> Known:
-        trace = draft.trace
-        known = Known(
+    def _known(self, scope: RequestScope, ranked: RankedCandidates, arrangement: Arrangement) -> ReasonFacts:
+        trace = ranked.trace
+        known = ReasonFacts(
             items=scope.bundle.items,
             titles=scope.bundle.titles,
             history=trace.user.history if trace else NO_HISTORY,
             now=trace.user.now if trace else self._now()[0],
             context=scope.context,
             companions=trace.context.baskets if trace else {},
-            looks=(trace.user.looks if trace else None) or NO_LOOKS,
+            engagements=(trace.user.engagements if trace else None) or NO_ENGAGEMENTS,
         )
         if trace is None:
             return known
-        new = [at for at in arrangement.positions if REPEAT not in sources_in(int(draft.sources[at]))]
-        return replace(known, companions=self._companions(scope.bundle, draft.rows[new], known.companions))
+        new = [at for at in arrangement.positions if REPEAT not in sources_in(int(ranked.sources[at]))]
+        return replace(known, companions=self._companions(scope.bundle, ranked.rows[new], known.companions))
 
     def _companions(
         self, bundle: LoadedBundle, rows: Rows, known: Mapping[int, Mapping[int, int]]
@@ -82,33 +86,33 @@ def sources_in(mask: int) -> list[str]:
     return [name for bit, name in enumerate(SOURCES) if mask >> bit & 1]
 
 
-def proposals(row: int, sources: Sequence[str], draft: Draft, bundle: LoadedBundle) -> list[Proposal]:
+def proposals(row: int, sources: Sequence[str], ranked: RankedCandidates, bundle: LoadedBundle) -> list[Proposal]:
     """Each source's own rank and score of a row."""
-    listed = draft.trace.candidates.proposed if draft.trace else {}
+    listed = ranked.trace.candidates.proposed if ranked.trace else {}
     return [
         Proposal(
             source=source,
-            rank=_rank(row, listed.get(source, draft.rows)),
-            score=_source_score(source, row, draft, bundle),
+            rank=_rank(row, listed.get(source, ranked.rows)),
+            score=_source_score(source, row, ranked, bundle),
         )
         for source in sources
     ]
 
 
-def retrieval_score(row: int, draft: Draft, bundle: LoadedBundle) -> float | None:
+def retrieval_score(row: int, ranked: RankedCandidates, bundle: LoadedBundle) -> float | None:
     """Inner product of the query and the item; None where there was no query."""
-    return float(bundle.items.embeddings[row] @ draft.trace.user.query) if draft.trace else None
+    return float(bundle.items.embeddings[row] @ ranked.trace.user.query) if ranked.trace else None
 
 
 def _rank(row: int, rows: Rows) -> int:
     return int(np.flatnonzero(rows == row)[0]) + 1
 
 
-def _source_score(source: str, row: int, draft: Draft, bundle: LoadedBundle) -> float | None:
+def _source_score(source: str, row: int, ranked: RankedCandidates, bundle: LoadedBundle) -> float | None:
     if source == TWO_TOWER:
-        return retrieval_score(row, draft, bundle)
+        return retrieval_score(row, ranked, bundle)
     if source == POPULAR:
         return float(bundle.items.popularity[row])
-    if source == CONTEXT and draft.trace:
-        return float(sum(draft.trace.context.baskets.get(row, {}).values()))
+    if source == CONTEXT and ranked.trace:
+        return float(sum(ranked.trace.context.baskets.get(row, {}).values()))
     return None

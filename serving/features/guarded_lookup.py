@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 from contracts.api.answers import Reason
 from serving.features.lookup import FeatureLookup, OnlineStoreError, UserFeatures
-from serving.resilience.guard import Guard, PartFailed
+from serving.resilience.circuit_breakers import CircuitBreakers, PartFailed
 
 
 class GuardedLookup:
     """A lookup that is left alone while it fails: one that hangs must not cost every request its time limit."""
 
-    def __init__(self, lookup: FeatureLookup, guard: Guard) -> None:
+    def __init__(self, lookup: FeatureLookup, guard: CircuitBreakers) -> None:
         self._lookup = lookup
         self._guard = guard
 

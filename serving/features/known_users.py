@@ -9,7 +9,7 @@ from serving.metrics import Metrics
 
 
 @dataclass(frozen=True)
-class Known:
+class LookedUp:
     """Features of a user, and why they are not those of now where they are not."""
 
     features: UserFeatures | None
@@ -24,14 +24,14 @@ class KnownUsers:
         self._metrics = metrics
         self._remembered = remembered
 
-    def known(self, user_id: str) -> Known:
+    def known(self, user_id: str) -> LookedUp:
         """The best that can be known of a user."""
         try:
             with self._metrics.stage("features"):
                 features = self._lookup.user(user_id)
         except OnlineStoreError:
-            return Known(self._remembered.recall(user_id), Reason.ONLINE_STORE)
+            return LookedUp(self._remembered.recall(user_id), Reason.ONLINE_STORE)
         if features is None:
-            return Known(None, Reason.UNKNOWN_USER)
+            return LookedUp(None, Reason.UNKNOWN_USER)
         self._remembered.keep(user_id, features)
-        return Known(features)
+        return LookedUp(features)

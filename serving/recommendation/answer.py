@@ -16,8 +16,8 @@ from contracts.arrays import Rows
 from contracts.ranking.candidates import NO_ROWS, Mask, source_names
 from serving.bundles.bundle import LoadedBundle
 from serving.recommendation.page_token import page_token
-from serving.recommendation.ranked_candidates import Draft, tie_order
-from serving.recommendation.scope import Scope, notes
+from serving.recommendation.ranked_candidates import RankedCandidates, tie_order
+from serving.recommendation.scope import RequestScope, notes
 from serving.retrieval.filters import conditions
 from serving.rules.arrangement import Arrangement, arrange
 
@@ -36,11 +36,11 @@ class Listed:
     denied: Mapping[str, Mask]  # rows that each rule denies
 
 
-def listed(scope: Scope, draft: Draft, arrangement: Arrangement) -> Listed:
+def listed(scope: RequestScope, ranked: RankedCandidates, arrangement: Arrangement) -> Listed:
     """What is shown, and which rules moved it."""
     return Listed(
-        item_ids=[scope.bundle.item_ids[int(draft.rows[at])] for at in arrangement.positions],
-        rows=[int(draft.rows[at]) for at in arrangement.positions],
+        item_ids=[scope.bundle.item_ids[int(ranked.rows[at])] for at in arrangement.positions],
+        rows=[int(ranked.rows[at]) for at in arrangement.positions],
         rules_of_items=[list(arrangement.acted.get(at, ())) for at in arrangement.positions],
         rules_in_force=[rule.name for rule in scope.active],
         passed_over=Counter(arrangement.left_out.values()),
@@ -48,11 +48,11 @@ def listed(scope: Scope, draft: Draft, arrangement: Arrangement) -> Listed:
     )
 
 
-def arranged(scope: Scope, draft: Draft) -> Arrangement:
+def arranged(scope: RequestScope, ranked: RankedCandidates) -> Arrangement:
     """What to show of a draft, by the rules in force."""
-    order = tie_order(draft, scope.request.seed)
+    order = tie_order(ranked, scope.request.seed)
     return arrange(
-        draft.rows, draft.likelihoods, order, scope.request.n, scope.active, scope.offset, scope.request.seed
+        ranked.rows, ranked.likelihoods, order, scope.request.n, scope.active, scope.offset, scope.request.seed
     )
 
 
@@ -73,24 +73,24 @@ def again(given: Recommendations) -> Recommendations:
 
 
 def answer(
-    scope: Scope, draft: Draft, arrangement: Arrangement, explanations: Sequence[Explanation | None]
+    scope: RequestScope, ranked: RankedCandidates, arrangement: Arrangement, explanations: Sequence[Explanation | None]
 ) -> Recommendations:
     """The list in words. Row i of explanations belongs to the i-th shown item."""
     request, shown = scope.request, np.array(arrangement.positions, np.int64)
-    rows = draft.rows[shown].tolist()
-    items = _items(scope.bundle, rows, draft.scores[shown].tolist(), draft.sources[shown].tolist(), explanations)
+    rows = ranked.rows[shown].tolist()
+    items = _items(scope.bundle, rows, ranked.scores[shown].tolist(), ranked.sources[shown].tolist(), explanations)
     shortfall = request.n - len(items)
     return Recommendations(
         user_id=request.user_id,
         request_id=new_request_id(scope.assigned.variant),
         bundle_version=scope.bundle.manifest.bundle_version,
         variant=scope.assigned.variant,
-        degraded_level=draft.level,
-        degraded_reason=draft.reason,
+        degraded_level=ranked.level,
+        degraded_reason=ranked.reason,
         rules_version=scope.rules.rules_version,
         shortfall=shortfall,
-        shortfall_reason=_shortfall_reason(scope, draft, arrangement) if shortfall else None,
-        notes=notes(request, scope.bundle, history_known=draft.trace is not None),
+        shortfall_reason=_shortfall_reason(scope, ranked, arrangement) if shortfall else None,
+        notes=notes(request, scope.bundle, history_known=ranked.trace is not None),
         next_page=None if shortfall else page_token(scope.shown, [scope.bundle.item_ids[row] for row in rows]),
         items=items,
     )
@@ -128,12 +128,12 @@ def _items(
     )
 
 
-def _shortfall_reason(scope: Scope, draft: Draft, arrangement: Arrangement) -> str:
+def _shortfall_reason(scope: RequestScope, ranked: RankedCandidates, arrangement: Arrangement) -> str:
     """Which rule or which filters left fewer items than asked for."""
     if arrangement.left_out:
         caps = ", ".join(sorted(set(arrangement.left_out.values())))
-        return f"The rules {caps} leave out {len(arrangement.left_out)} of {len(draft.rows)} candidates."
-    bought = draft.trace.user.history.item_rows if draft.trace else NO_ROWS
+        return f"The rules {caps} leave out {len(arrangement.left_out)} of {len(ranked.rows)} candidates."
+    bought = ranked.trace.user.history.item_rows if ranked.trace else NO_ROWS
     bundle = scope.bundle
     names = [name for name, _ in conditions(scope.request, bundle.items, bundle.vocabularies, bought, scope.without)]
-    return f"Only {len(draft.rows)} items pass the filters {', '.join(names)}."
+    return f"Only {len(ranked.rows)} items pass the filters {', '.join(names)}."

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from contracts.api.answers import DegradedLevel, Recommendations
 from serving.bundles.bundle import LoadedBundle
-from serving.recommendation.scope import Scope
+from serving.recommendation.scope import RequestScope
 from serving.rules.compile import CompiledRules
 
 SETTLE_SECONDS: Final = 5.0
@@ -26,7 +26,7 @@ Key = tuple[str, str, str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class Given:
+class CachedAnswer:
     """An answer with the features it was made from, as the impression log wants them."""
 
     answer: Recommendations
@@ -37,11 +37,11 @@ class Given:
 class Cache(Protocol):
     """Answers that may be given again."""
 
-    def get(self, scope: Scope) -> Given | None:
+    def get(self, scope: RequestScope) -> CachedAnswer | None:
         """The answer to this request, or None."""
         ...
 
-    def keep(self, scope: Scope, given: Given) -> None:
+    def keep(self, scope: RequestScope, given: CachedAnswer) -> None:
         """Keeps an answer."""
         ...
 
@@ -53,11 +53,11 @@ class Cache(Protocol):
 class NoCache:
     """Keeps nothing."""
 
-    def get(self, scope: Scope) -> Given | None:
+    def get(self, scope: RequestScope) -> CachedAnswer | None:
         """None."""
         return None
 
-    def keep(self, scope: Scope, given: Given) -> None:
+    def keep(self, scope: RequestScope, given: CachedAnswer) -> None:
         """Nothing."""
 
     def forget(self, user_id: str) -> None:
@@ -66,7 +66,7 @@ class NoCache:
 
 @dataclass(frozen=True)
 class _Kept:
-    given: Given
+    given: CachedAnswer
     kept_at: float
     bundle: "weakref.ref[LoadedBundle]"  # a bundle that was swapped out is not held in memory by its answers
     rules: CompiledRules
@@ -90,14 +90,14 @@ class AnswerCache:
         self._lists: OrderedDict[Key, _Kept] = OrderedDict()
         self._forgotten: OrderedDict[str, float] = OrderedDict()
 
-    def get(self, scope: Scope) -> Given | None:
+    def get(self, scope: RequestScope) -> CachedAnswer | None:
         """The answer to this request, or None."""
         kept = self._lists.get(_key(scope))
         given = kept.given if kept is not None and self._holds(kept, scope) else None
         self._asked("miss" if given is None else "hit")
         return given
 
-    def keep(self, scope: Scope, given: Given) -> None:
+    def keep(self, scope: RequestScope, given: CachedAnswer) -> None:
         """Keeps an answer of the full path; the one that was kept longest makes room."""
         now, key = self._seconds(), _key(scope)
         settled = now >= self._forgotten.get(scope.request.user_id, -SETTLE_SECONDS) + SETTLE_SECONDS
@@ -115,14 +115,14 @@ class AnswerCache:
         if len(self._forgotten) > MAX_FORGOTTEN:
             self._forgotten.popitem(last=False)
 
-    def _holds(self, kept: _Kept, scope: Scope) -> bool:
+    def _holds(self, kept: _Kept, scope: RequestScope) -> bool:
         age = self._seconds() - kept.kept_at
         forgotten = self._forgotten.get(scope.request.user_id, kept.kept_at - 1.0) >= kept.kept_at
         same = kept.bundle() is scope.bundle and kept.rules is scope.rules
         return same and age <= self._max_age_seconds and not forgotten
 
 
-def _key(scope: Scope) -> Key:
+def _key(scope: RequestScope) -> Key:
     request = scope.request
     options = request.model_dump_json(exclude_defaults=True, exclude={"user_id"})
     return request.user_id, scope.assigned.variant, options, tuple(rule.name for rule in scope.active)

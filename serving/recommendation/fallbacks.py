@@ -9,8 +9,8 @@ from contracts.api.limits import MAX_ITEMS
 from contracts.arrays import Floats, Rows
 from contracts.features.history import UserHistory
 from contracts.ranking.candidates import NO_ROWS, POPULAR, REPEAT, RULE, first_allowed, repeat_weights
-from serving.recommendation.ranked_candidates import Draft, Trace, from_source
-from serving.recommendation.scope import Scope
+from serving.recommendation.ranked_candidates import RankedCandidates, Trace, from_source
+from serving.recommendation.scope import RequestScope
 from serving.rules.candidates import proposed_by_rules
 
 SPARE = 50
@@ -18,16 +18,16 @@ SPARE = 50
 NO_SCORES = np.zeros(0, np.float32)
 
 
-def retrieval_order(scope: Scope, trace: Trace, reason: Reason) -> Draft:
+def retrieval_order(scope: RequestScope, trace: Trace, reason: Reason) -> RankedCandidates:
     """All candidates by their nearness to the query; needs no ranker."""
     rows = trace.candidates.rows
     scores = scope.bundle.items.embeddings[rows] @ trace.user.query
     order = np.argsort(-scores, kind="stable")
     sources = trace.candidates.sources[order]
-    return Draft(rows[order], scores[order], sources, DegradedLevel.RETRIEVAL, reason, trace=trace)
+    return RankedCandidates(rows[order], scores[order], sources, DegradedLevel.RETRIEVAL, reason, trace=trace)
 
 
-def own_history(scope: Scope, history: UserHistory, now: float, reason: Reason) -> Draft:
+def own_history(scope: RequestScope, history: UserHistory, now: float, reason: Reason) -> RankedCandidates:
     """What the user buys again and again, most and latest first; needs no models."""
     weights = repeat_weights(history, now).astype(np.float32)
     order = np.argsort(-weights, kind="stable")
@@ -35,7 +35,7 @@ def own_history(scope: Scope, history: UserHistory, now: float, reason: Reason) 
     return _listed(scope, bought[order], weights[order], REPEAT, DegradedLevel.HISTORY, reason, bought)
 
 
-def of_segment(scope: Scope, profile: Mapping[str, int], reason: Reason) -> Draft:
+def of_segment(scope: RequestScope, profile: Mapping[str, int], reason: Reason) -> RankedCandidates:
     """What people buy who share these profile values, vocabulary codes by column; needs nobody's features."""
     shares: dict[int, float] = {}
     for column, code in profile.items():
@@ -47,14 +47,20 @@ def of_segment(scope: Scope, profile: Mapping[str, int], reason: Reason) -> Draf
     return _listed(scope, rows[order], scores[order], POPULAR, DegradedLevel.SEGMENT, reason)
 
 
-def popular(scope: Scope, reason: Reason) -> Draft:
+def popular(scope: RequestScope, reason: Reason) -> RankedCandidates:
     """What everybody buys; the last answer there is, it needs nothing but the bundle."""
     return _listed(scope, NO_ROWS, NO_SCORES, POPULAR, DegradedLevel.POPULARITY, reason)
 
 
 def _listed(
-    scope: Scope, rows: Rows, scores: Floats, source: str, level: DegradedLevel, reason: Reason, bought: Rows = NO_ROWS
-) -> Draft:
+    scope: RequestScope,
+    rows: Rows,
+    scores: Floats,
+    source: str,
+    level: DegradedLevel,
+    reason: Reason,
+    bought: Rows = NO_ROWS,
+) -> RankedCandidates:
     """The allowed of rows, popular ones behind them until the list is long enough, and what rules ask for."""
     items, allowed = scope.bundle.items, scope.allowed(bought)
     if allowed is not None:
@@ -68,7 +74,7 @@ def _listed(
     every = np.concatenate([scores, _behind(scores, items.popularity[behind], float(items.popularity.max()))])
     order = np.argsort(-every, kind="stable")
     sources = np.concatenate([from_source(source, rows), from_source(POPULAR, filling), from_source(RULE, added)])
-    return Draft(np.concatenate([rows, behind])[order], every[order], sources[order], level, reason)
+    return RankedCandidates(np.concatenate([rows, behind])[order], every[order], sources[order], level, reason)
 
 
 def _behind(scores: Floats, popularity: Floats, most: float) -> Floats:

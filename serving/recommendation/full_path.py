@@ -15,13 +15,13 @@ from serving.features.lookup import FeatureLookup, UserFeatures
 from serving.metrics import Metrics
 from serving.recommendation.context import ContextCandidates, context_candidates, features_in_context
 from serving.recommendation.query import user_side
-from serving.recommendation.ranked_candidates import Draft, Trace
-from serving.recommendation.scope import Scope
-from serving.resilience.guard import Guard
+from serving.recommendation.ranked_candidates import RankedCandidates, Trace
+from serving.recommendation.scope import RequestScope
+from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.retrieval.index_recall import IndexRecall
 from serving.rules.candidates import proposed_by_rules
 from serving.runtime.clock import Now
-from serving.runtime.interleaving import Steps
+from serving.runtime.stage_batching import Stages
 
 REFERENCE_LENGTH = 10  # scores of the first items are logged, as many as the bundle's reference sample has
 
@@ -31,7 +31,9 @@ NUM_FRESH = 20  # candidates among items that are newer than the bundle: no stat
 class FullPath:
     """One request through every stage of one bundle."""
 
-    def __init__(self, metrics: Metrics, now: Now, lookup: FeatureLookup, recall: IndexRecall, guard: Guard) -> None:
+    def __init__(
+        self, metrics: Metrics, now: Now, lookup: FeatureLookup, recall: IndexRecall, guard: CircuitBreakers
+    ) -> None:
         self._metrics = metrics
         self._guard = guard
         self._now = now
@@ -43,8 +45,8 @@ class FullPath:
         return self._now()[0]
 
     def retrieved(
-        self, scope: Scope, features: UserFeatures, history: UserHistory, allowed: Mask | None
-    ) -> Steps[Trace]:
+        self, scope: RequestScope, features: UserFeatures, history: UserHistory, allowed: Mask | None
+    ) -> Stages[Trace]:
         """The user's candidates. Raises PartFailed."""
         with self._guard.part(Reason.QUERY_TOWER):
             user = self.user(scope.bundle, scope.request.user_id, features, scope.context, history)
@@ -63,13 +65,13 @@ class FullPath:
         yield
         return Trace(user, allowed, nearest, candidates, context)
 
-    def ranked_draft(self, scope: Scope, features: UserFeatures, trace: Trace) -> Steps[Draft]:
+    def ranked_candidates(self, scope: RequestScope, features: UserFeatures, trace: Trace) -> Stages[RankedCandidates]:
         """The candidates in the ranker's order. Raises PartFailed."""
         candidates = trace.candidates
         with self._guard.part(Reason.RANKER):
             scores, order = self.ranked(scope.bundle, candidates)
         yield
-        return Draft(
+        return RankedCandidates(
             rows=candidates.rows[order],
             scores=scores[order],
             sources=candidates.sources[order],
@@ -92,14 +94,14 @@ class FullPath:
             scores = bundle.rank(candidates.inputs)
             return scores, np.argsort(-scores, kind="stable")
 
-    def _nearest(self, scope: Scope, user: UserSide, allowed: Mask | None) -> Rows:
+    def _nearest(self, scope: RequestScope, user: UserSide, allowed: Mask | None) -> Rows:
         bundle, k = scope.bundle, scope.bundle.plan.num_nearest
         with self._metrics.stage("retrieval"):
             rows, _ = bundle.nearest(user.query, k, allowed)
         self._recall.offer(scope.assigned.variant, bundle.items.embeddings, user.query, rows, k, allowed)
         return rows
 
-    def _context(self, scope: Scope, allowed: Mask | None) -> ContextCandidates:
+    def _context(self, scope: RequestScope, allowed: Mask | None) -> ContextCandidates:
         if len(scope.context) == 0:
             return ContextCandidates()
         with self._metrics.stage("context"):
@@ -108,13 +110,13 @@ class FullPath:
             self._metrics.context_lost()
         return found
 
-    def _asked_by_rules(self, scope: Scope, user: UserSide, allowed: Mask | None) -> Rows:
+    def _asked_by_rules(self, scope: RequestScope, user: UserSide, allowed: Mask | None) -> Rows:
         return proposed_by_rules(
             scope.active, allowed, lambda k, members: scope.bundle.nearest(user.query, k, members)[0]
         )
 
 
-def _plan(scope: Scope, allowed: Mask | None) -> CandidatePlan:
+def _plan(scope: RequestScope, allowed: Mask | None) -> CandidatePlan:
     """Under a filter, enough popular items for the longest list, whatever the others propose.
 
     Not by the n of the request: a longer list begins like a shorter one.

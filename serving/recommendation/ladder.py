@@ -14,18 +14,18 @@ from dataclasses import replace
 from contracts.api.answers import DegradedLevel, Reason
 from contracts.features import names
 from contracts.features.history import UserHistory
-from serving.features.known_users import Known, KnownUsers
+from serving.features.known_users import KnownUsers, LookedUp
 from serving.features.lookup import UserFeatures
 from serving.metrics import Metrics
 from serving.recommendation.context import nobody
 from serving.recommendation.fallbacks import of_segment, own_history, popular, retrieval_order
 from serving.recommendation.full_path import FullPath
 from serving.recommendation.query import history_in
-from serving.recommendation.ranked_candidates import Draft
-from serving.recommendation.scope import Scope
+from serving.recommendation.ranked_candidates import RankedCandidates
+from serving.recommendation.scope import RequestScope
+from serving.resilience.circuit_breakers import PartFailed
 from serving.resilience.deadline import Deadline
-from serving.resilience.guard import PartFailed
-from serving.runtime.interleaving import Steps
+from serving.runtime.stage_batching import Stages
 
 
 class Ladder:
@@ -36,24 +36,24 @@ class Ladder:
         self._users = users
         self._metrics = metrics
 
-    def draft(self, scope: Scope, deadline: Deadline) -> Steps[Draft]:
+    def ranked_candidates(self, scope: RequestScope, deadline: Deadline) -> Stages[RankedCandidates]:
         """The best list that can be made now. Raises InvalidInput for a filter that the catalogue does not know."""
         known = self._users.known(scope.request.user_id)
         yield
-        draft = yield from self._with(scope, known, deadline)
-        if draft.reason is not None:
-            self._metrics.degraded(draft.level, draft.reason)
-        return draft
+        ranked = yield from self._with(scope, known, deadline)
+        if ranked.reason is not None:
+            self._metrics.degraded(ranked.level, ranked.reason)
+        return ranked
 
-    def _with(self, scope: Scope, known: Known, deadline: Deadline) -> Steps[Draft]:
+    def _with(self, scope: RequestScope, known: LookedUp, deadline: Deadline) -> Stages[RankedCandidates]:
         if known.features is not None:
-            draft = yield from self._for(scope, known.features, deadline)
-            return draft if known.reason is None else _remembered(draft, known.reason)
+            ranked = yield from self._for(scope, known.features, deadline)
+            return ranked if known.reason is None else _remembered(ranked, known.reason)
         if known.reason is Reason.UNKNOWN_USER and len(scope.context):
             return (yield from self._for(scope, nobody(), deadline))
         return _without_history(scope, scope.segment(), known.reason or Reason.UNKNOWN_USER)
 
-    def _for(self, scope: Scope, features: UserFeatures, deadline: Deadline) -> Steps[Draft]:
+    def _for(self, scope: RequestScope, features: UserFeatures, deadline: Deadline) -> Stages[RankedCandidates]:
         """The list of somebody whose features are known.
 
         Of a profile alone the models make less than the people who share it: benchmarks/quality/cold_start.
@@ -72,21 +72,23 @@ class Ladder:
         if not deadline.allows_ranking():
             return retrieval_order(scope, trace, Reason.DEADLINE)
         try:
-            return (yield from self._path.ranked_draft(scope, features, trace))
+            return (yield from self._path.ranked_candidates(scope, features, trace))
         except PartFailed as failed:
             return retrieval_order(scope, trace, failed.reason)
 
-    def _own(self, scope: Scope, features: UserFeatures, history: UserHistory, reason: Reason) -> Draft:
+    def _own(
+        self, scope: RequestScope, features: UserFeatures, history: UserHistory, reason: Reason
+    ) -> RankedCandidates:
         if len(history):
             return own_history(scope, history, self._path.seconds(), reason)
         return _without_history(scope, _profile(scope, features), reason)
 
 
-def _remembered(draft: Draft, reason: Reason) -> Draft:
+def _remembered(ranked: RankedCandidates, reason: Reason) -> RankedCandidates:
     """A list from remembered features; where it is degraded in another way too, that is what it says."""
-    if draft.level is not DegradedLevel.FULL:
-        return draft
-    return replace(draft, level=DegradedLevel.REMEMBERED, reason=reason)
+    if ranked.level is not DegradedLevel.FULL:
+        return ranked
+    return replace(ranked, level=DegradedLevel.REMEMBERED, reason=reason)
 
 
 def _has_done_nothing(features: UserFeatures) -> bool:
@@ -95,11 +97,11 @@ def _has_done_nothing(features: UserFeatures) -> bool:
     return all(values is None or len(values) == 0 for values in done)
 
 
-def _without_history(scope: Scope, profile: Mapping[str, int], reason: Reason) -> Draft:
+def _without_history(scope: RequestScope, profile: Mapping[str, int], reason: Reason) -> RankedCandidates:
     return of_segment(scope, profile, reason) if profile else popular(scope, reason)
 
 
-def _profile(scope: Scope, features: UserFeatures) -> dict[str, int]:
+def _profile(scope: RequestScope, features: UserFeatures) -> dict[str, int]:
     """Codes of the profile values that the bundle knows."""
     vocabularies = scope.bundle.vocabularies
     codes = {column: int(vocabularies[column].encode([features[column]])[0]) for column in names.USER_PROFILE}

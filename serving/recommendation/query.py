@@ -3,8 +3,8 @@
 import numpy as np
 
 from contracts.features import encoding, names
+from contracts.features.engagements import user_engagements
 from contracts.features.history import UserHistory, user_history
-from contracts.features.looks import user_looks
 from contracts.ranking.candidates import BASKETS_COLUMN, UserSide
 from serving.bundles.bundle import LoadedBundle
 from serving.features.lookup import UserFeatures
@@ -28,7 +28,9 @@ def user_side(bundle: LoadedBundle, user_id: str, features: UserFeatures, histor
         statistics=statistics,
         baskets=float(statistics[BASKETS_COLUMN]),
         now=seconds,
-        looks=user_looks(features, bundle.sealed.vocabularies[names.ITEM_ID], seconds) if bundle.reads_looks else None,
+        engagements=user_engagements(features, bundle.sealed.vocabularies[names.ITEM_ID], seconds)
+        if bundle.reads_engagements
+        else None,
     )
 
 

@@ -26,7 +26,7 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class Draft:
+class RankedCandidates:
     """Every candidate, best first; row i of scores and sources belongs to rows[i]. Rules choose what is shown."""
 
     rows: Rows
@@ -50,10 +50,10 @@ def from_source(source: str, rows: Rows) -> npt.NDArray[np.uint8]:
     return np.full(len(rows), 1 << SOURCES.index(source), np.uint8)
 
 
-def tie_order(draft: Draft, seed: int | None) -> Rows:
+def tie_order(ranked: RankedCandidates, seed: int | None) -> Rows:
     """[k] positions best first; among equal scores by a number that seed and item alone decide."""
     if seed is None:
-        return np.arange(len(draft.rows))
-    mixed = (draft.rows.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) ^ np.uint64(seed)
+        return np.arange(len(ranked.rows))
+    mixed = (ranked.rows.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) ^ np.uint64(seed)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)  # SplitMix64's finalizer
-    return np.lexsort((mixed ^ (mixed >> np.uint64(27)), -draft.scores))
+    return np.lexsort((mixed ^ (mixed >> np.uint64(27)), -ranked.scores))

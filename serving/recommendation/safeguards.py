@@ -5,25 +5,25 @@ from dataclasses import dataclass, field
 from serving.features.remembered import RememberedFeatures
 from serving.metrics import Metrics
 from serving.recommendation.answer_cache import AnswerCache, Cache, NoCache
+from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.resilience.deadline import Budget
-from serving.resilience.guard import Guard
 from serving.settings import ServingSettings
 
 
 @dataclass(frozen=True)
-class Resilience:
+class Safeguards:
     """Breakers, time, memory and cache of one server."""
 
-    guard: Guard
+    guard: CircuitBreakers
     budget: Budget = field(default_factory=Budget)
     remembered: RememberedFeatures = field(default_factory=RememberedFeatures)
     cache: Cache = field(default_factory=NoCache)
 
 
-def resilience(settings: ServingSettings, metrics: Metrics) -> Resilience:
+def resilience(settings: ServingSettings, metrics: Metrics) -> Safeguards:
     """As configured."""
-    return Resilience(
-        Guard(metrics, settings.breaker_failures, settings.breaker_retry_ms / 1000),
+    return Safeguards(
+        CircuitBreakers(metrics, settings.breaker_failures, settings.breaker_retry_ms / 1000),
         Budget(settings.retrieval_deadline_ms / 1000, settings.ranking_deadline_ms / 1000),
         RememberedFeatures(settings.remembered_users, settings.remembered_seconds),
         _cache(settings, metrics),

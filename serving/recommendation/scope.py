@@ -23,7 +23,7 @@ from serving.rules.compiled_rule import CompiledRule
 
 
 @dataclass(frozen=True)
-class Scope:
+class RequestScope:
     """One request over one snapshot; every stage of the path looks here for what is asked and what is allowed."""
 
     request: RecommendationRequest
@@ -64,9 +64,9 @@ class Scope:
         return filters.kept_out_by(row, self.request, bundle.items, bundle.vocabularies, bought, self.without)
 
 
-def scope_of(request: RecommendationRequest, assigned: Assigned, compiled: CompiledRules) -> Scope:
+def scope_of(request: RecommendationRequest, assigned: Assigned, compiled: CompiledRules) -> RequestScope:
     """The request over a snapshot. Raises InvalidInput for a page token that no answer gave."""
-    return Scope(
+    return RequestScope(
         request=request,
         assigned=assigned,
         rules=compiled,

@@ -42,12 +42,12 @@ class RuleBook:
         )
         self._rules = read_rules(path) if path else None
         self._stamp = _stamp(path) if path else None
-        self._looked = time.monotonic()
+        self._engaged = time.monotonic()
         self._compiled: tuple[LoadedBundle, RuleSet, CompiledRules] | None = None
 
     def over(self, bundle: LoadedBundle) -> CompiledRules:
         """The rules with their names resolved in this bundle's catalogue."""
-        self._look_again()
+        self._engaged_again()
         rules, known = self._rules, self._compiled
         if rules is None:
             return NO_RULES
@@ -58,11 +58,11 @@ class RuleBook:
                 logging.getLogger(__name__).warning("%s", fault)
         return known[2]
 
-    def _look_again(self) -> None:
+    def _engaged_again(self) -> None:
         now = time.monotonic()
-        if self._path is None or now - self._looked < LOOK_EVERY_SECONDS:
+        if self._path is None or now - self._engaged < LOOK_EVERY_SECONDS:
             return
-        self._looked = now
+        self._engaged = now
         stamp = _stamp(self._path)
         if stamp == self._stamp:
             return

@@ -39,7 +39,7 @@ def test_the_shop_knows_nothing_of_newcomers_and_nothing_of_the_window(shop: Sho
     users = positives.queries[encoding.USER][positives.query_rows]
     assert not np.isin(users, shop.vocabularies[names.USER_ID].encode(shop.newcomers)).any()
     assert positives.seconds.max() < shop.start
-    assert {shop.now.user_ids[row] for row in shop.met}.isdisjoint(shop.newcomers)
+    assert {shop.now.user_ids[row] for row in shop.known}.isdisjoint(shop.newcomers)
     assert shop.timeline.data_end == shop.start
 
 

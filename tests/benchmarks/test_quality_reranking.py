@@ -5,7 +5,7 @@ import pytest
 from benchmarks.quality.reranking import Ranked, rows
 from contracts.ranking.candidates import POPULAR_COLUMN, item_side
 from training.dataset.dataset import Dataset
-from training.evaluation.window import origin_at
+from training.evaluation.window import window_at
 from training.retrieval.embeddings import Embeddings
 from training.settings import load_settings
 from training.workspace import Workspace
@@ -16,10 +16,10 @@ pytestmark = pytest.mark.tf
 def test_a_row_a_rule_with_what_it_costs(trained: Workspace) -> None:
     dataset, embeddings = Dataset(trained), Embeddings(trained.towers)
     settings = load_settings(trained.root / "params.yaml")
-    origin = origin_at(dataset, embeddings, *dataset.timeline.ranker_windows[0], settings, 40)
-    items = item_side(dataset.catalogue(origin.item_statistics), embeddings.items(origin.start), POPULAR_COLUMN, 1)
-    by_count = [one.inputs[:, 1] for one in origin.candidates]  # any order will do
-    lists = Ranked(origin, by_count, items)
+    window = window_at(dataset, embeddings, *dataset.timeline.ranker_windows[0], settings, 40)
+    items = item_side(dataset.catalogue(window.item_statistics), embeddings.items(window.start), POPULAR_COLUMN, 1)
+    by_count = [one.inputs[:, 1] for one in window.candidates]  # any order will do
+    lists = Ranked(window, by_count, items)
     found = rows(
         lists, dataset, {"explore": {"explore": {"share": 1.0}}, "cap": {"cap": {"at_most": 1, "per": "category"}}}
     )

@@ -7,11 +7,11 @@ import pytest
 
 from contracts.arrays import Rows
 from contracts.features import names
+from contracts.features.engagements import UserEngagements
 from contracts.features.history import UserHistory
-from contracts.features.looks import UserLooks
 from contracts.ranking.candidates import (
     CONTEXT,
-    LOOKED,
+    ENGAGED,
     POPULAR,
     REPEAT,
     RULE,
@@ -27,7 +27,7 @@ from contracts.ranking.candidates import (
     source_names,
     union,
 )
-from contracts.ranking.inputs import LOOK_FEATURES, PAIR_FEATURES, RANKING_FEATURES, Catalogue
+from contracts.ranking.inputs import ENGAGEMENT_FEATURES, PAIR_FEATURES, RANKING_FEATURES, Catalogue
 
 DAY = 86_400.0
 NOW = 182 * DAY
@@ -164,13 +164,13 @@ def test_source_names_join_the_bits_of_a_mask() -> None:
 def test_what_was_looked_at_and_never_bought_is_proposed_most_telling_first(items: ItemSide) -> None:
     looked = rows(2, 5, 0, 3)
     zeros = np.zeros(4)
-    looks = UserLooks(looked, np.ones(4, np.float32), zeros, zeros > 0, looked, looked)
-    user = replace(user_with(history_of((5, 1, 1, 180))), looks=looks)
-    plan = replace(PLAN, num_looked=2)
-    assert shortlist(user, rows(4), items, plan).proposed[LOOKED].tolist() == [2, 0]  # 5 was bought, 3 is one too many
+    engagements = UserEngagements(looked, np.ones(4, np.float32), zeros, zeros > 0, looked, looked)
+    user = replace(user_with(history_of((5, 1, 1, 180))), engagements=engagements)
+    plan = replace(PLAN, num_engaged=2)
+    assert shortlist(user, rows(4), items, plan).proposed[ENGAGED].tolist() == [2, 0]  # 5 was bought, 3 is one too many
     in_stock = np.arange(len(BUYERS)) != 2
-    assert shortlist(user, rows(4), items, plan, in_stock).proposed[LOOKED].tolist() == [0, 3]
-    assert shortlist(user, rows(4), items, PLAN).proposed[LOOKED].tolist() == []
+    assert shortlist(user, rows(4), items, plan, in_stock).proposed[ENGAGED].tolist() == [0, 3]
+    assert shortlist(user, rows(4), items, PLAN).proposed[ENGAGED].tolist() == []
     found = shortlist(user, rows(4), items, plan)
     assert source_names(int(found.sources[found.rows.tolist().index(2)])) == "looked"
-    assert found.inputs.shape[1] == len(RANKING_FEATURES) + len(LOOK_FEATURES)
+    assert found.inputs.shape[1] == len(RANKING_FEATURES) + len(ENGAGEMENT_FEATURES)

@@ -48,9 +48,9 @@ def test_purchases_without_a_basket_are_baskets_by_the_quarter_hour() -> None:
 
 def test_looks_count_in_their_windows_and_the_sequence() -> None:
     now = 1000 * DAY
-    looks = [FreshEvent(f"e{at}", kind, "milk", now - at * DAY, None, 1, None, None)
+    engagements = [FreshEvent(f"e{at}", kind, "milk", now - at * DAY, None, 1, None, None)
              for at, kind in ((1, "view"), (10, "view"), (2, "cart_add"), (3, "like"), (400, "view"))]  # fmt: skip
-    features = apply_events({"user_views_28d": 5.0}, looks, now)
+    features = apply_events({"user_views_28d": 5.0}, engagements, now)
     assert [features[f"user_views_{days}d"] for days in names.WINDOWS_DAYS] == [1, 7, 2, 2]
     assert features["user_cart_adds_7d"] == 1
     assert features[names.SEQUENCE_EVENT_TYPES] == ["view", "cart_add", "like", "view", "view"]
@@ -75,7 +75,7 @@ def test_events_that_carry_no_feature_change_none() -> None:
 
 def test_what_falls_behind_the_latest_events_stays_where_it_is_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "SEQUENCE_LENGTH", 2)
-    monkeypatch.setattr(names, "LOOKS_LENGTH", 4)
+    monkeypatch.setattr(names, "ENGAGEMENTS_LENGTH", 4)
     kinds, times = ["view", "purchase", "like", "view"], [9, 8, 7, 6]
     known = dict(zip(names.SEQUENCE, (["a", "b", "c", "d"], kinds, times), strict=True))
     events = [FreshEvent(item, kind, item, at, None, 1, None, None) for item, kind, at in

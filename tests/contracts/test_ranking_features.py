@@ -212,8 +212,11 @@ def test_ranking_inputs_are_pair_item_and_user_side_by_side() -> None:
 
 def test_looks_stand_behind_everything_else() -> None:
     pairs, items, user = np.ones((2, 3), np.float32), np.full((2, 2), 2, np.float32), np.full(1, 3, np.float32)
-    looks = np.array([[4, 5], [6, 7]], np.float32)
-    assert ranking_inputs(pairs, items, user, looks).tolist() == [[1, 1, 1, 2, 2, 3, 4, 5], [1, 1, 1, 2, 2, 3, 6, 7]]
+    engagements = np.array([[4, 5], [6, 7]], np.float32)
+    assert ranking_inputs(pairs, items, user, engagements).tolist() == [
+        [1, 1, 1, 2, 2, 3, 4, 5],
+        [1, 1, 1, 2, 2, 3, 6, 7],
+    ]
 
 
 def test_shares_stay_plain_and_the_rest_is_log_scaled() -> None:

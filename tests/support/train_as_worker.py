@@ -10,7 +10,7 @@ from training.settings import TwoTowerSettings
 from training.workspace import Workspace
 
 SETTINGS = TwoTowerSettings(
-    epochs=2, batch_size=256, hidden_units=(32,), id_dropout=0.0, dropout=0.0, stranger_share=0.0
+    epochs=2, batch_size=256, hidden_units=(32,), id_dropout=0.0, dropout=0.0, cold_user_share=0.0
 )
 
 if __name__ == "__main__":

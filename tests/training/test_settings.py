@@ -31,6 +31,30 @@ def test_a_key_that_is_set_leaves_its_neighbours_alone(params: Path) -> None:
     assert settings.two_tower == Settings().two_tower
 
 
+def test_old_names_of_settings_are_read_and_the_warning_names_the_new_one(
+    params: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    params.write_text("two_tower: {stranger_share: 0.1}\nranker: {num_looked: 7, look_weight: 0.5, teaching: 2}")
+    settings = load_settings(params)
+    assert settings.two_tower.cold_user_share == 0.1
+    ranker = settings.ranker
+    assert (ranker.num_engaged, ranker.engagement_weight, ranker.distillation_weight) == (7, 0.5, 2.0)
+    assert [record.getMessage().split(";")[0] for record in caplog.records] == [
+        "two_tower.stranger_share is now called cold_user_share",
+        "ranker.num_looked is now called num_engaged",
+        "ranker.look_weight is now called engagement_weight",
+        "ranker.teaching is now called distillation_weight",
+    ]
+
+
+def test_an_old_name_and_its_new_one_together_are_refused(params: Path) -> None:
+    params.write_text("ranker: {num_looked: 7, num_engaged: 8}")
+    with pytest.raises(
+        InvalidInput, match=r"ranker\.num_looked is the old name of ranker\.num_engaged and both are set"
+    ):
+        load_settings(params)
+
+
 def test_an_integer_serves_as_a_float_and_a_list_as_a_tuple(params: Path) -> None:
     params.write_text("two_tower: {temperature: 2, hidden_units: [64, 32]}\nranker: {hidden_units: []}")
     settings = load_settings(params)

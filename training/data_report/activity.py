@@ -29,9 +29,9 @@ def measure_activity(log: EventLog) -> Activity:
     days = pd.RangeIndex(log.first_day, log.last_day + 1, name="local_day")
     daily = cells.pivot_table(index="local_day", columns="event_type", values="events", aggfunc="sum", fill_value=0)
     kind = EventType.PURCHASE.value
-    looked_at = cells[cells["event_type"] == kind] if log.lines else cells
-    weekdays = (looked_at["local_day"] + THURSDAY) % 7
-    hourly = looked_at.groupby([weekdays, "hour"])["events"].sum().unstack(fill_value=0)
+    engaged_with = cells[cells["event_type"] == kind] if log.lines else cells
+    weekdays = (engaged_with["local_day"] + THURSDAY) % 7
+    hourly = engaged_with.groupby([weekdays, "hour"])["events"].sum().unstack(fill_value=0)
     return Activity(
         daily=daily.reindex(days, fill_value=0),
         hourly=hourly.reindex(index=range(7), columns=range(24), fill_value=0),

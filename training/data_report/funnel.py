@@ -12,8 +12,8 @@ from training.data_report.words import number, percent
 from training.pages.figures import event_colour, figure, funnel
 from training.pages.section import Chart, Section
 
-STEPS = (EventType.VIEW.value, EventType.CART_ADD.value, EventType.PURCHASE.value)
-WORDS = {STEPS[0]: "viewed", STEPS[1]: "put into the cart", STEPS[2]: "bought"}
+FUNNEL = (EventType.VIEW.value, EventType.CART_ADD.value, EventType.PURCHASE.value)
+WORDS = {FUNNEL[0]: "viewed", FUNNEL[1]: "put into the cart", FUNNEL[2]: "bought"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Funnel:
 
 def measure_funnel(log: EventLog) -> Funnel | None:
     """None where fewer than two of the steps are recorded."""
-    steps = tuple(step for step in STEPS if step in log.event_counts)
+    steps = tuple(step for step in FUNNEL if step in log.event_counts)
     if len(steps) < 2:
         return None
     events = log.events.filter(_.event_type.isin(steps) & _.item_id.notnull())
@@ -84,7 +84,7 @@ def _percent(part: int, whole: int) -> str:
 
 
 def _why_none(log: EventLog) -> str:
-    present = [step for step in STEPS if step in log.event_counts]
+    present = [step for step in FUNNEL if step in log.event_counts]
     if present == [EventType.PURCHASE.value]:
         return (
             "This source records purchases only: there are no views or carts, so there is no way to a purchase to show."

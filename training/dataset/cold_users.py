@@ -13,9 +13,9 @@ import numpy.typing as npt
 from contracts.events.interactions import FreshEvent
 from contracts.events.schema import EventType
 from contracts.features import encoding, names
+from contracts.features.engagements import NO_ENGAGEMENTS, engagements_of
 from contracts.features.freshness import apply_events
 from contracts.features.history import user_history
-from contracts.features.looks import NO_LOOKS, looks_of
 from contracts.features.names import ITEM_ID
 from contracts.features.vocabulary import Vocabulary
 from contracts.ranking.candidates import PRICE_COLUMN
@@ -43,7 +43,7 @@ class Session:
         return Session(self.codes[part], self.types[part], self.seconds[part])
 
 
-def strangers(moment: Moment, items: Vocabulary, share: float) -> Moment:
+def cold_users(moment: Moment, items: Vocabulary, share: float) -> Moment:
     """Copies of about a share of the moment's users, known in turn as each of KINDS and with the id of nobody."""
     rows = np.arange(0, len(moment.user_ids), max(round(1 / share), 1))
     kinds = [KINDS[at % len(KINDS)] for at in range(len(rows))]
@@ -58,8 +58,8 @@ def strangers(moment: Moment, items: Vocabulary, share: float) -> Moment:
         user_ids=tuple(moment.user_ids[row] for row in rows),
         queries=queries | _sequences(kinds, sessions),
         histories=tuple(user_history({name: one[name] for name in names.HISTORY}, items) for one in known),
-        looks=tuple(
-            moment.looks[row] and looks_of(one.codes, one.types, one.seconds, moment.seconds)
+        engagements=tuple(
+            moment.engagements[row] and engagements_of(one.codes, one.types, one.seconds, moment.seconds)
             for row, one in zip(rows.tolist(), posted, strict=True)
         ),
     )
@@ -70,7 +70,7 @@ def _session(moment: Moment, row: int) -> Session:
     codes = moment.queries[encoding.SEQUENCE][row]
     days = moment.queries[encoding.SEQUENCE_DAYS][row].astype(np.float64)
     seen = (codes > 0) & (days <= SESSION_DAYS)
-    latest = np.concatenate([moment.histories[row].last, (moment.looks[row] or NO_LOOKS).last])
+    latest = np.concatenate([moment.histories[row].last, (moment.engagements[row] or NO_ENGAGEMENTS).last])
     seconds = latest.max(initial=0.0) - days[seen] * encoding.DAY_SECONDS
     return Session(codes[seen], moment.queries[encoding.SEQUENCE_TYPES][row][seen], seconds)
 
@@ -106,6 +106,6 @@ def _sequences(kinds: list[str], sessions: list[Session]) -> encoding.Inputs:
     return {encoding.SEQUENCE: codes, encoding.SEQUENCE_TYPES: types, encoding.SEQUENCE_DAYS: days}
 
 
-def strangers_of(dataset: Dataset, moment: Moment, settings: TwoTowerSettings) -> Moment:
+def cold_users_of(dataset: Dataset, moment: Moment, settings: TwoTowerSettings) -> Moment:
     """The settings' share of the moment's users as if nobody had met them."""
-    return strangers(moment, dataset.vocabularies[ITEM_ID], settings.stranger_share)
+    return cold_users(moment, dataset.vocabularies[ITEM_ID], settings.cold_user_share)

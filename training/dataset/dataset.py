@@ -22,12 +22,12 @@ from contracts.arrays import Rows
 from contracts.bundle.manifest import TEXT_PROJECTION
 from contracts.events.schema import EventType
 from contracts.features import encoding, names
+from contracts.features.engagements import UserEngagements, engagements_of
 from contracts.features.history import UserHistory, user_history
-from contracts.features.looks import UserLooks, looks_of
 from contracts.features.vocabulary import Vocabulary, vocabularies_from_json
 from contracts.ranking.inputs import Catalogue
 from training.dataset.item_text import fit_projection, item_text
-from training.dataset.positives import POSITIVE_TYPES, looks, purchases, thinned
+from training.dataset.positives import POSITIVE_TYPES, engagements, purchases, thinned
 from training.engine import remove
 from training.feature_store.store import features_as_of, open_store
 from training.progress import Report
@@ -61,7 +61,7 @@ class Moment:
     queries: encoding.Inputs  # context unknown: the list is for the coming weeks
     histories: tuple[UserHistory, ...]
     item_statistics: npt.NDArray[np.float32]
-    looks: tuple[UserLooks | None, ...]  # None where the log has no looks
+    engagements: tuple[UserEngagements | None, ...]  # None where the log has no looks
 
 
 class Dataset:
@@ -94,9 +94,9 @@ class Dataset:
         return text
 
     @cached_property
-    def has_looks(self) -> bool:
+    def has_engagements(self) -> bool:
         """Whether anybody has looked at anything, so that rankers read looks."""
-        rows: int = ds.dataset(self.folder / "looks.parquet").count_rows()  # of a folder, where Spark wrote it
+        rows: int = ds.dataset(self.folder / "engagements.parquet").count_rows()  # of a folder, where Spark wrote it
         return rows > 0
 
     def catalogue(self, statistics: npt.NDArray[np.float32]) -> Catalogue:
@@ -148,7 +148,7 @@ class Dataset:
                 for row in range(users.num_rows)
             ),
             item_statistics=np.load(self.folder / f"items_{seconds}.npy"),
-            looks=_looks(users, items, seconds) if self.has_looks else (None,) * users.num_rows,
+            engagements=_engagements(users, items, seconds) if self.has_engagements else (None,) * users.num_rows,
         )
 
     def queries_as_of(self, store: FeatureStore, user_ids: npt.NDArray[np.object_], seconds: Rows) -> encoding.Inputs:
@@ -160,10 +160,10 @@ class Dataset:
         """Distinct catalogue rows that each user bought in [start, end), for labels and for the test."""
         return self._by_user("purchases.parquet", [("seconds", ">=", start), ("seconds", "<", end)])
 
-    def looked_at(self, kind: EventType, start: int, end: int) -> dict[str, Rows]:
+    def engaged_with(self, kind: EventType, start: int, end: int) -> dict[str, Rows]:
         """The same of what a user did to an item in a visit without buying it then, at the most: one of LOOK_TYPES."""
         of_kind = ("type", "==", POSITIVE_TYPES.index(kind))
-        return self._by_user("looks.parquet", [of_kind, ("seconds", ">=", start), ("seconds", "<", end)])
+        return self._by_user("engagements.parquet", [of_kind, ("seconds", ">=", start), ("seconds", "<", end)])
 
     def _by_user(self, file: str, filters: list[tuple[str, str, int]]) -> dict[str, Rows]:
         table = pq.read_table(self.folder / file, columns=[names.USER_ID, names.ITEM_ID, "seconds"], filters=filters)
@@ -205,8 +205,8 @@ def build_dataset(
     np.save(workspace.dataset / TEXT_PROJECTION, projection)
     np.save(workspace.dataset / "item_text.npy", item_text(workspace, item_ids, titles, projection))
     report("positives of the towers")
-    connection.to_parquet(looks(events, bought), workspace.dataset / "looks.parquet")
-    seen = connection.read_parquet(workspace.dataset / "looks.parquet").mutate(type=_.type.cast("int8"))
+    connection.to_parquet(engagements(events, bought), workspace.dataset / "engagements.parquet")
+    seen = connection.read_parquet(workspace.dataset / "engagements.parquet").mutate(type=_.type.cast("int8"))
     chosen = bought.mutate(type=ibis.literal(0, "int8")).union(seen)
     _write_positives(workspace.dataset, store, chosen, timeline, report)
     for seconds in timeline.history_snapshots:
@@ -268,7 +268,7 @@ def _query_inputs(
     return encoding.query_inputs(_strings(table, names.USER_ID), features, vocabularies, hour, weekday)
 
 
-def _looks(table: pa.Table, items: Vocabulary, now: int) -> tuple[UserLooks, ...]:
+def _engagements(table: pa.Table, items: Vocabulary, now: int) -> tuple[UserEngagements, ...]:
     """Entry i belongs to row i; each id is looked up once, however often it is in the sequences."""
     ids, types, times = (table.column(name).combine_chunks() for name in names.SEQUENCE)
     distinct = ids.values.dictionary_encode(), types.values.dictionary_encode()
@@ -276,7 +276,7 @@ def _looks(table: pa.Table, items: Vocabulary, now: int) -> tuple[UserLooks, ...
     kinds = encoding.type_codes(distinct[1].dictionary.to_pylist())[distinct[1].indices.to_numpy()]
     seconds, offsets = times.values.to_numpy().astype(np.float64), ids.offsets.to_numpy()
     spans = [slice(start, end) for start, end in pairwise(offsets)]
-    return tuple(looks_of(codes[span], kinds[span], seconds[span], now) for span in spans)
+    return tuple(engagements_of(codes[span], kinds[span], seconds[span], now) for span in spans)
 
 
 def _columns(table: pa.Table, columns: Sequence[str]) -> dict[str, Any]:

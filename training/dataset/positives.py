@@ -23,7 +23,7 @@ def purchases(events: ibis.Table) -> ibis.Table:
     return lines.agg(seconds=_.seconds.min()).mutate(is_repeat=_.seconds > first)
 
 
-def looks(events: ibis.Table, bought: ibis.Table) -> ibis.Table:
+def engagements(events: ibis.Table, bought: ibis.Table) -> ibis.Table:
     """One row per (basket, item) that was looked at and not bought in that basket; a visit is a basket too.
 
     Its type is the most telling thing done to the item, its moment the first. bought: what `purchases` says of the

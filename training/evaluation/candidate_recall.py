@@ -7,7 +7,7 @@ import numpy as np
 from contracts.arrays import Rows
 from contracts.ranking.candidates import POPULAR, POPULAR_COLUMN, REPEAT, SOURCES, Shortlist, likeliest_repeats, union
 from training.evaluation.baselines import top_rows
-from training.evaluation.window import Origin
+from training.evaluation.window import EvaluationWindow
 
 SIMPLE_POPULAR = 300
 """The simplest union: the user's own history, likeliest repeats first, and so many popular items after it."""
@@ -31,19 +31,19 @@ def candidate_recall(candidates: Sequence[Shortlist], truths: Sequence[Rows]) ->
     return means
 
 
-def simple_union_recall(origin: Origin, num_candidates: int) -> dict[str, float]:
+def simple_union_recall(window: EvaluationWindow, num_candidates: int) -> dict[str, float]:
     """The same of the simplest union, popular by buyers of the last 28 days, cut to so many candidates and uncut.
 
     recall_simple_union and mean_simple_candidates are of the cut one, those with _uncut of all of it.
     """
-    popular = top_rows(origin.item_statistics[:, POPULAR_COLUMN], SIMPLE_POPULAR)
+    popular = top_rows(window.item_statistics[:, POPULAR_COLUMN], SIMPLE_POPULAR)
     unions = [
-        union({REPEAT: np.concatenate([likeliest_repeats(history, origin.start), known]), POPULAR: popular})[0]
-        for history, known in zip(origin.histories, origin.known, strict=True)
+        union({REPEAT: np.concatenate([likeliest_repeats(history, window.start), known]), POPULAR: popular})[0]
+        for history, known in zip(window.histories, window.known, strict=True)
     ]
     means = {}
     for cut, suffix in ((num_candidates, ""), (None, "_uncut")):
-        shares = [np.isin(truth, rows[:cut]).mean() for truth, rows in zip(origin.truths, unions, strict=True)]
+        shares = [np.isin(truth, rows[:cut]).mean() for truth, rows in zip(window.truths, unions, strict=True)]
         means[f"recall_simple_union{suffix}"] = float(np.mean(shares))
         means[f"mean_simple_candidates{suffix}"] = float(np.mean([len(rows[:cut]) for rows in unions]))
     return means

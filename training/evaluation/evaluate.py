@@ -15,7 +15,7 @@ from training.evaluation.calibration import calibration
 from training.evaluation.candidate_recall import candidate_recall, simple_union_recall
 from training.evaluation.gate import FINAL_LIST, GATED, champion_at, comparisons, losses, write_values
 from training.evaluation.slices import at_lengths, by_history, by_segment, of_discoveries, values_of
-from training.evaluation.window import LENGTH, Lists, lists_of, origin_at
+from training.evaluation.window import LENGTH, Lists, lists_of, window_at
 from training.metrics.ranking_metrics import padded, summary
 from training.progress import Progress
 from training.ranking.scoring import exported_scores, rank_with_scores
@@ -39,7 +39,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     timeline = dataset.timeline
     embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
     ranker = json.loads(require(workspace.ranker / REPORT, "tandem train-ranker").read_text())
-    test = origin_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings)
+    test = window_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings)
     with_scores = rank_with_scores(test.candidates, workspace.ranker)
     ranked = [rows for rows, _ in with_scores]
     lists = lists_of(test, ranked)
@@ -48,7 +48,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     gated = {name: own[GATED] for name, own in values.items()}
     write_values(workspace.evaluation, test.user_ids, gated[FINAL_LIST])
     earlier = [
-        origin_at(dataset, embeddings, start, end, settings, BACKTEST_USERS) for start, end in timeline.ranker_windows
+        window_at(dataset, embeddings, start, end, settings, BACKTEST_USERS) for start, end in timeline.ranker_windows
     ]
     latest = exported_scores(earlier[-1].candidates, workspace.judged_ranker) if len(earlier) > 1 else []
     windows = backtest(earlier, latest, ranker["model"], settings.ranker, progress)

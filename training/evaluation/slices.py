@@ -10,7 +10,7 @@ import numpy.typing as npt
 from contracts.arrays import Rows
 from contracts.events.schema import UNKNOWN
 from contracts.features.names import ITEM_STATISTICS, USER_PROFILE
-from training.evaluation.window import LENGTH, Lists, Origin
+from training.evaluation.window import LENGTH, EvaluationWindow, Lists
 from training.metrics.intervals import intervals
 from training.metrics.ranking_metrics import NDCG_AT, hits, ndcg, padded, per_user_metrics, without
 
@@ -35,59 +35,59 @@ def with_intervals(lists: Lists, truths: Sequence[Rows]) -> Table:
     return {name: intervals(values, SHOWN) for name, values in values_of(lists, truths).items()} if truths else {}
 
 
-def of_repeats(origin: Origin, lists: Lists) -> tuple[Lists, list[Rows]]:
+def of_repeats(window: EvaluationWindow, lists: Lists) -> tuple[Lists, list[Rows]]:
     """(lists, truths) of what users had bought before, both without the rest, of users with such a truth."""
-    kept = [np.intersect1d(truth, known) for truth, known in zip(origin.truths, origin.known, strict=True)]
+    kept = [np.intersect1d(truth, known) for truth, known in zip(window.truths, window.known, strict=True)]
     users = [row for row, truth in enumerate(kept) if len(truth)]
     return (
         {
-            name: [r[np.isin(r, origin.known[u])] for u, r in ((u, rows[u]) for u in users)]
+            name: [r[np.isin(r, window.known[u])] for u, r in ((u, rows[u]) for u in users)]
             for name, rows in lists.items()
         },
         [kept[user] for user in users],
     )
 
 
-def of_discoveries(origin: Origin, lists: Lists) -> tuple[Lists, list[Rows]]:
+def of_discoveries(window: EvaluationWindow, lists: Lists) -> tuple[Lists, list[Rows]]:
     """(lists, truths) of what was new to users, both without the rest, of users with such a truth."""
-    new = [without(truth, rows) for truth, rows in zip(origin.truths, origin.known, strict=True)]
+    new = [without(truth, rows) for truth, rows in zip(window.truths, window.known, strict=True)]
     users = [row for row, truth in enumerate(new) if len(truth)]
     # P-TopFreq proposes nothing new, and GP-TopFreq then is popularity.
     discovering = {name: rows for name, rows in lists.items() if not name.endswith("top_freq")}
     return (
-        {name: [without(rows[user], origin.known[user]) for user in users] for name, rows in discovering.items()},
+        {name: [without(rows[user], window.known[user]) for user in users] for name, rows in discovering.items()},
         [new[user] for user in users],
     )
 
 
-def of_cold_items(origin: Origin, lists: Lists) -> tuple[Lists, list[Rows]]:
+def of_cold_items(window: EvaluationWindow, lists: Lists) -> tuple[Lists, list[Rows]]:
     """(lists as they are, truths that nobody had bought within a year), of users with such a truth."""
-    cold = origin.item_statistics[:, ITEM_STATISTICS.index("item_purchases_365d")] == 0
-    kept = [truth[cold[truth]] for truth in origin.truths]
+    cold = window.item_statistics[:, ITEM_STATISTICS.index("item_purchases_365d")] == 0
+    kept = [truth[cold[truth]] for truth in window.truths]
     users = [row for row, truth in enumerate(kept) if len(truth)]
     return {name: [rows[user] for user in users] for name, rows in lists.items()}, [kept[user] for user in users]
 
 
-def by_history(origin: Origin, lists: Lists) -> dict[str, dict[str, Any]]:
+def by_history(window: EvaluationWindow, lists: Lists) -> dict[str, dict[str, Any]]:
     """The table of each group of users by the number of distinct items that they had bought before."""
-    lengths = np.array([len(known) for known in origin.known])
+    lengths = np.array([len(known) for known in window.known])
     groups = {name: (lengths >= least) & (lengths <= most) for name, least, most in HISTORIES}
     groups[LONGEST] = lengths > HISTORIES[-1][2]
-    return {name: _of_users(origin, lists, members) for name, members in groups.items() if members.any()}
+    return {name: _of_users(window, lists, members) for name, members in groups.items() if members.any()}
 
 
-def by_segment(origin: Origin, lists: Lists, least_users: int = LEAST_USERS) -> list[dict[str, Any]]:
+def by_segment(window: EvaluationWindow, lists: Lists, least_users: int = LEAST_USERS) -> list[dict[str, Any]]:
     """An entry a profile column and value: both, and the table of the users who have it.
 
     Fewer than least_users say too little and are left out. A list, since values are the shop's own words.
     """
     found = []
     for column in USER_PROFILE:
-        values = np.array([profile.get(column, UNKNOWN) for profile in origin.profiles])
+        values = np.array([profile.get(column, UNKNOWN) for profile in window.profiles])
         for value in sorted(set(values.tolist()), key=_bands_in_order):
             members = values == value
             if members.sum() >= least_users and not (values == UNKNOWN).all():
-                found.append({"column": column, "value": value, **_of_users(origin, lists, members)})
+                found.append({"column": column, "value": value, **_of_users(window, lists, members)})
     return found
 
 
@@ -97,11 +97,11 @@ def _bands_in_order(value: str) -> tuple[bool, int, bool, str]:
     return value == UNKNOWN, int(number.group()) if number else -1, value[:1].isdigit(), value
 
 
-def _of_users(origin: Origin, lists: Lists, members: npt.NDArray[np.bool_]) -> dict[str, Any]:
+def _of_users(window: EvaluationWindow, lists: Lists, members: npt.NDArray[np.bool_]) -> dict[str, Any]:
     """How many users, and the table of theirs; members: [users], at least one."""
     users = np.flatnonzero(members).tolist()
     own = {name: [rows[user] for user in users] for name, rows in lists.items()}
-    return {"users": len(users), **with_intervals(own, [origin.truths[user] for user in users])}
+    return {"users": len(users), **with_intervals(own, [window.truths[user] for user in users])}
 
 
 def at_lengths(lists: Lists, truths: Sequence[Rows]) -> dict[str, dict[str, float]]:

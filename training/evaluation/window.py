@@ -15,8 +15,8 @@ from contracts.ranking.segments import known_profile
 from training.dataset.dataset import Dataset
 from training.evaluation.baselines import personal_frequency, personal_then_popular, top_rows
 from training.metrics.ranking_metrics import RECALL_AT
-from training.ranking.labelled_lists import Looks
-from training.ranking.shortlists import looks_in, shortlists
+from training.ranking.labelled_lists import Engagements
+from training.ranking.shortlists import engagements_in, shortlists
 from training.retrieval.embeddings import Embeddings
 from training.retrieval.index import FLAT, build_index, search
 from training.settings import IndexSettings, Settings
@@ -27,7 +27,7 @@ Lists = Mapping[str, Sequence[Rows]]
 
 
 @dataclass(frozen=True)
-class Origin:
+class EvaluationWindow:
     """Entry i of every sequence belongs to user_ids[i], who bought something in the window."""
 
     start: int  # Unix seconds; everything but truths is as of it
@@ -39,7 +39,7 @@ class Origin:
     histories: Sequence[UserHistory]
     nearest: Sequence[Rows]  # all items by the towers, deep enough to leave LENGTH when the known are taken out
     item_statistics: Floats
-    looks: Looks = ()  # what was looked at in the window, with its labels; nobody is judged by it
+    engagements: Engagements = ()  # what was looked at in the window, with its labels; nobody is judged by it
     profiles: Sequence[Mapping[str, str]] = ()  # what is known of each user, value by column of USER_PROFILE
 
     @property
@@ -48,9 +48,9 @@ class Origin:
         return len(self.item_statistics)
 
 
-def origin_at(
+def window_at(
     dataset: Dataset, embeddings: Embeddings, start: int, end: int, settings: Settings, most_users: int = 0
-) -> Origin:
+) -> EvaluationWindow:
     """The origin at start, labelled by [start, end); start is one of the timeline's history_snapshots.
 
     most_users: a sample of so many where more have bought something; 0 takes all.
@@ -60,7 +60,7 @@ def origin_at(
     user_ids = tuple(moment.user_ids[row] for row in users)
     known = [before.get(user, np.zeros(0, np.int64)) for user in user_ids]
     depth = LENGTH + max((len(rows) for rows in known), default=0)
-    return Origin(
+    return EvaluationWindow(
         start=start,
         end=end,
         user_ids=user_ids,
@@ -70,7 +70,7 @@ def origin_at(
         histories=[moment.histories[row] for row in users],
         nearest=_nearest(embeddings, start, users, depth),
         item_statistics=moment.item_statistics,
-        looks=looks_in(dataset, user_ids, start, end),
+        engagements=engagements_in(dataset, user_ids, start, end),
         profiles=[known_profile(codes, dataset.vocabularies) for codes in moment.queries[PROFILE][users]],
     )
 
@@ -89,24 +89,24 @@ def _nearest(embeddings: Embeddings, start: int, users: Sequence[int], depth: in
     return list(search(index, queries, min(depth, len(items))))
 
 
-def ordered(origin: Origin, scores: Sequence[npt.NDArray[np.float32]]) -> list[Rows]:
+def ordered(window: EvaluationWindow, scores: Sequence[npt.NDArray[np.float32]]) -> list[Rows]:
     """Each user's candidates by their scores, entry i [k_i], best first."""
-    return [one.rows[np.argsort(-own, kind="stable")] for one, own in zip(origin.candidates, scores, strict=True)]
+    return [one.rows[np.argsort(-own, kind="stable")] for one, own in zip(window.candidates, scores, strict=True)]
 
 
-def lists_of(origin: Origin, ranked: Sequence[Rows]) -> Lists:
+def lists_of(window: EvaluationWindow, ranked: Sequence[Rows]) -> Lists:
     """The baselines, the towers alone and the ranked candidates as the final list."""
-    return {**_baselines(origin), "two_tower": origin.nearest, "final_list": ranked}
+    return {**_baselines(window), "two_tower": window.nearest, "final_list": ranked}
 
 
-def _baselines(origin: Origin) -> Lists:
-    depth = LENGTH + max((len(rows) for rows in origin.known), default=0)
-    popular = top_rows(origin.item_statistics[:, ITEM_STATISTICS.index("item_purchases_365d")], depth)
-    recent = top_rows(origin.item_statistics[:, ITEM_STATISTICS.index("item_purchases_28d")], depth)
+def _baselines(window: EvaluationWindow) -> Lists:
+    depth = LENGTH + max((len(rows) for rows in window.known), default=0)
+    popular = top_rows(window.item_statistics[:, ITEM_STATISTICS.index("item_purchases_365d")], depth)
+    recent = top_rows(window.item_statistics[:, ITEM_STATISTICS.index("item_purchases_28d")], depth)
     per_user: dict[str, Callable[[UserHistory], Rows]] = {
         "popularity": lambda _: popular,
         "recent_popularity": lambda _: recent,
         "p_top_freq": personal_frequency,
         "gp_top_freq": lambda history: personal_then_popular(history, popular, depth),
     }
-    return {name: [make(history) for history in origin.histories] for name, make in per_user.items()}
+    return {name: [make(history) for history in window.histories] for name, make in per_user.items()}

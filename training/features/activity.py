@@ -5,12 +5,12 @@ from ibis import _
 
 from contracts.features import names
 from contracts.features.names import WINDOWS_DAYS
-from training.features.snapshots import before, looks_by_quarter, moment, within
+from training.features.snapshots import before, engagements_by_quarter, moment, within
 
 
 def activity_by_quarter(events: ibis.Table, key: str) -> ibis.Table:
     """Events of names.ACTIVITY of each key (user_id or item_id) within a quarter hour; a source may have none."""
-    return looks_by_quarter(events, key, names.ACTIVITY)
+    return engagements_by_quarter(events, key, names.ACTIVITY)
 
 
 def activity(counts: ibis.Table, key: str, values: str, snapshots: tuple[int, ...]) -> ibis.Table:

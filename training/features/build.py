@@ -17,7 +17,7 @@ from training.engine import materialized, remove, write_parts
 from training.features.activity import activity, activity_by_quarter
 from training.features.holidays import in_run_up, item_holidays, run_up_days
 from training.features.item_features import item_statistics
-from training.features.snapshots import YEAR_DAYS, before, looks_by_quarter, moment, of_type, within
+from training.features.snapshots import YEAR_DAYS, before, engagements_by_quarter, moment, of_type, within
 from training.features.user_arrays import user_history, user_sequence
 from training.features.user_features import user_statistics, visits_of
 from training.progress import Report
@@ -56,16 +56,16 @@ def build_features(
     found = (
         pairs_as_of(purchases, timeline.snapshots),
         visits_of(events, timeline),
-        looks_by_quarter(events, "item_id"),
+        engagements_by_quarter(events, "item_id"),
         activity_by_quarter(events, "user_id"),
         activity_by_quarter(events, "item_id"),
     )
     tables = (materialized(table, path, connection) for table, path in zip(found, scratch, strict=True))
-    pairs, visits, looks, of_users, of_items = tables
+    pairs, visits, engagements, of_users, of_items = tables
     at = timeline.snapshots
     some = [at[first : first + SNAPSHOTS_AT_ONCE] for first in range(0, len(at), SNAPSHOTS_AT_ONCE)]
     write(names.USER_STATISTICS_VIEW, *(user_statistics(visits, pairs, items, snapshots) for snapshots in some))
-    write(names.ITEM_STATISTICS_VIEW, item_statistics(looks, pairs, items, timeline))
+    write(names.ITEM_STATISTICS_VIEW, item_statistics(engagements, pairs, items, timeline))
     write(names.ITEM_HOLIDAYS_VIEW, item_holidays(pairs, items, run_up, timeline))
     write(names.USER_HISTORY_VIEW, user_history(pairs, timeline))
     for view, key, counts, values in (

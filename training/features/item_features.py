@@ -10,13 +10,13 @@ from training.features.snapshots import LOOKS, before, moment, within
 from training.timeline import DAY_SECONDS, Timeline
 
 
-def item_statistics(looks: ibis.Table, pairs: ibis.Table, items: ibis.Table, timeline: Timeline) -> ibis.Table:
+def item_statistics(engagements: ibis.Table, pairs: ibis.Table, items: ibis.Table, timeline: Timeline) -> ibis.Table:
     """Popularity by window and its trend, repeats, price and age per (item, snapshot) with any event in a year.
 
     looks are what `looks_by_quarter` knows of items.
     """
-    bought, looked_at = _bought(pairs), _looked_at(looks, timeline)
-    both = bought.outer_join(looked_at, ["snapshot", "item_id"])
+    bought, engaged_with = _bought(pairs), _engaged_with(engagements, timeline)
+    both = bought.outer_join(engaged_with, ["snapshot", "item_id"])
     merged = both.mutate(
         snapshot=ibis.coalesce(_.snapshot, _.snapshot_right), item_id=ibis.coalesce(_.item_id, _.item_id_right)
     ).drop("snapshot_right", "item_id_right")
@@ -51,9 +51,9 @@ def _bought(pairs: ibis.Table) -> ibis.Table:
     )
 
 
-def _looked_at(looks: ibis.Table, timeline: Timeline) -> ibis.Table:
+def _engaged_with(engagements: ibis.Table, timeline: Timeline) -> ibis.Table:
     return (
-        before(looks, timeline.snapshots)
+        before(engagements, timeline.snapshots)
         .group_by("snapshot", "item_id")
         .agg(**{f"item_{name}_{days}d": _[name].sum(where=within(days)) for name in LOOKS for days in WINDOWS_DAYS})
     )

@@ -46,13 +46,13 @@ def basket() -> ibis.Deferred:
     return ibis.coalesce(_.basket_id, (_.seconds // QUARTER_SECONDS).cast("string"))
 
 
-def looks_by_quarter(events: ibis.Table, key: str, kinds: Mapping[str, EventType] = LOOKS) -> ibis.Table:
+def engagements_by_quarter(events: ibis.Table, key: str, kinds: Mapping[str, EventType] = LOOKS) -> ibis.Table:
     """Events of these kinds of each key (user_id or item_id) within a quarter hour.
 
     Fewer rows to set against every snapshot: snapshots and windows begin on quarter hours, so none of them cuts one in
     two. Sorted, so that an engine sums up one key after the other; float64 adds up at half the cost of integers.
     """
-    looks = events.filter(_.event_type.isin([kind.value for kind in kinds.values()]) & _[key].notnull())
+    engagements = events.filter(_.event_type.isin([kind.value for kind in kinds.values()]) & _[key].notnull())
     counts = {name: _.count(where=of_type(kind)).cast("float64") for name, kind in kinds.items()}
-    grouped = looks.group_by(key, quarter=_.seconds // QUARTER_SECONDS)
+    grouped = engagements.group_by(key, quarter=_.seconds // QUARTER_SECONDS)
     return grouped.agg(seconds=_.seconds.min(), **counts).drop("quarter").order_by(key, "seconds")

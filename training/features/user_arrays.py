@@ -39,7 +39,7 @@ def user_history(pairs: ibis.Table, timeline: Timeline) -> ibis.Table:
 def user_sequence(events: ibis.Table, timeline: Timeline) -> ibis.Table:
     """Aligned arrays of the latest things a user did to items, latest first, at each snapshot that saw something new.
 
-    The latest SEQUENCE_LENGTH of any kind, and behind them older looks up to LOOKS_LENGTH in all.
+    The latest SEQUENCE_LENGTH of any kind, and behind them older looks up to ENGAGEMENTS_LENGTH in all.
 
     A user who did nothing since a snapshot has no row at the next: a point-in-time join finds the earlier one. The last
     has everybody: online stores keep what they have unless something of a later moment comes.
@@ -50,8 +50,8 @@ def user_sequence(events: ibis.Table, timeline: Timeline) -> ibis.Table:
     due = _seen_first(done, timeline.snapshots).join(lines, "user_id")
     # An event at second s is seen by snapshots after s, hence order = -s > -snapshot.
     seen = due.mutate(entries=due.entries.filter(lambda entry: entry["order"] > -due.snapshot))
-    older = _.entries[names.SEQUENCE_LENGTH :].filter(lambda entry: entry["event_type"].isin(names.LOOK_TYPES))
-    room = names.LOOKS_LENGTH - names.SEQUENCE_LENGTH
+    older = _.entries[names.SEQUENCE_LENGTH :].filter(lambda entry: entry["event_type"].isin(names.ENGAGEMENT_TYPES))
+    room = names.ENGAGEMENTS_LENGTH - names.SEQUENCE_LENGTH
     seen = seen.mutate(entries=_.entries[: names.SEQUENCE_LENGTH].concat(older[:room]))
     return seen.select(
         "user_id",

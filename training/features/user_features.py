@@ -7,7 +7,16 @@ from contracts.events.schema import EventType
 from contracts.features import names
 from contracts.features.names import OVERDUE_LIMIT, WINDOWS_DAYS
 from contracts.ranking.inputs import NEVER_DAYS
-from training.features.snapshots import LOOKS, YEAR_DAYS, basket, before, looks_by_quarter, moment, of_type, within
+from training.features.snapshots import (
+    LOOKS,
+    YEAR_DAYS,
+    basket,
+    before,
+    engagements_by_quarter,
+    moment,
+    of_type,
+    within,
+)
 from training.local_time import QUARTER_SECONDS, local_seconds
 from training.timeline import DAY_SECONDS, Timeline
 
@@ -124,7 +133,7 @@ def visits_of(events: ibis.Table, timeline: Timeline) -> ibis.Table:
     gap = _.seconds - _.seconds.lag().over(group_by="user_id", order_by=["seconds", "basket"])
     local = local_seconds(timeline.snapshots[0] - YEAR_DAYS * DAY_SECONDS, timeline.data_end, timeline.time_zone)
     begun = begun.mutate(baskets=ibis.literal(1), gap_minutes=gap // MINUTE_SECONDS, local=local)
-    looks = looks_by_quarter(events, "user_id")
+    engagements = engagements_by_quarter(events, "user_id")
     counted = [name for name in begun.columns if name not in ("user_id", "basket", "part", "seconds", "local")]
     kinds = {"user_id": "string", "seconds": "int64", "local": "int64", **dict.fromkeys((*counted, *LOOKS), "float64")}
     conformed = [
@@ -134,7 +143,7 @@ def visits_of(events: ibis.Table, timeline: Timeline) -> ibis.Table:
                 for name, kind in kinds.items()
             }
         )
-        for table in (begun, continued, looks)
+        for table in (begun, continued, engagements)
     ]
     return ibis.union(*conformed).order_by("user_id", "seconds")
 

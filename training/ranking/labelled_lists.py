@@ -12,9 +12,9 @@ from training.metrics.ranking_metrics import NDCG_AT, ndcg
 
 VIEWED, CHOSEN, BOUGHT = 0.25, 0.5, 1.0
 """Labels: how far a user went with an item. Chosen is put in the cart or liked; only what was bought is a hit."""
-STEPS: Final = (BOUGHT, CHOSEN, VIEWED)
+LABEL_LEVELS: Final = (BOUGHT, CHOSEN, VIEWED)
 """What the network has a head for, each: whether the user went as far."""
-Looks = Sequence[Sequence[tuple[float, Rows]]]
+Engagements = Sequence[Sequence[tuple[float, Rows]]]
 """Entry i is of user i: a label, and the rows that have at least this one."""
 
 
@@ -41,11 +41,11 @@ class LabelledLists:
 
 
 def labelled_lists(
-    inputs: Sequence[Floats], rows: Sequence[Rows], truths: Sequence[Rows], looks: Looks = ()
+    inputs: Sequence[Floats], rows: Sequence[Rows], truths: Sequence[Rows], engagements: Engagements = ()
 ) -> LabelledLists:
     """Lists with at least one label; the others teach nothing. Entry i of each argument is of one user who bought."""
     labels = [np.isin(r, t).astype(np.float32) * BOUGHT for r, t in zip(rows, truths, strict=True)]
-    for own, r, looked in zip(labels, rows, looks or [()] * len(labels), strict=True):
+    for own, r, looked in zip(labels, rows, engagements or [()] * len(labels), strict=True):
         for label, seen in looked:
             np.maximum(own, np.where(np.isin(r, seen), label, 0.0), out=own)
     taught = [i for i, label in enumerate(labels) if label.any()]

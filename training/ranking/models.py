@@ -55,7 +55,7 @@ def train(
     lists: LabelledLists,
     settings: RankerSettings,
     progress: Progress,
-    unmet: LabelledLists = NOBODY,
+    cold: LabelledLists = NOBODY,
     teacher: RankingModel | None = None,
 ) -> tuple[RankingModel, list[float]]:
     """The trained ranker of a kind and its losses.
@@ -66,15 +66,15 @@ def train(
     to what both together would rank, at the cost of one. Strangers have a teacher of their own, since trees that have
     to tell both apart foretell less of who is known.
     """
-    everybody = joined([lists, unmet])
+    everybody = joined([lists, cold])
     if kind == TREES:
         return train_trees(everybody, settings)
-    foretold = None
-    if settings.teaching > 0:
-        foretold = _foretold(teacher or train_trees(lists, settings)[0], lists, settings)
-        if len(unmet):
-            foretold += _foretold(train_trees(unmet, settings)[0], unmet, settings)
-    model, losses = train_ranker(everybody, settings, progress, foretold)
+    soft_labels = None
+    if settings.distillation_weight > 0:
+        soft_labels = _soft_labels(teacher or train_trees(lists, settings)[0], lists, settings)
+        if len(cold):
+            soft_labels += _soft_labels(train_trees(cold, settings)[0], cold, settings)
+    model, losses = train_ranker(everybody, settings, progress, soft_labels)
     model.calibrate(everybody)
     return NeuralRanker(model), losses
 
@@ -111,6 +111,8 @@ def choose(windows: Sequence[LabelledLists], settings: RankerSettings, progress:
     return Choice(chosen, {kind: float(values.mean()) for kind, values in by_user.items()}, models[chosen])
 
 
-def _foretold(teacher: RankingModel, lists: LabelledLists, settings: RankerSettings) -> list[Floats]:
+def _soft_labels(teacher: RankingModel, lists: LabelledLists, settings: RankerSettings) -> list[Floats]:
     """[k_i] the teacher's probabilities for each list, as often as the settings count them."""
-    return [(settings.teaching / (1 + np.exp(-own))).astype(np.float32) for own in teacher.scores(lists.inputs)]
+    return [
+        (settings.distillation_weight / (1 + np.exp(-own))).astype(np.float32) for own in teacher.scores(lists.inputs)
+    ]

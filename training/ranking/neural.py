@@ -10,7 +10,7 @@ from contracts.arrays import Floats
 from contracts.ranking.inputs import USER_COLUMNS
 from training.keras2 import keras, tf, tfrs
 from training.progress import Progress
-from training.ranking.labelled_lists import BOUGHT, STEPS, LabelledLists
+from training.ranking.labelled_lists import BOUGHT, LABEL_LEVELS, LabelledLists
 from training.retrieval.towers import scale_of
 from training.settings import RankerSettings
 
@@ -26,7 +26,7 @@ class Ranker(keras.Model):  # type: ignore[misc]
     few purchases leave open (Ma et al., SIGIR 2018). What serves is their weighted sum, which is one head.
     """
 
-    def __init__(self, sample: Floats, settings: RankerSettings, *, looks: bool = False) -> None:
+    def __init__(self, sample: Floats, settings: RankerSettings, *, engagements: bool = False) -> None:
         """sample: [rows, features] that sets mean and variance of the inputs. looks: whether labels have any."""
         super().__init__()
         # numpy, not tensors: an eager tensor would become an input of the exported graph.
@@ -34,8 +34,8 @@ class Ranker(keras.Model):  # type: ignore[misc]
         self.scale = scale_of(sample)
         self.crosses = [tfrs.layers.dcn.Cross() for _ in range(settings.cross_layers)]
         self.deep = [keras.layers.Dense(units, activation="relu") for units in settings.hidden_units]
-        more = len(STEPS) - 1 if looks and settings.look_weight > 0 else 0
-        self.head_weights = np.array([1.0, *[settings.look_weight] * more], np.float32)
+        more = len(LABEL_LEVELS) - 1 if engagements and settings.engagement_weight > 0 else 0
+        self.head_weights = np.array([1.0, *[settings.engagement_weight] * more], np.float32)
         self.heads = keras.layers.Dense(len(self.head_weights))
         self.score = keras.layers.Dense(1, trainable=False)
         self.level = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", trainable=False)
@@ -106,7 +106,7 @@ def listwise_loss(labels: tf.Tensor, scores: tf.Tensor, present: tf.Tensor) -> t
 
 
 def train_ranker(
-    lists: LabelledLists, settings: RankerSettings, progress: Progress, foretold: Sequence[Floats] | None = None
+    lists: LabelledLists, settings: RankerSettings, progress: Progress, soft_labels: Sequence[Floats] | None = None
 ) -> tuple[Ranker, list[float]]:
     """The trained ranker and the mean loss of each epoch.
 
@@ -114,9 +114,9 @@ def train_ranker(
     """
     keras.utils.set_random_seed(settings.seed)
     order = np.random.default_rng(settings.seed)
-    looks = any(((own > 0) & (own < BOUGHT)).any() for own in lists.labels)
-    ranker = Ranker(np.concatenate(lists.inputs[:: max(len(lists) // 500, 1)]), settings, looks=looks)
-    foretold = foretold or [np.zeros(len(own), np.float32) for own in lists.labels]
+    engagements = any(((own > 0) & (own < BOUGHT)).any() for own in lists.labels)
+    ranker = Ranker(np.concatenate(lists.inputs[:: max(len(lists) // 500, 1)]), settings, engagements=engagements)
+    soft_labels = soft_labels or [np.zeros(len(own), np.float32) for own in lists.labels]
     steps = -(-len(lists) // settings.batch_users)
     schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps * settings.epochs)
     optimizer = keras.optimizers.legacy.Adam(schedule)
@@ -125,7 +125,7 @@ def train_ranker(
     for epoch in range(settings.epochs):
         total = 0.0
         for at, chosen in enumerate(np.array_split(order.permutation(len(lists)), steps)):
-            total += float(step(*_padded(lists, foretold, chosen, len(ranker.head_weights))))
+            total += float(step(*_padded(lists, soft_labels, chosen, len(ranker.head_weights))))
             progress(epoch * steps + at + 1, settings.epochs * steps, f"epoch {epoch + 1} of {settings.epochs}")
         losses.append(total / steps)
     ranker.join_heads()
@@ -152,7 +152,7 @@ def _train_step(ranker: Ranker, optimizer: keras.optimizers.Optimizer) -> tf.typ
 
 
 def _padded(
-    lists: LabelledLists, foretold: Sequence[Floats], chosen: npt.NDArray[np.int64], heads: int
+    lists: LabelledLists, soft_labels: Sequence[Floats], chosen: npt.NDArray[np.int64], heads: int
 ) -> tuple[Floats, Floats, Floats]:
     """Of the chosen users: [users, longest, features] inputs, [users, longest, heads] what each head is to say, and
     [users, longest] 1 where there is a candidate.
@@ -164,8 +164,8 @@ def _padded(
     for row, i in enumerate(chosen):
         k = len(lists.labels[i])
         inputs[row, :k], present[row, :k] = lists.inputs[i], 1.0
-        labels[row, :k] = lists.labels[i][:, np.newaxis] >= np.array(STEPS[:heads], np.float32)
-        labels[row, :k, 0] += foretold[i]
+        labels[row, :k] = lists.labels[i][:, np.newaxis] >= np.array(LABEL_LEVELS[:heads], np.float32)
+        labels[row, :k, 0] += soft_labels[i]
     return inputs, labels, present
 
 

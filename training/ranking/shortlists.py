@@ -15,16 +15,16 @@ from contracts.ranking.candidates import (
     shortlist,
 )
 from training.dataset.dataset import Dataset, Moment
-from training.ranking.labelled_lists import CHOSEN, VIEWED, Looks
+from training.ranking.labelled_lists import CHOSEN, VIEWED, Engagements
 from training.retrieval.embeddings import Embeddings
 from training.retrieval.index import search
 from training.settings import RankerSettings
 
 
-def looks_in(dataset: Dataset, user_ids: Sequence[str], start: int, end: int) -> Looks:
+def engagements_in(dataset: Dataset, user_ids: Sequence[str], start: int, end: int) -> Engagements:
     """What each user looked at in [start, end), with its label."""
     labels = {EventType.CART_ADD: CHOSEN, EventType.LIKE: CHOSEN, EventType.VIEW: VIEWED}
-    by_label = [(label, dataset.looked_at(kind, start, end)) for kind, label in labels.items()]
+    by_label = [(label, dataset.engaged_with(kind, start, end)) for kind, label in labels.items()]
     return [[(label, seen[user]) for label, seen in by_label if user in seen] for user in user_ids]
 
 
@@ -56,9 +56,9 @@ def user_side(moment: Moment, row: int, query: Floats) -> UserSide:
     """One user of a moment as the shared candidate code wants it."""
     statistics = moment.queries[encoding.STATISTICS][row]
     baskets = float(statistics[BASKETS_COLUMN])
-    return UserSide(query, moment.histories[row], statistics, baskets, moment.seconds, moment.looks[row])
+    return UserSide(query, moment.histories[row], statistics, baskets, moment.seconds, moment.engagements[row])
 
 
 def candidate_plan(settings: RankerSettings) -> CandidatePlan:
     """The sources' shares of the candidates."""
-    return CandidatePlan(settings.num_candidates, settings.num_repeat, settings.num_popular, settings.num_looked)
+    return CandidatePlan(settings.num_candidates, settings.num_repeat, settings.num_popular, settings.num_engaged)

@@ -4,12 +4,12 @@ import json
 import shutil
 from collections.abc import Collection
 
-from training.dataset.cold_users import strangers_of
+from training.dataset.cold_users import cold_users_of
 from training.dataset.dataset import Dataset
 from training.progress import Progress
 from training.ranking.labelled_lists import LabelledLists, joined, labelled_lists
 from training.ranking.models import choose, train
-from training.ranking.shortlists import looks_in, shortlists
+from training.ranking.shortlists import engagements_in, shortlists
 from training.retrieval.embeddings import Embeddings
 from training.settings import Settings
 from training.workspace import REPORT, Workspace, require
@@ -22,9 +22,9 @@ def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) 
     Strangers teach the one that serves; the choice between kinds is made of and by users who are known.
     """
     dataset, embeddings = Dataset(workspace), Embeddings(require(workspace.towers, "tandem train-towers"))
-    windows, unmet = lessons(dataset, embeddings, settings, progress)
+    windows, cold = lessons(dataset, embeddings, settings, progress)
     choice = choose(windows, settings.ranker, progress)
-    ranker, losses = train(choice.kind, joined(windows), settings.ranker, progress, joined(unmet))
+    ranker, losses = train(choice.kind, joined(windows), settings.ranker, progress, joined(cold))
     shutil.rmtree(workspace.ranker, ignore_errors=True)
     ranker.export(workspace.ranker)
     if choice.judged:
@@ -38,13 +38,13 @@ def lessons(
     dataset: Dataset, embeddings: Embeddings, settings: Settings, progress: Progress, without: Collection[str] = ()
 ) -> tuple[list[LabelledLists], list[LabelledLists]]:
     """What the ranker learns from: lists of each label window, and those of its strangers where any are wanted."""
-    met, unmet = list[LabelledLists](), list[LabelledLists]()
+    known, cold = list[LabelledLists](), list[LabelledLists]()
     for window in dataset.timeline.ranker_windows:
-        met.append(ranking_lists(dataset, embeddings, *window, settings, without=without))
-        if settings.two_tower.stranger_share:
-            unmet.append(ranking_lists(dataset, embeddings, *window, settings, unmet=True, without=without))
-        progress(len(met), len(dataset.timeline.ranker_starts), "candidates")
-    return met, unmet
+        known.append(ranking_lists(dataset, embeddings, *window, settings, without=without))
+        if settings.two_tower.cold_user_share:
+            cold.append(ranking_lists(dataset, embeddings, *window, settings, cold=True, without=without))
+        progress(len(known), len(dataset.timeline.ranker_starts), "candidates")
+    return known, cold
 
 
 def ranking_lists(
@@ -54,7 +54,7 @@ def ranking_lists(
     end: int,
     settings: Settings,
     *,
-    unmet: bool = False,
+    cold: bool = False,
     without: Collection[str] = (),
 ) -> LabelledLists:
     """Candidates as of start, labelled by what was bought in [start, end).
@@ -62,10 +62,10 @@ def ranking_lists(
     unmet: of the moment's strangers, not of its users. without: users who teach nothing.
     """
     moment, queries, bought = dataset.moment(start), embeddings.queries(start), dataset.bought(start, end)
-    if unmet:
-        moment, queries = strangers_of(dataset, moment, settings.two_tower), embeddings.strangers(start)
+    if cold:
+        moment, queries = cold_users_of(dataset, moment, settings.two_tower), embeddings.cold_users(start)
     users = [row for row, user in enumerate(moment.user_ids) if user in bought and user not in without]
     lists = shortlists(dataset, moment, users, embeddings, settings.ranker, queries)
     user_ids = [moment.user_ids[row] for row in users]
-    truths, looks = [bought[user] for user in user_ids], looks_in(dataset, user_ids, start, end)
-    return labelled_lists([one.inputs for one in lists], [one.rows for one in lists], truths, looks)
+    truths, engagements = [bought[user] for user in user_ids], engagements_in(dataset, user_ids, start, end)
+    return labelled_lists([one.inputs for one in lists], [one.rows for one in lists], truths, engagements)

@@ -24,13 +24,13 @@ class Embeddings:
         np.save(self.folder / f"items_{seconds}.npy", items)
         save_index(build_index(items, queries, settings), self.index_path(seconds))
 
-    def save_strangers(self, seconds: int, queries: Floats) -> None:
+    def save_cold_users(self, seconds: int, queries: Floats) -> None:
         """queries [strangers, embedding_dim] of training.dataset.cold_users as of a moment."""
-        np.save(self.folder / f"strangers_{seconds}.npy", queries)
+        np.save(self.folder / f"cold_users_{seconds}.npy", queries)
 
-    def strangers(self, seconds: int) -> Floats:
+    def cold_users(self, seconds: int) -> Floats:
         """[strangers, embedding_dim]; row i is the user_ids[i] of the moment's strangers."""
-        return self._load(f"strangers_{seconds}.npy")
+        return self._load(f"cold_users_{seconds}.npy")
 
     def queries(self, seconds: int) -> Floats:
         """[users, embedding_dim]; row i is the moment's user_ids[i]."""

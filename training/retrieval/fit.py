@@ -16,7 +16,7 @@ from training.retrieval.distribution import num_workers, own_first, strategy, wo
 from training.retrieval.full_softmax import Examples, FullSoftmaxTraining
 from training.retrieval.hard_negatives import HardNegatives
 from training.retrieval.losses import sampling_probability
-from training.retrieval.towers import UNMET, CandidateTower, QueryTower, new_item_encoder
+from training.retrieval.towers import COLD, CandidateTower, QueryTower, new_item_encoder
 from training.settings import Loss, Optimizer, TwoTowerSettings
 
 Judge = Callable[[int, float], None]
@@ -259,7 +259,7 @@ def _batches(
     weights = tf.constant(_weights(positives, chosen, settings))
     latest_statistics = tf.constant(latest)
     # A repeat is a purchase like another to whoever does not know the user.
-    unmet = tf.constant(positives.is_repeat[chosen] & (settings.repeat_weight == 0))
+    cold = tf.constant(positives.is_repeat[chosen] & (settings.repeat_weight == 0))
 
     def candidates(item: tf.Tensor, item_statistics: tf.Tensor) -> dict[str, tf.Tensor]:
         return {
@@ -276,7 +276,7 @@ def _batches(
         batch = {name: tf.gather(values, queries) for name, values in tables.items()}
         batch |= candidates(item, tf.gather(statistics, rows))
         batch["weight"] = tf.gather(weights, rows)
-        batch[UNMET] = tf.gather(unmet, rows)
+        batch[COLD] = tf.gather(cold, rows)
         drawn = [tf.random.uniform([settings.uniform_negatives], 0, len(towers.content), item.dtype)]
         drawn += [hard.drawn_for(queries)] if hard else []
         if hard or settings.uniform_negatives:

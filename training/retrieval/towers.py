@@ -18,7 +18,7 @@ CONTENT_DIMS = {"department": 8, "category": 16, "subcategory": 32, "brand": 2, 
 PROFILE_DIM = 4
 POPULARITY_DIM = 4  # numbers of an embedding that are not normalised: how popular an item is, how mainstream a user
 USER_ID_DIM = 16
-UNMET = "unmet"  # of a training batch: rows that only teach what strangers buy
+COLD = "cold"  # of a training batch: rows that only teach what strangers buy
 
 
 class LogNormalization(keras.layers.Layer):  # type: ignore[misc]
@@ -150,7 +150,7 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         self.sequence_dropout = IdDropout(settings.sequence_dropout)
         self.sequence_encoder = new_encoder(encoder.dim, settings)
         self.sequence_share = settings.sequence_share
-        self.stranger_share = settings.hidden_share
+        self.cold_user_share = settings.hidden_share
         self.side_features, self.item_bias = settings.side_features, settings.item_bias
         user_dim = USER_ID_DIM if self.side_features else encoder.dim
         self.user_embedding = keras.layers.Embedding(num_users + 1, user_dim)
@@ -167,8 +167,8 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         """user, hour and weekday [batch], profile [batch, 7], statistics [batch, 37], sequence with its types and days
         [batch, 50] to [batch, embedding_dim].
         """
-        if training and self.stranger_share:
-            inputs = self._with_strangers(inputs)
+        if training and self.cold_user_share:
+            inputs = self._with_cold_users(inputs)
         sequence = self._encoded_sequence(inputs, training)
         if not self.side_features:
             taste = self._of_ids(inputs, sequence, training)
@@ -179,17 +179,17 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         taste = tf.math.l2_normalize(self.dense(parts, training=training), axis=1)
         return tf.concat([taste, self.mainstream(statistics)], axis=1)
 
-    def _with_strangers(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def _with_cold_users(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """The same with a share of the rows known by their profile alone, or by their latest session beside it."""
         draw = tf.random.uniform(tf.shape(inputs[encoding.USER]))
-        if UNMET in inputs:
-            draw *= tf.where(inputs[UNMET], self.stranger_share, 1.0)
-        met, silent = draw >= self.stranger_share, draw < self.stranger_share / 2
+        if COLD in inputs:
+            draw *= tf.where(inputs[COLD], self.cold_user_share, 1.0)
+        known, silent = draw >= self.cold_user_share, draw < self.cold_user_share / 2
         latest = inputs[encoding.SEQUENCE_DAYS] <= SESSION_DAYS
-        seen = met[:, tf.newaxis] | (latest & ~silent[:, tf.newaxis])
+        seen = known[:, tf.newaxis] | (latest & ~silent[:, tf.newaxis])
         return inputs | {
-            encoding.USER: tf.where(met, inputs[encoding.USER], 0),
-            encoding.STATISTICS: tf.where(met[:, tf.newaxis], inputs[encoding.STATISTICS], 0.0),
+            encoding.USER: tf.where(known, inputs[encoding.USER], 0),
+            encoding.STATISTICS: tf.where(known[:, tf.newaxis], inputs[encoding.STATISTICS], 0.0),
             encoding.SEQUENCE: tf.where(seen, inputs[encoding.SEQUENCE], 0),
         }
 

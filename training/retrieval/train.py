@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from contracts.bundle.manifest import INDEX
-from training.dataset.cold_users import strangers_of
+from training.dataset.cold_users import cold_users_of
 from training.dataset.dataset import Dataset, Moment
 from training.progress import Progress
 from training.retrieval.distribution import output
@@ -40,9 +40,9 @@ def fit_towers(dataset: Dataset, folder: Path, settings: Settings, progress: Pro
     for start in timeline.ranker_starts:
         moment = dataset.moment(start)
         _embed(towers, moment, embeddings, settings.index)
-        if tower.stranger_share:
-            unmet = strangers_of(dataset, moment, tower)
-            embeddings.save_strangers(start, towers.embed_queries(unmet.queries))
+        if tower.cold_user_share:
+            cold = cold_users_of(dataset, moment, tower)
+            embeddings.save_cold_users(start, towers.embed_queries(cold.queries))
     tuned = fit(towers, positives, windows_start, timeline.cutoff, tower.fine_tune_epochs, tower, progress)
     for end in (timeline.cutoff, timeline.data_end):
         _embed(towers, dataset.moment(end), embeddings, settings.index)

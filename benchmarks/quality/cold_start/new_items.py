@@ -62,7 +62,7 @@ def kind_popularity(shop: Shop) -> Mapping[int, Floats]:
     columns = range(len(names.USER_PROFILE))
     size = len(shop.vocabularies["subcategory"])
     found = {at: np.zeros((len(shop.vocabularies[names.USER_PROFILE[at]]), size), np.float32) for at in columns}
-    for row in shop.met:
+    for row in shop.known:
         rows = without(bought.get(shop.now.user_ids[row], NOTHING), shop.new_items)
         counts = np.bincount(kinds[rows], minlength=size)
         for at in columns:

@@ -66,7 +66,7 @@ class Shop(Dataset):
             known,
             queries=self._without_new_items(known.queries),
             item_statistics=statistics,
-            looks=tuple(one and one.without(self.new_items) for one in known.looks),
+            engagements=tuple(one and one.without(self.new_items) for one in known.engagements),
         )
 
     def positives(self) -> Positives:
@@ -91,7 +91,7 @@ class Shop(Dataset):
         return {**queries, encoding.SEQUENCE: seen}
 
     @property
-    def met(self) -> list[int]:
+    def known(self) -> list[int]:
         """Rows of the moment's users who are not new."""
         new = set(self.newcomers)
         return [row for row, user in enumerate(self.now.user_ids) if user not in new]
@@ -99,8 +99,8 @@ class Shop(Dataset):
     def segments(self) -> Segments:
         """What users who are not new bought lately."""
         bought = self.bought(self.start - SEGMENT_DAYS * DAY_SECONDS, self.start)
-        own = [bought.get(self.now.user_ids[row], NOTHING) for row in self.met]
-        return segments_of(self.now.queries[encoding.PROFILE][self.met], own, self.vocabularies, len(self.item_ids))
+        own = [bought.get(self.now.user_ids[row], NOTHING) for row in self.known]
+        return segments_of(self.now.queries[encoding.PROFILE][self.known], own, self.vocabularies, len(self.item_ids))
 
     def companions(self) -> Companions:
         """What users who are not new had bought together."""
@@ -136,8 +136,8 @@ def opened(shop: Shop, settings: Settings, folder: Path) -> LoadedBundle:
     fit_towers(shop, folder / "towers", settings, lambda *_: None)
     embeddings = Embeddings(folder / "towers")
     kind = json.loads(require(shop.workspace.ranker / REPORT, "tandem train-ranker").read_text()).get("model", NEURAL)
-    met, unmet = lessons(shop, embeddings, settings, lambda *_: None, frozenset(shop.newcomers))
-    ranker, _losses = train(kind, joined(met), settings.ranker, lambda *_: None, joined(unmet))
+    known, cold = lessons(shop, embeddings, settings, lambda *_: None, frozenset(shop.newcomers))
+    ranker, _losses = train(kind, joined(known), settings.ranker, lambda *_: None, joined(cold))
     with parts.write_bundle(folder / "bundles") as writing:
         for name in (parts.QUERY_TOWER, parts.CANDIDATE_TOWER, parts.INDEX):
             (folder / "towers" / name).rename(writing / name)

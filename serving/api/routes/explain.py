@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from contracts.api.explanations import Fate
+from contracts.api.explanations import ItemOutcome
 from contracts.api.requests import ListOptions
 from serving.api.access import key_required
 from serving.api.routes.parameters import Item, User, refuse_unknown_parameters
@@ -21,9 +21,11 @@ def router(service: Service) -> APIRouter:
         summary="At which stage an item was lost, or where it is shown",
         dependencies=[Depends(key_required(service.settings))],
     )
-    async def explain(request: Request, user_id: User, item_id: Item, options: Annotated[ListOptions, Query()]) -> Fate:
+    async def explain(
+        request: Request, user_id: User, item_id: Item, options: Annotated[ListOptions, Query()]
+    ) -> ItemOutcome:
         """The list of GET /recommendations/{user_id} with the same parameters is made again, and not recorded."""
         refuse_unknown_parameters(request, set(ListOptions.model_fields))
-        return await service.computed(service.recommender.fate, asked(user_id, options), item_id)
+        return await service.computed(service.recommender.why_not, asked(user_id, options), item_id)
 
     return routes

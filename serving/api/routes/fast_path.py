@@ -37,7 +37,7 @@ class Template(NamedTuple):
 ROUTE: Final = Template(PREFIX + "{user_id}")
 
 
-class QuickLists:
+class FastPath:
     """ASGI middleware: GET /recommendations/{user_id}, where the request is well-formed."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:

@@ -33,11 +33,11 @@ def router(service: Service) -> APIRouter:
     async def similar(request: Request, item_id: Item, options: Annotated[SimilarOptions, Query()]) -> SimilarItems:
         """By the cosine of their embeddings. `include_seen` is of no use here: there is no user."""
         refuse_unknown_parameters(request, set(SimilarOptions.model_fields))
-        return await service.computed(service.items.similar, item_id, options.n, options)
+        return await service.computed(service.related_items.similar, item_id, options.n, options)
 
     @routes.get("/items/{item_id}/also-bought", summary="What was bought together with an item")
     async def also_bought(request: Request, item_id: Item) -> AlsoBought:
         refuse_unknown_parameters(request, set())
-        return await service.computed(service.items.also_bought, item_id)
+        return await service.computed(service.related_items.also_bought, item_id)
 
     return routes

@@ -13,7 +13,7 @@ from contracts.api.requests import RecommendationRequest
 from contracts.errors import InvalidInput
 from serving.api.routes import recommendations
 from serving.api.routes.errors import add_error_answers
-from serving.api.routes.fast_path import QuickLists
+from serving.api.routes.fast_path import FastPath
 from serving.bundles.experiment import VARIANT_HEADER
 
 Get = Callable[..., httpx.Response]
@@ -42,7 +42,7 @@ def get() -> Get:
     for app in (plain, quick):
         app.include_router(recommendations.router(Echo()))  # type: ignore[arg-type]
         add_error_answers(app)
-    quick.add_middleware(QuickLists, service=Echo())  # type: ignore[arg-type]
+    quick.add_middleware(FastPath, service=Echo())  # type: ignore[arg-type]
 
     def asked(path: str, headers: dict[str, str] | None = None, *, in_front: bool) -> httpx.Response:
         async def ask() -> httpx.Response:
@@ -88,7 +88,7 @@ def test_what_is_well_formed_never_reaches_fastapi() -> None:
         raise AssertionError("passed on")
 
     async def ask(path: str) -> httpx.Response:
-        transport = httpx.ASGITransport(QuickLists(nobody, Echo()))  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(FastPath(nobody, Echo()))  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
             return await client.get(path)
 

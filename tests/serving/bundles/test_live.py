@@ -300,13 +300,13 @@ def test_a_server_does_not_start_with_an_experiment_it_cannot_serve(start: Start
 def test_the_watch_follows_by_itself_and_survives_what_one_look_meets(
     start: Start, second: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    releases, looks = start(), 0
+    releases, engagements = start(), 0
     refresh = releases.refresh
 
     def failing_once() -> None:
-        nonlocal looks
-        looks += 1
-        if looks == 1:
+        nonlocal engagements
+        engagements += 1
+        if engagements == 1:
             raise RuntimeError("a disk that went away")
         refresh()
 

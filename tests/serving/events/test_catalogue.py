@@ -17,7 +17,7 @@ from contracts.features import encoding, names
 from contracts.ranking.candidates import FRESH, PRICE_COLUMN, SOURCES
 from serving.bundles.bundle import CandidateTower, LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
-from serving.events.live_catalogue import LiveCatalogue, Posted, laid_over
+from serving.events.live_catalogue import LiveCatalogue, ReceivedItem, laid_over
 from serving.events.log import ConsumedLog, Entry
 from serving.events.metrics import CatalogueMetrics
 from serving.events.open_log import open_log
@@ -46,8 +46,8 @@ def content(bundle: LoadedBundle, row: int) -> dict[str, str]:
     return {column: bundle.vocabularies[column].terms[code - 1] for column, code in codes.items() if code}
 
 
-def posted(*items: CatalogueItem, received: float = LATER) -> dict[str, Posted]:
-    return {item.item_id: Posted(item, received) for item in items}
+def posted(*items: CatalogueItem, received: float = LATER) -> dict[str, ReceivedItem]:
+    return {item.item_id: ReceivedItem(item, received) for item in items}
 
 
 def test_a_new_item_is_a_row_of_its_own_after_all_others(bundle: LoadedBundle) -> None:

@@ -13,8 +13,8 @@ from contracts.events.interactions import Interaction
 from contracts.events.log import INTERACTIONS
 from contracts.features.freshness import MAX_RECENT_EVENTS
 from serving.events import consumer as event_consumer
+from serving.events.cache_invalidator import Follower, follow
 from serving.events.consumer import CONSUMER, EventConsumer
-from serving.events.follower import Follower, follow
 from serving.events.intake import NoEventLog, open_intake, required
 from serving.events.log import ConsumedLog, Entry, EventLogError
 from serving.events.metrics import ConsumerMetrics, variant_of

@@ -152,8 +152,8 @@ def test_a_stranger_who_buys_is_a_stranger_no_more(stack: Stack) -> None:
         return found
 
     assert seconds_until(lambda: level() == "full") < FRESH_SECONDS
-    fate = httpx.get(f"{stack.url}/explain/newcomer/{popular[7]}").json()  # wherever the ranker puts it
-    assert "repeat" in [proposal["source"] for proposal in fate["proposals"]]
+    why_not = httpx.get(f"{stack.url}/explain/newcomer/{popular[7]}").json()  # wherever the ranker puts it
+    assert "repeat" in [proposal["source"] for proposal in why_not["proposals"]]
 
 
 def test_posting_again_is_a_duplicate_and_changes_nothing(stack: Stack, user: str) -> None:

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from contracts.features.engagements import UserEngagements
 from contracts.features.history import UserHistory
-from contracts.features.looks import UserLooks
-from contracts.ranking.candidates import CONTEXT, LOOKED, POPULAR, REPEAT, RULE, TWO_TOWER
+from contracts.ranking.candidates import CONTEXT, ENGAGED, POPULAR, REPEAT, RULE, TWO_TOWER
 from contracts.ranking.inputs import DAY_SECONDS
-from serving.explanations.sentences import Known, reason
+from serving.explanations.sentences import ReasonFacts, reason
 from tests.support.catalogue import IDS, items, rows
 
 NOW = 400 * DAY_SECONDS
@@ -27,7 +27,7 @@ BOUGHT = history(apple=(5, 338, 386), pear=(1, 399, 399), bread=(2, 390, 400), s
 
 def said(item: str, *sources: str, context: tuple[str, ...] = (), rules: tuple[str, ...] = ()) -> str:
     companions = {rows("plum")[0]: {rows("bread")[0]: 9, rows("apple")[0]: 4}}
-    known = Known(items(), IDS, BOUGHT, NOW, np.array(rows(*context), np.int64), companions)
+    known = ReasonFacts(items(), IDS, BOUGHT, NOW, np.array(rows(*context), np.int64), companions)
     return reason(IDS.index(item), sources, rules, known)
 
 
@@ -59,7 +59,7 @@ def test_alike_is_by_the_towers_and_only_when_near() -> None:
 def test_the_crowd_and_the_shop() -> None:
     assert said("lamp", POPULAR) == "Popular this month: 3 customers bought it in 28 days."
     one_each = replace(items(), popularity=np.ones(len(IDS), np.float32))
-    known = Known(one_each, IDS, BOUGHT, NOW, np.array([], np.int64), {})
+    known = ReasonFacts(one_each, IDS, BOUGHT, NOW, np.array([], np.int64), {})
     assert reason(0, (POPULAR,), (), known) == "Popular this month: 1 customer bought it in 28 days."
     assert said("bulb", POPULAR) == "Fits what you have bought lately."  # nobody did
     assert said("lamp", RULE, rules=("launch",)) == "Chosen by the shop: launch."
@@ -68,8 +68,8 @@ def test_the_crowd_and_the_shop() -> None:
 def test_what_was_looked_at_says_when() -> None:
     looked = np.array(rows("lamp", "plum"), np.int64)
     last, held = (NOW - np.array([3, 0]) * DAY_SECONDS), np.array([False, True])
-    looks = UserLooks(looked, np.ones(2, np.float32), last, held, looked, looked)
-    known = replace(Known(items(), IDS, BOUGHT, NOW, np.array([], np.int64), {}), looks=looks)
-    assert reason(IDS.index("lamp"), [LOOKED, POPULAR], [], known) == "You looked at this 3 days ago."
-    assert reason(IDS.index("plum"), [LOOKED, TWO_TOWER], [], known) == "You have this in your cart."
-    assert reason(IDS.index("ball"), [LOOKED], [], known) == "Fits what you have bought lately."
+    engagements = UserEngagements(looked, np.ones(2, np.float32), last, held, looked, looked)
+    known = replace(ReasonFacts(items(), IDS, BOUGHT, NOW, np.array([], np.int64), {}), engagements=engagements)
+    assert reason(IDS.index("lamp"), [ENGAGED, POPULAR], [], known) == "You looked at this 3 days ago."
+    assert reason(IDS.index("plum"), [ENGAGED, TWO_TOWER], [], known) == "You have this in your cart."
+    assert reason(IDS.index("ball"), [ENGAGED], [], known) == "Fits what you have bought lately."

@@ -16,9 +16,9 @@ from serving.bundles.release import Assigned, OneRelease
 from serving.features.lookup import FeastLookup
 from serving.metrics import Metrics
 from serving.recommendation.answer_cache import SETTLE_SECONDS, AnswerCache
-from serving.recommendation.safeguards import Resilience
+from serving.recommendation.safeguards import Safeguards
 from serving.recommender import Recommender
-from serving.resilience.guard import Guard
+from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.rules.rule_file import RuleBook
 from serving.runtime.clock import frozen_clock
 from training.workspace import Workspace
@@ -63,7 +63,7 @@ class Served:
             metrics,
             frozen_clock(bundle.manifest.data_end_timestamp),
             rules,
-            resilience=Resilience(Guard(metrics), cache=self.cache),
+            resilience=Safeguards(CircuitBreakers(metrics), cache=self.cache),
         )
 
     def assigned(self, user_id: str, variant: str | None = None) -> Assigned:

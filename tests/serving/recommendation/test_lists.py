@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from contracts.api.answers import Recommendations
-from contracts.api.explanations import Fate, Stage
+from contracts.api.explanations import ItemOutcome, Stage
 from contracts.api.limits import MAX_ITEMS
 from contracts.api.records import ImpressionRecord
 from contracts.api.requests import RecommendationRequest, RetrievalRequest
@@ -21,9 +21,9 @@ from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
 from serving.events.impressions import NoImpressions
 from serving.features.lookup import FeastLookup, OnlineStoreError, UserFeatures
-from serving.items import Items, UnknownItem
 from serving.metrics import Metrics
 from serving.recommender import Recommender
+from serving.related_items import RelatedItems, UnknownItem
 from serving.rules.rule_file import RuleBook
 from serving.runtime.clock import frozen_clock
 from training.workspace import Workspace
@@ -255,7 +255,7 @@ def test_what_runs_out_of_stock_is_replaced_and_why_not_says_so(
         now = ids(later.recommend(asked(user, n=10)))
         assert len(now) == 10
         assert not set(now) & set(listed[:4])
-        assert later.fate(asked(user, n=10), listed[0]).kept_out_by == ["out_of_stock"]
+        assert later.why_not(asked(user, n=10), listed[0]).kept_out_by == ["out_of_stock"]
         assert ids(later.recommend(asked(user, n=10, include_out_of_stock=True))) == listed
 
 
@@ -275,7 +275,7 @@ def test_retrieval_takes_filters(build: Build, bundle: LoadedBundle, users: list
 
 
 def test_similar_items_are_by_cosine_and_pass_the_filters(bundle: LoadedBundle, lookup: FeastLookup) -> None:
-    items = Items(OneRelease(bundle, "stable"), lookup, Metrics(CollectorRegistry()))
+    items = RelatedItems(OneRelease(bundle, "stable"), lookup, Metrics(CollectorRegistry()))
     item = bundle.item_ids[int(bundle.items.popular[0])]
     answer = items.similar(item, 10, Filters(department=["Produce"], exclude=[]))
     cosines = [other.similarity for other in answer.items]
@@ -381,10 +381,12 @@ def test_the_stage_that_is_told_is_the_real_one(
         passing = set(_passing(bundle, {"category": ["Soft Drinks", "Cheese"]}))
         some = [*listed[:3], *longer[30:40:5], *sorted(passing)[:400:50], *bundle.item_ids[:5], "gone"]
         for item in some:
-            fate = recommender.fate(request, item)
+            why_not = recommender.why_not(request, item)
             expected = _expected(item, bundle, passing, listed)
-            assert (fate.stage == expected) if expected else fate.stage in (Stage.RANKED_BELOW, Stage.NOT_RETRIEVED)
-            _check_numbers(fate, listed, longer)
+            assert (
+                (why_not.stage == expected) if expected else why_not.stage in (Stage.RANKED_BELOW, Stage.NOT_RETRIEVED)
+            )
+            _check_numbers(why_not, listed, longer)
 
 
 def _expected(item: str, bundle: LoadedBundle, passing: set[str], listed: list[str]) -> Stage | None:
@@ -395,33 +397,33 @@ def _expected(item: str, bundle: LoadedBundle, passing: set[str], listed: list[s
     return Stage.SHOWN if item in listed else None
 
 
-def _check_numbers(fate: Fate, listed: list[str], longer: list[str]) -> None:
-    if fate.stage is Stage.FILTERED:
-        assert fate.kept_out_by == ["category"]
-    if fate.stage is Stage.SHOWN:
-        assert fate.position == fate.ranked == listed.index(fate.item_id) + 1
-    if fate.stage is Stage.RANKED_BELOW and fate.item_id in longer:
-        assert fate.ranked == longer.index(fate.item_id) + 1
-    if fate.stage is Stage.NOT_RETRIEVED:
-        assert fate.item_id not in longer
-        assert fate.ranking_score is None and fate.proposals == []
+def _check_numbers(why_not: ItemOutcome, listed: list[str], longer: list[str]) -> None:
+    if why_not.stage is Stage.FILTERED:
+        assert why_not.kept_out_by == ["category"]
+    if why_not.stage is Stage.SHOWN:
+        assert why_not.position == why_not.ranked == listed.index(why_not.item_id) + 1
+    if why_not.stage is Stage.RANKED_BELOW and why_not.item_id in longer:
+        assert why_not.ranked == longer.index(why_not.item_id) + 1
+    if why_not.stage is Stage.NOT_RETRIEVED:
+        assert why_not.item_id not in longer
+        assert why_not.ranking_score is None and why_not.proposals == []
 
 
 def test_why_not_names_the_rule(build: Build, bundle: LoadedBundle, users: list[str]) -> None:
     first, second = ids(build().recommend(asked(users[0], n=2)))
     request = asked(users[0], n=2)
-    buried = build(f'  - {{name: last, bury: {{where: {{item_id: "{first}"}}}}}}').fate(request, first)
+    buried = build(f'  - {{name: last, bury: {{where: {{item_id: "{first}"}}}}}}').why_not(request, first)
     assert (buried.stage, buried.rules, buried.ranked) == (Stage.LEFT_OUT_BY_RULE, ["last"], 1)
-    denied = build(f'  - {{name: recall, deny: {{where: {{item_id: "{first}"}}}}}}').fate(request, first)
+    denied = build(f'  - {{name: recall, deny: {{where: {{item_id: "{first}"}}}}}}').why_not(request, first)
     assert (denied.stage, denied.kept_out_by) == (Stage.FILTERED, ["rule recall"])
-    pushed = build(f'  - {{name: launch, pin: {{item_id: "{bundle.item_ids[-1]}", position: 1}}}}').fate(
+    pushed = build(f'  - {{name: launch, pin: {{item_id: "{bundle.item_ids[-1]}", position: 1}}}}').why_not(
         request, second
     )
     assert (pushed.stage, pushed.rules) == (Stage.LEFT_OUT_BY_RULE, ["launch"])
     capped = build("  - {name: none-alike, cap: {at_most: 1, per: department}}")
     for item in ids(build().recommend(asked(users[0], n=10))):
-        fate = capped.fate(asked(users[0], n=10), item)
-        assert (fate.stage is Stage.LEFT_OUT_BY_RULE) == (fate.rules == ["none-alike"])
+        why_not = capped.why_not(asked(users[0], n=10), item)
+        assert (why_not.stage is Stage.LEFT_OUT_BY_RULE) == (why_not.rules == ["none-alike"])
 
 
 def test_what_was_asked_is_recorded_for_replay(build: Build, users: list[str]) -> None:

@@ -26,10 +26,10 @@ from serving.features.redis_reader import RedisReader
 from serving.features.remembered import RememberedFeatures
 from serving.metrics import Metrics
 from serving.recommendation.context import nobody
-from serving.recommendation.safeguards import Resilience
+from serving.recommendation.safeguards import Safeguards
 from serving.recommender import Recommender
+from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.resilience.deadline import Budget
-from serving.resilience.guard import Guard
 from serving.runtime.clock import frozen_clock
 from tests.support.redis_server import RedisServer
 from training.feature_store.store import apply_definitions, materialize_users, open_store
@@ -114,7 +114,7 @@ def build(
     workspace: Workspace, releases: Swappable, registry: CollectorRegistry, bundle: LoadedBundle, budget: Budget
 ) -> Recommender:
     metrics = Metrics(registry)
-    guard = Guard(metrics, failures=3, retry_seconds=RETRY_SECONDS)
+    guard = CircuitBreakers(metrics, failures=3, retry_seconds=RETRY_SECONDS)
     lookup = GuardedLookup(FeastLookup(workspace.feature_repo, timeout_seconds=TIMEOUT_SECONDS), guard)
     return Recommender(
         releases,  # type: ignore[arg-type]
@@ -122,7 +122,7 @@ def build(
         NoImpressions(),
         metrics,
         frozen_clock(bundle.manifest.data_end_timestamp),
-        resilience=Resilience(guard, budget, RememberedFeatures(100, 60.0)),
+        resilience=Safeguards(guard, budget, RememberedFeatures(100, 60.0)),
     )
 
 

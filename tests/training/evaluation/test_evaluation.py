@@ -35,7 +35,7 @@ from training.evaluation.slices import (
     of_repeats,
     with_intervals,
 )
-from training.evaluation.window import Origin, lists_of, ordered, sampled
+from training.evaluation.window import EvaluationWindow, lists_of, ordered, sampled
 from training.metrics.intervals import difference, interval
 from training.ranking.labelled_lists import LabelledLists
 from training.settings import RankerSettings
@@ -64,7 +64,7 @@ def history(*items: int) -> UserHistory:
 # Ann has bought 0 and 1 before and buys 0 and 4; bob is new and buys 3. Item 3 is the most popular.
 STATISTICS = np.zeros((5, len(ITEM_STATISTICS)), np.float32)
 STATISTICS[:, ITEM_STATISTICS.index("item_purchases_365d")] = (3, 2, 1, 9, 0)
-ORIGIN = Origin(
+ORIGIN = EvaluationWindow(
     start=0,
     end=86_400,
     user_ids=USERS,
@@ -253,8 +253,8 @@ def test_the_champion_is_compared_on_the_users_in_common() -> None:
 def test_a_champion_of_another_window_or_other_users_is_not_compared() -> None:
     other = gate(0.4, 0.3, Champion("old", 4, {"1": 1.0}))
     assert "champion" not in other["rivals"] and "another test window" in other["champion"]
-    strangers = gate(0.4, 0.3, Champion("old", 5, {"nobody": 1.0}))
-    assert "champion" not in strangers["rivals"] and strangers["champion"] == "bundle old, 0 users in common"
+    cold_users = gate(0.4, 0.3, Champion("old", 5, {"nobody": 1.0}))
+    assert "champion" not in cold_users["rivals"] and cold_users["champion"] == "bundle old, 0 users in common"
     assert gate(0.4, 0.3)["champion"] == "nothing serves yet that could be compared"
 
 

@@ -65,18 +65,18 @@ def seconds(day: int, hour: int = 0) -> int:
     return int(datetime(2024, 1, day, hour, tzinfo=UTC).timestamp())
 
 
-def look_rows(looks: list[Look]) -> list[dict[str, Any]]:
+def engagement_rows(engagements: list[Look]) -> list[dict[str, Any]]:
     return [
         {
             "event_id": f"{user}-{kind}-{item}-{day}-{hour}", "event_type": kind, "user_id": user, "item_id": item,
             "event_timestamp": datetime(2024, 1, day, hour, tzinfo=UTC), "basket_id": None,
             "quantity": 1, "price": None, "discount": None,
         }
-        for user, kind, item, day, hour in looks
+        for user, kind, item, day, hour in engagements
     ]  # fmt: skip
 
 
-def write_ingested(workspace: Workspace, purchases: list[Purchase], looks: list[Look] | None = None) -> None:
+def write_ingested(workspace: Workspace, purchases: list[Purchase], engagements: list[Look] | None = None) -> None:
     workspace.ingested("events").parent.mkdir(parents=True, exist_ok=True)
     events = pd.DataFrame(
         [
@@ -87,7 +87,7 @@ def write_ingested(workspace: Workspace, purchases: list[Purchase], looks: list[
             }
             for user, basket, item, day, quantity, price, discount in purchases
         ]
-        + look_rows(looks or [])
+        + engagement_rows(engagements or [])
     )  # fmt: skip
     users = pd.DataFrame([dict.fromkeys(USER_COLUMNS) | {"user_id": user} for user in ("u1", "u2", "u3")])
     items = pd.DataFrame([dict.fromkeys(ITEM_COLUMNS) | item for item in CATALOGUE])
@@ -102,8 +102,8 @@ def write_ingested(workspace: Workspace, purchases: list[Purchase], looks: list[
     workspace.ingest_report.write_text(json.dumps({"time_zone": "UTC"}))
 
 
-def built(workspace: Workspace, purchases: list[Purchase], looks: list[Look] | None = None) -> Timeline:
-    write_ingested(workspace, purchases, looks)
+def built(workspace: Workspace, purchases: list[Purchase], engagements: list[Look] | None = None) -> Timeline:
+    write_ingested(workspace, purchases, engagements)
     return build_features(workspace, SETTINGS, connect_duckdb(), lambda _: None)
 
 
@@ -293,9 +293,9 @@ def test_behind_the_latest_events_a_sequence_keeps_older_looks(
     empty_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(names, "SEQUENCE_LENGTH", 2)
-    monkeypatch.setattr(names, "LOOKS_LENGTH", 4)
-    looks: list[Look] = [("u1", "view", "milk", day, 9) for day in (2, 3, 12, 22)]
-    timeline = built(empty_workspace, PURCHASES, looks)
+    monkeypatch.setattr(names, "ENGAGEMENTS_LENGTH", 4)
+    engagements: list[Look] = [("u1", "view", "milk", day, 9) for day in (2, 3, 12, 22)]
+    timeline = built(empty_workspace, PURCHASES, engagements)
     u1 = row(empty_workspace, names.USER_SEQUENCE_VIEW, names.USER_ID, "u1", timeline.cutoff)
     assert u1[names.SEQUENCE_EVENT_TYPES] == ["view", "purchase", "view", "view"]  # those of day 2 and day 11 are cut
     assert u1[names.SEQUENCE_TIMESTAMPS] == [seconds(22, 9), seconds(21, 12), seconds(12, 9), seconds(3, 9)]
@@ -309,7 +309,7 @@ def test_a_planted_future_event_is_seen_by_no_feature(tmp_path: Any) -> None:
         ("u1", "b10", "milk", 30, 7, 9.0, 1.0),
         ("u2", "b11", PLANTED, 30, 50, 99.0, 9.0),
     ]
-    looks: list[Look] = [
+    engagements: list[Look] = [
         ("u1", "view", PLANTED, 24, 0),  # at the very moment
         ("u2", "cart_add", PLANTED, 24, 0),
         ("u3", "view", "milk", 25, 9),
@@ -318,7 +318,7 @@ def test_a_planted_future_event_is_seen_by_no_feature(tmp_path: Any) -> None:
     clean = new_workspace(tmp_path / "clean", "{}")
     planted = new_workspace(tmp_path / "planted", "{}")
     timeline = built(clean, PURCHASES, LOOKS)
-    assert built(planted, PURCHASES + future, LOOKS + looks).cutoff == timeline.cutoff
+    assert built(planted, PURCHASES + future, LOOKS + engagements).cutoff == timeline.cutoff
     known = [_known_at(workspace, timeline.cutoff) for workspace in (clean, planted)]
     assert known[0] == known[1]
     assert PLANTED not in json.dumps(known[1]["users"])

@@ -164,10 +164,10 @@ def test_the_network_learns_what_the_trees_foretell(trees: TreeRanker) -> None:
     lists, chance = world(60, seed=1), np.random.default_rng(3)
     drawn = replace(lists, labels=tuple(chance.permutation(own) for own in lists.labels))
     ndcg = {}
-    for teaching in (0.0, 10.0):
-        settings = replace(SETTINGS, epochs=30, teaching=teaching)
+    for distillation_weight in (0.0, 10.0):
+        settings = replace(SETTINGS, epochs=30, distillation_weight=distillation_weight)
         ranker, _ = train(NEURAL, drawn, settings, nothing, teacher=trees)
-        ndcg[teaching] = lists.ndcg(ranker.scores(lists.inputs)).mean()
+        ndcg[distillation_weight] = lists.ndcg(ranker.scores(lists.inputs)).mean()
     assert ndcg[10.0] > 0.9 > ndcg[0.0] + 0.2, ndcg
     assert all(own.max() == 1 for own in drawn.labels)  # what is judged by is left as it was
 
@@ -181,9 +181,9 @@ def test_strangers_have_a_teacher_of_their_own(monkeypatch: pytest.MonkeyPatch) 
         return train_trees(lists, settings)
 
     monkeypatch.setattr(ranking_models, "train_trees", teachers)
-    known, unmet = world(6, seed=1), world(4, seed=2)
-    train(NEURAL, known, SETTINGS, nothing, unmet)
-    assert taught == [known, unmet]
+    known, cold = world(6, seed=1), world(4, seed=2)
+    train(NEURAL, known, SETTINGS, nothing, cold)
+    assert taught == [known, cold]
 
 
 def test_windows_are_joined_in_order() -> None:

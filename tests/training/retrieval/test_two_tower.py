@@ -17,12 +17,12 @@ from training.dataset.cold_users import SESSION_DAYS
 from training.dataset.dataset import Dataset
 from training.keras2 import tf, tfrs
 from training.ranking.export import export_ranker
-from training.ranking.labelled_lists import BOUGHT, STEPS, VIEWED, LabelledLists, labelled_lists
+from training.ranking.labelled_lists import BOUGHT, LABEL_LEVELS, VIEWED, LabelledLists, labelled_lists
 from training.ranking.neural import Ranker, listwise_loss, scores_of, train_ranker
 from training.retrieval.export import export_towers
 from training.retrieval.fit import Towers, _taught, _weights, epochs_for, fit, new_towers
 from training.retrieval.hard_negatives import KEPT, HardNegatives
-from training.retrieval.towers import UNMET, scale_of
+from training.retrieval.towers import COLD, scale_of
 from training.settings import Encoder, Loss, Optimizer, RankerSettings, TwoTowerSettings
 from training.workspace import Workspace
 
@@ -182,11 +182,11 @@ def test_looks_weigh_less_than_purchases_and_nothing_where_their_weight_is_zero(
 def test_a_repeat_teaches_only_what_strangers_buy(trained: Workspace) -> None:
     positives = Dataset(trained).positives()
     share = 0.3
-    kept = _taught(positives, 0, 2**40, TwoTowerSettings(stranger_share=share))
+    kept = _taught(positives, 0, 2**40, TwoTowerSettings(cold_user_share=share))
     repeats = positives.is_repeat[kept].sum() / positives.is_repeat.sum()
     assert repeats == pytest.approx(share, abs=0.02)
     assert (~positives.is_repeat[kept]).sum() == (~positives.is_repeat).sum()
-    assert not positives.is_repeat[_taught(positives, 0, 2**40, TwoTowerSettings(stranger_share=0.0))].any()
+    assert not positives.is_repeat[_taught(positives, 0, 2**40, TwoTowerSettings(cold_user_share=0.0))].any()
     assert len(_taught(positives, 0, 2**40, TwoTowerSettings(repeat_weight=0.5))) == len(positives.seconds)
 
 
@@ -197,7 +197,7 @@ def test_a_stranger_is_known_by_the_profile_and_at_most_by_the_latest_session(
     queries = {name: tf.constant(values) for name, values in dataset.moment(dataset.timeline.cutoff).queries.items()}
     rows = len(queries[encoding.USER])
     tower = towers.model.query_tower
-    hidden = tower._with_strangers({**queries, UNMET: tf.ones(rows, tf.bool)})
+    hidden = tower._with_cold_users({**queries, COLD: tf.ones(rows, tf.bool)})
     assert not hidden[encoding.USER].numpy().any()
     assert not hidden[encoding.STATISTICS].numpy().any()
     assert (hidden[encoding.PROFILE] == queries[encoding.PROFILE]).numpy().all()
@@ -206,8 +206,8 @@ def test_a_stranger_is_known_by_the_profile_and_at_most_by_the_latest_session(
     silent = ~seen.any(axis=1)
     assert (seen[~silent] == latest[~silent]).all()
     assert 0.35 < silent.mean() < 0.65
-    some = tower._with_strangers({**queries, UNMET: tf.zeros(rows, tf.bool)})
-    assert (some[encoding.USER].numpy() == 0).mean() == pytest.approx(TwoTowerSettings().stranger_share, abs=0.1)
+    some = tower._with_cold_users({**queries, COLD: tf.zeros(rows, tf.bool)})
+    assert (some[encoding.USER].numpy() == 0).mean() == pytest.approx(TwoTowerSettings().cold_user_share, abs=0.1)
 
 
 def test_a_small_log_is_gone_over_until_there_are_steps_enough(trained: Workspace) -> None:
@@ -246,17 +246,17 @@ def test_what_serves_is_the_sum_of_the_heads_for_purchases_carts_and_views() -> 
         np.where(one[:, 1] > 1.5, BOUGHT, own).astype(np.float32) for one, own in zip(inputs, viewed, strict=True)
     )
     lists = LabelledLists(inputs, labels, (1,) * len(inputs))
-    settings = RankerSettings(epochs=6, learning_rate=0.01, look_weight=0.5)
+    settings = RankerSettings(epochs=6, learning_rate=0.01, engagement_weight=0.5)
     ranker, losses = train_ranker(lists, settings, lambda *_: None)
     assert losses[-1] < losses[0]
     assert ranker.head_weights.tolist() == [1.0, 0.5, 0.5]
     heads = ranker.by_head(inputs[0][np.newaxis]).numpy()[0]
-    assert heads.shape == (30, len(STEPS))
+    assert heads.shape == (30, len(LABEL_LEVELS))
     np.testing.assert_allclose(scores_of(ranker, inputs[:1])[0], heads @ ranker.head_weights, rtol=1e-4, atol=1e-4)
     assert np.corrcoef(heads[:, 0], inputs[0][:, 1])[0, 1] > 0.5
     assert np.corrcoef(heads[:, 2], inputs[0][:, 0])[0, 1] > 0.4
     bought_alone = replace(lists, labels=tuple(np.where(own == BOUGHT, own, 0) for own in labels))
-    for other, chosen in ((lists, replace(settings, look_weight=0.0)), (bought_alone, settings)):
+    for other, chosen in ((lists, replace(settings, engagement_weight=0.0)), (bought_alone, settings)):
         one_head, _ = train_ranker(other, replace(chosen, epochs=1), lambda *_: None)
         assert one_head.head_weights.tolist() == [1.0]
 
@@ -278,8 +278,8 @@ def test_calibrated_scores_are_log_odds_in_the_same_order(tmp_path: Path) -> Non
     scores = scores_of(ranker, inputs)
     assert all((np.argsort(own) == np.argsort(before)).all() for own, before in zip(scores, raw, strict=True))
     for half in (0, 1):
-        foretold = np.mean([1 / (1 + np.exp(-own)) for own in scores[half::2]])
-        assert foretold == pytest.approx(np.mean(labels[half::2]) / BOUGHT, abs=0.005)
+        soft_labels = np.mean([1 / (1 + np.exp(-own)) for own in scores[half::2]])
+        assert soft_labels == pytest.approx(np.mean(labels[half::2]) / BOUGHT, abs=0.005)
     nothing = replace(LabelledLists(inputs, labels, (20,) * len(inputs)), labels=tuple(0 * own for own in labels))
     ranker.calibrate(nothing)  # tells nothing, and changes nothing
     assert (scores_of(ranker, inputs[:1])[0] == scores[0]).all()

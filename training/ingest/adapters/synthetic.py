@@ -36,7 +36,7 @@ LOOKS_PER_SESSION = 3.0
 AGE_BANDS = np.array(["18-24", "25-34", "35-44", "45-54", "55+"])
 REGIONS = np.array(["north", "east", "south", "west"])
 GENDERS = np.array(["female", "male"])
-STEPS = np.array([EventType.VIEW.value, EventType.CART_ADD.value, EventType.PURCHASE.value])
+VISIT_EVENTS = np.array([EventType.VIEW.value, EventType.CART_ADD.value, EventType.PURCHASE.value])
 HOUR_WEIGHTS = np.array([2, 1, 1, 1, 1, 2, 4, 6, 8, 9, 10, 11, 12, 11, 10, 10, 11, 13, 16, 18, 17, 13, 8, 4], float)
 
 
@@ -148,7 +148,7 @@ class Visits:
     user: Integers
     day: Doubles  # after START, with a fraction
     category: Integers
-    looks: Integers
+    engagements: Integers
 
 
 def _visits(shop: Shop, sizes: Sizes, random: np.random.Generator) -> Visits:
@@ -193,7 +193,7 @@ def _season(season: Doubles, day: Doubles) -> Doubles:
     return wave
 
 
-def _looked_at(shop: Shop, category: Integers, day: Doubles, random: np.random.Generator) -> Integers:
+def _engaged_with(shop: Shop, category: Integers, day: Doubles, random: np.random.Generator) -> Integers:
     """An item for each look, by weight among those for sale; items of a category lie in the order of their start."""
     order = np.lexsort((shop.item_start, shop.item_category))
     until = np.concatenate([[0.0], np.cumsum(shop.item_weight[order])])
@@ -202,15 +202,15 @@ def _looked_at(shop: Shop, category: Integers, day: Doubles, random: np.random.G
     first = np.searchsorted(place, category * span)
     end = np.searchsorted(place, category * span + np.minimum(day, span - 1), side="right")
     drawn = until[first] + random.random(len(day)) * (until[end] - until[first])
-    looked_at: Integers = order[np.clip(np.searchsorted(until, drawn, side="right") - 1, first, end - 1)]
-    return looked_at
+    engaged_with: Integers = order[np.clip(np.searchsorted(until, drawn, side="right") - 1, first, end - 1)]
+    return engaged_with
 
 
 def _events(shop: Shop, visits: Visits, sizes: Sizes, random: np.random.Generator) -> ibis.Table:
     """A look is a view, or a view and a cart, or those and a purchase, some seconds apart."""
-    session = np.repeat(np.arange(len(visits.user)), visits.looks)
-    nth = np.arange(len(session)) - np.repeat(np.cumsum(visits.looks) - visits.looks, visits.looks)
-    item = _looked_at(shop, visits.category[session], visits.day[session], random)
+    session = np.repeat(np.arange(len(visits.user)), visits.engagements)
+    nth = np.arange(len(session)) - np.repeat(np.cumsum(visits.engagements) - visits.engagements, visits.engagements)
+    item = _engaged_with(shop, visits.category[session], visits.day[session], random)
     luck = random.random(len(session))
     depth = 1 + (luck < PURCHASE_SHARE + CART_SHARE) + (luck < PURCHASE_SHARE)
     look = np.repeat(np.arange(len(session)), depth)[: sizes.interactions]
@@ -219,7 +219,7 @@ def _events(shop: Shop, visits: Visits, sizes: Sizes, random: np.random.Generato
     numbers = pa.table(
         {
             "event": np.arange(len(look)),
-            "step": pa.array(STEPS).take(pa.array(step)),
+            "step": pa.array(VISIT_EVENTS).take(pa.array(step)),
             "user": visits.user[session[look]],
             "item": item[look],
             "seconds": seconds.astype(np.int64),

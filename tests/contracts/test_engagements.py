@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from contracts.features import names
-from contracts.features.looks import NO_LOOKS, UserLooks, user_looks
+from contracts.features.engagements import NO_ENGAGEMENTS, UserEngagements, user_engagements
 from contracts.features.vocabulary import Vocabulary
-from contracts.ranking.inputs import LOOK_FEATURES, NEVER_DAYS, Catalogue, look_features
+from contracts.ranking.inputs import ENGAGEMENT_FEATURES, NEVER_DAYS, Catalogue, engagement_features
 
 DAY = 86_400
 NOW = 200 * DAY
@@ -25,62 +25,62 @@ CATALOGUE = Catalogue(
 )
 
 
-def looks_of(*events: tuple[str, str, float]) -> UserLooks:
+def engagements_of(*events: tuple[str, str, float]) -> UserEngagements:
     """(item, event type, days ago), latest first."""
     items, types, days = (list(column) for column in zip(*events, strict=True))
     sequence: dict[str, Any] = dict(zip(names.SEQUENCE, (items, types, [NOW - ago * DAY for ago in days]), strict=True))
-    return user_looks(sequence, ITEMS, NOW)
+    return user_engagements(sequence, ITEMS, NOW)
 
 
 @pytest.mark.parametrize("sequence", [None, [], ["purchase", "cart_remove"]])
 def test_whoever_has_not_looked_has_no_looks(sequence: list[str] | None) -> None:
     ids, times = (None, None) if sequence is None else (["milk"] * len(sequence), [NOW] * len(sequence))
     features = dict(zip(names.SEQUENCE, (ids, sequence, times), strict=True))
-    assert user_looks(features, ITEMS, NOW) is NO_LOOKS
+    assert user_engagements(features, ITEMS, NOW) is NO_ENGAGEMENTS
 
 
 def test_items_are_in_the_cart_then_liked_then_viewed_and_the_latest_of_each() -> None:
-    looks = looks_of(
+    engagements = engagements_of(
         ("yoghurt", "view", 1), ("withdrawn", "view", 1), ("soap", "view", 2), ("milk", "cart_add", 3),
         ("yoghurt", "view", 4), ("milk", "view", 4), ("bread", "like", 9),
     )  # fmt: skip
-    assert looks.item_rows.tolist() == [MILK, BREAD, YOGHURT, SOAP]
-    assert looks.counts.tolist() == [2, 1, 2, 1]
-    assert ((NOW - looks.last) / DAY).tolist() == [3, 9, 1, 2]
-    assert looks.in_cart.tolist() == [True, False, False, False]
-    assert looks.event_rows.tolist() == [YOGHURT, SOAP, MILK, YOGHURT, MILK, BREAD]
-    assert looks.event_days.tolist() == [1, 2, 3, 4, 4, 9]
+    assert engagements.item_rows.tolist() == [MILK, BREAD, YOGHURT, SOAP]
+    assert engagements.counts.tolist() == [2, 1, 2, 1]
+    assert ((NOW - engagements.last) / DAY).tolist() == [3, 9, 1, 2]
+    assert engagements.in_cart.tolist() == [True, False, False, False]
+    assert engagements.event_rows.tolist() == [YOGHURT, SOAP, MILK, YOGHURT, MILK, BREAD]
+    assert engagements.event_days.tolist() == [1, 2, 3, 4, 4, 9]
 
 
 @pytest.mark.parametrize("end", ["cart_remove", "purchase"])
 def test_what_has_left_the_cart_is_as_if_liked(end: str) -> None:
-    looks = looks_of(("bread", "view", 0), ("milk", end, 1), ("milk", "cart_add", 2), ("soap", "like", 3))
-    assert looks.item_rows.tolist() == [MILK, SOAP, BREAD]
-    assert not looks.in_cart.any()
+    engagements = engagements_of(("bread", "view", 0), ("milk", end, 1), ("milk", "cart_add", 2), ("soap", "like", 3))
+    assert engagements.item_rows.tolist() == [MILK, SOAP, BREAD]
+    assert not engagements.in_cart.any()
 
 
 def test_put_in_again_it_is_in_the_cart() -> None:
-    looks = looks_of(("milk", "cart_add", 1), ("milk", "cart_remove", 2), ("milk", "cart_add", 3))
-    assert looks.in_cart.tolist() == [True]
+    engagements = engagements_of(("milk", "cart_add", 1), ("milk", "cart_remove", 2), ("milk", "cart_add", 3))
+    assert engagements.in_cart.tolist() == [True]
 
 
 def test_looks_without_an_item_are_as_if_it_had_never_been_there() -> None:
     events = [("soap", "view", 2.0), ("milk", "cart_add", 3.0), ("bread", "like", 9.0)]
-    some = looks_of(*events).without(np.array([MILK]))
-    expected = looks_of(*(event for event in events if event[0] != "milk"))
+    some = engagements_of(*events).without(np.array([MILK]))
+    expected = engagements_of(*(event for event in events if event[0] != "milk"))
     for name, values in vars(expected).items():
         assert getattr(some, name).tolist() == values.tolist(), name
 
 
 def test_only_unknown_items_are_no_looks() -> None:
-    assert looks_of(("withdrawn", "view", 1)) is NO_LOOKS
+    assert engagements_of(("withdrawn", "view", 1)) is NO_ENGAGEMENTS
 
 
-def described(looks: UserLooks) -> list[dict[str, float]]:
+def described(engagements: UserEngagements) -> list[dict[str, float]]:
     """The columns of every item."""
-    columns = look_features(looks, np.arange(4), CATALOGUE, NOW)
+    columns = engagement_features(engagements, np.arange(4), CATALOGUE, NOW)
     assert columns.dtype == np.float32
-    return [dict(zip(LOOK_FEATURES, row.tolist(), strict=True)) for row in columns]
+    return [dict(zip(ENGAGEMENT_FEATURES, row.tolist(), strict=True)) for row in columns]
 
 
 NEVER = {
@@ -90,10 +90,10 @@ NEVER = {
 
 
 def test_pair_features_of_looks() -> None:
-    looks = looks_of(
+    engagements = engagements_of(
         ("milk", "cart_add", 2), ("milk", "view", 2.5), ("milk", "view", 100), ("soap", "view", 150),
     )  # fmt: skip
-    soap, milk, yoghurt, bread = described(looks)
+    soap, milk, yoghurt, bread = described(engagements)
     dairy = {  # days 2 and 100 of three days with looks
         "category_look_share": 2 / 3, "category_look_days": log1p(2), "category_look_days_91d": log1p(1),
         "category_days_since_look": log1p(2),
@@ -110,10 +110,10 @@ def test_pair_features_of_looks() -> None:
 
 
 def test_without_looks_every_item_was_never_looked_at() -> None:
-    assert described(NO_LOOKS) == [pytest.approx(NEVER)] * 4
+    assert described(NO_ENGAGEMENTS) == [pytest.approx(NEVER)] * 4
 
 
 def test_a_look_after_now_is_zero_days_ago() -> None:
-    milk = described(looks_of(("milk", "view", -1)))[MILK]
+    milk = described(engagements_of(("milk", "view", -1)))[MILK]
     assert milk["days_since_look"] == milk["category_days_since_look"] == 0
     assert milk["category_look_days_91d"] == pytest.approx(log1p(1))

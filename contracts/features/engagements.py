@@ -19,7 +19,7 @@ from contracts.features.vocabulary import Vocabulary
 _CODE_OF: Final = {kind: code for code, kind in enumerate(names.SEQUENCE_TYPES, start=1)}
 _TELLING: Final = np.zeros(len(_CODE_OF) + 1, np.int8)
 """By type code of the sequence: how telling a look is, 0 for what is none."""
-_TELLING[[_CODE_OF[kind] for kind in names.LOOK_TYPES]] = range(1, len(names.LOOK_TYPES) + 1)
+_TELLING[[_CODE_OF[kind] for kind in names.ENGAGEMENT_TYPES]] = range(1, len(names.ENGAGEMENT_TYPES) + 1)
 _LIKED: Final = _TELLING[_CODE_OF[EventType.LIKE]]
 _OF_CARTS: Final = np.isin(
     np.arange(len(_TELLING)),
@@ -29,7 +29,7 @@ _OF_CARTS: Final = np.isin(
 
 
 @dataclass(frozen=True)
-class UserLooks:
+class UserEngagements:
     """Items that one user has looked at, most telling first: in the cart, then liked, then viewed, the latest of each.
 
     Row i of the first arrays is one distinct item; times are Unix seconds.
@@ -46,10 +46,10 @@ class UserLooks:
         """Distinct items."""
         return len(self.item_rows)
 
-    def without(self, rows: npt.NDArray[np.int64]) -> "UserLooks":
+    def without(self, rows: npt.NDArray[np.int64]) -> "UserEngagements":
         """These looks as if some items had never been there."""
         items, events = ~np.isin(self.item_rows, rows), ~np.isin(self.event_rows, rows)
-        return UserLooks(
+        return UserEngagements(
             item_rows=self.item_rows[items],
             counts=self.counts[items],
             last=self.last[items],
@@ -64,40 +64,40 @@ class UserLooks:
         return np.argsort(self.last, kind="stable")
 
 
-NO_LOOKS: Final = UserLooks(
+NO_ENGAGEMENTS: Final = UserEngagements(
     np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0), np.zeros(0, np.bool_),
     np.zeros(0, np.int64), np.zeros(0, np.int64),
 )  # fmt: skip
 
 
-def user_looks(features: Mapping[str, Sequence[Any] | None], items: Vocabulary, now: float) -> UserLooks:
+def user_engagements(features: Mapping[str, Sequence[Any] | None], items: Vocabulary, now: float) -> UserEngagements:
     """The looks in Feast's sequence, latest first; items that the bundle does not know are left out.
 
     features maps SEQUENCE names to one user's aligned arrays, or to None for a user who did nothing.
     """
     types = features[names.SEQUENCE_EVENT_TYPES]
-    if types is None or names.LOOK_TYPES_SET.isdisjoint(types):
-        return NO_LOOKS
+    if types is None or names.ENGAGEMENT_TYPES_SET.isdisjoint(types):
+        return NO_ENGAGEMENTS
     ids, times = features[names.SEQUENCE_ITEM_IDS], features[names.SEQUENCE_TIMESTAMPS]
     assert ids is not None and times is not None, "the arrays of a sequence are written together"
-    return looks_of(items.encode_many(ids), type_codes(types), np.asarray(times, np.float64), now)
+    return engagements_of(items.encode_many(ids), type_codes(types), np.asarray(times, np.float64), now)
 
 
-def looks_of(
+def engagements_of(
     codes: npt.NDArray[np.int32], types: npt.NDArray[np.int32], seconds: npt.NDArray[np.float64], now: float
-) -> UserLooks:
+) -> UserEngagements:
     """The same of an encoded sequence: item codes (0 for none that is known), type codes and Unix seconds."""
     telling = _TELLING.take(types)
     places = np.flatnonzero((telling > 0) & (codes > 0))
     if len(places) == 0:
-        return NO_LOOKS
+        return NO_ENGAGEMENTS
     # The first place of an item is its latest look.
     known, first, item, counts = np.unique(codes[places], return_index=True, return_inverse=True, return_counts=True)
     in_cart = np.isin(known, _held(codes, types))
     best = np.zeros(len(known), np.int8)
     np.maximum.at(best, item, np.minimum(telling[places], _LIKED))  # taken out of the cart is as if liked
     order = np.lexsort((first, -best, ~in_cart))
-    return UserLooks(
+    return UserEngagements(
         item_rows=known[order].astype(np.int64) - 1,
         counts=counts[order].astype(np.float32),
         last=seconds[places[first]][order],

@@ -27,7 +27,7 @@ class UnknownItem(InvalidInput):
     http_status = 404
 
 
-class Items:
+class RelatedItems:
     """Companions of items."""
 
     def __init__(self, releases: Releases, lookup: FeatureLookup, metrics: Metrics) -> None:

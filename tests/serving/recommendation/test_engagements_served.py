@@ -12,7 +12,7 @@ from contracts.api.requests import RecommendationRequest
 from contracts.bundle.manifest import RANKER
 from contracts.errors import BundleRefused
 from contracts.features import names
-from contracts.ranking.inputs import LOOK_FEATURES, RANKING_FEATURES
+from contracts.ranking.inputs import ENGAGEMENT_FEATURES, RANKING_FEATURES
 from serving.bundles.bundle import LoadedBundle, _check_dimensions, load_bundle
 from serving.bundles.release import OneRelease
 from serving.events.impressions import NoImpressions
@@ -26,7 +26,7 @@ from training.settings import RankerSettings
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
-WITH_LOOKS = len(RANKING_FEATURES) + len(LOOK_FEATURES)
+WITH_ENGAGEMENTS = len(RANKING_FEATURES) + len(ENGAGEMENT_FEATURES)
 
 
 class Visitor:
@@ -59,30 +59,30 @@ def with_ranker(bundle: LoadedBundle, width: int, folder: Path) -> LoadedBundle:
     return replace(bundle, ranker=onnxruntime.InferenceSession(str(folder / RANKER)))
 
 
-def proposed_for_a_look(bundle: LoadedBundle, trained: Workspace) -> list[str]:
+def proposed_for_an_engagement(bundle: LoadedBundle, trained: Workspace) -> list[str]:
     """Sources of an item that nobody buys and one user has viewed a day ago."""
     user, now = bundle.manifest.example_user_ids[0], bundle.manifest.data_end_timestamp
     item = bundle.item_ids[int(np.argmin(bundle.items.popularity))]
     visitor = Visitor(FeastLookup(trained.feature_repo), item, now - 86_400)
     release, metrics = OneRelease(bundle, "stable"), Metrics(CollectorRegistry())
     recommender = Recommender(release, visitor, NoImpressions(), metrics, frozen_clock(now))
-    fate = recommender.fate(RecommendationRequest(user_id=user), item)
-    return [proposal.source for proposal in fate.proposals]
+    why_not = recommender.why_not(RecommendationRequest(user_id=user), item)
+    return [proposal.source for proposal in why_not.proposals]
 
 
 def test_what_was_looked_at_is_a_candidate(trained: Workspace, bundle: LoadedBundle, tmp_path: Path) -> None:
-    reading = with_ranker(bundle, WITH_LOOKS, tmp_path)
-    assert reading.reads_looks
-    assert "looked" in proposed_for_a_look(reading, trained)
+    reading = with_ranker(bundle, WITH_ENGAGEMENTS, tmp_path)
+    assert reading.reads_engagements
+    assert "looked" in proposed_for_an_engagement(reading, trained)
 
 
 def test_a_bundle_of_a_log_without_looks_reads_none(trained: Workspace, bundle: LoadedBundle) -> None:
-    assert not bundle.reads_looks
-    assert "looked" not in proposed_for_a_look(bundle, trained)
+    assert not bundle.reads_engagements
+    assert "looked" not in proposed_for_an_engagement(bundle, trained)
 
 
 def test_a_ranker_of_another_width_is_refused(bundle: LoadedBundle, tmp_path: Path) -> None:
     computed = len(RANKING_FEATURES)
-    expected = f"the ranker reads 5 features, this server computes {computed}, or {WITH_LOOKS} with looks"
+    expected = f"the ranker reads 5 features, this server computes {computed}, or {WITH_ENGAGEMENTS} with engagements"
     with pytest.raises(BundleRefused, match=expected):
         _check_dimensions(with_ranker(bundle, 5, tmp_path))

@@ -9,11 +9,11 @@ import numpy.typing as npt
 import pytest
 
 from contracts.features import encoding, names
+from contracts.features.engagements import engagements_of
 from contracts.features.history import user_history
-from contracts.features.looks import looks_of
 from contracts.features.vocabulary import Vocabulary
 from contracts.ranking.candidates import BASKETS_COLUMN
-from training.dataset.cold_users import KINDS, strangers, strangers_of
+from training.dataset.cold_users import KINDS, cold_users, cold_users_of
 from training.dataset.dataset import Dataset, Moment
 from training.ranking.train import ranking_lists
 from training.retrieval.embeddings import Embeddings
@@ -42,7 +42,7 @@ def moment(users: int) -> Moment:
     }
     sequence, types, days = [1, 3, 2, 3], [PURCHASE, PURCHASE, VIEW, PURCHASE], [0, 0, 600 / DAY, 7]
     seconds = NOW - DAY - np.array(days) * DAY
-    looks = looks_of(np.array(sequence, np.int32), np.array(types, np.int32), seconds, NOW)
+    engagements = engagements_of(np.array(sequence, np.int32), np.array(types, np.int32), seconds, NOW)
 
     def padded(values: Sequence[float], kind: type) -> npt.NDArray[Any]:
         row: npt.NDArray[Any] = np.zeros(names.SEQUENCE_LENGTH, kind)
@@ -64,15 +64,15 @@ def moment(users: int) -> Moment:
         },
         histories=(user_history(history, ITEMS),) * users,
         item_statistics=statistics,
-        looks=(looks,) * users,
+        engagements=(engagements,) * users,
     )
 
 
 def test_each_kind_is_known_by_what_it_tells_and_by_nothing_else() -> None:
-    unmet = strangers(moment(6), ITEMS, 0.5)
-    assert unmet.user_ids == ("u0", "u2", "u4")
+    cold = cold_users(moment(6), ITEMS, 0.5)
+    assert cold.user_ids == ("u0", "u2", "u4")
     assert KINDS == ("profile", "session", "page")
-    queries = unmet.queries
+    queries = cold.queries
     assert not queries[encoding.USER].any()
     assert queries[encoding.PROFILE].tolist() == moment(6).queries[encoding.PROFILE][::2].tolist()
     # Bread and milk are codes 1 and 3, the cheese is 2.
@@ -82,11 +82,11 @@ def test_each_kind_is_known_by_what_it_tells_and_by_nothing_else() -> None:
     days = queries[encoding.SEQUENCE_DAYS]
     assert days[1, :4] == pytest.approx([0, 0, 600 / DAY, 0], rel=1e-4)
     assert not days[[0, 2]].any()
-    assert [len(one) for one in unmet.histories] == [0, 2, 0]
-    bought = unmet.histories[1]
+    assert [len(one) for one in cold.histories] == [0, 2, 0]
+    bought = cold.histories[1]
     assert (bought.item_rows.tolist(), bought.counts.tolist()) == ([0, 2], [1, 1])
     assert bought.last.tolist() == [NOW - DAY, NOW - DAY]
-    assert [one is not None and one.item_rows.tolist() for one in unmet.looks] == [[], [1], []]
+    assert [one is not None and one.item_rows.tolist() for one in cold.engagements] == [[], [1], []]
     statistics = queries[encoding.STATISTICS]
     assert statistics[:, BASKETS_COLUMN].tolist() == [0, 1, 0]
     assert statistics[1, SPEND] == 3  # at the items' usual prices
@@ -98,11 +98,11 @@ def test_who_has_bought_nothing_is_a_stranger_without_a_session() -> None:
     nobody = user_history(dict.fromkeys(names.HISTORY), ITEMS)
     empty = {encoding.SEQUENCE: np.zeros((3, names.SEQUENCE_LENGTH), np.int32)}
     known = moment(3)
-    unmet = strangers(
-        replace(known, queries=known.queries | empty, histories=(nobody,) * 3, looks=(None,) * 3), ITEMS, 1.0
+    cold = cold_users(
+        replace(known, queries=known.queries | empty, histories=(nobody,) * 3, engagements=(None,) * 3), ITEMS, 1.0
     )
-    assert not unmet.queries[encoding.SEQUENCE].any()
-    assert not unmet.queries[encoding.STATISTICS].any()
+    assert not cold.queries[encoding.SEQUENCE].any()
+    assert not cold.queries[encoding.STATISTICS].any()
 
 
 @pytest.mark.tf
@@ -110,10 +110,10 @@ def test_the_pipelines_ranker_learns_from_strangers_too(trained: Workspace) -> N
     dataset, embeddings = Dataset(trained), Embeddings(trained.towers)
     settings: Settings = load_settings(trained.root / "params.yaml")
     start, end = dataset.timeline.ranker_windows[0]
-    unmet = strangers_of(dataset, dataset.moment(start), settings.two_tower)
-    assert len(embeddings.strangers(start)) == len(unmet.user_ids) == -(-len(dataset.moment(start).user_ids) // 5)
-    met = ranking_lists(dataset, embeddings, start, end, settings)
-    lists = ranking_lists(dataset, embeddings, start, end, settings, unmet=True)
-    assert 0 < len(lists) <= len(unmet.user_ids) < len(met)
-    without = ranking_lists(dataset, embeddings, start, end, settings, unmet=True, without=unmet.user_ids[:10])
+    cold = cold_users_of(dataset, dataset.moment(start), settings.two_tower)
+    assert len(embeddings.cold_users(start)) == len(cold.user_ids) == -(-len(dataset.moment(start).user_ids) // 5)
+    known = ranking_lists(dataset, embeddings, start, end, settings)
+    lists = ranking_lists(dataset, embeddings, start, end, settings, cold=True)
+    assert 0 < len(lists) <= len(cold.user_ids) < len(known)
+    without = ranking_lists(dataset, embeddings, start, end, settings, cold=True, without=cold.user_ids[:10])
     assert len(without) < len(lists)

@@ -24,7 +24,7 @@ class PartFailed(Exception):
         self.reason = reason
 
 
-class Guard:
+class CircuitBreakers:
     """Breakers by what they protect from."""
 
     def __init__(

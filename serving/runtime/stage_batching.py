@@ -13,24 +13,24 @@ from itertools import islice
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
-Steps = Generator[None, None, T]
+Stages = Generator[None, None, T]
 """Work that pauses between its stages and returns its result."""
 
 MOST: Final = 8
 """At once. More save nothing further, and a list that has just come would wait for all of them."""
 
 
-def alone(steps: Steps[T]) -> T:
+def alone(steps: Stages[T]) -> T:
     """The result of work that nothing is done beside."""
-    (outcome,) = side_by_side([steps])
+    (outcome,) = stage_batching([steps])
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
 
 
-def side_by_side(several: Sequence[Steps[T]]) -> list[T | Exception]:
+def stage_batching(several: Sequence[Stages[T]]) -> list[T | Exception]:
     """What each returned or raised, in order; all are advanced by one stage in turn."""
-    outcomes: dict[Steps[T], T | Exception] = {}
+    outcomes: dict[Stages[T], T | Exception] = {}
     going = list(several)
     while going:
         for steps in going:
@@ -44,15 +44,15 @@ def side_by_side(several: Sequence[Steps[T]]) -> list[T | Exception]:
     return [outcomes[steps] for steps in several]
 
 
-class SideBySide(Generic[T]):
+class StageBatching(Generic[T]):
     """Collects work on the event loop while the worker computes what came before. For one event loop."""
 
     def __init__(self, worker: Executor) -> None:
         self._worker = worker
-        self._waiting: deque[tuple[Steps[T], asyncio.Future[T]]] = deque()
+        self._waiting: deque[tuple[Stages[T], asyncio.Future[T]]] = deque()
         self._computing = False
 
-    async def result(self, steps: Steps[T]) -> T:
+    async def result(self, steps: Stages[T]) -> T:
         """What the work returns or raises, computed beside the event loop."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -60,7 +60,7 @@ class SideBySide(Generic[T]):
         self._begin(loop)
         return await future
 
-    async def results(self, several: Iterable[Steps[T]]) -> list[T]:
+    async def results(self, several: Iterable[Stages[T]]) -> list[T]:
         """Of all, in order; MOST at a time, so that others are answered in between. Raises what the first raised."""
         done: list[T] = []
         coming = iter(several)
@@ -76,7 +76,7 @@ class SideBySide(Generic[T]):
     def _compute(self, loop: asyncio.AbstractEventLoop) -> None:
         """In the worker."""
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))]
-        outcomes = side_by_side([steps for steps, _ in batch])
+        outcomes = stage_batching([steps for steps, _ in batch])
         loop.call_soon_threadsafe(self._deliver, loop, [future for _, future in batch], outcomes)
 
     def _deliver(

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from contracts.events.schema import EventType
 from contracts.ranking.inputs import RANKING_FEATURES
-from training.dataset.positives import POSITIVE_TYPES, looks, purchases, thinned
+from training.dataset.positives import POSITIVE_TYPES, engagements, purchases, thinned
 from training.ranking.labelled_lists import BOUGHT, CHOSEN, VIEWED, labelled_lists
 
 # (user, item, type, basket, second)
@@ -32,7 +32,7 @@ def evidence(events: list[tuple[Any, ...]]) -> tuple[list[tuple[Any, ...]], list
     schema = dict.fromkeys(columns[:-1], "string") | {"seconds": "int64"}
     table = ibis.memtable([dict(zip(columns, row, strict=True)) for row in events], schema=schema)
     bought = purchases(table)
-    rows = [one.to_pyarrow().to_pylist() for one in (bought, looks(table, bought))]
+    rows = [one.to_pyarrow().to_pylist() for one in (bought, engagements(table, bought))]
     told = ("user_id", "item_id", "seconds", "is_repeat", "type")
     found = [sorted(tuple(row[name] for name in told if name in row) for row in part) for part in rows]
     return found[0], found[1]
@@ -65,17 +65,17 @@ def test_more_looks_than_towers_need_are_thinned_and_no_purchase_is() -> None:
 INPUTS = [np.zeros((3, len(RANKING_FEATURES)), np.float32)] * 2
 ROWS = [np.array([4, 5, 6]), np.array([4, 5, 6])]
 TRUTHS = [np.array([5]), np.array([9])]
-LOOKED = [[(CHOSEN, np.array([5, 6])), (VIEWED, np.array([4, 6]))], [(VIEWED, np.array([4]))]]
+ENGAGED = [[(CHOSEN, np.array([5, 6])), (VIEWED, np.array([4, 6]))], [(VIEWED, np.array([4]))]]
 
 
 def test_labels_are_the_most_telling_thing_done_to_a_candidate() -> None:
-    lists = labelled_lists(INPUTS, ROWS, TRUTHS, LOOKED)
+    lists = labelled_lists(INPUTS, ROWS, TRUTHS, ENGAGED)
     assert [label.tolist() for label in lists.labels] == [[VIEWED, BOUGHT, CHOSEN], [VIEWED, 0.0, 0.0]]
     assert lists.num_truths == (1, 1)
 
 
 def test_lists_are_judged_by_purchases_alone() -> None:
-    lists = labelled_lists(INPUTS, ROWS, TRUTHS, LOOKED)
+    lists = labelled_lists(INPUTS, ROWS, TRUTHS, ENGAGED)
     first_best = [np.array([0.0, 2.0, 1.0], np.float32)] * 2
     assert lists.ndcg(first_best).tolist() == [1.0, 0.0]
 

@@ -6,7 +6,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 import pytest
 
-from serving.runtime.interleaving import MOST, SideBySide, Steps, alone, side_by_side
+from serving.runtime.stage_batching import MOST, StageBatching, Stages, alone, stage_batching
 
 
 @pytest.fixture
@@ -15,14 +15,14 @@ def worker() -> Iterator[Executor]:
         yield executor
 
 
-def counting(name: str, stages: int, seen: list[str]) -> Steps[str]:
+def counting(name: str, stages: int, seen: list[str]) -> Stages[str]:
     for stage in range(stages):
         seen.append(f"{name}{stage}")
         yield
     return name
 
 
-def failing(after: int) -> Steps[str]:
+def failing(after: int) -> Stages[str]:
     for _ in range(after):
         yield
     raise ValueError("no")
@@ -30,12 +30,12 @@ def failing(after: int) -> Steps[str]:
 
 def test_each_takes_a_stage_before_any_takes_the_next() -> None:
     seen: list[str] = []
-    assert side_by_side([counting("a", 3, seen), counting("b", 2, seen)]) == ["a", "b"]
+    assert stage_batching([counting("a", 3, seen), counting("b", 2, seen)]) == ["a", "b"]
     assert seen == ["a0", "b0", "a1", "b1", "a2"]
 
 
 def test_what_fails_does_so_alone() -> None:
-    one, failed, other = side_by_side([counting("a", 1, []), failing(1), counting("b", 3, [])])
+    one, failed, other = stage_batching([counting("a", 1, []), failing(1), counting("b", 3, [])])
     assert (one, other) == ("a", "b")
     assert isinstance(failed, ValueError)
     with pytest.raises(ValueError, match="no"):
@@ -44,7 +44,7 @@ def test_what_fails_does_so_alone() -> None:
 
 def test_everybody_gets_an_own_result_in_order(worker: Executor) -> None:
     async def ask() -> list[str]:
-        together: SideBySide[str] = SideBySide(worker)
+        together: StageBatching[str] = StageBatching(worker)
         return await together.results(counting(str(number), number % 4, []) for number in range(3 * MOST + 1))
 
     assert asyncio.run(ask()) == [str(number) for number in range(3 * MOST + 1)]
@@ -52,7 +52,7 @@ def test_everybody_gets_an_own_result_in_order(worker: Executor) -> None:
 
 def test_a_failure_reaches_who_waits_for_it_and_nobody_else(worker: Executor) -> None:
     async def ask() -> list[object]:
-        together: SideBySide[str] = SideBySide(worker)
+        together: StageBatching[str] = StageBatching(worker)
         asked = [together.result(steps) for steps in (counting("a", 2, []), failing(1), counting("b", 1, []))]
         return list(await asyncio.gather(*asked, return_exceptions=True))
 
@@ -63,7 +63,7 @@ def test_a_failure_reaches_who_waits_for_it_and_nobody_else(worker: Executor) ->
 
 def test_who_goes_away_leaves_the_others_their_results(worker: Executor) -> None:
     async def ask() -> str:
-        together: SideBySide[str] = SideBySide(worker)
+        together: StageBatching[str] = StageBatching(worker)
         gone = asyncio.create_task(together.result(counting("gone", 2, [])))
         stays = asyncio.create_task(together.result(counting("stays", 2, [])))
         await asyncio.sleep(0)
@@ -75,7 +75,7 @@ def test_who_goes_away_leaves_the_others_their_results(worker: Executor) -> None
 
 def test_a_long_batch_lets_others_in_between(worker: Executor) -> None:
     async def ask() -> list[str]:
-        together: SideBySide[str] = SideBySide(worker)
+        together: StageBatching[str] = StageBatching(worker)
         order: list[str] = []
 
         async def batch() -> None:
