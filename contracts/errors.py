@@ -1,4 +1,6 @@
-"""Every error Tandem raises on purpose.
+"""The errors that several rooms raise, and the words for faults that pydantic finds.
+
+A room whose error nobody else raises keeps it in the file that raises it, always as a child of TandemError.
 
 TandemError                  exit code 2, HTTP 500
 ├── InvalidInput             HTTP 400   a request or an option is wrong; the text says what would work
@@ -7,6 +9,14 @@ TandemError                  exit code 2, HTTP 500
 ├── MissingArtifact                     an earlier step has not been run; the text names the command
 └── BundleRefused            HTTP 503   a bundle is altered, mixed or of another contract version
 """
+
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+MAX_FAULTS = 20
+MAX_FAULT_LENGTH = 300
 
 
 class TandemError(Exception):
@@ -39,3 +49,18 @@ class BundleRefused(TandemError):
     """A bundle that must not be served."""
 
     http_status = 503
+
+
+def faults_of(found: ValidationError | Sequence[ErrorDetails], whole: str = "as a whole") -> list[str]:
+    """Each fault as `field: what is wrong`, at most MAX_FAULTS of them and none longer than MAX_FAULT_LENGTH.
+
+    found: pydantic's error, or its list. whole: what to call the input itself, where no field is at fault.
+    """
+    if isinstance(found, ValidationError):
+        found = found.errors(include_url=False, include_input=False, include_context=False)
+    faults = [
+        f"{'.'.join(map(str, fault['loc'])) or whole}: {fault['msg'].removeprefix('Value error, ')}"
+        for fault in found[:MAX_FAULTS]
+    ]
+    shown = [text if len(text) <= MAX_FAULT_LENGTH else f"{text[:MAX_FAULT_LENGTH]}…" for text in faults]
+    return [*shown, f"and {len(found) - MAX_FAULTS} more"] if len(found) > MAX_FAULTS else shown

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
-from pydantic import ValidationError
 
 from contracts.api.answers import DegradedLevel
-from contracts.api.records import ImpressionRecord
+from contracts.api.records import ImpressionRecord, impression_records
 from contracts.errors import MissingArtifact
 from monitoring.reference import CATEGORICAL, COLUMNS, NUMERICAL
 from monitoring.result import MalformedLine
@@ -40,13 +39,10 @@ class Impressions:
         """The compared rows, COLUMNS in order."""
         return pd.DataFrame(self.rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMERICAL, "float64"))
 
-    def add(self, line: bytes, number: int) -> None:
+    def add(self, record: ImpressionRecord | str, number: int) -> None:
         """Counts one line, number counted from 1, as compared, degraded or malformed."""
-        try:
-            record = ImpressionRecord.model_validate_json(line)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            self._reject(number, f"{'.'.join(str(part) for part in first['loc']) or 'line'}: {first['msg']}")
+        if isinstance(record, str):
+            self._reject(number, record)
             return
         full = record.degraded_level is DegradedLevel.FULL
         if full and (fault := _fault(record.features)):
@@ -75,9 +71,8 @@ def read_impressions(path: Path) -> Impressions:
         )
     impressions = Impressions()
     for log in logs:
-        with log.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                impressions.add(line, number)
+        for number, record in impression_records(log):
+            impressions.add(record, number)
     return impressions
 
 

@@ -3,21 +3,15 @@
 import json
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from contracts.api.records import ImpressionRecord
+from contracts.api.records import ImpressionRecord, impression_records
 from contracts.errors import MissingArtifact
 
 
 def shown_lists(path: Path) -> tuple[list[ImpressionRecord], int]:
     """(records of an impression log, lines that are none). Raises MissingArtifact without the log."""
-    records, malformed = [], 0
-    for line in _lines(path, "impression log; `tandem serve` writes one"):
-        try:
-            records.append(ImpressionRecord.model_validate_json(line))
-        except ValidationError:
-            malformed += 1
-    return records, malformed
+    lines = [record for _, record in impression_records(path)]
+    records = [record for record in lines if isinstance(record, ImpressionRecord)]
+    return records, len(lines) - len(records)
 
 
 def answered_requests(path: Path) -> tuple[set[str], int, int]:

@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from contracts.errors import InvalidInput
+from contracts.errors import InvalidInput, faults_of
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Alpha = Annotated[float, Field(gt=0, lt=1)]
@@ -149,5 +149,5 @@ def load_settings(path: Path | None) -> RolloutSettings:
     except yaml.YAMLError as error:
         raise InvalidInput(f"{path} is no YAML: {error}") from error
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}" for fault in error.errors()]
-        raise InvalidInput(f"rollout settings {path or '(defaults)'}: {'; '.join(faults)}") from error
+        faults = "; ".join(faults_of(error, "settings"))
+        raise InvalidInput(f"rollout settings {path or '(defaults)'}: {faults}") from error

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from contracts.api.records import ImpressionRecord
+from contracts.api.records import impression_records
 from contracts.api.requests import RecommendationRequest
-from contracts.errors import InvalidInput, MissingArtifact
+from contracts.errors import InvalidInput
 from serving.recommendation.answer import Listed
 from serving.recommender import Recommender
 
@@ -75,13 +75,11 @@ def recorded_requests(path: Path, limit: int | None = None) -> Iterator[Recommen
 
     Raises MissingArtifact where there is no log, and InvalidInput naming the line that is no record.
     """
-    if not path.is_file():
-        raise MissingArtifact(f"There is no impression log {path}. A server started with `tandem serve` writes one.")
-    lines = path.read_text(encoding="utf-8").splitlines()
-    first = max(len(lines) - limit, 0) if limit else 0
-    for number, line in enumerate(lines[first:], start=first + 1):
+    records = list(impression_records(path))
+    for number, record in records[-limit:] if limit else records:
+        if isinstance(record, str):
+            raise InvalidInput(f"{path}, line {number}, is not an impression record: {record}")
         try:
-            record = ImpressionRecord.model_validate_json(line)
             asked = RecommendationRequest(user_id=record.user_id, **{"n": len(record.item_ids) or 10, **record.request})
         except (ValidationError, TypeError) as error:
             raise InvalidInput(f"{path}, line {number}, is not an impression record: {error}") from error

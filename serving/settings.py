@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.errors import InvalidInput
+from contracts.errors import InvalidInput, faults_of
 
 MIN_KEY_LENGTH = 16
 
@@ -68,5 +68,6 @@ def read_settings(**given: Any) -> ServingSettings:
     try:
         return ServingSettings(**given)
     except ValidationError as error:
-        faults = [f"TANDEM_{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
-        raise InvalidInput(f"The server's settings cannot be used: {'; '.join(faults)}.") from error
+        faults = [fault.partition(": ") for fault in faults_of(error)]
+        named = "; ".join(f"TANDEM_{field.upper()}: {what}" if what else field for field, _, what in faults)
+        raise InvalidInput(f"The server's settings cannot be used: {named}.") from error

@@ -114,7 +114,7 @@ def propensity_tables(buyers: "Buyers", horizon_days: int, asked: int) -> None:
     for column in ("users", "predicted", "bought"):
         bins.add_column(column, justify="right")
     for one in report.bins:
-        bins.add_row(f"{one.users:,}", f"{one.predicted:.1%}", f"{one.observed:.1%}")
+        bins.add_row(f"{one.cases:,}", f"{one.predicted:.1%}", f"{one.observed:.1%}")
     console.print(bins)
     chosen, expected = len(buyers.user_ids), float(buyers.probabilities.sum())
     if chosen < asked:

@@ -9,10 +9,9 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from contracts.errors import DataRejected, InvalidInput
-from contracts.features.names import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
+from contracts.features.names import DAY_SECONDS, HOUR_UNKNOWN, WEEKDAY_UNKNOWN
 from training.settings import FeatureSettings
 
-DAY_SECONDS = 86_400
 WARM_UP_DAYS = 7  # of history before the first positive of the towers
 
 

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 from benchmarks.quality.splits import Baskets, DataSet, PipelineMoment, Split
 from contracts.arrays import Doubles, Rows
 from contracts.features import names
+from contracts.features.names import DAY_SECONDS
 from training.dataset.dataset import Dataset
 from training.metrics.ranking_metrics import NDCG_AT
-from training.timeline import DAY_SECONDS
 from training.workspace import Workspace, require
 
 LESSONS = 3  # earlier windows that a peer may learn to rank from

@@ -13,14 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.features import encoding, names
-from contracts.features.names import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
+from contracts.features.names import DAY_SECONDS, HOUR_UNKNOWN, WEEKDAY_UNKNOWN
 from contracts.features.text import text_vectors
 from contracts.features.vocabulary import Vocabulary
 from training.dataset.dataset import Positives
 from training.dataset.item_text import fit_projection
 
 NOW = int(datetime(2026, 6, 1, tzinfo=UTC).timestamp())
-DAY_SECONDS = 86_400
 CONTENT_SIZES = {"department": 20, "category": 200, "subcategory": 1000, "brand": 300, "manufacturer": 600}
 PROFILE_SIZE = 8
 LIKED_SUBCATEGORIES = 5

@@ -1,10 +1,13 @@
 """What the server writes about its own answers."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from contracts.api.answers import DegradedLevel
+from contracts.errors import MissingArtifact, faults_of
 
 MIRROR_HEADER: Final = "x-tandem-mirror"
 """Request header of who compares answers and shows them to nobody: such a list leaves no record."""
@@ -33,3 +36,20 @@ class ImpressionRecord(BaseModel):
     scores: list[float]
     item_propensities: list[float] = []  # of each item at its place, given those above; empty: nothing left to chance
     features: dict[str, float | str]
+
+
+def impression_records(log: Path) -> Iterator[tuple[int, ImpressionRecord | str]]:
+    """(line number from 1, the record or why the line is none) of an impression log, in the order of the lines.
+
+    Raises MissingArtifact where there is no log.
+    """
+    if not log.is_file():
+        raise MissingArtifact(
+            f"There is no impression log {log}. `tandem serve` writes one; TANDEM_IMPRESSION_LOG names it elsewhere."
+        )
+    with log.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                yield number, ImpressionRecord.model_validate_json(line)
+            except ValidationError as error:
+                yield number, faults_of(error, "line")[0]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from contracts.events.schema import WITHOUT_ITEM, EventType
 
@@ -67,12 +67,4 @@ def fresh_event(event: Interaction) -> FreshEvent:
         event.quantity,
         event.price,
         event.discount,
-    )
-
-
-def faults_of(error: ValidationError) -> str:
-    """Every fault in one sentence, each with its field."""
-    return "; ".join(
-        f"{'.'.join(map(str, fault['loc'])) or 'event'}: {fault['msg'].removeprefix('Value error, ')}"
-        for fault in error.errors()
     )

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.features import names
+from contracts.features.names import DAY_SECONDS
 from contracts.features.vocabulary import Vocabulary
 
 # Input names of the query tower, in the order of its signature.
@@ -26,7 +27,6 @@ TEXT: Final = "text"
 
 Inputs = dict[str, npt.NDArray[Any]]
 
-DAY_SECONDS: Final = 86_400.0
 _TYPE_CODES: Final = {kind: code for code, kind in enumerate(names.SEQUENCE_TYPES, start=1)}
 
 

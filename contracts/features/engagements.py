@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from contracts.events.schema import EventType
 from contracts.features import names
-from contracts.features.encoding import DAY_SECONDS, type_codes
+from contracts.features.encoding import type_codes
+from contracts.features.names import DAY_SECONDS
 from contracts.features.vocabulary import Vocabulary
 
 _CODE_OF: Final = {kind: code for code, kind in enumerate(names.SEQUENCE_TYPES, start=1)}

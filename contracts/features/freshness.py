@@ -14,11 +14,10 @@ from typing import Any, Final
 from contracts.events.interactions import FreshEvent
 from contracts.events.schema import EventType
 from contracts.features import names
-from contracts.features.names import OVERDUE_LIMIT, WINDOWS_DAYS
+from contracts.features.names import DAY_SECONDS, OVERDUE_LIMIT, WINDOWS_DAYS
 
 MAX_RECENT_EVENTS: Final = 200
 """Kept per user in the online store; a user with more since the last materialize has the latest."""
-DAY_SECONDS: Final = 86_400
 QUARTER_SECONDS: Final = 900
 ENGAGEMENT_WINDOWS: Final = {"user_views": EventType.VIEW.value, "user_cart_adds": EventType.CART_ADD.value}
 """Statistics by window and the event type that each counts."""

@@ -8,6 +8,7 @@ USER_ID: Final = "user_id"
 ITEM_ID: Final = "item_id"
 EVENT_TIMESTAMP: Final = "event_timestamp"
 
+DAY_SECONDS: Final = 86_400
 WINDOWS_DAYS: Final = (7, 28, 91, 365)
 SEQUENCE_LENGTH: Final = 50
 ENGAGEMENTS_LENGTH: Final = 200
@@ -205,6 +206,8 @@ TOP_SCORE: Final = "top_score"
 MEAN_SCORE: Final = "mean_score"
 SCORES: Final = (TOP_SCORE, MEAN_SCORE)
 """Of one served list, by the ranker; logged with each impression and kept in the bundle's reference sample."""
+REFERENCE_LENGTH: Final = 10
+"""First items of a list whose scores are compared: the log and the reference sample must agree."""
 
 # Context of the request, in the shop's local time. The last value of each means "not known":
 # a list for the coming weeks has no hour.

@@ -12,8 +12,8 @@ from contracts.arrays import Floats, Rows
 from contracts.features import names
 from contracts.features.engagements import UserEngagements
 from contracts.features.history import UserHistory
+from contracts.features.names import DAY_SECONDS
 from contracts.ranking.inputs import (
-    DAY_SECONDS,
     Catalogue,
     engagement_features,
     pair_features,

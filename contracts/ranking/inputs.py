@@ -17,10 +17,9 @@ from contracts.arrays import Floats, Rows
 from contracts.features import names
 from contracts.features.engagements import UserEngagements
 from contracts.features.history import UserHistory
-from contracts.features.names import OVERDUE_LIMIT
+from contracts.features.names import DAY_SECONDS, OVERDUE_LIMIT
 from contracts.features.vocabulary import OUT_OF_VOCABULARY
 
-DAY_SECONDS: Final = 86_400.0
 NEVER_DAYS: Final = 730.0
 """Stands for "never bought" and "never looked at" where a number of days is asked."""
 

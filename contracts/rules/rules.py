@@ -20,7 +20,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from contracts.errors import InvalidInput
+from contracts.errors import InvalidInput, faults_of
 from contracts.rules.selection import ItemIds, Selection
 
 ACTIONS: Final = ("pin", "boost", "bury", "deny", "cap", "quota", "diversity", "explore")
@@ -161,7 +161,7 @@ def rule_set(payload: Any) -> RuleSet:
     try:
         found = RuleSet.model_validate({**payload, "rules": rules} if isinstance(listed, list) else payload)
     except ValidationError as error:
-        faults = _faults(error, "") + faults
+        faults = faults_of(error) + faults
     if faults := faults + _clashes(rules):
         raise InvalidInput(f"{len(faults)} faults in the rules: {'; '.join(faults)}.")
     return found
@@ -175,12 +175,9 @@ def _each(listed: list[Any]) -> tuple[list[str], list[Rule]]:
         try:
             rules.append(Rule.model_validate(given))
         except ValidationError as error:
-            faults += _faults(error, f"rule {number} ({name}) " if name else f"rule {number} ")
+            what = f"rule {number} ({name})" if name else f"rule {number}"
+            faults += [f"{what} {fault}" for fault in faults_of(error)]
     return faults, rules
-
-
-def _faults(error: ValidationError, what: str) -> list[str]:
-    return [f"{what}{'.'.join(map(str, fault['loc'])) or 'as a whole'}: {fault['msg']}" for fault in error.errors()]
 
 
 def _clashes(rules: list[Rule]) -> list[str]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from contracts.api.answers import Recommendations, ScoredItems
 from contracts.api.limits import MAX_BATCH
 from contracts.api.requests import RankingRequest, RecommendationRequest, Request, RetrievalRequest
-from contracts.errors import InvalidInput
+from contracts.errors import InvalidInput, faults_of
 from serving.service import Lists, Service
 
 Asked = TypeVar("Asked", bound=Request)
@@ -182,8 +182,7 @@ def _output(name: str, datatype: str, values: npt.NDArray[Any]) -> InferOutput:
 
 def explain(error: ValidationError, request: type[Request]) -> str:
     """One sentence on every fault of a request, and the fields there are."""
-    faults = [f"{'.'.join(map(str, fault['loc'])) or 'instance'}: {fault['msg']}" for fault in error.errors()]
-    return f"{'; '.join(faults)}. Expected {_fields(request.model_json_schema())}."
+    return f"{'; '.join(faults_of(error, 'instance'))}. Expected {_fields(request.model_json_schema())}."
 
 
 def _fields(schema: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contracts.api.limits import BundleVersion
-from contracts.errors import InvalidInput
+from contracts.errors import InvalidInput, faults_of
 
 CHALLENGER: Final = "challenger"
 VARIANT_HEADER: Final = "x-tandem-variant"
@@ -43,7 +43,7 @@ def read_experiment(path: Path) -> Experiment:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidInput(f"Cannot read the experiment in {path}: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(faults_of(error))
         raise InvalidInput(
             f"{path} is no experiment: {faults}. Expected name, challenger (a bundle version), share (0 to 1) and "
             "maybe salt."

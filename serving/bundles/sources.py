@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from contracts.bundle.manifest import MANIFEST, SIGNATURE, digest_of, is_served, read_manifest, verify
 from contracts.bundle.promotions import bundle_versions
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
+from serving.runtime.file_stamp import stamp_of
 
 S3 = "s3://"
 PARTIAL = ".partial"
@@ -48,11 +49,9 @@ class DirectorySource:
 
     def identity(self) -> str | None:
         """The folder behind the link and the age of its manifest: a bundle that was written again is another one."""
-        try:
-            manifest = (self._path.resolve() / MANIFEST).stat()
-        except OSError:  # between two renames, or nothing there yet
-            return None
-        return f"{self._path.resolve()} {manifest.st_ino} {manifest.st_mtime_ns}"
+        folder = self._path.resolve()
+        stamp = stamp_of(folder / MANIFEST)
+        return f"{folder} {stamp}" if stamp else None  # None between two renames, or while nothing is there
 
     def fetch(self, version: str | None = None) -> Path:
         """The folder behind the link, or of a version beside it."""

@@ -1,6 +1,6 @@
 """Which interaction is the first that followed a list: a click rate has each list once, whatever is clicked on it."""
 
-from collections import OrderedDict
+from serving.runtime.bounded import BoundedDict
 
 
 class FollowedLists:
@@ -11,15 +11,11 @@ class FollowedLists:
 
     def __init__(self, max_lists: int = 100_000) -> None:
         """max_lists: about 20 MB."""
-        self._max_lists = max_lists
-        self._followed: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._followed: BoundedDict[tuple[str, str], None] = BoundedDict(max_lists)
 
     def first(self, request_id: str, event_type: str) -> bool:
         """Whether no such event has followed the list before; one that follows it now has."""
         key = request_id, event_type
         known = key in self._followed
         self._followed[key] = None
-        self._followed.move_to_end(key)
-        if len(self._followed) > self._max_lists:
-            self._followed.popitem(last=False)
         return not known

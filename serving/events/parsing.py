@@ -9,8 +9,8 @@ from pydantic_core import from_json
 
 from contracts.api.answers import RejectedEvent
 from contracts.api.limits import MAX_EVENTS, MAX_EVENTS_BYTES
-from contracts.errors import InvalidInput
-from contracts.events.interactions import Interaction, faults_of
+from contracts.errors import InvalidInput, faults_of
+from contracts.events.interactions import Interaction
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 CLOCKS_DIFFER = timedelta(minutes=5)
@@ -79,7 +79,7 @@ def _one_by_one(instances: list[Any]) -> ParsedEvents:
         try:
             found.events.append(Interaction.model_validate(instance))
         except ValidationError as error:
-            found.rejected.append(_rejected(position, instance, faults_of(error)))
+            found.rejected.append(_rejected(position, instance, "; ".join(faults_of(error, "event"))))
     return found
 
 

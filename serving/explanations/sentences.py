@@ -8,8 +8,8 @@ import numpy as np
 from contracts.arrays import Floats, Rows
 from contracts.features.engagements import NO_ENGAGEMENTS, UserEngagements
 from contracts.features.history import UserHistory
+from contracts.features.names import DAY_SECONDS
 from contracts.ranking.candidates import CONTEXT, ENGAGED, POPULAR, REPEAT, RULE, TWO_TOWER, ItemSide
-from contracts.ranking.inputs import DAY_SECONDS
 
 ALIKE = 0.5
 """Least cosine at which two items are called similar."""

@@ -1,12 +1,12 @@
 """The last features that were read of each user, for while the online store does not answer."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
 import orjson
 
 from serving.features.lookup import UserFeatures
+from serving.runtime.bounded import BoundedDict
 
 
 class RememberedFeatures:
@@ -20,18 +20,14 @@ class RememberedFeatures:
     def __init__(
         self, max_users: int = 10_000, max_age_seconds: float = 3600.0, seconds: Callable[[], float] = time.monotonic
     ) -> None:
-        self._max_users = max_users
         self._max_age_seconds = max_age_seconds
         self._seconds = seconds
-        self._read: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._read: BoundedDict[str, tuple[float, bytes]] = BoundedDict(max_users)
 
     def keep(self, user_id: str, features: UserFeatures) -> None:
         """Remembers what was just read; the user who was read longest ago makes room."""
         written = orjson.dumps(features, option=orjson.OPT_SERIALIZE_NUMPY)
         self._read[user_id] = (self._seconds(), bytes(memoryview(written)))  # a copy: orjson's own has room to grow
-        self._read.move_to_end(user_id)
-        if len(self._read) > self._max_users:
-            self._read.popitem(last=False)
 
     def recall(self, user_id: str) -> UserFeatures | None:
         """The user's last features, or None where they are too old or were never read."""

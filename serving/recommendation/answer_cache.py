@@ -8,7 +8,6 @@ server is not seen here; there max_age_seconds is the bound. Only answers of the
 
 import time
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -17,6 +16,7 @@ from contracts.api.answers import DegradedLevel, Recommendations
 from serving.bundles.bundle import LoadedBundle
 from serving.recommendation.scope import RequestScope
 from serving.rules.compile import CompiledRules
+from serving.runtime.bounded import BoundedDict
 
 SETTLE_SECONDS: Final = 5.0
 """An event is in the user's features after 2 s at most; what is computed before must not be kept."""
@@ -83,12 +83,11 @@ class AnswerCache:
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         """asked: told "hit" or "miss" each time."""
-        self._max_lists = max_lists
         self._max_age_seconds = max_age_seconds
         self._asked = asked
         self._seconds = seconds
-        self._lists: OrderedDict[Key, _Kept] = OrderedDict()
-        self._forgotten: OrderedDict[str, float] = OrderedDict()
+        self._lists: BoundedDict[Key, _Kept] = BoundedDict(max_lists)
+        self._forgotten: BoundedDict[str, float] = BoundedDict(MAX_FORGOTTEN)
 
     def get(self, scope: RequestScope) -> CachedAnswer | None:
         """The answer to this request, or None."""
@@ -104,16 +103,10 @@ class AnswerCache:
         if given.answer.degraded_level is not DegradedLevel.FULL or not settled:
             return
         self._lists[key] = _Kept(given, now, weakref.ref(scope.bundle), scope.rules)
-        self._lists.move_to_end(key)
-        if len(self._lists) > self._max_lists:
-            self._lists.popitem(last=False)
 
     def forget(self, user_id: str) -> None:
         """What was made for this user before is not given again."""
         self._forgotten[user_id] = self._seconds()
-        self._forgotten.move_to_end(user_id)
-        if len(self._forgotten) > MAX_FORGOTTEN:
-            self._forgotten.popitem(last=False)
 
     def _holds(self, kept: _Kept, scope: RequestScope) -> bool:
         age = self._seconds() - kept.kept_at

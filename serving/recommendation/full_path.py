@@ -9,6 +9,7 @@ from contracts.api.limits import MAX_ITEMS
 from contracts.arrays import Floats, Rows
 from contracts.features import names
 from contracts.features.history import UserHistory
+from contracts.features.names import REFERENCE_LENGTH
 from contracts.ranking.candidates import CONTEXT, FRESH, RULE, CandidatePlan, Mask, Shortlist, UserSide, shortlist
 from serving.bundles.bundle import LoadedBundle
 from serving.features.lookup import FeatureLookup, UserFeatures
@@ -22,8 +23,6 @@ from serving.retrieval.index_recall import IndexRecall
 from serving.rules.candidates import proposed_by_rules
 from serving.runtime.clock import Now
 from serving.runtime.stage_batching import Stages
-
-REFERENCE_LENGTH = 10  # scores of the first items are logged, as many as the bundle's reference sample has
 
 NUM_FRESH = 20  # candidates among items that are newer than the bundle: no statistics speak for them yet
 

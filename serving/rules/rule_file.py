@@ -11,9 +11,9 @@ from contracts.errors import InvalidInput, MissingArtifact, TandemError
 from contracts.rules.rules import RuleSet, rule_set
 from serving.bundles.bundle import LoadedBundle
 from serving.rules.compile import NO_RULES, CompiledRules, compiled
+from serving.runtime.file_stamp import stamp_of
 
 LOOK_EVERY_SECONDS = 1.0
-Stamp = tuple[int, int, int]
 
 
 def read_rules(path: Path) -> RuleSet:
@@ -41,13 +41,13 @@ class RuleBook:
             "tandem_rules_read_total", "Changes of the rules file, read or refused.", ["outcome"], registry=registry
         )
         self._rules = read_rules(path) if path else None
-        self._stamp = _stamp(path) if path else None
-        self._engaged = time.monotonic()
+        self._stamp = stamp_of(path) if path else None
+        self._checked_at = time.monotonic()
         self._compiled: tuple[LoadedBundle, RuleSet, CompiledRules] | None = None
 
     def over(self, bundle: LoadedBundle) -> CompiledRules:
         """The rules with their names resolved in this bundle's catalogue."""
-        self._engaged_again()
+        self._read_if_changed()
         rules, known = self._rules, self._compiled
         if rules is None:
             return NO_RULES
@@ -58,12 +58,12 @@ class RuleBook:
                 logging.getLogger(__name__).warning("%s", fault)
         return known[2]
 
-    def _engaged_again(self) -> None:
+    def _read_if_changed(self) -> None:
         now = time.monotonic()
-        if self._path is None or now - self._engaged < LOOK_EVERY_SECONDS:
+        if self._path is None or now - self._checked_at < LOOK_EVERY_SECONDS:
             return
-        self._engaged = now
-        stamp = _stamp(self._path)
+        self._checked_at = now
+        stamp = stamp_of(self._path)
         if stamp == self._stamp:
             return
         self._stamp = stamp
@@ -74,12 +74,3 @@ class RuleBook:
             logging.getLogger(__name__).error("The changed rules are refused, the old ones hold: %s", error)
             outcome = "refused"
         self._read.labels(outcome).inc()
-
-
-def _stamp(path: Path) -> Stamp | None:
-    """Changes when the file does, also through a link that is moved, as Kubernetes does it."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -22,16 +22,16 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from contracts.arrays import Doubles
 from contracts.errors import InvalidInput
 from contracts.features import encoding, names
+from contracts.features.names import DAY_SECONDS
 from training.dataset.dataset import Dataset
 from training.feature_store.store import features_as_of, open_store
+from training.metrics.reliability import ReliabilityBin, expected_error, reliability
 from training.settings import DuckDBSettings
 from training.threads import one_thread
-from training.timeline import DAY_SECONDS
 from training.workspace import Workspace
 
 HELD_OUT, CALIBRATION, TRAINING = 2, 4, 10  # snapshots of each part, at most in training
 FIT_USERS = 50_000  # a sample of users this large says enough about all
-BINS = 10
 EVER, RECENCY, FREQUENCY = (
     names.USER_STATISTICS.index(name) for name in ("user_baskets_365d", "user_days_since_last", "user_baskets_91d")
 )
@@ -47,15 +47,6 @@ class Ranking:
 
 
 @dataclass(frozen=True)
-class ReliabilityBin:
-    """Users of similar predicted probability; a tenth of all."""
-
-    users: int
-    predicted: float  # mean
-    observed: float  # share that bought
-
-
-@dataclass(frozen=True)
 class PropensityReport:
     """Measured on snapshots later than everything the measured model has seen."""
 
@@ -63,13 +54,12 @@ class PropensityReport:
     users: int  # at each of them
     buyers: float  # share of all
     rankings: dict[str, Ranking]
-    bins: tuple[ReliabilityBin, ...]
+    bins: Sequence[ReliabilityBin]  # a tenth of the users each
 
     @property
     def calibration_error(self) -> float:
-        """Expected calibration error: mean distance of predicted and observed, weighted by users."""
-        total = sum(one.users for one in self.bins)
-        return sum(one.users * abs(one.predicted - one.observed) for one in self.bins) / total
+        """Expected calibration error, weighted by users."""
+        return expected_error(self.bins)
 
 
 @dataclass(frozen=True)
@@ -187,13 +177,6 @@ def measured_on(held_out: Sequence[Labelled], model: Propensity, cuts: Sequence[
         rankings={name: _ranking(scores, labels, cuts) for name, scores in orders.items()},
         bins=reliability(model.probabilities(inputs), bought),
     )
-
-
-def reliability(probabilities: Doubles, bought: npt.NDArray[np.bool_]) -> tuple[ReliabilityBin, ...]:
-    """BINS bins of equally many users, least likely first; fewer where there are fewer users."""
-    order = np.argsort(probabilities, kind="stable")
-    parts = [part for part in np.array_split(order, BINS) if len(part)]
-    return tuple(ReliabilityBin(len(p), float(probabilities[p].mean()), float(bought[p].mean())) for p in parts)
 
 
 def _ranking(scores: Sequence[Doubles], labels: Sequence[npt.NDArray[np.bool_]], cuts: Sequence[int]) -> Ranking:

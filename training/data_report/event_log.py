@@ -9,9 +9,9 @@ from ibis import _
 
 from contracts.errors import DataRejected, MissingArtifact
 from contracts.events.schema import EventType
+from contracts.features.names import DAY_SECONDS
 from training.ingest.ingest import IngestReport
 from training.local_time import local_seconds
-from training.timeline import DAY_SECONDS
 from training.workspace import Workspace, require
 
 

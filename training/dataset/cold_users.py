@@ -71,7 +71,7 @@ def _session(moment: Moment, row: int) -> Session:
     days = moment.queries[encoding.SEQUENCE_DAYS][row].astype(np.float64)
     seen = (codes > 0) & (days <= SESSION_DAYS)
     latest = np.concatenate([moment.histories[row].last, (moment.engagements[row] or NO_ENGAGEMENTS).last])
-    seconds = latest.max(initial=0.0) - days[seen] * encoding.DAY_SECONDS
+    seconds = latest.max(initial=0.0) - days[seen] * names.DAY_SECONDS
     return Session(codes[seen], moment.queries[encoding.SEQUENCE_TYPES][row][seen], seconds)
 
 
@@ -99,7 +99,7 @@ def _sequences(kinds: list[str], sessions: list[Session]) -> encoding.Inputs:
     for row, (kind, one) in enumerate(zip(kinds, sessions, strict=True)):
         if kind == SESSION:
             codes[row, : len(one.codes)], types[row, : len(one.codes)] = one.codes, one.types
-            days[row, : len(one.codes)] = (one.seconds.max(initial=0.0) - one.seconds) / encoding.DAY_SECONDS
+            days[row, : len(one.codes)] = (one.seconds.max(initial=0.0) - one.seconds) / names.DAY_SECONDS
         elif kind == PAGE:
             page = np.array(list(dict.fromkeys(one.codes.tolist())), np.int32)
             codes[row, : len(page)], types[row, : len(page)] = page, bought

@@ -13,13 +13,6 @@ def top_rows(scores: npt.NDArray[np.float32], k: int) -> Rows:
     return np.argsort(-scores, kind="stable")[:k]
 
 
-def popular_for(history: UserHistory, popular: Rows, k: int, *, discovery: bool) -> Rows:
-    """[k] of a popularity order; for discovery without what the user has bought."""
-    if not discovery:
-        return popular[:k]
-    return without(popular[: k + len(history)], history.item_rows)[:k]
-
-
 def personal_frequency(history: UserHistory) -> Rows:
     """P-TopFreq: the user's items by number of baskets, ties by recency."""
     return history.item_rows[np.argsort(-history.counts, kind="stable")]

@@ -14,9 +14,10 @@ from ibis import _
 from contracts.errors import InvalidInput
 from contracts.events.schema import UNKNOWN
 from contracts.features import names
+from contracts.features.names import DAY_SECONDS
 from training.features.snapshots import YEAR_DAYS, moment
 from training.local_time import local_seconds
-from training.timeline import DAY_SECONDS, Timeline
+from training.timeline import Timeline
 
 RUN_UP_DAYS = 7  # up to the holiday, itself among them: a whole week, so that each weekday is in it once
 COMING_DAYS = 28

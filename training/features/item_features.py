@@ -5,9 +5,9 @@ from ibis import _
 
 from contracts.events.schema import UNKNOWN
 from contracts.features import names
-from contracts.features.names import WINDOWS_DAYS
+from contracts.features.names import DAY_SECONDS, WINDOWS_DAYS
 from training.features.snapshots import LOOKS, before, moment, within
-from training.timeline import DAY_SECONDS, Timeline
+from training.timeline import Timeline
 
 
 def item_statistics(engagements: ibis.Table, pairs: ibis.Table, items: ibis.Table, timeline: Timeline) -> ibis.Table:

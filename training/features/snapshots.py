@@ -6,9 +6,8 @@ import ibis
 from ibis import _
 
 from contracts.events.schema import EventType
-from contracts.features.names import WINDOWS_DAYS
+from contracts.features.names import DAY_SECONDS, WINDOWS_DAYS
 from training.local_time import QUARTER_SECONDS
-from training.timeline import DAY_SECONDS
 
 YEAR_DAYS = max(WINDOWS_DAYS)
 LOOKS = {"views": EventType.VIEW, "cart_adds": EventType.CART_ADD}

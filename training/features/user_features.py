@@ -5,7 +5,7 @@ from ibis import _
 
 from contracts.events.schema import EventType
 from contracts.features import names
-from contracts.features.names import OVERDUE_LIMIT, WINDOWS_DAYS
+from contracts.features.names import DAY_SECONDS, OVERDUE_LIMIT, WINDOWS_DAYS
 from contracts.ranking.inputs import NEVER_DAYS
 from training.features.snapshots import (
     LOOKS,
@@ -18,7 +18,7 @@ from training.features.snapshots import (
     within,
 )
 from training.local_time import QUARTER_SECONDS, local_seconds
-from training.timeline import DAY_SECONDS, Timeline
+from training.timeline import Timeline
 
 HOUR_SECONDS = 3600
 MINUTE_SECONDS = 60  # gaps are squared in whole minutes: integers add up to the same on every engine

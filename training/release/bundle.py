@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from contracts.bundle import manifest as bundle
 from contracts.events.schema import UNKNOWN
 from contracts.features import encoding, names
+from contracts.features.names import DAY_SECONDS, REFERENCE_LENGTH
 from contracts.ranking.segments import SEGMENT_DAYS, Segments, segments_of
 from training.dataset.dataset import Dataset, Moment
 from training.ranking.scoring import rank_with_scores
@@ -24,11 +25,9 @@ from training.release.model_card_page import page
 from training.release.signing import Sign
 from training.retrieval.embeddings import Embeddings
 from training.settings import Settings
-from training.timeline import DAY_SECONDS
 from training.workspace import Workspace, require
 
 REFERENCE_USERS = 2000
-REFERENCE_LENGTH = 10  # items of a list whose scores are compared
 EXAMPLE_USERS = 20
 
 

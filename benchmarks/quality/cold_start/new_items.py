@@ -12,10 +12,10 @@ from benchmarks.quality.cold_start.visitors import POPULARITY, SEGMENT
 from contracts.arrays import Floats, Rows
 from contracts.bundle.manifest import CANDIDATE_TOWER
 from contracts.features import encoding, names
+from contracts.features.names import DAY_SECONDS
 from contracts.ranking.segments import SEGMENT_DAYS
 from training.metrics.ranking_metrics import without
 from training.retrieval.embeddings import Embeddings
-from training.timeline import DAY_SECONDS
 
 TOWERS: Final = "towers, content alone"
 CHANCE: Final = "any order"

@@ -16,6 +16,7 @@ from contracts.bundle import manifest as parts
 from contracts.errors import InvalidInput
 from contracts.events.schema import EventType
 from contracts.features import encoding, names
+from contracts.features.names import DAY_SECONDS
 from contracts.ranking.segments import SEGMENT_DAYS, Segments, segments_of
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from training.dataset.dataset import Dataset, Moment, Positives
@@ -29,7 +30,6 @@ from training.release.bundle import write_shop
 from training.retrieval.embeddings import Embeddings
 from training.retrieval.train import fit_towers
 from training.settings import Settings
-from training.timeline import DAY_SECONDS
 from training.workspace import REPORT, Workspace, require
 
 NEW_ITEMS: Final = 10

@@ -16,6 +16,7 @@ from contracts.events.interactions import FreshEvent
 from contracts.events.schema import UNKNOWN
 from contracts.features import names
 from contracts.features.freshness import encode_events
+from contracts.features.names import DAY_SECONDS
 from contracts.features.vocabulary import Vocabulary
 from contracts.ranking.segments import known_profile
 from serving.bundles.bundle import LoadedBundle
@@ -27,7 +28,6 @@ from serving.recommendation.context import nobody
 from serving.recommender import Recommender
 from serving.runtime.clock import frozen_clock
 from training.dataset.cold_users import SESSION_DAYS
-from training.timeline import DAY_SECONDS
 
 POPULARITY: Final = "popularity"
 SEGMENT: Final = "popularity in the segment"

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contracts.errors import TandemError
+from contracts.errors import TandemError, faults_of
 from serving.metrics import Metrics
 
 
@@ -20,8 +20,7 @@ def add_error_answers(app: FastAPI) -> None:
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:
         faults = error.errors() if isinstance(error, RequestValidationError) else []
-        text = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
-        return JSONResponse({"error": text}, 400)
+        return JSONResponse({"error": "; ".join(faults_of(faults, "request"))}, 400)
 
     async def http(_: Request, error: Exception) -> JSONResponse:
         status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "error")

