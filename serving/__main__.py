@@ -33,7 +33,7 @@ from serving.features.guarded_lookup import GuardedLookup
 from serving.features.lookup import FeastLookup
 from serving.features.recent_events import FeastRecentEvents
 from serving.metrics import Metrics
-from serving.recommendation.safeguards import resilience
+from serving.recommendation.safeguards import safeguards_of
 from serving.recommender import Recommender
 from serving.related_items import RelatedItems
 from serving.retrieval.index_recall import IndexRecall
@@ -79,9 +79,10 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
     )
     releases = LiveReleases(loader, metrics, settings.variant, settings.experiment)
     now = _now(settings, releases)
-    kept_going = resilience(settings, metrics)
+    safeguards = safeguards_of(settings, metrics)
     lookup = GuardedLookup(
-        FeastLookup(settings.feature_repo, lambda: now()[0], settings.online_store_timeout_ms / 1000), kept_going.guard
+        FeastLookup(settings.feature_repo, lambda: now()[0], settings.online_store_timeout_ms / 1000),
+        safeguards.breakers,
     )
     log = settings.impression_log
     recommender = Recommender(
@@ -92,7 +93,7 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
         now,
         RuleBook(settings.rules, metrics.registry),
         IndexRecall(settings.recall_sample_seconds, metrics.registry),
-        kept_going,
+        safeguards,
     )
     worker = new_worker()
     return Service(
@@ -106,7 +107,7 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
         worker=worker,
         seconds=lambda: now()[0],
         intake=open_intake(settings),
-        cache=kept_going.cache,
+        cache=safeguards.cache,
     )
 
 

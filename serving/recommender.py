@@ -1,14 +1,13 @@
 """From a request to an answer: one snapshot, one list, one impression record, in one thread."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
 from contracts.api.answers import Recommendations, ScoredItems
-from contracts.api.explanations import Explanation, ItemOutcome
+from contracts.api.explanations import ItemOutcome
 from contracts.api.records import ImpressionRecord
 from contracts.api.requests import RankingRequest, RecommendationRequest, RetrievalRequest
 from contracts.arrays import Floats, Rows
@@ -24,16 +23,15 @@ from serving.explanations.why_not import why_not
 from serving.features.known_users import KnownUsers
 from serving.features.lookup import FeatureLookup
 from serving.metrics import Metrics
-from serving.recommendation.answer import Listed, again, answer, arranged, listed, propensities
+from serving.recommendation.answer import Listed, again, arranged
 from serving.recommendation.answer_cache import CachedAnswer
 from serving.recommendation.full_path import FullPath
 from serving.recommendation.ladder import Ladder
 from serving.recommendation.query import history_in
 from serving.recommendation.safeguards import Safeguards
 from serving.recommendation.scope import RequestScope, context_rows, scope_of
-from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.resilience.deadline import NO_DEADLINE, Deadline
-from serving.retrieval.filters import Exclusions, allowed
+from serving.retrieval.filters import Exclusions, filtered
 from serving.retrieval.index_recall import IndexRecall
 from serving.rules.rule_file import RuleBook
 from serving.runtime.clock import Now
@@ -51,38 +49,31 @@ class Recommender:
         impressions: ImpressionSink,
         metrics: Metrics,
         now: Now,
-        rules: RuleBook | None = None,
-        recall: IndexRecall | None = None,
-        resilience: Safeguards | None = None,
+        rules: RuleBook,
+        recall: IndexRecall,
+        safeguards: Safeguards,
     ) -> None:
         self._releases = releases
         self._impressions = impressions
         self._metrics = metrics
         self._users = Users(releases, lookup, metrics)
-        self._rules = rules or RuleBook()
-        resilience = resilience or Safeguards(CircuitBreakers(metrics))
-        self._budget = resilience.budget
-        self._path = FullPath(metrics, now, lookup, recall or IndexRecall(0), resilience.guard)
-        self._ladder = Ladder(self._path, KnownUsers(lookup, metrics, resilience.remembered), metrics)
-        self._cache = resilience.cache
+        self._rules = rules
+        self._budget = safeguards.budget
+        self._path = FullPath(metrics, now, lookup, recall, safeguards.breakers)
+        self._ladder = Ladder(self._path, KnownUsers(lookup, metrics, safeguards.remembered), metrics)
+        self._cache = safeguards.cache
         self._explainer = Explainer(lookup, now)
 
-    def recommend(
+    def steps(
         self, request: RecommendationRequest, arrived: float | None = None, *, shown: bool = True
-    ) -> Recommendations:
-        """The user's list, best first; the answer says at which level of the ladder it was made.
+    ) -> Stages[Recommendations]:
+        """The user's list, best first; it pauses between the stages. The answer names its level of the ladder.
 
         arrived: when the request came, on time.monotonic's clock; it may have waited since. shown: whether somebody
         will see the list; others are not recorded.
 
         Raises InvalidInput for a filter that the catalogue does not know and for a page token that is none.
         """
-        return alone(self.steps(request, arrived, shown=shown))
-
-    def steps(
-        self, request: RecommendationRequest, arrived: float | None = None, *, shown: bool = True
-    ) -> Stages[Recommendations]:
-        """The same, pausing between the stages."""
         started = time.perf_counter()
         scope = self._scope(request)
         if given := self._cache.get(scope):
@@ -101,20 +92,17 @@ class Recommender:
     def _made(self, scope: RequestScope, deadline: Deadline) -> Stages[CachedAnswer]:
         ranked = yield from self._ladder.ranked_candidates(scope, deadline)
         with self._metrics.stage("rules"):
-            arrangement = arranged(scope, ranked)
-        explanations: Sequence[Explanation | None] = [None] * len(arrangement.positions)
+            shown = arranged(scope, ranked)
+        explanations = None
         if scope.request.explain:
             with self._metrics.stage("explanations"):
-                explanations = self._explainer.explanations(scope, ranked, arrangement)
-        return CachedAnswer(
-            answer(scope, ranked, arrangement, explanations), ranked.features, propensities(arrangement)
-        )
+                explanations = self._explainer.explanations(scope, ranked, shown.arrangement)
+        return CachedAnswer(shown.answer(explanations), ranked.features, shown.propensities)
 
     def listed(self, request: RecommendationRequest) -> Listed:
         """The list alone and what the rules did to it, not recorded. Raises InvalidInput."""
         scope = self._scope(request)
-        ranked = alone(self._ladder.ranked_candidates(scope, NO_DEADLINE))
-        return listed(scope, ranked, arranged(scope, ranked))
+        return arranged(scope, alone(self._ladder.ranked_candidates(scope, NO_DEADLINE))).listed()
 
     def why_not(self, request: RecommendationRequest, item_id: str) -> ItemOutcome:
         """What becomes of one item in this list, which is made for it and not recorded. Raises InvalidInput."""
@@ -131,9 +119,9 @@ class Recommender:
         features, context = self._users.features(request.user_id), context_rows(request.context, bundle)
         user = self._path.user(bundle, request.user_id, features, context, history_in(bundle, features))
         without = Exclusions(context=context)
-        allowed_rows = allowed(request, bundle.items, bundle.vocabularies, user.history.item_rows, without)
+        kept = filtered(request, bundle.items, bundle.vocabularies, user.history.item_rows, without)
         with self._metrics.stage("retrieval"):
-            rows, scores = bundle.nearest(user.query, request.k, allowed_rows)
+            rows, scores = bundle.nearest(user.query, request.k, kept.mask)
         return _scored(request.user_id, bundle, rows, scores)
 
     def rank(self, request: RankingRequest) -> ScoredItems:

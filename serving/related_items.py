@@ -14,7 +14,7 @@ from serving.bundles.release import Releases
 from serving.features.lookup import FeatureLookup
 from serving.metrics import Metrics
 from serving.recommendation.answer import prices_of
-from serving.retrieval.filters import Exclusions, allowed, known_rows
+from serving.retrieval.filters import Exclusions, filtered, known_rows
 from serving.retrieval.search import best
 
 OVERSAMPLE = 4
@@ -45,7 +45,7 @@ class RelatedItems:
         if len(rows) == 0:
             version = bundle.manifest.bundle_version
             raise UnknownItem(f"Item {item_id!r} is not in the catalogue of bundle {version}.")
-        mask = allowed(filters, bundle.items, bundle.vocabularies, NO_ROWS, Exclusions(context=rows))
+        mask = filtered(filters, bundle.items, bundle.vocabularies, NO_ROWS, Exclusions(context=rows)).mask
         with self._metrics.stage("retrieval"):
             found, cosines = _most_alike(bundle, int(rows[0]), n, mask)
         items = [

@@ -24,15 +24,20 @@ def recommenders(
     from serving.events.impressions import NoImpressions
     from serving.features.lookup import FeastLookup
     from serving.metrics import Metrics
+    from serving.recommendation.safeguards import Safeguards
     from serving.recommender import Recommender
+    from serving.resilience.circuit_breakers import CircuitBreakers
+    from serving.retrieval.index_recall import IndexRecall
     from serving.rules.rule_file import RuleBook
     from serving.runtime.clock import frozen_clock, wall_clock
 
     loaded, lookup = load_bundle(workspace.bundles / bundle), FeastLookup(workspace.feature_repo)
     manifest, releases = loaded.manifest, OneRelease(loaded, "sandbox")
     now = frozen_clock(manifest.data_end_timestamp) if historical else wall_clock(manifest.time_zone)
-    registries = [CollectorRegistry() for _ in rules]
-    return [
-        Recommender(releases, lookup, NoImpressions(), Metrics(registry), now, RuleBook(path, registry))
-        for path, registry in zip(rules, registries, strict=True)
-    ]
+
+    def over(path: Path | None) -> Recommender:
+        metrics = Metrics(CollectorRegistry())
+        book, safeguards = RuleBook(path, metrics.registry), Safeguards(CircuitBreakers(metrics))
+        return Recommender(releases, lookup, NoImpressions(), metrics, now, book, IndexRecall(0), safeguards)
+
+    return [over(path) for path in rules]

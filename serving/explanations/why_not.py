@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from contracts.api.explanations import ItemOutcome, Stage
-from contracts.api.requests import RecommendationRequest
 from contracts.arrays import Rows
 from contracts.ranking.candidates import NO_ROWS
 from serving.explanations.why import proposals, retrieval_score, sources_in
@@ -21,11 +20,11 @@ def why_not(item_id: str, scope: RequestScope, ranked: RankedCandidates) -> Item
     found = known_rows([item_id], scope.bundle.vocabularies)
     if len(found) == 0:
         version = scope.bundle.manifest.bundle_version
-        return _told(item_id, scope, ranked, Stage.UNKNOWN_ITEM, f"Not in the catalogue of bundle {version}.")
+        return _outcome(item_id, scope, ranked, Stage.UNKNOWN_ITEM, f"Not in the catalogue of bundle {version}.")
     row = int(found[0])
-    if kept_out_by := scope.kept_out_by(row, _bought(ranked)):
+    if kept_out_by := scope.filtered(_bought(ranked)).kept_out_by(row):
         text = f"Kept out by: {', '.join(kept_out_by)}."
-        return _told(item_id, scope, ranked, Stage.FILTERED, text, kept_out_by=kept_out_by)
+        return _outcome(item_id, scope, ranked, Stage.FILTERED, text, kept_out_by=kept_out_by)
     (at,) = np.flatnonzero(ranked.rows == row).tolist() or (None,)
     if at is None:
         return _not_retrieved(item_id, row, scope, ranked)
@@ -36,7 +35,7 @@ def _not_retrieved(item_id: str, row: int, scope: RequestScope, ranked: RankedCa
     rank, plan = _nearest_rank(row, scope, ranked), scope.bundle.plan
     if rank is None:
         text = f"Not among the {len(ranked.rows)} most popular items that pass the filters."
-        return _told(item_id, scope, ranked, Stage.NOT_RETRIEVED, text)
+        return _outcome(item_id, scope, ranked, Stage.NOT_RETRIEVED, text)
     text = f"Place {rank:,} of the nearest, of which {plan.num_nearest} are looked at"
     if row in _bought(ranked):
         text = f"Bought before, but not among the {plan.num_repeat} likeliest repeats"
@@ -45,11 +44,11 @@ def _not_retrieved(item_id: str, row: int, scope: RequestScope, ranked: RankedCa
     elif rank <= plan.num_nearest:
         text = f"Place {rank:,} of the nearest by brute force, and the index missed it"
     text += "; no other source proposed it."
-    return _told(item_id, scope, ranked, Stage.NOT_RETRIEVED, text, **_retrieval(row, rank, scope, ranked))
+    return _outcome(item_id, scope, ranked, Stage.NOT_RETRIEVED, text, **_retrieval(row, rank, scope, ranked))
 
 
 def _ranked(item_id: str, row: int, at: int, scope: RequestScope, ranked: RankedCandidates) -> ItemOutcome:
-    arrangement = arranged(scope, ranked)
+    arrangement = arranged(scope, ranked).arrangement
     place, n, total = arrangement.order.index(at) + 1, scope.request.n, len(ranked.rows)
     numbers: dict[str, Any] = {
         **_retrieval(row, _nearest_rank(row, scope, ranked), scope, ranked),
@@ -61,14 +60,14 @@ def _ranked(item_id: str, row: int, at: int, scope: RequestScope, ranked: Ranked
     if at in arrangement.positions:
         position, rules = arrangement.positions.index(at) + 1, list(arrangement.acted.get(at, ()))
         text = f"Shown at position {position}; ranked {place} of {total} candidates."
-        return _told(item_id, scope, ranked, Stage.SHOWN, text, position=position, rules=rules, **numbers)
+        return _outcome(item_id, scope, ranked, Stage.SHOWN, text, position=position, rules=rules, **numbers)
     if place <= n:
         rules = _responsible(at, arrangement, scope)
         text = f"Ranked {place} of {total} candidates and left out by {', '.join(rules)}."
-        return _told(item_id, scope, ranked, Stage.LEFT_OUT_BY_RULE, text, rules=rules, **numbers)
+        return _outcome(item_id, scope, ranked, Stage.LEFT_OUT_BY_RULE, text, rules=rules, **numbers)
     text = f"Ranked {place} of {total} candidates; the list ends at {n}."
     rules = arrangement.touched.get(at, [])
-    return _told(item_id, scope, ranked, Stage.RANKED_BELOW, text, rules=rules, **numbers)
+    return _outcome(item_id, scope, ranked, Stage.RANKED_BELOW, text, rules=rules, **numbers)
 
 
 def _responsible(at: int, arrangement: Arrangement, scope: RequestScope) -> list[str]:
@@ -102,12 +101,11 @@ def _bought(ranked: RankedCandidates) -> Rows:
     return ranked.trace.user.history.item_rows if ranked.trace else NO_ROWS
 
 
-def _told(
-    item_id: str, scope: RequestScope, ranked: RankedCandidates, stage: Stage, text: str, **numbers: Any
+def _outcome(
+    item_id: str, scope: RequestScope, ranked: RankedCandidates, stage: Stage, text: str, /, **numbers: Any
 ) -> ItemOutcome:
-    request: RecommendationRequest = scope.request
     return ItemOutcome(
-        user_id=request.user_id,
+        user_id=scope.request.user_id,
         item_id=item_id,
         bundle_version=scope.bundle.manifest.bundle_version,
         variant=scope.assigned.variant,

@@ -1,4 +1,4 @@
-"""An arranged draft as the answer that a client reads."""
+"""Ranked candidates, arranged by the rules, as the answer that a client reads."""
 
 import math
 import secrets
@@ -18,7 +18,6 @@ from serving.bundles.bundle import LoadedBundle
 from serving.recommendation.page_token import page_token
 from serving.recommendation.ranked_candidates import RankedCandidates, tie_order
 from serving.recommendation.scope import RequestScope, notes
-from serving.retrieval.filters import conditions
 from serving.rules.arrangement import Arrangement, arrange
 
 _ITEMS: Final = TypeAdapter(list[RecommendedItem])
@@ -36,30 +35,44 @@ class Listed:
     denied: Mapping[str, Mask]  # rows that each rule denies
 
 
-def listed(scope: RequestScope, ranked: RankedCandidates, arrangement: Arrangement) -> Listed:
-    """What is shown, and which rules moved it."""
-    return Listed(
-        item_ids=[scope.bundle.item_ids[int(ranked.rows[at])] for at in arrangement.positions],
-        rows=[int(ranked.rows[at]) for at in arrangement.positions],
-        rules_of_items=[list(arrangement.acted.get(at, ())) for at in arrangement.positions],
-        rules_in_force=[rule.name for rule in scope.active],
-        passed_over=Counter(arrangement.left_out.values()),
-        denied=scope.without.denied or {},
-    )
+@dataclass(frozen=True)
+class ArrangedList:
+    """Ranked candidates with what the rules in force make of them."""
+
+    scope: RequestScope
+    ranked: RankedCandidates
+    arrangement: Arrangement
+
+    @property
+    def propensities(self) -> list[float]:
+        """With which each shown item came to its place; empty where nothing was left to chance."""
+        chances = self.arrangement.propensities
+        return [chances.get(at, 1.0) for at in self.arrangement.positions] if chances else []
+
+    def listed(self) -> Listed:
+        """What is shown, and which rules moved it."""
+        arrangement = self.arrangement
+        rows = [int(self.ranked.rows[at]) for at in arrangement.positions]
+        return Listed(
+            item_ids=[self.scope.bundle.item_ids[row] for row in rows],
+            rows=rows,
+            rules_of_items=[list(arrangement.acted.get(at, ())) for at in arrangement.positions],
+            rules_in_force=[rule.name for rule in self.scope.active],
+            passed_over=Counter(arrangement.left_out.values()),
+            denied=self.scope.without.denied or {},
+        )
+
+    def answer(self, explanations: Sequence[Explanation] | None = None) -> Recommendations:
+        """The list as a client reads it. Row i of explanations belongs to the i-th shown item."""
+        reasons: Sequence[Explanation | None] = explanations or [None] * len(self.arrangement.positions)
+        return _answer(self.scope, self.ranked, self.arrangement, reasons)
 
 
-def arranged(scope: RequestScope, ranked: RankedCandidates) -> Arrangement:
-    """What to show of a draft, by the rules in force."""
-    order = tie_order(ranked, scope.request.seed)
-    return arrange(
-        ranked.rows, ranked.likelihoods, order, scope.request.n, scope.active, scope.offset, scope.request.seed
-    )
-
-
-def propensities(arrangement: Arrangement) -> list[float]:
-    """With which each shown item came to its place; empty where nothing was left to chance."""
-    chances = arrangement.propensities
-    return [chances.get(at, 1.0) for at in arrangement.positions] if chances else []
+def arranged(scope: RequestScope, ranked: RankedCandidates) -> ArrangedList:
+    """What to show of the candidates, by the rules in force."""
+    request, order = scope.request, tie_order(ranked, scope.request.seed)
+    arrangement = arrange(ranked.rows, ranked.likelihoods, order, request.n, scope.active, scope.offset, request.seed)
+    return ArrangedList(scope, ranked, arrangement)
 
 
 def new_request_id(variant: str) -> str:
@@ -72,10 +85,9 @@ def again(given: Recommendations) -> Recommendations:
     return given.model_copy(update={"request_id": new_request_id(given.variant)})
 
 
-def answer(
+def _answer(
     scope: RequestScope, ranked: RankedCandidates, arrangement: Arrangement, explanations: Sequence[Explanation | None]
 ) -> Recommendations:
-    """The list in words. Row i of explanations belongs to the i-th shown item."""
     request, shown = scope.request, np.array(arrangement.positions, np.int64)
     rows = ranked.rows[shown].tolist()
     items = _items(scope.bundle, rows, ranked.scores[shown].tolist(), ranked.sources[shown].tolist(), explanations)
@@ -134,6 +146,5 @@ def _shortfall_reason(scope: RequestScope, ranked: RankedCandidates, arrangement
         caps = ", ".join(sorted(set(arrangement.left_out.values())))
         return f"The rules {caps} leave out {len(arrangement.left_out)} of {len(ranked.rows)} candidates."
     bought = ranked.trace.user.history.item_rows if ranked.trace else NO_ROWS
-    bundle = scope.bundle
-    names = [name for name, _ in conditions(scope.request, bundle.items, bundle.vocabularies, bought, scope.without)]
+    names = [name for name, _ in scope.filtered(bought).conditions]
     return f"Only {len(ranked.rows)} items pass the filters {', '.join(names)}."

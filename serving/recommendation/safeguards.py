@@ -14,13 +14,13 @@ from serving.settings import ServingSettings
 class Safeguards:
     """Breakers, time, memory and cache of one server."""
 
-    guard: CircuitBreakers
+    breakers: CircuitBreakers
     budget: Budget = field(default_factory=Budget)
     remembered: RememberedFeatures = field(default_factory=RememberedFeatures)
     cache: Cache = field(default_factory=NoCache)
 
 
-def resilience(settings: ServingSettings, metrics: Metrics) -> Safeguards:
+def safeguards_of(settings: ServingSettings, metrics: Metrics) -> Safeguards:
     """As configured."""
     return Safeguards(
         CircuitBreakers(metrics, settings.breaker_failures, settings.breaker_retry_ms / 1000),

@@ -1,7 +1,7 @@
 """What one request may be answered with: its bundle, the rules in force, and the rows that are left out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -32,6 +32,7 @@ class RequestScope:
     active: tuple[CompiledRule, ...]  # of the rules, those for this surface and moment
     shown: Shown  # on earlier pages
     context: Rows  # latest first
+    _filtered: dict[bytes, filters.Filtered] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def bundle(self) -> LoadedBundle:
@@ -49,19 +50,26 @@ class RequestScope:
         items = self.bundle.vocabularies[names.ITEM_ID]
         return filters.Exclusions(rows_shown(self.shown, items), np.sort(self.context), denied(self.active))
 
+    def filtered(self, bought: Rows) -> filters.Filtered:
+        """The request's filters over the catalogue, built once. bought: the user's own rows.
+
+        Raises InvalidInput for a filter that the catalogue does not know.
+        """
+        bought = NO_ROWS if self.request.include_seen else bought
+        key = bought.tobytes()
+        if key not in self._filtered:
+            bundle = self.bundle
+            built = filters.filtered(self.request, bundle.items, bundle.vocabularies, bought, self.without)
+            self._filtered[key] = built
+        return self._filtered[key]
+
     def allowed(self, bought: Rows) -> Mask | None:
         """[num_items] whether a row may be in the list; None where all may. bought: the user's own rows."""
-        bundle = self.bundle
-        return filters.allowed(self.request, bundle.items, bundle.vocabularies, bought, self.without)
+        return self.filtered(bought).mask
 
     def segment(self) -> dict[str, int]:
         """Vocabulary codes of the profile values that the request names. Raises InvalidInput for one there is not."""
         return profile_codes(self.request.segment, self.bundle.vocabularies)
-
-    def kept_out_by(self, row: int, bought: Rows) -> list[str]:
-        """Names of every filter that this row does not pass."""
-        bundle = self.bundle
-        return filters.kept_out_by(row, self.request, bundle.items, bundle.vocabularies, bought, self.without)
 
 
 def scope_of(request: RecommendationRequest, assigned: Assigned, compiled: CompiledRules) -> RequestScope:

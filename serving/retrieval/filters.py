@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property, reduce
 from typing import Final
 
 import numpy as np
@@ -35,27 +36,34 @@ class Exclusions:
     denied: Mapping[str, Mask] | None = None  # by name of the rule
 
 
-def allowed(
+@dataclass(frozen=True)
+class Filtered:
+    """The filters of one request over a catalogue: each by name, with the rows that pass it."""
+
+    conditions: Sequence[tuple[str, Mask]]
+
+    @cached_property
+    def mask(self) -> Mask | None:
+        """[num_items] whether a row may be shown; None where all may."""
+        masks = [kept for _, kept in self.conditions]
+        return reduce(np.logical_and, masks) if masks else None
+
+    def kept_out_by(self, row: int) -> list[str]:
+        """Names of every filter that this row does not pass."""
+        return [name for name, kept in self.conditions if not kept[row]]
+
+
+def filtered(
     filters: Filters, items: ItemSide, vocabularies: Vocabularies, bought: Rows, without: Exclusions
-) -> Mask | None:
-    """[num_items] whether a row may be shown; None where all may.
+) -> Filtered:
+    """The request's filters, built once. bought: the user's own rows.
 
     Raises InvalidInput for a category, department or brand that the catalogue lacks.
     """
-    mask: Mask | None = None
-    for _, kept in conditions(filters, items, vocabularies, bought, without):
-        mask = kept if mask is None else mask & kept
-    return mask
+    return Filtered(list(_conditions(filters, items, vocabularies, bought, without)))
 
 
-def kept_out_by(
-    row: int, filters: Filters, items: ItemSide, vocabularies: Vocabularies, bought: Rows, without: Exclusions
-) -> list[str]:
-    """Names of every filter that this row does not pass."""
-    return [name for name, kept in conditions(filters, items, vocabularies, bought, without) if not kept[row]]
-
-
-def conditions(
+def _conditions(
     filters: Filters, items: ItemSide, vocabularies: Vocabularies, bought: Rows, without: Exclusions
 ) -> Iterator[tuple[str, Mask]]:
     """Each filter that holds for the request, by name, with the rows that pass it."""

@@ -21,12 +21,11 @@ from contracts.features.vocabulary import Vocabulary
 from contracts.ranking.segments import known_profile
 from serving.bundles.bundle import LoadedBundle
 from serving.bundles.release import OneRelease
-from serving.events.impressions import NoImpressions
 from serving.features.lookup import UserFeatures, freshened
 from serving.metrics import Metrics
 from serving.recommendation.context import nobody
-from serving.recommender import Recommender
 from serving.runtime.clock import frozen_clock
+from tests.support.recommender import new_recommender
 from training.dataset.cold_users import SESSION_DAYS
 
 POPULARITY: Final = "popularity"
@@ -66,12 +65,8 @@ class Counter:
         self._bundle = bundle
         self._seconds = bundle.manifest.data_end_timestamp
         self._lookup = Told(companions)
-        self._recommender = Recommender(
-            OneRelease(bundle, "stable"),
-            self._lookup,
-            NoImpressions(),
-            Metrics(CollectorRegistry()),
-            frozen_clock(self._seconds),
+        self._recommender = new_recommender(
+            OneRelease(bundle, "stable"), self._lookup, Metrics(CollectorRegistry()), frozen_clock(self._seconds)
         )
 
     def popularity(self, visitor: Visitor) -> Rows:

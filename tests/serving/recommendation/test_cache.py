@@ -17,10 +17,10 @@ from serving.features.lookup import FeastLookup
 from serving.metrics import Metrics
 from serving.recommendation.answer_cache import SETTLE_SECONDS, AnswerCache
 from serving.recommendation.safeguards import Safeguards
-from serving.recommender import Recommender
 from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.rules.rule_file import RuleBook
 from serving.runtime.clock import frozen_clock
+from tests.support.recommender import new_recommender, recommend
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
@@ -56,14 +56,14 @@ class Served:
         self.cache = AnswerCache(3, MAX_AGE_SECONDS, metrics.cache, self.clock)
         self.releases = OneRelease(bundle, "stable")
         self.users = bundle.manifest.example_user_ids
-        self.recommender = Recommender(
+        self.recommender = new_recommender(
             self,
             FeastLookup(trained.feature_repo),
-            self.impressions,
             metrics,
             frozen_clock(bundle.manifest.data_end_timestamp),
+            self.impressions,
             rules,
-            resilience=Safeguards(CircuitBreakers(metrics), cache=self.cache),
+            Safeguards(CircuitBreakers(metrics), cache=self.cache),
         )
 
     def assigned(self, user_id: str, variant: str | None = None) -> Assigned:
@@ -76,7 +76,7 @@ class Served:
         self.releases.replace(change)
 
     def ask(self, user: int = 0, n: int = 5) -> Recommendations:
-        return self.recommender.recommend(RecommendationRequest(user_id=self.users[user], n=n))
+        return recommend(self.recommender, RecommendationRequest(user_id=self.users[user], n=n))
 
     def hits(self) -> float:
         return self.registry.get_sample_value("tandem_cache_requests_total", {"outcome": "hit"}) or 0.0
@@ -183,6 +183,6 @@ def test_the_oldest_of_too_many_makes_room(served: Served) -> None:
 
 def test_degraded_answers_are_not_kept(served: Served) -> None:
     request = RecommendationRequest(user_id="stranger")
-    assert served.recommender.recommend(request).degraded_level == "popularity"
-    served.recommender.recommend(request)
+    assert recommend(served.recommender, request).degraded_level == "popularity"
+    recommend(served.recommender, request)
     assert served.hits() == 0

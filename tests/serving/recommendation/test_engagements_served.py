@@ -15,11 +15,10 @@ from contracts.features import names
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, RANKING_FEATURES
 from serving.bundles.bundle import LoadedBundle, _check_dimensions, load_bundle
 from serving.bundles.release import OneRelease
-from serving.events.impressions import NoImpressions
 from serving.features.lookup import FeastLookup, UserFeatures
 from serving.metrics import Metrics
-from serving.recommender import Recommender
 from serving.runtime.clock import frozen_clock
+from tests.support.recommender import new_recommender
 from training.ranking.export import export_ranker
 from training.ranking.neural import Ranker
 from training.settings import RankerSettings
@@ -65,7 +64,7 @@ def proposed_for_an_engagement(bundle: LoadedBundle, trained: Workspace) -> list
     item = bundle.item_ids[int(np.argmin(bundle.items.popularity))]
     visitor = Visitor(FeastLookup(trained.feature_repo), item, now - 86_400)
     release, metrics = OneRelease(bundle, "stable"), Metrics(CollectorRegistry())
-    recommender = Recommender(release, visitor, NoImpressions(), metrics, frozen_clock(now))
+    recommender = new_recommender(release, visitor, metrics, frozen_clock(now))
     why_not = recommender.why_not(RecommendationRequest(user_id=user), item)
     return [proposal.source for proposal in why_not.proposals]
 

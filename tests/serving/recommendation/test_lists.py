@@ -19,13 +19,13 @@ from contracts.errors import InvalidInput
 from contracts.rules.selection import Filters
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
-from serving.events.impressions import NoImpressions
 from serving.features.lookup import FeastLookup, OnlineStoreError, UserFeatures
 from serving.metrics import Metrics
 from serving.recommender import Recommender
 from serving.related_items import RelatedItems, UnknownItem
 from serving.rules.rule_file import RuleBook
 from serving.runtime.clock import frozen_clock
+from tests.support.recommender import new_recommender, recommend
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
@@ -96,7 +96,7 @@ def build(lookup: FeastLookup, bundle: LoadedBundle, tmp_path: Path) -> Build:
             book = RuleBook(tmp_path / "rules.yaml")
         now = frozen_clock(bundle.manifest.data_end_timestamp)
         metrics = Metrics(registry or CollectorRegistry())
-        return Recommender(OneRelease(bundle, "stable"), store, sink or NoImpressions(), metrics, now, book)
+        return new_recommender(OneRelease(bundle, "stable"), store, metrics, now, sink, book)
 
     return make
 
@@ -137,7 +137,7 @@ def test_always_n_that_pass_or_a_shortfall_with_its_reason(
 ) -> None:
     recommender, fitting = build(), _passing(bundle, given)
     for user in users:
-        answer = recommender.recommend(asked(user, n=n, **given))
+        answer = recommend(recommender, asked(user, n=n, **given))
         seen = set() if given.get("include_seen", True) else bought(lookup, user)
         passing = [item for item in fitting if item not in seen]
         assert len(answer.items) == min(n, len(passing))
@@ -169,12 +169,12 @@ def test_the_next_page_never_repeats_and_ends(build: Build, users: list[str]) ->
         seen: list[str] = []
         page: str | None = None
         for _ in range(5):
-            answer = recommender.recommend(asked(user, n=40, page=page))
+            answer = recommend(recommender, asked(user, n=40, page=page))
             assert not set(ids(answer)) & set(seen)
             assert len(answer.items) == 40
             seen += ids(answer)
             page = answer.next_page
-        rare = recommender.recommend(asked(user, n=100, price_min=100.0))
+        rare = recommend(recommender, asked(user, n=100, price_min=100.0))
         assert rare.next_page is None
         assert rare.shortfall > 0
 
@@ -182,19 +182,19 @@ def test_the_next_page_never_repeats_and_ends(build: Build, users: list[str]) ->
 def test_pages_end_where_the_token_would_be_too_long(build: Build, users: list[str]) -> None:
     recommender, page, pages = build(), None, 0
     while pages == 0 or page is not None:
-        answer = recommender.recommend(asked(users[0], n=100, page=page))
+        answer = recommend(recommender, asked(users[0], n=100, page=page))
         page, pages = answer.next_page, pages + 1
         assert len(page or "") <= 6000
     assert pages == 11  # 1,000 items are remembered, and one more page follows
     with pytest.raises(InvalidInput, match="page token is not one"):
-        recommender.recommend(asked(users[0], page="nonsense"))
+        recommend(recommender, asked(users[0], page="nonsense"))
 
 
 def test_the_first_pages_are_the_longer_list(build: Build, users: list[str]) -> None:
     recommender = build()
-    whole = ids(recommender.recommend(asked(users[0], n=20)))
-    first = recommender.recommend(asked(users[0], n=10))
-    second = recommender.recommend(asked(users[0], n=10, page=first.next_page))
+    whole = ids(recommend(recommender, asked(users[0], n=20)))
+    first = recommend(recommender, asked(users[0], n=10))
+    second = recommend(recommender, asked(users[0], n=10, page=first.next_page))
     assert ids(first) == whole[:10]
     assert set(ids(second)) & set(whole[10:])
 
@@ -203,17 +203,17 @@ def test_a_context_is_left_out_changes_the_list_and_serves_strangers(
     build: Build, bundle: LoadedBundle, users: list[str]
 ) -> None:
     recommender = build()
-    plain = recommender.recommend(asked(users[0], n=50))
+    plain = recommend(recommender, asked(users[0], n=50))
     context = ids(plain)[:3]
-    answer = recommender.recommend(asked(users[0], n=50, context=[*context, "gone"], explain=True))
+    answer = recommend(recommender, asked(users[0], n=50, context=[*context, "gone"], explain=True))
     assert not set(context) & set(ids(answer))
     assert answer.notes == ["1 of 4 items of context are not in the catalogue."]
     assert ids(answer) != [item for item in ids(plain) if item not in context]
-    stranger = recommender.recommend(asked("stranger", n=50, context=context, explain=True))
+    stranger = recommend(recommender, asked("stranger", n=50, context=context, explain=True))
     assert stranger.degraded_level == "full"
-    longest = recommender.recommend(asked("stranger", n=MAX_ITEMS, context=context))
+    longest = recommend(recommender, asked("stranger", n=MAX_ITEMS, context=context))
     assert any("context" in item.source for item in longest.items)
-    assert ids(stranger) != ids(recommender.recommend(asked("stranger", n=50)))
+    assert ids(stranger) != ids(recommend(recommender, asked("stranger", n=50)))
 
 
 def test_without_companions_the_context_still_counts_and_the_loss_is_counted(
@@ -221,15 +221,15 @@ def test_without_companions_the_context_still_counts_and_the_loss_is_counted(
 ) -> None:
     registry = CollectorRegistry()
     recommender = build(store=NoCompanions(lookup), registry=registry)
-    context = ids(recommender.recommend(asked(users[0], n=2)))
-    answer = recommender.recommend(asked(users[0], n=5, context=context, explain=True))
+    context = ids(recommend(recommender, asked(users[0], n=2)))
+    answer = recommend(recommender, asked(users[0], n=5, context=context, explain=True))
     assert len(answer.items) == 5
     assert registry.get_sample_value("tandem_context_lost_total") == 1
 
 
 def test_while_the_store_is_down_filters_hold_and_what_cannot_is_said(build: Build, bundle: LoadedBundle) -> None:
-    answer = build(store=StoreDown()).recommend(
-        asked("1", n=100, department=["Produce"], include_seen=False, explain=True)
+    answer = recommend(
+        build(store=StoreDown()), asked("1", n=100, department=["Produce"], include_seen=False, explain=True)
     )
     assert answer.degraded_level == "popularity"
     assert {item.department for item in answer.items} == {"Produce"}
@@ -246,22 +246,22 @@ def test_what_runs_out_of_stock_is_replaced_and_why_not_says_so(
     def over(bundle: LoadedBundle) -> Recommender:
         now = frozen_clock(bundle.manifest.data_end_timestamp)
         metrics = Metrics(CollectorRegistry())
-        return Recommender(OneRelease(bundle, "stable"), lookup, NoImpressions(), metrics, now)
+        return new_recommender(OneRelease(bundle, "stable"), lookup, metrics, now)
 
     for user in users:
-        listed = ids(over(flat).recommend(asked(user, n=10)))
+        listed = ids(recommend(over(flat), asked(user, n=10)))
         in_stock = ~np.isin(flat.item_ids, listed[:4])
         later = over(replace(flat, items=replace(flat.items, in_stock=in_stock)))
-        now = ids(later.recommend(asked(user, n=10)))
+        now = ids(recommend(later, asked(user, n=10)))
         assert len(now) == 10
         assert not set(now) & set(listed[:4])
         assert later.why_not(asked(user, n=10), listed[0]).kept_out_by == ["out_of_stock"]
-        assert ids(later.recommend(asked(user, n=10, include_out_of_stock=True))) == listed
+        assert ids(recommend(later, asked(user, n=10, include_out_of_stock=True))) == listed
 
 
 def test_a_seed_orders_equal_scores_and_nothing_else(build: Build) -> None:
     recommender = build()
-    one, again, other, plain = (recommender.recommend(asked("stranger", n=100, seed=seed)) for seed in (1, 1, 2, None))
+    one, again, other, plain = (recommend(recommender, asked("stranger", n=100, seed=seed)) for seed in (1, 1, 2, None))
     assert ids(one) == ids(again)
     assert [item.score for item in one.items] == [item.score for item in plain.items]
     assert ids(one) != ids(other)
@@ -303,7 +303,7 @@ def test_rules_hold_in_lists_of_every_level(build: Build, bundle: LoadedBundle, 
 """
     )
     for user in users:
-        answer = recommender.recommend(asked(user, n=12, explain=True))
+        answer = recommend(recommender, asked(user, n=12, explain=True))
         assert answer.items[1].item_id == pinned
         assert answer.items[1].explanation and answer.items[1].explanation.rules == ["launch"]
         assert "Grocery" not in {item.department for item in answer.items}
@@ -312,18 +312,18 @@ def test_rules_hold_in_lists_of_every_level(build: Build, bundle: LoadedBundle, 
         categories = bundle.items.catalogue.codes["category"][rows]
         assert np.bincount(categories).max() <= 3
         assert answer.rules_version and answer.rules_version.startswith("test-")
-        assert recommender.recommend(asked(user, surface="basket")).items[0].item_id == pinned
+        assert recommend(recommender, asked(user, surface="basket")).items[0].item_id == pinned
 
 
 def test_a_pin_yields_to_a_filter(build: Build, bundle: LoadedBundle, users: list[str]) -> None:
     pinned = bundle.item_ids[-1]
     recommender = build(f'  - {{name: launch, pin: {{item_id: "{pinned}", position: 1}}}}')
-    assert pinned not in ids(recommender.recommend(asked(users[0], exclude=[pinned])))
+    assert pinned not in ids(recommend(recommender, asked(users[0], exclude=[pinned])))
 
 
 def test_a_cap_that_leaves_too_few_is_the_shortfalls_reason(build: Build, users: list[str]) -> None:
     recommender = build("  - {name: one-each, cap: {at_most: 1, per: department}}")
-    answer = recommender.recommend(asked(users[0], n=100))
+    answer = recommend(recommender, asked(users[0], n=100))
     assert 0 < len(answer.items) < 33
     assert answer.shortfall_reason and answer.shortfall_reason.startswith("The rules one-each leave out")
 
@@ -355,7 +355,7 @@ def test_changed_rules_hold_within_a_second_and_faulty_ones_do_not(
 def test_explanations_are_of_this_very_answer(
     build: Build, bundle: LoadedBundle, lookup: FeastLookup, users: list[str]
 ) -> None:
-    answer = build().recommend(asked(users[0], n=30, explain=True))
+    answer = recommend(build(), asked(users[0], n=30, explain=True))
     for item in answer.items:
         assert item.explanation is not None
         assert "+".join(proposal.source for proposal in item.explanation.proposals) == item.source
@@ -367,7 +367,7 @@ def test_explanations_are_of_this_very_answer(
 
 
 def test_without_explain_there_is_none(build: Build, users: list[str]) -> None:
-    assert all(item.explanation is None for item in build().recommend(asked(users[0])).items)
+    assert all(item.explanation is None for item in recommend(build(), asked(users[0])).items)
 
 
 def test_the_stage_that_is_told_is_the_real_one(
@@ -377,7 +377,7 @@ def test_the_stage_that_is_told_is_the_real_one(
     recommender = build()
     for user in users:
         request = asked(user, n=10, category=["Soft Drinks", "Cheese"])
-        listed, longer = (ids(recommender.recommend(request.model_copy(update={"n": n}))) for n in (10, 100))
+        listed, longer = (ids(recommend(recommender, request.model_copy(update={"n": n}))) for n in (10, 100))
         passing = set(_passing(bundle, {"category": ["Soft Drinks", "Cheese"]}))
         some = [*listed[:3], *longer[30:40:5], *sorted(passing)[:400:50], *bundle.item_ids[:5], "gone"]
         for item in some:
@@ -410,7 +410,7 @@ def _check_numbers(why_not: ItemOutcome, listed: list[str], longer: list[str]) -
 
 
 def test_why_not_names_the_rule(build: Build, bundle: LoadedBundle, users: list[str]) -> None:
-    first, second = ids(build().recommend(asked(users[0], n=2)))
+    first, second = ids(recommend(build(), asked(users[0], n=2)))
     request = asked(users[0], n=2)
     buried = build(f'  - {{name: last, bury: {{where: {{item_id: "{first}"}}}}}}').why_not(request, first)
     assert (buried.stage, buried.rules, buried.ranked) == (Stage.LEFT_OUT_BY_RULE, ["last"], 1)
@@ -421,7 +421,7 @@ def test_why_not_names_the_rule(build: Build, bundle: LoadedBundle, users: list[
     )
     assert (pushed.stage, pushed.rules) == (Stage.LEFT_OUT_BY_RULE, ["launch"])
     capped = build("  - {name: none-alike, cap: {at_most: 1, per: department}}")
-    for item in ids(build().recommend(asked(users[0], n=10))):
+    for item in ids(recommend(build(), asked(users[0], n=10))):
         why_not = capped.why_not(asked(users[0], n=10), item)
         assert (why_not.stage is Stage.LEFT_OUT_BY_RULE) == (why_not.rules == ["none-alike"])
 
@@ -429,8 +429,8 @@ def test_why_not_names_the_rule(build: Build, bundle: LoadedBundle, users: list[
 def test_what_was_asked_is_recorded_for_replay(build: Build, users: list[str]) -> None:
     sink = Kept()
     recommender = build(sink=sink)
-    first = recommender.recommend(asked(users[0], n=5, department=["Produce"], surface="basket", explain=True))
-    recommender.recommend(asked(users[0], n=5, department=["Produce"], page=first.next_page))
+    first = recommend(recommender, asked(users[0], n=5, department=["Produce"], surface="basket", explain=True))
+    recommend(recommender, asked(users[0], n=5, department=["Produce"], page=first.next_page))
     one, two = sink.records
     assert one.request == {"n": 5, "department": ["Produce"], "surface": "basket"}
     assert (one.surface, one.page_offset, two.page_offset) == ("basket", 0, 5)

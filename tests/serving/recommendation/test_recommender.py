@@ -18,12 +18,13 @@ from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
 from contracts.features.names import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
-from serving.events.impressions import ImpressionSink, JsonLinesImpressions, NoImpressions
+from serving.events.impressions import ImpressionSink, JsonLinesImpressions
 from serving.features.lookup import FeastLookup, OnlineStoreError, UserFeatures
 from serving.metrics import Metrics
 from serving.recommender import Recommender
 from serving.runtime.clock import frozen_clock, wall_clock
 from serving.users import UnknownUser, Users
+from tests.support.recommender import new_recommender, recommend
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
@@ -68,7 +69,7 @@ Build = Callable[..., Recommender]
 def build(bundle: LoadedBundle, lookup: FeastLookup, registry: CollectorRegistry) -> Build:
     def make(store: FeastLookup | StoreDown = lookup, sink: ImpressionSink | None = None) -> Recommender:
         now = frozen_clock(bundle.manifest.data_end_timestamp)
-        return Recommender(OneRelease(bundle, "stable"), store, sink or NoImpressions(), Metrics(registry), now)
+        return new_recommender(OneRelease(bundle, "stable"), store, Metrics(registry), now, sink)
 
     return make
 
@@ -81,7 +82,7 @@ def user(bundle: LoadedBundle) -> str:
 def test_while_the_online_store_is_down_popular_items_are_served_and_counted(
     build: Build, registry: CollectorRegistry, user: str
 ) -> None:
-    answer = build(StoreDown()).recommend(RecommendationRequest(user_id=user, n=7))
+    answer = recommend(build(StoreDown()), RecommendationRequest(user_id=user, n=7))
     assert (answer.degraded_level, answer.degraded_reason) == (DegradedLevel.POPULARITY, Reason.ONLINE_STORE)
     assert len(answer.items) == 7
     counted = {"level": "popularity", "reason": "online_store"}
@@ -104,7 +105,7 @@ def test_a_stranger_has_no_history(bundle: LoadedBundle, lookup: FeastLookup, re
 def test_an_answer_names_its_variant_and_is_counted_and_timed_under_it(
     build: Build, registry: CollectorRegistry, user: str
 ) -> None:
-    answer = build().recommend(RecommendationRequest(user_id=user, n=3))
+    answer = recommend(build(), RecommendationRequest(user_id=user, n=3))
     assert answer.variant == "stable"
     assert answer.request_id.endswith("-stable")
     assert registry.get_sample_value("tandem_answers_total", {"variant": "stable", "level": "full"}) == 1
@@ -120,7 +121,7 @@ def test_ranking_names_the_items_it_does_not_know(build: Build, user: str) -> No
 def test_a_full_disk_costs_the_impression_and_not_the_answer(
     build: Build, registry: CollectorRegistry, user: str
 ) -> None:
-    answer = build(sink=DiskFull()).recommend(RecommendationRequest(user_id=user))
+    answer = recommend(build(sink=DiskFull()), RecommendationRequest(user_id=user))
     assert len(answer.items) == 10
     assert registry.get_sample_value("tandem_impressions_total", {"outcome": "lost"}) == 1
 
@@ -128,7 +129,7 @@ def test_a_full_disk_costs_the_impression_and_not_the_answer(
 def test_impressions_are_whole_records(build: Build, user: str, tmp_path: Path) -> None:
     with closing(JsonLinesImpressions(tmp_path / "log" / "shown.jsonl")) as sink:
         recommender = build(sink=sink)
-        answers = [recommender.recommend(RecommendationRequest(user_id=who, n=3)) for who in (user, "stranger")]
+        answers = [recommend(recommender, RecommendationRequest(user_id=who, n=3)) for who in (user, "stranger")]
     lines = (tmp_path / "log" / "shown.jsonl").read_text().splitlines()
     records = [ImpressionRecord.model_validate_json(line) for line in lines]
     assert [record.request_id for record in records] == [answer.request_id for answer in answers]
@@ -140,7 +141,7 @@ def test_impressions_are_whole_records(build: Build, user: str, tmp_path: Path) 
 def test_items_that_the_ranker_puts_first_come_first_in_the_list(build: Build, bundle: LoadedBundle, user: str) -> None:
     """The list is the ranker's order, so ranking the list again changes nothing."""
     recommender = build()
-    listed = [item.item_id for item in recommender.recommend(RecommendationRequest(user_id=user, n=30)).items]
+    listed = [item.item_id for item in recommend(recommender, RecommendationRequest(user_id=user, n=30)).items]
     ranked = recommender.rank(RankingRequest(user_id=user, item_ids=listed[::-1])).item_ids
     assert ranked == listed
 

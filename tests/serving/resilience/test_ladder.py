@@ -18,7 +18,6 @@ from contracts.errors import InvalidInput
 from contracts.features import names
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
-from serving.events.impressions import NoImpressions
 from serving.features.guarded_lookup import GuardedLookup
 from serving.features.lookup import FeastLookup, UserFeatures
 from serving.features.reader import FeastReader
@@ -31,6 +30,7 @@ from serving.recommender import Recommender
 from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.resilience.deadline import Budget
 from serving.runtime.clock import frozen_clock
+from tests.support.recommender import new_recommender, recommend
 from tests.support.redis_server import RedisServer
 from training.feature_store.store import apply_definitions, materialize_users, open_store
 from training.workspace import Workspace
@@ -116,13 +116,12 @@ def build(
     metrics = Metrics(registry)
     guard = CircuitBreakers(metrics, failures=3, retry_seconds=RETRY_SECONDS)
     lookup = GuardedLookup(FeastLookup(workspace.feature_repo, timeout_seconds=TIMEOUT_SECONDS), guard)
-    return Recommender(
+    return new_recommender(
         releases,  # type: ignore[arg-type]
         lookup,
-        NoImpressions(),
         metrics,
         frozen_clock(bundle.manifest.data_end_timestamp),
-        resilience=Safeguards(guard, budget, RememberedFeatures(100, 60.0)),
+        safeguards=Safeguards(guard, budget, RememberedFeatures(100, 60.0)),
     )
 
 
@@ -136,7 +135,7 @@ def level_of(answer: Recommendations) -> tuple[str, str | None]:
 
 
 def asked(recommender: Recommender, user: str, n: int = 10, **options: object) -> Recommendations:
-    return recommender.recommend(RecommendationRequest.model_validate({"user_id": user, "n": n, **options}))
+    return recommend(recommender, RecommendationRequest.model_validate({"user_id": user, "n": n, **options}))
 
 
 def seconds_of(action: Callable[[], object]) -> float:
@@ -281,7 +280,7 @@ def test_a_user_without_purchases_gets_what_their_segment_buys(
     releases.break_with(index=faiss.IndexFlatIP(3))
     now = frozen_clock(bundle.manifest.data_end_timestamp)
     lookup = Newcomer({column: value})
-    recommender = Recommender(releases, lookup, NoImpressions(), Metrics(registry), now)  # type: ignore[arg-type]
+    recommender = new_recommender(releases, lookup, Metrics(registry), now)  # type: ignore[arg-type]
     answer = asked(recommender, "newcomer")
     assert level_of(answer) == ("segment", "unknown_user")
     assert [item.item_id for item in answer.items] == best
@@ -321,7 +320,7 @@ def test_what_would_begin_too_late_is_left_out(
     budget = Budget(retrieval_seconds=5.0, ranking_seconds=2.0)
     recommender = build(workspace, releases, CollectorRegistry(), bundle, budget)
     request = RecommendationRequest(user_id=users[0])
-    levels = [level_of(recommender.recommend(request, time.monotonic() - waited)) for waited in (0.0, 3.0, 60.0)]
+    levels = [level_of(recommend(recommender, request, time.monotonic() - waited)) for waited in (0.0, 3.0, 60.0)]
     assert levels == [("full", None), ("retrieval", "deadline"), ("history", "deadline")]
 
 
@@ -335,7 +334,7 @@ def test_filters_hold_on_every_level(
     user = "stranger" if level is DegradedLevel.POPULARITY else users[0]
     department = bundle.departments[int(bundle.items.popular[0])]
     request = RecommendationRequest(user_id=user, n=10, department=[department], include_seen=False)
-    answer = recommender.recommend(request, time.monotonic() - waited)
+    answer = recommend(recommender, request, time.monotonic() - waited)
     assert answer.degraded_level is level
     assert {item.department for item in answer.items} == {department}
     scores = np.array([item.score for item in answer.items])

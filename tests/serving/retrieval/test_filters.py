@@ -20,13 +20,13 @@ NOTHING_BOUGHT = np.zeros(0, np.int64)
 
 
 def passing(without: filters.Exclusions | None = None, out_of_stock: tuple[str, ...] = (), **given: Any) -> list[str]:
-    mask = filters.allowed(
+    mask = filters.filtered(
         Filters.model_validate(given),
         items(out_of_stock=out_of_stock),
         vocabularies(),
         np.array(rows("pear", "soap")),
         without or filters.Exclusions(),
-    )
+    ).mask
     return list(IDS) if mask is None else [IDS[row] for row in np.flatnonzero(mask)]
 
 
@@ -60,11 +60,8 @@ def test_earlier_pages_context_and_denying_rules_are_left_out() -> None:
         np.array(rows("apple")), np.array(rows("pear")), {"recall": np.array([name == "plum" for name in IDS])}
     )
     assert passing(without, category="FRUIT") == []
-    side, known = items(), vocabularies()
-    reasons = {
-        name: filters.kept_out_by(row, Filters(price_min=2), side, known, NOTHING_BOUGHT, without)
-        for row, name in enumerate(IDS[:4])
-    }
+    asked = filters.filtered(Filters(price_min=2), items(), vocabularies(), NOTHING_BOUGHT, without)
+    reasons = {name: asked.kept_out_by(row) for row, name in enumerate(IDS[:4])}
     assert reasons == {"apple": ["price", "earlier_page"], "pear": ["context"], "plum": ["rule recall"], "bread": []}
 
 

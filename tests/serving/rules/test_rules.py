@@ -165,11 +165,11 @@ def test_every_fault_of_a_file_is_named_at_once() -> None:
         "version: String should have at least 1 character",
         "rule 1 (a) pin.position: Input should be greater than or equal to 1",
         "rule 2 (a b) name: String should match",
-        "rule 3 (c) bury.where: Value error, names no items",
+        "rule 3 (c) bury.where: names no items",
         "rule 3 (c) cap.per: Input should be 'department'",
         "rule 4 (d) boost.factor",
         "price_min 3 is above price_max 2",
-        "rule 5 (e) as a whole: Value error, must have exactly one of pin, boost, bury, deny, cap, quota, diversity, "
+        "rule 5 (e) as a whole: must have exactly one of pin, boost, bury, deny, cap, quota, diversity, "
         "explore, not deny and",
         "rule 6 (f) ends_at: Input should have timezone info",
         "2 rules are named 'g'",
