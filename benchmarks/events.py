@@ -37,7 +37,7 @@ def user_ids(bundle: Path, count: int) -> list[str]:
 
 
 def batches(users: list[str], items: list[str], events: int, size: int) -> list[bytes]:
-    """Request bodies with so many events together, of distinct ids."""
+    """Request bodies that together hold the given number of events, each with an id of its own."""
     run = time.monotonic_ns()
     rows = [
         {

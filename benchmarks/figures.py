@@ -1,4 +1,4 @@
-"""The table: each figure beside what it must be and what it aims at."""
+"""A table of figures: what was measured, the bound, the aim."""
 
 from dataclasses import dataclass, field
 

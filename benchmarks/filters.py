@@ -61,7 +61,7 @@ def scan(embeddings: Floats, query: Floats, k: int, allowed: Mask) -> Found:
 
 
 def compare(count: int, k: int, queries: Floats) -> None:
-    """One table for a catalogue of so many items."""
+    """One table for a catalogue of the given size."""
     embeddings = vectors(count, queries.shape[1], 1)
     flat = faiss.IndexFlatIP(embeddings.shape[1])
     flat.add(embeddings)

@@ -34,7 +34,7 @@ class Load:
         return len(self.milliseconds) / self.seconds
 
     def percentile(self, percent: float) -> float:
-        """Milliseconds within which so many of a hundred were answered."""
+        """Milliseconds within which the given percentage of the requests were answered."""
         return float(np.percentile(self.milliseconds, percent))
 
 

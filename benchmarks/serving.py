@@ -42,7 +42,7 @@ PATIENT = {"online_store_timeout_ms": "1000", "retrieval_deadline_ms": "5000", "
 
 
 def bundle_of(folder: Path, users: int, items: int) -> Path:
-    """The sealed bundle of a drawn world, built once: minutes. A marked variation lies beside it."""
+    """The sealed bundle of a drawn world, built once: minutes. A marked variation lies next to it."""
     world = folder / f"{users}x{items}-{schema_hash()}-{FORM}"
     built = world / "built"
     if not built.is_file():

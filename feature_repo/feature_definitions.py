@@ -11,7 +11,7 @@ from contracts.features import names
 # No expiry: a user who was away for a month still has a history. Staleness is watched by monitoring instead.
 FOREVER = timedelta(0)
 
-# Feast's DuckDB store resolves relative paths against the working directory of whoever reads, hence absolute.
+# Feast's DuckDB store resolves relative paths against the reader's working directory, hence absolute paths.
 DATA = Path(__file__).resolve().parent.parent / "data"
 
 user = Entity(name="user", join_keys=[names.USER_ID], value_type=ValueType.STRING)

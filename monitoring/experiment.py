@@ -32,7 +32,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Lift:
-    """Rate of one arm over that of another, less one, with its 95 % interval."""
+    """Relative difference of two arms' rates, with its 95 % interval."""
 
     estimate: float
     low: float
@@ -78,7 +78,7 @@ def experiment_status(impressions: Iterable[ImpressionRecord], interactions: Set
 def lift(arm: Arm, base: Arm) -> Lift | None:
     """How much more of arm's users responded than of base's; None while either has nobody who did.
 
-    The interval is that of the log of a ratio of proportions (Katz et al. 1978), as exp(log ratio ± z · s) − 1 with
+    The interval is of the log of a ratio of proportions (Katz et al. 1978), as exp(log ratio ± z · s) − 1 with
     s² = 1/a − 1/n + 1/b − 1/m.
     """
     if not arm.responded or not base.responded:

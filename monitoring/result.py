@@ -38,7 +38,7 @@ class Rows(Finding):
 
 
 class MalformedLine(Finding):
-    """One line that is no impression; line is counted from 1."""
+    """One line that cannot be read as an impression; line is counted from 1."""
 
     line: int
     reason: str

@@ -5,8 +5,8 @@
        │           └────────────┤ inconclusive: stays, says what it waits for
        └──────▶ ABORTING ◀──────┘ failed                    ABORTING ─▶ ABORTED
 
-A phase is written into the cluster before its act, and every act may be done twice. So whoever finds a phase does its
-act, and it makes no difference whether the one before had done none of it, half of it or all.
+A phase is written into the cluster before its act, and every act may be done twice. So a controller
+that finds a phase does its act, whether the one before had done none of it, half of it or all.
 """
 
 import secrets
@@ -231,7 +231,7 @@ class Controller:
     def _decide(
         self, rollout: Rollout, choice: Choice, sentence: str, analysis: Analysis | None = None, **changes: object
     ) -> Rollout:
-        """Records the decision and where it leads, then tells it."""
+        """Records the decision and where it leads, then announces it."""
         if choice is Choice.ABORTING:
             changes["aborted_because"] = sentence
         after = rollout.model_copy(update=changes)

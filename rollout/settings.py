@@ -56,11 +56,11 @@ class Thresholds(Part):
     min_overlap: Share = 0.1  # mean overlap@k with stable for the same users; below it something is broken, not better
     min_coverage_ratio: Share = 0.5  # canary's distinct items over stable's, for the same users
     min_clicks: int = Field(30, ge=1)  # of both slots in a step, before a click rate is judged
-    tolerated_click_drop: Share = 0.02  # of stable's click rate; less is no reason to abort
+    tolerated_click_drop: Share = 0.02  # of stable's click rate; a smaller drop does not abort
     expected_click_drop: float = Field(0.2, gt=0, le=1)  # of stable's click rate; the drop the test finds soonest
     click_dispersion: float = Field(
         1.0, ge=1
-    )  # variance of clicks a list over that of a coin; above 1 if lists get several
+    )  # variance of clicks a list, relative to one coin toss; above 1 if lists get several
 
 
 class Metrics(Part):
@@ -147,7 +147,7 @@ def load_settings(path: Path | None) -> RolloutSettings:
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
     except yaml.YAMLError as error:
-        raise InvalidInput(f"{path} is no YAML: {error}") from error
+        raise InvalidInput(f"{path} cannot be read as YAML: {error}") from error
     except ValidationError as error:
         faults = "; ".join(faults_of(error, "settings"))
         raise InvalidInput(f"rollout settings {path or '(defaults)'}: {faults}") from error

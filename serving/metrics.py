@@ -92,7 +92,7 @@ class Metrics:
         return Stage(histogram)
 
     def answered(self, variant: str, level: str, items: int, seconds: float) -> None:
-        """One list of so many items."""
+        """Counts one list and its items."""
         self._answer_seconds.labels(variant).observe(seconds)
         self._answers.labels(variant, level).inc()
         if not items:

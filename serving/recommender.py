@@ -72,7 +72,7 @@ class Recommender:
         arrived: when the request came, on time.monotonic's clock; it may have waited since. shown: whether somebody
         will see the list; others are not recorded.
 
-        Raises InvalidInput for a filter that the catalogue does not know and for a page token that is none.
+        Raises InvalidInput for a filter that the catalogue does not know and for a page token that no answer gave.
         """
         started = time.perf_counter()
         scope = self._scope(request)

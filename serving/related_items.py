@@ -18,7 +18,7 @@ from serving.retrieval.filters import Exclusions, filtered, known_rows
 from serving.retrieval.search import best
 
 OVERSAMPLE = 4
-"""The index orders by inner product, in which popular items are longer; so many times n are compared by cosine."""
+"""The index orders by inner product, in which popular items are longer, so this many times n are compared by cosine."""
 
 
 class UnknownItem(InvalidInput):

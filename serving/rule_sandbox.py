@@ -73,7 +73,7 @@ def dry_run(requests: Iterable[RecommendationRequest | None], current: Recommend
 def recorded_requests(path: Path, limit: int | None = None) -> Iterator[RecommendationRequest | None]:
     """The latest requests of an impression log, oldest first; None for a later page, which rules see as the first.
 
-    Raises MissingArtifact where there is no log, and InvalidInput naming the line that is no record.
+    Raises MissingArtifact where there is no log, and InvalidInput naming the line that cannot be read.
     """
     records = list(impression_records(path))
     for number, record in records[-limit:] if limit else records:

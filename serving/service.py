@@ -66,5 +66,5 @@ class Service:
         return self.releases.variants()
 
     async def computed(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The function's result, computed beside the event loop."""
+        """The function's result, computed outside the event loop."""
         return await call(self.worker, function, *args, **kwargs)

@@ -17,7 +17,7 @@ def wait_until_served(url: str, change: Promotion, timeout_seconds: float = WAIT
     Raises TandemError where it refuses the bundle or does not change in time, and InvalidInput for another address.
     """
     if not url.startswith(("http://", "https://")):
-        raise InvalidInput(f"{url} is no address of a server: expected one like http://127.0.0.1:8080.")
+        raise InvalidInput(f"{url} cannot be the address of a server: expected one like http://127.0.0.1:8080.")
     started, said = time.monotonic(), ""
     while (passed := time.monotonic() - started) < timeout_seconds:
         try:

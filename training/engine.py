@@ -39,7 +39,7 @@ def _spill_folder(limits: DuckDBSettings) -> str:
     """A folder of DuckDB's own: it removes what it wrote there."""
     parent = Path(limits.spill_folder or tempfile.gettempdir())
     if not parent.is_dir():
-        raise InvalidInput(f"duckdb.spill_folder is {limits.spill_folder!r}, which is no folder. Make it first.")
+        raise InvalidInput(f"duckdb.spill_folder is {limits.spill_folder!r}, which is not a folder. Make it first.")
     return str(parent / f"tandem-duckdb-{os.getpid()}")
 
 

@@ -72,7 +72,7 @@ class IngestSettings:
     adapter: str = "complete-journey"  # name of a module in training/adapters
     path: str = ""  # folder or URL of the raw files, for adapters that read any
     mapping: str = ""  # YAML file with the names of files and columns, see docs/data.md
-    max_users: int = 0  # take the first so many users by id, for a quick trial; 0 takes all
+    max_users: int = 0  # take the first max_users users by id, for a quick trial; 0 takes all
     max_dropped_share: float = 0.05  # more dropped rows than this stop the run
 
 
@@ -105,7 +105,7 @@ class TwoTowerSettings:
     item_bias: bool = False  # without side features: a number of an item's embedding says how popular it is
     sequence_share: float = 0.5  # of the sequence in a query without side features; the user's id has the rest
     loss: Loss = Loss.SAMPLED  # full: for catalogues up to about 100,000 items, without side features
-    uniform_negatives: int = 0  # drawn evenly from the catalogue for each batch, beside the in-batch ones
+    uniform_negatives: int = 0  # drawn evenly from the catalogue for each batch, in addition to the in-batch ones
     hard_negatives: int = 0  # of a batch: near some of its queries by the index, which is built anew for each epoch
     optimizer: Optimizer = Optimizer.ADAGRAD
     learning_rate: float = 0.2  # of that optimizer
@@ -118,14 +118,16 @@ class TwoTowerSettings:
     like_weight: float = 0.5  # of positives liked, and no more in that visit
     view_weight: float = 0.2  # of positives only looked at; 0 for any of the three leaves them out
     user_evenness: float = 1.0  # 0: every purchase counts the same, 1: every user does, as in per-user metrics
-    cold_user_share: float = 0.2  # of queries asked as if nobody had met the user, and of users who teach the ranker so
+    cold_user_share: float = (
+        0.2  # share of queries masked as if the user were cold, and of users that the ranker learns from so
+    )
     id_dropout: float = 0.8  # share of ids hidden in training, so that content carries unseen items and users
     dropout: float = 0.4  # after each hidden layer
     seed: int = 17  # of TensorFlow and numpy
 
     @property
     def hidden_share(self) -> float:
-        """cold_user_share for the towers themselves: those of ids alone know nothing of somebody without a history."""
+        """cold_user_share for the towers themselves: towers of ids alone know nothing of a user without a history."""
         return self.cold_user_share if self.side_features else 0.0
 
 
@@ -156,7 +158,7 @@ class RankerSettings:
     batch_users: int = 16  # lists a step
     epochs: int = 8  # over all windows
     distillation_weight: float = (
-        3.0  # what trees foretell of a candidate counts so many times a purchase; 0: labels alone
+        3.0  # weight of the trees' probability of a candidate, relative to a purchase; 0: labels alone
     )
     model: str = "auto"  # neural, trees, or auto: trees where they are better on the last label window
     trees: int = 120  # gradient-boosted; 500 candidates take 1.1 ms of CPU, of the neural ranker 0.4

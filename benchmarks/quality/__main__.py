@@ -1,4 +1,4 @@
-"""Quality beside the peers: `python -m benchmarks.quality --data gowalla`."""
+"""Our lists compared with the peers': `python -m benchmarks.quality --data gowalla`."""
 
 import argparse
 import sys

@@ -49,7 +49,7 @@ def by_length(split: Split) -> Mapping[str, Rows]:
 
 
 def reachable(split: Split) -> Mapping[str, Values]:
-    """[users] the precision of whoever knows the next order, all of it or of what the user had bought before."""
+    """[users] the precision of an oracle that knows the next order, all of it or what the user had bought before."""
     sizes = np.array([len(split.truths[user]) for user in split.users])
     again = np.array(
         [np.isin(split.truths[user], np.concatenate(split.histories[user])).sum() for user in split.users]

@@ -1,4 +1,4 @@
-"""The data sets by name. A further set is a function of a folder in a module beside, and a line here."""
+"""The data sets by name. A new set is a function in a module of this folder and a line here."""
 
 import os
 from collections.abc import Callable
@@ -54,5 +54,5 @@ def read(name: str, places: Places) -> DataSet:
 
 
 def benchmark_folder() -> Path:
-    """Where the public splits lie: TANDEM_BENCHMARKS, or a folder beside the checkout."""
+    """Where the public splits lie: TANDEM_BENCHMARKS, or a folder next to the checkout."""
     return Path(os.environ.get("TANDEM_BENCHMARKS", DEFAULT_FOLDER))

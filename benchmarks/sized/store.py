@@ -24,7 +24,7 @@ def use_redis(path: Path, connection_string: str) -> None:
 
 
 def fill_store(world: SizedWorld, workspace: Workspace, users: int) -> None:
-    """Applies the definitions and writes the features of the first so many users."""
+    """Applies the definitions and writes the features of the first `users` users."""
     apply_definitions(workspace)
     store = open_store(workspace)
     numbers = np.arange(users)

@@ -9,7 +9,7 @@ from contracts.api.explanations import Explanation
 
 
 class Refusal(BaseModel):
-    """Every answer that is no success."""
+    """Every answer that reports an error."""
 
     error: str = Field(examples=["There is no department 'Produse' among the 32 of the catalogue; there is 'PRODUCE'."])
 

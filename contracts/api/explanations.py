@@ -52,7 +52,7 @@ class ItemOutcome(BaseModel):
     text: str = Field(examples=["Ranked 34th of 412 candidates; the list ends at 10."])
     kept_out_by: list[str] = Field([], description="Every filter that the item does not pass.")
     nearest_rank: int | None = Field(None, description="Place by brute force among all items that pass the filters.")
-    nearest_cutoff: int | None = Field(None, description="So many of the nearest are asked of the index.")
+    nearest_cutoff: int | None = Field(None, description="How many nearest items the index was asked for.")
     retrieval_score: float | None = None
     proposals: list[Proposal] = []
     ranking_score: float | None = None

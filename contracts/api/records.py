@@ -31,7 +31,7 @@ class ImpressionRecord(BaseModel):
     surface: str = "home"
     rules_version: str | None = None
     page_offset: int = 0  # items on earlier pages
-    request: dict[str, Any] = {}  # what was asked beside the user, without defaults; `tandem rules dry-run` replays it
+    request: dict[str, Any] = {}  # the request without the user and without defaults; `tandem rules dry-run` replays it
     item_ids: list[str]
     scores: list[float]
     item_propensities: list[float] = []  # of each item at its place, given those above; empty: nothing left to chance
@@ -39,7 +39,7 @@ class ImpressionRecord(BaseModel):
 
 
 def impression_records(log: Path) -> Iterator[tuple[int, ImpressionRecord | str]]:
-    """(line number from 1, the record or why the line is none) of an impression log, in the order of the lines.
+    """(line number from 1, the record, or why the line cannot be read) of an impression log, in the order of the lines.
 
     Raises MissingArtifact where there is no log.
     """

@@ -163,14 +163,14 @@ def is_served(name: str) -> bool:
 
 
 def version_of(files: Mapping[str, FileDigest]) -> str:
-    """Twelve hex digits that name the content: equal parts give an equal version, whoever built them."""
+    """Twelve hex digits that name the content: equal parts give an equal version."""
     listing = json.dumps({name: digest.sha256 for name, digest in sorted(files.items())})
     return hashlib.sha256(listing.encode()).hexdigest()[:12]
 
 
 @contextmanager
 def write_bundle(bundles: Path) -> Iterator[Path]:
-    """A temporary folder beside the bundles to fill; removed unless `seal` has renamed it."""
+    """A temporary folder next to the bundles, to be filled; it is removed unless `seal` has renamed it."""
     bundles.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=bundles))
     try:
@@ -182,7 +182,7 @@ def write_bundle(bundles: Path) -> Iterator[Path]:
 def seal(temporary: Path, sign: Callable[[Path], None] | None = None, **fields: Any) -> Path:
     """The finished bundle's folder: digests taken, manifest written and signed, renamed to its version.
 
-    sign puts a signature beside the manifest. fields are Manifest's, less files, bundle_version, contract_version and
+    sign puts a signature next to the manifest. fields are Manifest's, less files, bundle_version, contract_version and
     schema_hash. Nothing serves it yet: that is contracts/bundle/promotions.py.
     """
     files = digests(temporary)

@@ -1,4 +1,4 @@
-"""Which bundle serves by default and which served before it: the link `current` and the history beside the bundles."""
+"""Which bundle serves by default and which served before it: the link `current` and the history."""
 
 import os
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from contracts.bundle.manifest import MANIFEST, verify
 from contracts.errors import InvalidInput, MissingArtifact
 
 CURRENT: Final = "current"
-"""Symbolic link beside the versions; the one that serves by default."""
+"""Symbolic link in the bundles' folder to the version that serves by default."""
 PROMOTIONS: Final = "promotions.jsonl"
 """One line a change of `current`, oldest first."""
 
@@ -77,7 +77,7 @@ def previous_version(bundles: Path) -> str:
 
 
 def promotions(bundles: Path) -> list[Promotion]:
-    """The history, oldest first; empty where nothing was promoted. Raises InvalidInput naming a line that is none."""
+    """The history, oldest first; empty where nothing was promoted. Raises InvalidInput naming a faulty line."""
     path = bundles / PROMOTIONS
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     history = []
@@ -85,7 +85,9 @@ def promotions(bundles: Path) -> list[Promotion]:
         try:
             history.append(Promotion.model_validate_json(line))
         except ValidationError as error:
-            raise InvalidInput(f"{path} line {number} is no promotion. Mend it, or say --to VERSION.") from error
+            raise InvalidInput(
+                f"{path} line {number} cannot be read as a promotion. Mend it, or say --to VERSION."
+            ) from error
     return history
 
 

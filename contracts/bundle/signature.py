@@ -22,12 +22,12 @@ def signed_bytes(bundle: Path) -> bytes:
 
 
 def write_signature(bundle: Path, signature: bytes) -> None:
-    """Puts the signature beside the manifest."""
+    """Writes the signature next to the manifest."""
     (bundle / SIGNATURE).write_text(base64.b64encode(signature).decode() + "\n")
 
 
 def read_signature(bundle: Path) -> bytes:
-    """The signature beside the manifest. Raises BundleRefused where there is none or it is no signature."""
+    """The signature next to the manifest. Raises BundleRefused where it is missing or malformed."""
     path = bundle / SIGNATURE
     if not path.is_file():
         raise BundleRefused(
@@ -53,6 +53,6 @@ def public_key_bytes(text: str) -> bytes:
         raw = b""
     if len(raw) != PUBLIC_KEY_BYTES:
         raise InvalidInput(
-            f"{text!r} is no public key: expected base64 of {PUBLIC_KEY_BYTES} bytes, as `tandem keys new` prints it."
+            f"{text!r} cannot be a public key: expected base64 of {PUBLIC_KEY_BYTES} bytes, see `tandem keys new`."
         )
     return raw

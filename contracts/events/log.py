@@ -17,7 +17,7 @@ PAYLOAD: Final = "payload"
 
 
 def redis_key(stream: str, what: str = "stream") -> str:
-    """The key of a stream, or of something beside it. The braces keep them on one node of a Redis cluster."""
+    """The key of a stream, or of something that belongs to it. The braces keep them on one node of a Redis cluster."""
     return f"{{tandem:{stream}}}:{what}"
 
 

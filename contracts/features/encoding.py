@@ -69,7 +69,7 @@ def query_inputs(
 
 
 def type_codes(types: Sequence[str]) -> npt.NDArray[np.int32]:
-    """[n] places in SEQUENCE_TYPES from 1 on, 0 for what is none of them."""
+    """[n] places in SEQUENCE_TYPES from 1 on, 0 for any other type."""
     return np.array([_TYPE_CODES.get(kind, 0) for kind in types], np.int32)
 
 

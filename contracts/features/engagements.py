@@ -1,6 +1,6 @@
-"""What a user looked at within the year, read from the typed sequence: for candidates and for pair features.
+"""A user's engagements within the year, read from the typed sequence: for candidates and for pair features.
 
-A log of purchases has no looks, and pays for none: everything here ends at one glance at the types.
+A log of purchases has no engagements and costs nothing here: everything ends after one look at the types.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from contracts.features.vocabulary import Vocabulary
 
 _CODE_OF: Final = {kind: code for code, kind in enumerate(names.SEQUENCE_TYPES, start=1)}
 _TELLING: Final = np.zeros(len(_CODE_OF) + 1, np.int8)
-"""By type code of the sequence: how telling a look is, 0 for what is none."""
+"""By type code of the sequence: how strong an engagement is, 0 for other types."""
 _TELLING[[_CODE_OF[kind] for kind in names.ENGAGEMENT_TYPES]] = range(1, len(names.ENGAGEMENT_TYPES) + 1)
 _LIKED: Final = _TELLING[_CODE_OF[EventType.LIKE]]
 _OF_CARTS: Final = np.isin(
@@ -31,7 +31,7 @@ _OF_CARTS: Final = np.isin(
 
 @dataclass(frozen=True)
 class UserEngagements:
-    """Items that one user has looked at, most telling first: in the cart, then liked, then viewed, the latest of each.
+    """Items that one user has engaged with, strongest first: in the cart, then liked, then viewed, the latest of each.
 
     Row i of the first arrays is one distinct item; times are Unix seconds.
     """
@@ -40,7 +40,7 @@ class UserEngagements:
     counts: npt.NDArray[np.float32]  # views, likes and additions to the cart
     last: npt.NDArray[np.float64]
     in_cart: npt.NDArray[np.bool_]  # added, and since then neither removed nor bought
-    event_rows: npt.NDArray[np.int64]  # the item of every look, the latest first
+    event_rows: npt.NDArray[np.int64]  # the item of every engagement, the latest first
     event_days: npt.NDArray[np.int64]  # whole days since then
 
     def __len__(self) -> int:
@@ -48,7 +48,7 @@ class UserEngagements:
         return len(self.item_rows)
 
     def without(self, rows: npt.NDArray[np.int64]) -> "UserEngagements":
-        """These looks as if some items had never been there."""
+        """The engagements without some items."""
         items, events = ~np.isin(self.item_rows, rows), ~np.isin(self.event_rows, rows)
         return UserEngagements(
             item_rows=self.item_rows[items],
@@ -61,7 +61,7 @@ class UserEngagements:
 
     @cached_property
     def latest_last(self) -> npt.NDArray[np.int64]:
-        """Positions by time: where several write to one place, the latest look has the last word."""
+        """Positions by time: where several write to one place, the latest engagement decides."""
         return np.argsort(self.last, kind="stable")
 
 
@@ -72,7 +72,7 @@ NO_ENGAGEMENTS: Final = UserEngagements(
 
 
 def user_engagements(features: Mapping[str, Sequence[Any] | None], items: Vocabulary, now: float) -> UserEngagements:
-    """The looks in Feast's sequence, latest first; items that the bundle does not know are left out.
+    """The engagements in Feast's sequence, latest first; items that the bundle does not know are left out.
 
     features maps SEQUENCE names to one user's aligned arrays, or to None for a user who did nothing.
     """

@@ -1,6 +1,6 @@
 """Fresh events over a user's features: what the pipeline would compute from the log later, computed now.
 
-The online store holds what the last materialize knew, and beside it the user's recent events as they were posted.
+The online store holds what the last materialize knew, and separately the user's recent events as they were posted.
 Reading lays the second over the first, so no order of materializing and consuming can lose or double an event.
 Exact: sequence, histories, recency, rhythm and everything counted up while nothing leaves a window. Not exact: what
 leaves a window since the last materialize is still counted until the next one, and habits wait for it.
@@ -31,7 +31,7 @@ def encode_events(events: Sequence[FreshEvent]) -> str:
 
 
 def decode_events(text: str | None) -> list[FreshEvent]:
-    """What `encode_events` wrote; None is no event."""
+    """The events that `encode_events` wrote; none for None."""
     return [FreshEvent(*fields) for fields in json.loads(text)] if text else []
 
 

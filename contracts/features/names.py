@@ -12,8 +12,8 @@ DAY_SECONDS: Final = 86_400
 WINDOWS_DAYS: Final = (7, 28, 91, 365)
 SEQUENCE_LENGTH: Final = 50
 ENGAGEMENTS_LENGTH: Final = 200
-"""A sequence holds the latest SEQUENCE_LENGTH events, and behind them older looks up to so many events in all: the
-query tower reads the first part, ranker and the source of looks read both. Without looks there is no second part."""
+"""A sequence holds the latest SEQUENCE_LENGTH events, and behind them older engagements, up to this number in all. The
+query tower reads the first part; the ranker and the source of engagements read both. Purchases have no second part."""
 HISTORY_LENGTH: Final = 1000
 """Distinct items kept per user, most recent first; 99.9 % of the Complete Journey's households have fewer."""
 
@@ -192,7 +192,7 @@ Age: since the catalogue's date, else since the first purchase within a year."""
 ITEM_HOLIDAYS: Final = ("item_holiday_lift", "item_coming_holiday_lift_28d")
 """Logarithms. Lift: the share of an item's purchases of a year that lies in the weeks up to public holidays, by that of
 all purchases; an item with few of them has that of its subcategory. Coming: how much more of it than of everything
-this foretells for the 28 days that come next."""
+this predicts for the 28 days that come next."""
 
 RETRIEVED_ITEM_STATISTICS: Final = tuple(
     name

@@ -14,7 +14,7 @@ from contracts.features.vocabulary import OUT_OF_VOCABULARY, Vocabulary
 SEGMENT_ITEMS: Final = 200
 """Items kept of each segment: the longest list, and some that filters may take out."""
 SEGMENT_DAYS: Final = 28
-"""Purchases of so many days before the end of the data count, as for overall popularity."""
+"""Purchases of this many days before the end of the data count, as for overall popularity."""
 
 
 @dataclass(frozen=True)

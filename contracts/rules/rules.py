@@ -55,7 +55,7 @@ class Pin(_Part):
 
 
 class Boost(_Part):
-    """As if the ranker found these items so many times as likely; below 1 they sink."""
+    """Multiplies the likelihood that the ranker gives these items; below 1 they sink."""
 
     factor: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
     where: Where
@@ -74,14 +74,14 @@ class Deny(_Part):
 
 
 class Cap(_Part):
-    """At most so many items of each department, category or brand in a list; those without a known one are free."""
+    """Limits the items of each department, category or brand in a list; items without a known one are not limited."""
 
     at_most: Count
     per: Literal["department", "category", "subcategory", "brand"]
 
 
 class Quota(_Part):
-    """At least so many of these items in a list, if there are so many."""
+    """Asks for a least number of these items in a list, as far as there are any."""
 
     at_least: Count
     where: Where

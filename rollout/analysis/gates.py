@@ -100,7 +100,7 @@ def clicks(measured: Measurements, thresholds: Thresholds) -> Finding:
     """Whether users click less on canary's lists than on stable's, over all steps together."""
     stable, canary = _click_counts(measured)
     if stable.successes > stable.trials or canary.successes > canary.trials:
-        return Verdict.INCONCLUSIVE, f"more clicks than lists ({stable} and {canary}): this is no rate"
+        return Verdict.INCONCLUSIVE, f"more clicks than lists ({stable} and {canary}): this cannot be a rate"
     log_evidence = measured.earlier_click_evidence + click_evidence(measured, thresholds)
     rates = f"click rate {_percent(canary)} of {canary.trials} lists, stable {_percent(stable)} of {stable.trials}"
     drop = f"a drop beyond {thresholds.tolerated_click_drop:.0%}"

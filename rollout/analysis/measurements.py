@@ -52,7 +52,7 @@ class SlotNumbers:
 
 @dataclass(frozen=True)
 class Mirrored:
-    """What both slots answered to the same users. Row i of all three is request i; None is no answer."""
+    """What both slots answered to the same users. Row i of all three is request i; None where there was no answer."""
 
     users: tuple[str, ...] = ()
     stable: tuple[tuple[str, ...] | None, ...] = ()

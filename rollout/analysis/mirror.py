@@ -31,7 +31,7 @@ class Mirror:
         self._client = client
         self._headers = headers
         self._settings = asked
-        self._random = random.Random(seed)  # noqa: S311 - which users are asked is no secret
+        self._random = random.Random(seed)  # noqa: S311 - which users are asked need not be secret
         self._users: list[str] = []
 
     def ask(self, stable: str, canary: str) -> Mirrored:

@@ -1,4 +1,4 @@
-"""Tests that may be looked at as often as one likes: the chance of a wrong word is that of all looks together.
+"""Tests that may be read at any time: the chance of a false alarm holds for all readings together.
 
 A fixed-sample test that is repeated every minute finds a difference sooner or later, also where there is none; a canary
 is looked at every minute. Both tests here are non-negative martingales under the null hypothesis, so by Ville's

@@ -22,7 +22,7 @@ TIMEOUT_SECONDS = 30
 
 
 def connect(namespace: str) -> "KubernetesObjects":
-    """Objects of a namespace; "" means the pod's own, or that of the current context. Raises ClusterProblem."""
+    """Objects of a namespace; "" means the pod's own, or the current context's. Raises ClusterProblem."""
     configuration = client.Configuration()
     # Every write carries a resourceVersion or a name that is taken once, so a repeated one is refused, not done twice.
     configuration.retries = urllib3.Retry(

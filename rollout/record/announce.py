@@ -23,7 +23,7 @@ class Announcer(Protocol):
 
 
 class Events:
-    """Events of ConfigMap `<release>-rollout`, so that `kubectl describe` of it tells the story.
+    """Events of ConfigMap `<release>-rollout`, so that `kubectl describe` of it shows what happened.
 
     The name is made of the rollout and the number of the decision: told twice, it is there once.
     """

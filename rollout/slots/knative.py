@@ -24,7 +24,7 @@ PERCENT = "canaryTrafficPercent"
 
 
 class KnativeSlots:
-    """InferenceService `<release>`; host is its public name, of which Knative derives those of the two revisions."""
+    """InferenceService `<release>`; host is its public name, from which Knative derives both revisions' names."""
 
     def __init__(self, objects: Objects, release: str, host: str = "") -> None:
         self._objects = objects
@@ -63,7 +63,7 @@ class KnativeSlots:
     def readiness(self, slot: str, bundle: str) -> Readiness:
         """Whether the revision of that bundle is the latest one that was created, and the latest that became ready.
 
-        Knative's own service says so: the generation that KServe writes into its status is not that of its object.
+        Knative's own service is asked: the generation in KServe's status belongs to another object.
         """
         service = self._read()
         below = self._objects.get(KNATIVE_SERVICE, f"{self._release}-predictor")

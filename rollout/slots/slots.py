@@ -44,7 +44,7 @@ class Slots(Protocol):
 
 
 def other(slot: str) -> str:
-    """The slot beside."""
+    """The other slot."""
     return GREEN if slot == BLUE else BLUE
 
 

@@ -59,7 +59,7 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_bytes:
-                raise HTTPException(413, self._refusal)  # through whoever reads the body to the answers to errors
+                raise HTTPException(413, self._refusal)  # passes through the body's reader to the error handlers
             return message
 
         return counted

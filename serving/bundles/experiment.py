@@ -16,12 +16,12 @@ VARIANT_HEADER: Final = "x-tandem-variant"
 
 
 class Experiment(BaseModel):
-    """One challenger beside the bundle that serves, for a share of the users."""
+    """One challenger that answers a share of the users instead of the bundle that serves."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
-    challenger: BundleVersion  # bundle version, beside the one that serves
+    challenger: BundleVersion  # a bundle version in the same folder as the one that serves
     share: Annotated[float, Field(ge=0, le=1)]  # of the users, who get the challenger
     salt: str = ""  # who is in the share; the name where it is empty, so that each experiment draws anew
 

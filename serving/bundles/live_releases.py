@@ -1,4 +1,4 @@
-"""Bundles that change while they serve: each change is made beside what serves, then put in its place at once."""
+"""Bundles that change while they serve: each change is prepared next to what serves, then takes its place at once."""
 
 import logging
 import re
@@ -26,7 +26,7 @@ class LiveReleases:
     """The bundles of one server.
 
     Requests read `_live` once and take no lock. Changes take turns: the new bundle is loaded and tried while the old
-    one answers, and one assignment ends that. Whoever has begun with the old bundle keeps it to the end of the request,
+    one answers, and one assignment ends that. A request that has begun with the old bundle keeps it to its end,
     and with the last of them it is freed, so two bundles are in memory during a change, three with an experiment.
     """
 

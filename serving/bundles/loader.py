@@ -32,7 +32,7 @@ class Loader:
         self.finish = finish
 
     def load(self, version: str | None = None) -> LoadedBundle:
-        """The bundle that the source names, or another version beside it, ready to answer.
+        """The bundle that the source names, or another version in the same place, ready to answer.
 
         Raises MissingArtifact where it cannot be had and BundleRefused where it must not serve.
         """

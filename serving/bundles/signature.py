@@ -13,7 +13,7 @@ from contracts.errors import BundleRefused
 def public_keys(texts: str) -> tuple[Ed25519PublicKey, ...]:
     """The keys of a comma-separated setting: several, so that a new key is trusted before the old one goes.
 
-    Raises InvalidInput for a text that is no key.
+    Raises InvalidInput for a text that cannot be a key.
     """
     return tuple(Ed25519PublicKey.from_public_bytes(public_key_bytes(text)) for text in texts.split(",") if text)
 

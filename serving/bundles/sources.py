@@ -30,7 +30,7 @@ class BundleSource(Protocol):
         ...
 
     def fetch(self, version: str | None = None) -> Path:
-        """A local folder with the bundle that was asked for, or with another version beside it.
+        """A local folder with the bundle that was asked for, or with another version from the same place.
 
         Raises MissingArtifact where it cannot be had and BundleRefused where it is altered on the way.
         """
@@ -54,7 +54,7 @@ class DirectorySource:
         return f"{folder} {stamp}" if stamp else None  # None between two renames, or while nothing is there
 
     def fetch(self, version: str | None = None) -> Path:
-        """The folder behind the link, or of a version beside it."""
+        """The folder behind the link, or of a version next to it."""
         folder = (self._path.parent / version if version else self._path).resolve()
         if not (folder / MANIFEST).is_file():
             there = ", ".join(bundle_versions(self._path.parent)) or "none"
@@ -140,7 +140,7 @@ class S3Source:
         verify(folder, for_serving=True)
 
     def _get_signature(self, version: str, folder: Path) -> None:
-        """Fetches the signature if there is one; S3 says "forbidden" for what is missing, so no error tells them apart.
+        """Fetches the signature if there is one; S3 says "forbidden" for what is missing, so the errors look alike.
 
         Nothing is lost by that: a server with a public key refuses what is not signed, and says so.
         """

@@ -35,7 +35,7 @@ class Logged(NamedTuple):
     """An entry that is durable."""
 
     position: int
-    received_seconds: float  # Unix, by the clock of whoever appended
+    received_seconds: float  # Unix, by the clock of the process that appended
     key: str
     payload: str
 

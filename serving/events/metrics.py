@@ -32,7 +32,7 @@ class InteractionMetrics:
         )  # fmt: skip
 
     def accepted(self, events: Collection[Interaction], variants: Collection[str]) -> None:
-        """So many interactions; variants are those whose answers they can have followed."""
+        """Counts interactions; variants are those whose answers they can have followed."""
         labelled = [(variant_of(event.request_id, variants), event.event_type.value) for event in events]
         for labels, count in Tally(labelled).items():
             self._interactions.labels(*labels).inc(count)
@@ -41,7 +41,7 @@ class InteractionMetrics:
                 self._followed.labels(variant, event_type).inc()
 
     def refused(self, reason: str, events: int) -> None:
-        """So many "rejected" events or "duplicate" ones."""
+        """Counts "rejected" or "duplicate" events."""
         self._refused.labels(reason).inc(events)
 
 
@@ -79,7 +79,7 @@ class ConsumerMetrics:
         self._lag.dec(len(received_seconds))
 
     def behind(self, events: int) -> None:
-        """So many events wait."""
+        """Sets how many events wait."""
         self._lag.set(events)
 
     def failed(self) -> None:
@@ -91,7 +91,7 @@ class ConsumerMetrics:
         self._unreadable.inc()
 
     def crowded_out(self, events: int) -> None:
-        """So many events of a user were dropped for later ones."""
+        """Counts events of a user that were dropped for later ones."""
         self._crowded_out.inc(events)
 
 

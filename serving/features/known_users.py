@@ -10,7 +10,7 @@ from serving.metrics import Metrics
 
 @dataclass(frozen=True)
 class LookedUp:
-    """Features of a user, and why they are not those of now where they are not."""
+    """Features of a user, and the reason where they are not current."""
 
     features: UserFeatures | None
     reason: Reason | None = None

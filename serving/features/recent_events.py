@@ -68,7 +68,7 @@ class FeastRecentEvents:
     def write(self, recent: Mapping[str, Recent]) -> None:
         """One write for all users: 4 ms for one, 30 ms for a thousand. Raises OnlineStoreError.
 
-        Feast's Redis store skips a row whose timestamp is not later than the one it has, and tells only whole seconds.
+        Feast's Redis store skips a row whose timestamp is not later than the one it has, and keeps whole seconds only.
         """
         now = datetime.now(UTC)
         earliest = [datetime.fromtimestamp(row.written_seconds, UTC) + timedelta(seconds=1) for row in recent.values()]

@@ -29,7 +29,7 @@ class ContextCandidates:
 
 
 def nobody() -> UserFeatures:
-    """Features of a user of whom nothing is known; a stranger in a session is known by its context alone."""
+    """Features of an unknown user: a new visitor is known by the context of the request alone."""
     known = (*names.USER_PROFILE, *names.USER_STATISTICS, *names.SEQUENCE, *names.HISTORY)
     return dict.fromkeys(known)
 

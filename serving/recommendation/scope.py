@@ -46,7 +46,7 @@ class RequestScope:
 
     @cached_property
     def without(self) -> filters.Exclusions:
-        """Rows that are left out beside the filters."""
+        """Rows that are left out in addition to the filters."""
         items = self.bundle.vocabularies[names.ITEM_ID]
         return filters.Exclusions(rows_shown(self.shown, items), np.sort(self.context), denied(self.active))
 

@@ -10,7 +10,7 @@ class BreakerOpen(Exception):
 
 
 class Breaker:
-    """Opens after so many failures in a row; then one call each retry_seconds tries whether it works again.
+    """Opens after the given number of failures in a row; then one call each retry_seconds tries whether it works again.
 
     For one thread. An own class because the packages for it count per call site, wrap functions and lock; this is less.
     """

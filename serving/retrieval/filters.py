@@ -29,7 +29,7 @@ Vocabularies = Mapping[str, Vocabulary]
 
 @dataclass(frozen=True)
 class Exclusions:
-    """Rows that a request leaves out beside its filters."""
+    """Rows that a request leaves out in addition to its filters."""
 
     shown: Rows = field(default_factory=lambda: NO_ROWS)  # on earlier pages
     context: Rows = field(default_factory=lambda: NO_ROWS)  # on the page or in the basket already

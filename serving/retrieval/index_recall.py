@@ -15,16 +15,16 @@ from contracts.ranking.candidates import Mask
 from serving.retrieval.search import exact_nearest
 
 WINDOW: Final = 100
-"""The gauge is the mean of about so many samples."""
+"""The gauge is the mean of about this many samples."""
 
 
 def _one_thread() -> Executor:
-    """Beside the requests; NumPy lets go of the interpreter while it multiplies. Started with its first sample."""
+    """Runs in parallel with the requests: NumPy lets go of the interpreter while it multiplies."""
     return ThreadPoolExecutor(1, "index-recall")
 
 
 class IndexRecall:
-    """Compares a search with brute force, at most one in so many seconds and none while the last is still compared.
+    """Compares a search with brute force: at most one each every_seconds, and none while the last is still compared.
 
     By time and not by number: reading all embeddings costs as much as several answers and pushes theirs out of the
     processor's cache, and a server under load must not do it the more often.

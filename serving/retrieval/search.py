@@ -12,7 +12,7 @@ from contracts.ranking.candidates import Mask
 GATHER_SHARE: Final = 0.1
 """Up to this share of the catalogue, copying the allowed rows together and comparing them is the quickest exact way."""
 GATHER_ROWS: Final = 15_000
-"""So many rows are compared in half a millisecond: an inverted file is hardly quicker, and misses some."""
+"""This many rows are compared in half a millisecond: an inverted file is hardly quicker, and misses some."""
 
 
 class Way(StrEnum):
@@ -24,7 +24,7 @@ class Way(StrEnum):
 
 
 def way_to_search(index: faiss.Index, allowed: int | None, k: int) -> Way:
-    """The quickest way to k of so many allowed rows; None where all are allowed."""
+    """The quickest way to k of the allowed rows; None where all are allowed."""
     if allowed is None:
         return Way.INDEX
     if isinstance(index, faiss.IndexIVF):

@@ -124,7 +124,7 @@ class _Caps:
         return twin
 
     def full(self, position: int) -> str | None:
-        """Name of the cap that has no room for a candidate; code 0 is an unknown kind and no kind of its own."""
+        """Name of the cap that has no room for a candidate; code 0 stands for unknown and is never capped."""
         for (name, at_most, groups), count in zip(self._caps, self._counts, strict=True):
             if groups[position] and count[groups[position]] >= at_most:
                 return name
@@ -159,7 +159,7 @@ def _reserved(
 def _chosen(
     free: list[int], slots: int, caps: _Caps, reserved: Mapping[int, str], acted: dict[int, list[str]]
 ) -> tuple[list[int], dict[int, str]]:
-    """(positions to show beside the pins, those that a cap passed over)."""
+    """(positions to show around the pins, positions that a cap passed over)."""
     plain, left_out = _filled(free, slots, caps.again(), frozenset())
     promoted = reserved.keys() - set(plain)
     if not promoted:

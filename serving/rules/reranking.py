@@ -10,7 +10,7 @@ from contracts.arrays import Floats, Rows
 from serving.rules.compiled_rule import CompiledRule
 
 POOL: Final = 5
-"""MMR chooses among so many candidates for each place: below them nothing is likely enough."""
+"""MMR chooses among this many candidates for each place: items below them are never likely enough."""
 
 
 def diversified(

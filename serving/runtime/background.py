@@ -1,4 +1,4 @@
-"""Threads beside the server: what is posted takes effect here."""
+"""Background threads of the server: here posted events take effect."""
 
 import threading
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Background:
         thread.start()
 
     def close(self, seconds: float = 10.0) -> None:
-        """Returns when every loop has ended, or after so many seconds each."""
+        """Returns when every loop has ended, or after the given seconds each."""
         self._stop.set()
         for thread in self._threads:
             thread.join(seconds)

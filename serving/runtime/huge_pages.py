@@ -26,7 +26,7 @@ def use_huge_pages(maps: Path = MAPS) -> None:
 
 
 def anonymous_memory(maps: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of the whole huge pages in each writable part of /proc/self/maps that is no file and no stack."""
+    """(start, end) of the whole huge pages in each writable part of /proc/self/maps but files and stacks."""
     for line in maps.splitlines():
         addresses, access, _, _, inode, *name = line.split()
         if access == "rw-p" and inode == "0" and name in ([], ["[heap]"]):

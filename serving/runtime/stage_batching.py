@@ -21,7 +21,7 @@ MOST: Final = 8
 
 
 def alone(steps: Stages[T]) -> T:
-    """The result of work that nothing is done beside."""
+    """The result of one request's work, done alone."""
     (outcome,) = stage_batching([steps])
     if isinstance(outcome, Exception):
         raise outcome
@@ -38,7 +38,7 @@ def stage_batching(several: Sequence[Stages[T]]) -> list[T | Exception]:
                 next(steps)
             except StopIteration as ended:
                 outcomes[steps] = ended.value
-            except Exception as error:  # noqa: BLE001 - of this one alone; whoever waits for it gets it
+            except Exception as error:  # noqa: BLE001 - of this request alone; its caller gets the error
                 outcomes[steps] = error
         going = [steps for steps in going if steps not in outcomes]
     return [outcomes[steps] for steps in several]
@@ -53,7 +53,7 @@ class StageBatching(Generic[T]):
         self._computing = False
 
     async def result(self, steps: Stages[T]) -> T:
-        """What the work returns or raises, computed beside the event loop."""
+        """What the work returns or raises, computed outside the event loop."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._waiting.append((steps, future))

@@ -1,4 +1,4 @@
-"""One thread that computes, beside the event loop that answers probes."""
+"""One thread that computes, so that the event loop stays free for probes."""
 
 import asyncio
 from collections.abc import Callable

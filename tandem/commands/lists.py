@@ -20,7 +20,7 @@ def batch(
         bool, typer.Option(help="Lists as of the start of the test window, for evaluate-submission.")
     ] = False,
     most_likely_buyers: Annotated[
-        int, typer.Option(min=0, help="Only so many users: those most likely to buy within the horizon; 0 takes all.")
+        int, typer.Option(min=0, help="Only this many users, the most likely to buy within the horizon; 0 takes all.")
     ] = 0,
     horizon_days: Annotated[
         int, typer.Option(min=1, max=28, help="Days after the lists' moment, for --most-likely-buyers.")
@@ -29,7 +29,7 @@ def batch(
     """Lists for all users as a file: one row a user, user_id and products.
 
     With --most-likely-buyers the rows are the users whom a calibrated propensity model puts first, likeliest first.
-    What that model is worth on later snapshots than it has seen is printed beside two simple orders of users.
+    The model is measured on snapshots later than its training, and printed next to two simple orders of users.
 
     \b
     Example: tandem batch --n 25 --output lists.csv

@@ -163,7 +163,7 @@ def train_ranker(root: Root = HERE) -> None:
 
 @app.command(rich_help_panel=PIPELINE)
 def evaluate(root: Root = HERE) -> None:
-    """Our lists beside the baselines, on the last days and on earlier windows, over the full catalogue.
+    """Our lists and the baselines, on the last days and on earlier windows, over the full catalogue.
 
     Example: tandem evaluate
     """

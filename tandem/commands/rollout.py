@@ -24,7 +24,7 @@ app.add_typer(rollouts, name="rollout", rich_help_panel=OPERATION)
 
 ReleaseOption = Annotated[str, typer.Option("--release", envvar="TANDEM_RELEASE", help="Name of the chart's release.")]
 NamespaceOption = Annotated[
-    str, typer.Option("--namespace", help="Namespace of the release; without it that of the kubeconfig or the pod.")
+    str, typer.Option("--namespace", help="Namespace of the release; without it the kubeconfig's or the pod's.")
 ]
 SettingsOption = Annotated[
     Path | None, typer.Option("--settings", help="YAML file: steps, waits, thresholds; docs/releases.md has them all.")
@@ -56,7 +56,7 @@ def start(
         typer.Option("--again", help="Try a bundle that was released before: aborted, rolled back from, or stable."),
     ] = False,
     metrics_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of the controller's own metrics; 0 is none.")
+        int, typer.Option(min=0, max=65535, help="Port of the controller's own metrics; 0 opens none.")
     ] = 0,
 ) -> None:
     """Roll a bundle out step by step, each one analysed; goes on where a killed controller stopped.

@@ -48,7 +48,7 @@ def dry_run(
     bundle: BundleOption = "current",
     requests: Annotated[Path | None, typer.Option(help="Impression log to replay; default: the project's.")] = None,
     current: Annotated[Path | None, typer.Option(help="Rules that hold now; default: none.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Replay at most so many of the latest requests.")] = 1000,
+    limit: Annotated[int, typer.Option(min=1, help="Replay at most this many of the latest requests.")] = 1000,
     historical: Annotated[bool, typer.Option(help="Freeze the clock at the end of the data.")] = False,
 ) -> None:
     """What a file of rules would change in the lists that were asked for. Nothing is shown to anybody or recorded.

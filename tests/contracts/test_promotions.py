@@ -123,6 +123,6 @@ def test_an_empty_folder_has_nothing_to_roll_back(bundles: Path) -> None:
 def test_a_torn_history_names_the_line_and_the_way_around_it(bundles: Path, versions: tuple[str, str, str]) -> None:
     with (bundles / PROMOTIONS).open("a") as file:
         file.write(json.dumps({"promoted_at": "now"})[:-4] + "\n")
-    with pytest.raises(InvalidInput, match=r"promotions\.jsonl line 4 is no promotion.*--to"):
+    with pytest.raises(InvalidInput, match=r"promotions\.jsonl line 4 cannot be read as a promotion.*--to"):
         rollback(bundles)
     assert rollback(bundles, versions[0]).bundle_version == versions[0]

@@ -102,7 +102,7 @@ def test_what_is_no_signing_key_is_refused(tmp_path: Path) -> None:
         signer(tmp_path / "gone.pem")
     other = tmp_path / "other.pem"
     other.write_text("not a key")
-    with pytest.raises(InvalidInput, match="no private key in PEM"):
+    with pytest.raises(InvalidInput, match="not a private key in PEM"):
         signer(other)
     other.write_bytes(
         ec.generate_private_key(ec.SECP256R1()).private_bytes(

@@ -160,7 +160,7 @@ def test_the_page_on_releases_shows_every_default() -> None:
         ("steps: []", "steps must be percents that rise"),
         ("analysis: {gates: []}", "analysis.gates: Tuple should have at least 1 item"),
         ("analysis: {alpha: 0, gates: [speed]}", "analysis.gates.0: .*; analysis.alpha: "),
-        ("steps: [", "is no YAML"),
+        ("steps: [", "cannot be read as YAML"),
         (None, "cannot be read: No such file"),
     ],
 )

@@ -132,5 +132,5 @@ def _columns(path: Path) -> tuple[list[str], list[list[str]]]:
 def _items(products: object) -> list[str]:
     """Raises ValueError for anything but an array of ids: text is an array of letters to Python."""
     if not isinstance(products, list) or not all(isinstance(item, str | int) for item in products):
-        raise ValueError(f"{products!r} is no array of ids")
+        raise ValueError(f"{products!r} is not an array of ids")
     return [str(item) for item in products]

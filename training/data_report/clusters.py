@@ -51,7 +51,7 @@ def cluster(buyers: Buyers) -> Clusters | None:
 
 
 def _tried(count: int, fitted: Points, judged: Points) -> tuple[float, KMeans]:
-    """How well so many clusters separate, and the model that finds them."""
+    """How well a number of clusters separates the users, and the model that finds them."""
     model = KMeans(count, n_init=4, random_state=SEED).fit(fitted)
     return float(silhouette_score(judged, model.predict(judged))), model
 

@@ -1,4 +1,4 @@
-"""What was ingested, with the shop's local day and hour beside each event."""
+"""The ingested events, each with the shop's local day and hour."""
 
 import json
 from dataclasses import dataclass

@@ -96,7 +96,7 @@ def money_shares(buyers: Buyers, labels: pd.Series) -> dict[str, float]:
 
 
 def segment_chart(buyers: Buyers, labels: pd.Series) -> Chart:
-    """Share of users beside share of money."""
+    """Each segment's share of users and share of money."""
     shares = money_shares(buyers, labels)
     users = labels.value_counts(normalize=True)
     best = next(iter(shares))

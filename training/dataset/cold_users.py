@@ -1,4 +1,4 @@
-"""Users as if nobody had met them: what models must have seen to answer a profile, a first session or a page.
+"""Known users masked as if cold: what models must have seen to answer a profile, a first session or a page.
 
 Models that have learned from users with hundreds of purchases alone do not list staples to somebody with one basket.
 """
@@ -26,7 +26,7 @@ PROFILE: Final = "profile"
 SESSION: Final = "session"
 PAGE: Final = "page"
 KINDS: Final = (PROFILE, SESSION, PAGE)
-"""What is known beside the profile: nothing, the latest session as posted events, or its items as a page's context."""
+"""What is known in addition to the profile: nothing, the latest session as posted events, or its items as context."""
 SESSION_DAYS: Final = 1 / 24
 """What lies so close to the user's latest event belongs to their latest session."""
 
@@ -107,5 +107,5 @@ def _sequences(kinds: list[str], sessions: list[Session]) -> encoding.Inputs:
 
 
 def cold_users_of(dataset: Dataset, moment: Moment, settings: TwoTowerSettings) -> Moment:
-    """The settings' share of the moment's users as if nobody had met them."""
+    """The settings' share of the moment's users, masked as if cold."""
     return cold_users(moment, dataset.vocabularies[ITEM_ID], settings.cold_user_share)

@@ -13,7 +13,7 @@ from training.features.snapshots import basket, of_type
 POSITIVE_TYPES: Final = (EventType.PURCHASE, EventType.CART_ADD, EventType.LIKE, EventType.VIEW)
 """Event types that say that an item was liked, the most telling first; a positive's type is its place here."""
 MOST_LOOKS: Final = 300_000
-"""The towers learn from at most so many: more say little more of tastes, and each has its user's features beside it."""
+"""The towers learn from at most this many: more add little, and each carries its user's features."""
 
 
 def purchases(events: ibis.Table) -> ibis.Table:
@@ -44,7 +44,7 @@ def engagements(events: ibis.Table, bought: ibis.Table) -> ibis.Table:
 
 
 def thinned(rows: pa.Table, most_looks: int = MOST_LOOKS) -> pa.Table:
-    """All purchases, and of the looks at most so many, evenly over the rows' order, which is by time."""
+    """All purchases, and at most this many engagements, spread evenly over time."""
     types = rows.column("type").to_numpy()
     looked = np.flatnonzero(types > 0)
     if len(looked) <= most_looks:

@@ -29,8 +29,8 @@ def backtest(
 ) -> list[dict[str, Any]]:
     """One entry an origin but the first, oldest first, by a ranker of this kind trained on the origins before it.
 
-    latest: scores of the last origin's candidates, entry i [k_i], by such a ranker: the choice of kind has left one.
-    The towers have seen nothing after the first origin: those of the release were trained on, so theirs are better.
+    latest: scores of the last window's candidates, entry i [k_i], by such a ranker: the choice of kind has left one.
+    The towers have seen nothing after the first window starts; the release's towers were trained further.
     """
     lists, scores = [labelled(window) for window in windows[:-2]], list[Sequence[Floats]]()
     for at, window in enumerate(windows[1:-1], 1):

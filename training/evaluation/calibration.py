@@ -1,4 +1,4 @@
-"""Whether scores are probabilities: what was predicted beside what was bought."""
+"""Whether scores are probabilities: what was predicted, compared with what was bought."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from training.metrics.reliability import expected_error, reliability
 def calibration(ranked: Sequence[tuple[Rows, npt.NDArray[np.float32]]], truths: Sequence[Rows]) -> dict[str, Any]:
     """For JSON: the expected calibration error and bins of equally many candidates, least likely first.
 
-    ranked: (rows, log-odds) of each user's candidates. A score that is no log-odds shows as a large error.
+    ranked: (rows, log-odds) of each user's candidates. Scores that are not log-odds show as a large error.
     """
     scores = np.concatenate([own for _, own in ranked]).astype(np.float64)
     bought = np.concatenate([np.isin(rows, truth) for (rows, _), truth in zip(ranked, truths, strict=True)])

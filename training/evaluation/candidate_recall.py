@@ -10,7 +10,7 @@ from training.evaluation.baselines import top_rows
 from training.evaluation.window import EvaluationWindow
 
 SIMPLE_POPULAR = 300
-"""The simplest union: the user's own history, likeliest repeats first, and so many popular items after it."""
+"""The simplest union: the user's own history, likeliest repeats first, and then this many popular items."""
 
 
 def candidate_recall(candidates: Sequence[Shortlist], truths: Sequence[Rows]) -> dict[str, float]:
@@ -32,7 +32,7 @@ def candidate_recall(candidates: Sequence[Shortlist], truths: Sequence[Rows]) ->
 
 
 def simple_union_recall(window: EvaluationWindow, num_candidates: int) -> dict[str, float]:
-    """The same of the simplest union, popular by buyers of the last 28 days, cut to so many candidates and uncut.
+    """The same of the simplest union, popular by buyers of the last 28 days, cut to num_candidates and uncut.
 
     recall_simple_union and mean_simple_candidates are of the cut one, those with _uncut of all of it.
     """

@@ -32,7 +32,7 @@ class Logged:
             raise InvalidInput("There are no impressions: nothing can be estimated from none.")
         if np.any(self.propensities <= 0) or np.any(self.propensities > 1):
             raise InvalidInput(
-                "Propensities must be above 0 and at most 1: what was never shown by chance tells nothing of other "
+                "Propensities must be above 0 and at most 1: what was never shown by chance says nothing about other "
                 "lists. Log impressions of an exploring policy."
             )
         if np.any(self.targets < 0) or np.any(self.targets > 1):

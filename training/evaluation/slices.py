@@ -31,7 +31,7 @@ def values_of(lists: Lists, truths: Sequence[Rows]) -> dict[str, Values]:
 
 
 def with_intervals(lists: Lists, truths: Sequence[Rows]) -> Table:
-    """Means over users and their intervals; nothing where there is no user."""
+    """Means over users and their intervals; empty without users."""
     return {name: intervals(values, SHOWN) for name, values in values_of(lists, truths).items()} if truths else {}
 
 

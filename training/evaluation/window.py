@@ -53,7 +53,7 @@ def window_at(
 ) -> EvaluationWindow:
     """The origin at start, labelled by [start, end); start is one of the timeline's history_snapshots.
 
-    most_users: a sample of so many where more have bought something; 0 takes all.
+    most_users: a sample of this size where more have bought something; 0 takes all.
     """
     moment, bought, before = dataset.moment(start), dataset.bought(start, end), dataset.bought(0, start)
     users = sampled([row for row, user in enumerate(moment.user_ids) if user in bought], most_users)
@@ -76,7 +76,7 @@ def window_at(
 
 
 def sampled(users: list[int], most: int) -> list[int]:
-    """At most so many of them, evenly spread over their order, which says nothing of them; 0 keeps all."""
+    """At most this many of them, spread evenly over their order, which is arbitrary; 0 keeps all."""
     if not most or len(users) <= most:
         return users
     return [users[at] for at in np.linspace(0, len(users) - 1, most).astype(int)]

@@ -2,7 +2,7 @@
 
 Feast joins every asked row with all earlier rows of its entity, arrays included, and keeps the latest by a window over
 them. Here an ASOF join finds the moment of the latest row by key and time alone, and a hash join fetches what was known
-then. Tests hold the answers equal to those of Feast's own join.
+then. Tests hold the answers equal to Feast's own join.
 """
 
 from collections.abc import Sequence

@@ -30,6 +30,6 @@ def beside(workspace: Workspace, feature_store: Path) -> Workspace:
     published.feature_repo.mkdir(parents=True)
     shutil.copy(workspace.feature_repo / DEFINITIONS, published.feature_repo)
     shutil.copy(feature_store, published.feature_repo / STORE)
-    # The definitions name files below the folder beside theirs.
+    # The definitions name files below the folder next to their own.
     published.data.symlink_to(workspace.data.resolve(), target_is_directory=True)
     return published

@@ -1,4 +1,4 @@
-"""What users do beside buying, looking and filling the cart: counts by window, of users and of items."""
+"""Other activity of users than buying, viewing and filling the cart: counts by window, of users and of items."""
 
 import ibis
 from ibis import _

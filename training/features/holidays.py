@@ -1,7 +1,7 @@
 """How items sell in the week up to a public holiday, next to how everything does.
 
 One year says nothing of Christmas by name. What carries over is that some things are bought for holidays, whichever
-comes next. Holidays are those of a country's rules in the library `holidays`; nothing is downloaded.
+comes next. Holidays follow a country's rules in the library `holidays`; nothing is downloaded.
 """
 
 from datetime import date, datetime, timedelta
@@ -21,7 +21,7 @@ from training.timeline import Timeline
 
 RUN_UP_DAYS = 7  # up to the holiday, itself among them: a whole week, so that each weekday is in it once
 COMING_DAYS = 28
-PRIOR = 20.0  # purchases of the subcategory, at its share, that count beside an item's own
+PRIOR = 20.0  # purchases of the subcategory, at its share, that count in addition to an item's own
 EPOCH = date(1970, 1, 1)
 
 
@@ -62,7 +62,7 @@ def in_run_up(days: frozenset[int], timeline: Timeline) -> ibis.Value:
 
 
 def item_holidays(pairs: ibis.Table, items: ibis.Table, days: frozenset[int], timeline: Timeline) -> ibis.Table:
-    """Per (item, snapshot) bought in a year: its share of purchases in the run-up to holidays by that of everything.
+    """Per (item, snapshot) bought in a year: its share of purchases in the run-up to holidays, relative to all items'.
 
     No rows where none or all of a year's purchases were in a run-up: then there is nothing to compare.
     """

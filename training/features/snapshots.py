@@ -11,7 +11,7 @@ from training.local_time import QUARTER_SECONDS
 
 YEAR_DAYS = max(WINDOWS_DAYS)
 LOOKS = {"views": EventType.VIEW, "cart_adds": EventType.CART_ADD}
-"""Evidence beside purchases that is counted by window: feature name and event type."""
+"""Engagements that are counted by window: feature name and event type."""
 
 
 def before(table: ibis.Table, snapshots: tuple[int, ...]) -> ibis.Table:
@@ -26,7 +26,7 @@ def before(table: ibis.Table, snapshots: tuple[int, ...]) -> ibis.Table:
 
 
 def within(days: int) -> ibis.Deferred:
-    """Whether a row of `before` is at most so many days old at its snapshot."""
+    """Whether a row of `before` is at most the given days old at its snapshot."""
     return _.age_seconds <= days * DAY_SECONDS
 
 

@@ -125,7 +125,7 @@ def visits_of(events: ibis.Table, timeline: Timeline) -> ibis.Table:
     """What a user did within a quarter hour: parts of baskets, and views and cart additions.
 
     Snapshots lie on quarter hours, so none of them cuts a visit in two. A basket counts where it begins: one that goes
-    on after a snapshot is no news from the future. Numbers are float64, which adds up at half the cost of integers and
+    on after a snapshot does not leak the future. Numbers are float64, which adds up at half the cost of integers and
     is exact for whole ones; a user's visits lie together, so that an engine sums up one user after the other.
     """
     parts = _basket_parts(events)

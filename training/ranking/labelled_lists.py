@@ -31,7 +31,7 @@ class LabelledLists:
         return len(self.inputs)
 
     def ndcg(self, scores: Sequence[Floats]) -> npt.NDArray[np.float64]:
-        """[users] NDCG of these lists in the order of scores, entry i [k_i]; what is no candidate is a miss."""
+        """[users] NDCG of these lists in the order of scores, entry i [k_i]; other purchases are misses."""
         hit = np.zeros((len(self), NDCG_AT), np.bool_)
         for row, (own, labels) in enumerate(zip(scores, self.labels, strict=True)):
             best = np.argsort(-own, kind="stable")[:NDCG_AT]

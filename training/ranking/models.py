@@ -60,11 +60,11 @@ def train(
 ) -> tuple[RankingModel, list[float]]:
     """The trained ranker of a kind and its losses.
 
-    unmet: lists of users as strangers, to learn from as well. teacher: trees of the lists, made here where none are
+    cold: lists of users masked as if cold, to learn from as well. teacher: trees of the lists, made here where none are
     given.
-    The network learns what the trees foretell beside what was bought (Hinton et al., arXiv 1503.02531): it comes close
-    to what both together would rank, at the cost of one. Strangers have a teacher of their own, since trees that have
-    to tell both apart foretell less of who is known.
+    The network learns the trees' probabilities in addition to what was bought (distillation, Hinton et al., arXiv
+    1503.02531): it comes close to what both together would rank, at the cost of one. Cold users have a teacher of their
+    own: trees that learn from both kinds predict known users less well.
     """
     everybody = joined([lists, cold])
     if kind == TREES:

@@ -110,7 +110,7 @@ def train_ranker(
 ) -> tuple[Ranker, list[float]]:
     """The trained ranker and the mean loss of each epoch.
 
-    foretold: entry i is [k_i] what counts beside the purchases of list i, such as a teacher's probabilities.
+    soft_labels: entry i is [k_i] what is added to the labels of list i, such as a teacher's probabilities.
     """
     keras.utils.set_random_seed(settings.seed)
     order = np.random.default_rng(settings.seed)

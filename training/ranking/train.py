@@ -19,7 +19,7 @@ def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) 
     """Losses of the ranker that was chosen, trained on all windows. Writes its exports and how the choice was made, and
     with what: the evaluation goes on from there.
 
-    Strangers teach the one that serves; the choice between kinds is made of and by users who are known.
+    Cold users are part of what the serving ranker learns; the choice between kinds is made on known users alone.
     """
     dataset, embeddings = Dataset(workspace), Embeddings(require(workspace.towers, "tandem train-towers"))
     windows, cold = lessons(dataset, embeddings, settings, progress)
@@ -37,7 +37,7 @@ def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) 
 def lessons(
     dataset: Dataset, embeddings: Embeddings, settings: Settings, progress: Progress, without: Collection[str] = ()
 ) -> tuple[list[LabelledLists], list[LabelledLists]]:
-    """What the ranker learns from: lists of each label window, and those of its strangers where any are wanted."""
+    """What the ranker learns from: lists of each label window, and lists of its cold users where any are wanted."""
     known, cold = list[LabelledLists](), list[LabelledLists]()
     for window in dataset.timeline.ranker_windows:
         known.append(ranking_lists(dataset, embeddings, *window, settings, without=without))
@@ -59,7 +59,7 @@ def ranking_lists(
 ) -> LabelledLists:
     """Candidates as of start, labelled by what was bought in [start, end).
 
-    unmet: of the moment's strangers, not of its users. without: users who teach nothing.
+    cold: of the moment's cold users instead of its users. without: users that are left out.
     """
     moment, queries, bought = dataset.moment(start), embeddings.queries(start), dataset.bought(start, end)
     if cold:

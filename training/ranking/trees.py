@@ -20,8 +20,8 @@ from training.ranking.labelled_lists import BOUGHT, LabelledLists
 from training.settings import RankerSettings
 
 NEW_KEPT = 4
-"""Of the candidates that a user has neither bought before nor in the window, one of so many is learned from, and
-counts as so many: most are easy, and they are the most."""
+"""Of the candidates that a user has neither bought before nor in the window, one of this many is learned from, with
+this weight: most of them are easy, and they are the majority."""
 
 
 PARITY_ROWS = 1000

@@ -43,7 +43,7 @@ def signer(path: Path) -> Sign:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise InvalidInput(f"{path} is no private key in PEM without a passphrase.") from error
+        raise InvalidInput(f"{path} is not a private key in PEM without a passphrase.") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise InvalidInput(f"{path} is a key of another kind; bundles are signed with Ed25519 (`tandem keys new`).")
     return lambda bundle: write_signature(bundle, key.sign(signed_bytes(bundle)))

@@ -55,7 +55,7 @@ def output(folder: Path) -> Iterator[Path]:
 
 
 def _config() -> dict[str, dict[str, Any]]:
-    # The one place beside settings.py that reads a variable: TensorFlow reads the same one for itself.
+    # The one place outside settings.py that reads a variable: TensorFlow reads the same one for itself.
     config: dict[str, dict[str, Any]] = json.loads(os.environ.get(TF_CONFIG) or "{}")
     return config
 

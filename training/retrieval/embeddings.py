@@ -25,11 +25,11 @@ class Embeddings:
         save_index(build_index(items, queries, settings), self.index_path(seconds))
 
     def save_cold_users(self, seconds: int, queries: Floats) -> None:
-        """queries [strangers, embedding_dim] of training.dataset.cold_users as of a moment."""
+        """queries [cold users, embedding_dim] of training.dataset.cold_users as of a moment."""
         np.save(self.folder / f"cold_users_{seconds}.npy", queries)
 
     def cold_users(self, seconds: int) -> Floats:
-        """[strangers, embedding_dim]; row i is the user_ids[i] of the moment's strangers."""
+        """[cold users, embedding_dim]; row i is the user_ids[i] of the moment's cold users."""
         return self._load(f"cold_users_{seconds}.npy")
 
     def queries(self, seconds: int) -> Floats:

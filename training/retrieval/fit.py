@@ -21,7 +21,7 @@ from training.settings import Loss, Optimizer, TwoTowerSettings
 
 Judge = Callable[[int, float], None]
 """Called with (epoch from 1, its mean loss); what it raises ends the training."""
-MORE = "more"  # of a batch: candidates beside its own, drawn evenly from the catalogue or mined
+MORE = "more"  # of a batch: candidates in addition to its own, drawn evenly from the catalogue or mined
 
 
 class TwoTowerModel(tfrs.Model):  # type: ignore[misc]
@@ -36,7 +36,7 @@ class TwoTowerModel(tfrs.Model):  # type: ignore[misc]
     def compute_loss(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Sum over the batch of the weighted cross-entropy of each row's own candidate."""
         # The task takes row i's candidate for its own and all others for negatives: those of other workers, then what
-        # this worker has drawn beside.
+        # this worker has drawn in addition.
         parts = [inputs, inputs[MORE]] if MORE in inputs else [inputs]
         candidates = [self.candidate_tower(part, training=training) for part in parts]
         candidates[0] = own_first(candidates[0])
@@ -258,7 +258,7 @@ def _batches(
     statistics = tf.constant(positives.item_statistics[chosen])
     weights = tf.constant(_weights(positives, chosen, settings))
     latest_statistics = tf.constant(latest)
-    # A repeat is a purchase like another to whoever does not know the user.
+    # A repeat is a purchase like any other to a model that does not know the user.
     cold = tf.constant(positives.is_repeat[chosen] & (settings.repeat_weight == 0))
 
     def candidates(item: tf.Tensor, item_statistics: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -16,7 +16,7 @@ from training.settings import IndexSettings, TwoTowerSettings
 KEPT = 10
 """Mined for each query; a batch draws one of them for each query that it asks."""
 DEPTH = 100
-"""The KEPT are drawn from so many nearest, less what the user has bought: beyond them nothing is hard."""
+"""The KEPT are drawn from this many nearest, less what the user has bought: items further away are not hard."""
 
 
 class HardNegatives:

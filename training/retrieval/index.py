@@ -12,7 +12,7 @@ from training.settings import IndexSettings
 AUTO = "auto"
 FLAT = "Flat"
 FLAT_BELOW = 20_000
-"""So many items are compared in a tenth of a millisecond."""
+"""This many items are compared in a tenth of a millisecond."""
 MOST_PROBED = 0.5
 """Share of the lists: 40 % of 512 lists of 50,000 half-precision vectors are searched in a third of the time that
 comparing everything takes, since they are half the size and a query leaves the rest of the cache alone."""

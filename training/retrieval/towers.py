@@ -18,7 +18,7 @@ CONTENT_DIMS = {"department": 8, "category": 16, "subcategory": 32, "brand": 2, 
 PROFILE_DIM = 4
 POPULARITY_DIM = 4  # numbers of an embedding that are not normalised: how popular an item is, how mainstream a user
 USER_ID_DIM = 16
-COLD = "cold"  # of a training batch: rows that only teach what strangers buy
+COLD = "cold"  # of a training batch: rows that teach only what cold users buy
 
 
 class LogNormalization(keras.layers.Layer):  # type: ignore[misc]
@@ -180,7 +180,7 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         return tf.concat([taste, self.mainstream(statistics)], axis=1)
 
     def _with_cold_users(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """The same with a share of the rows known by their profile alone, or by their latest session beside it."""
+        """The same with a share of the rows known by their profile alone, or by profile and latest session."""
         draw = tf.random.uniform(tf.shape(inputs[encoding.USER]))
         if COLD in inputs:
             draw *= tf.where(inputs[COLD], self.cold_user_share, 1.0)

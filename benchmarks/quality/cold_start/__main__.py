@@ -1,4 +1,4 @@
-"""New users and new items beside popularity: `python -m benchmarks.quality.cold_start`, on the last label window.
+"""New users and new items, compared with popularity: `python -m benchmarks.quality.cold_start`, last label window.
 
 Users and items are new of which towers, ranker and segments have not seen a purchase; of new items nobody has.
 The test window is not read.

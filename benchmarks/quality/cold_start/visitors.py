@@ -43,14 +43,14 @@ class Visitor:
 
 
 class Told:
-    """A feature lookup that knows of whoever asks what was put into it."""
+    """A feature lookup that gives every user the features that were put into it."""
 
     def __init__(self, companions: Companions) -> None:
         self.features: UserFeatures | None = None
         self._companions = companions
 
     def user(self, user_id: str) -> UserFeatures | None:
-        """Whoever it is."""
+        """The same features for every user."""
         return self.features
 
     def companions(self, item_id: str) -> list[tuple[str, int]]:
@@ -106,7 +106,7 @@ WAYS: Final[Mapping[str, Mapping[str, Callable[[Counter, Visitor], Rows]]]] = {
     "profile": {"towers and ranker": Counter.profile},
     "session": {"session as posted events": Counter.events, "session as the request's context": Counter.context},
 }
-"""By what is known: the ways that use it. Popularity and the segment's stand beside each."""
+"""By what is known: the ways that use it. Each is compared with popularity and with the segment's list."""
 
 
 def visitors(shop: Shop) -> list[Visitor]:

@@ -1,4 +1,4 @@
-"""TIFU-KNN (Hu et al., SIGIR 2020): time-decayed personal frequencies, mixed with those of similar users."""
+"""TIFU-KNN (Hu et al., SIGIR 2020): time-decayed personal frequencies, mixed with similar users' frequencies."""
 
 from dataclasses import dataclass
 

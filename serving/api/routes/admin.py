@@ -32,7 +32,8 @@ def router(service: Service) -> APIRouter:
     async def change_bundle(asked: BundleChange) -> BundleCard:
         """Answers when it serves. Without a version, what TANDEM_BUNDLE_DIR names is read again.
 
-        The version lies beside the one the server was started with. A start of the server forgets the change.
+        The version lies in the same folder or prefix as the one the server was started with. A restart forgets the
+        change.
         """
         try:  # not in the worker: it goes on answering
             await asyncio.to_thread(service.releases.change, asked.version)

@@ -31,7 +31,7 @@ def router(service: Service) -> APIRouter:
         responses={404: {"model": Refusal, "description": "The item is not in the catalogue."}},
     )
     async def similar(request: Request, item_id: Item, options: Annotated[SimilarOptions, Query()]) -> SimilarItems:
-        """By the cosine of their embeddings. `include_seen` is of no use here: there is no user."""
+        """By the cosine of their embeddings. `include_seen` has no effect here, because no user is named."""
         refuse_unknown_parameters(request, set(SimilarOptions.model_fields))
         return await service.computed(service.related_items.similar, item_id, options.n, options)
 

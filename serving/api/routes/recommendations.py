@@ -22,7 +22,7 @@ def router(service: Service) -> APIRouter:
     async def recommendations(
         request: Request, user_id: User, options: Annotated[ListOptions, Query()], variant: ForcedVariant = None
     ) -> Response:
-        """A user nobody has met gets what is popular, or with `context` what fits that; `degraded_level` tells.
+        """An unknown user gets what is popular, or with `context` what fits it; `degraded_level` says which.
 
         Repeats are in the list unless `include_seen` is false. There are `n` items, or `shortfall` says how many are
         missing and `shortfall_reason` why. Filters work inside retrieval: a rare category still fills the list.

@@ -48,9 +48,9 @@ def test_too_long_a_list_and_a_repeated_item_are_refused() -> None:
         ("lists.csv", "user,products\n1,[]\n", "must have columns user_id and products"),
         ("lists.csv", "user_id,products\n1,milk\n", "must have columns user_id and products"),
         ("lists.csv", "user_id,products\n1,[]\n1,[]\n", "several rows for user '1'"),
-        ("lists.csv", 'user_id,products\n1,"""milk"""\n', "'milk' is no array of ids"),
-        ("lists.csv", 'user_id,products\n1,"[[""milk""]]"\n', "is no array of ids"),
-        ("lists.csv", 'user_id,products\n1,"[null]"\n', "[None] is no array of ids"),
+        ("lists.csv", 'user_id,products\n1,"""milk"""\n', "'milk' is not an array of ids"),
+        ("lists.csv", 'user_id,products\n1,"[[""milk""]]"\n', "is not an array of ids"),
+        ("lists.csv", 'user_id,products\n1,"[null]"\n', "[None] is not an array of ids"),
         ("lists.parquet", "not Parquet", "must have columns user_id and products"),
     ],
 )
@@ -71,7 +71,7 @@ def test_another_kind_of_output_is_refused_before_any_list_is_made(empty_workspa
 
 def test_parquet_with_text_for_arrays_or_without_a_user_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"user_id": ["u1"], "products": ["milk, tea"]}), tmp_path / "text.parquet")
-    with pytest.raises(InvalidInput, match="'milk, tea' is no array of ids"):
+    with pytest.raises(InvalidInput, match="'milk, tea' is not an array of ids"):
         read_lists(tmp_path / "text.parquet")
     nobody = pa.table({"user_id": ["u1", None], "products": [["milk"], ["tea"]]})
     pq.write_table(nobody, tmp_path / "nobody.parquet")

@@ -34,7 +34,7 @@ def test_what_does_not_fit_is_spilled_and_removed(tmp_path: Path) -> None:
 
 
 def test_a_spill_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"duckdb\.spill_folder is .*/none', which is no folder"):
+    with pytest.raises(InvalidInput, match=r"duckdb\.spill_folder is .*/none', which is not a folder"):
         connect_duckdb(DuckDBSettings(spill_folder=str(tmp_path / "none")))
 
 
