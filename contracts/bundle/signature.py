@@ -53,6 +53,7 @@ def public_key_bytes(text: str) -> bytes:
         raw = b""
     if len(raw) != PUBLIC_KEY_BYTES:
         raise InvalidInput(
-            f"{text!r} cannot be a public key: expected base64 of {PUBLIC_KEY_BYTES} bytes, see `tandem keys new`."
+            f"{text!r} cannot be a public key: expected base64 of {PUBLIC_KEY_BYTES} bytes, as `tandem keys new` "
+            "prints it."
         )
     return raw
