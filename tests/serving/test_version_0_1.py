@@ -1,0 +1,73 @@
+"""What Tandem 0.1 wrote still loads and answers."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from contracts.api.requests import RecommendationRequest
+from contracts.events.interactions import Interaction
+from contracts.events.items import CatalogueItem
+from serving.bundles.bundle import LoadedBundle, load_bundle
+from serving.bundles.release import OneRelease
+from serving.events.open_log import open_log
+from serving.metrics import Metrics
+from serving.recommendation.context import nobody
+from serving.runtime.clock import frozen_clock
+from tests.support.recommender import new_recommender, recommend
+
+WRITTEN = Path(__file__).resolve().parents[1] / "fixtures" / "version_0_1"
+
+
+class Nobody:
+    """A feature lookup that knows users without any history."""
+
+    def user(self, user_id: str) -> dict[str, object] | None:
+        return nobody()
+
+    def companions(self, item_id: str) -> list[tuple[str, int]]:
+        return []
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> LoadedBundle:
+    folder = tmp_path_factory.mktemp("bundles")
+    shutil.unpack_archive(WRITTEN / "bundle.zip", folder)
+    (only,) = folder.iterdir()
+    return load_bundle(only)
+
+
+def test_a_bundle_of_version_0_1_has_its_settings_under_todays_names(bundle: LoadedBundle) -> None:
+    assert bundle.manifest.hyper_parameters["ranker"]["num_looked"] == 50
+    ranker = bundle.manifest.parameters("ranker")
+    assert ranker["num_engaged"] == bundle.plan.num_engaged == 50
+    assert ranker["distillation_weight"] == 3.0
+    assert bundle.manifest.parameters("two_tower")["cold_user_share"] == 0.2
+
+
+def test_a_bundle_of_version_0_1_answers(bundle: LoadedBundle) -> None:
+    metrics, now = Metrics(CollectorRegistry()), frozen_clock(bundle.manifest.data_end_timestamp)
+    recommender = new_recommender(OneRelease(bundle, "stable"), Nobody(), metrics, now)
+    context = [bundle.item_ids[3], bundle.item_ids[7]]
+    answer = recommend(recommender, RecommendationRequest(user_id="somebody", n=10, context=context))
+    assert (answer.degraded_level, len(answer.items)) == ("full", 10)
+    assert np.isfinite([item.score for item in answer.items]).all()
+    assert not {item.item_id for item in answer.items} & set(context)
+
+
+def test_an_event_log_of_version_0_1_is_read(tmp_path: Path) -> None:
+    shutil.copy(WRITTEN / "events.db", tmp_path)
+    interactions, items = (open_log(f"sqlite:///{tmp_path}/events.db", stream) for stream in ("interactions", "items"))
+    events = [Interaction.model_validate_json(entry.payload) for entry in interactions.read(0, 10)]
+    assert [(event.event_id, event.event_type.value, event.item_id) for event in events] == [
+        ("e1", "purchase", "item_id-3"),
+        ("e2", "view", "item_id-4"),
+        ("e3", "cart_add", "item_id-5"),
+    ]
+    (item,) = [CatalogueItem.model_validate_json(entry.payload) for entry in items.read(0, 10)]
+    assert (item.item_id, item.price) == ("new-item", 2.5)
+    assert interactions.end() == 3
+    interactions.close()
+    items.close()
