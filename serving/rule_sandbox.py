@@ -1,12 +1,12 @@
 """What a change of the rules would do to lists that were really asked for: a dry run, nothing is shown or recorded."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from contracts.api.records import impression_records
+from contracts.api.records import ImpressionRecord, impression_records
 from contracts.api.requests import RecommendationRequest
 from contracts.errors import InvalidInput
 from serving.recommendation.answer import Listed
@@ -75,6 +75,12 @@ def recorded_requests(path: Path, limit: int | None = None) -> Iterator[Recommen
 
     Raises MissingArtifact where there is no log, and InvalidInput naming the line that cannot be read.
     """
+    for record, asked in recorded_lists(path, limit):
+        yield None if record.page_offset else asked
+
+
+def recorded_lists(path: Path, limit: int | None = None) -> Iterator[tuple[ImpressionRecord, RecommendationRequest]]:
+    """The latest records of an impression log, oldest first, each with the request that it answered. Raises alike."""
     records = list(impression_records(path))
     for number, record in records[-limit:] if limit else records:
         if isinstance(record, str):
@@ -83,4 +89,13 @@ def recorded_requests(path: Path, limit: int | None = None) -> Iterator[Recommen
             asked = RecommendationRequest(user_id=record.user_id, **{"n": len(record.item_ids) or 10, **record.request})
         except (ValidationError, TypeError) as error:
             raise InvalidInput(f"{path}, line {number}, is not an impression record: {error}") from error
-        yield None if record.page_offset else asked
+        yield record, asked
+
+
+def would_show(shown: Sequence[str], order: Sequence[str]) -> list[bool]:
+    """Whether a policy with this order of items would have shown each item at its place, given the items above it."""
+    shows = []
+    for place, item in enumerate(shown):
+        above = set(shown[:place])
+        shows.append(item == next((best for best in order if best not in above), None))
+    return shows

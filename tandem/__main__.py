@@ -9,7 +9,20 @@ from collections.abc import Callable
 import typer
 
 from contracts.errors import TandemError
-from tandem.commands import events, experiment, lists, pipeline, release, reports, retrain, rollout, rules, serve, tune
+from tandem.commands import (
+    events,
+    experiment,
+    lists,
+    off_policy,
+    pipeline,
+    release,
+    reports,
+    retrain,
+    rollout,
+    rules,
+    serve,
+    tune,
+)
 from tandem.console import errors
 
 app = typer.Typer(
@@ -22,7 +35,7 @@ app = typer.Typer(
     "evaluate → bundle[/], each as a command of its own or all together by [bold]dvc repro[/]. Then [bold]serve[/] "
     "answers and [bold]drift[/] watches.\n\nExample: [cyan]tandem ingest && tandem features[/]",
 )
-for group in (pipeline, serve, events, release, experiment, lists, rules, reports, rollout, retrain, tune):
+for group in (pipeline, serve, events, release, experiment, off_policy, lists, rules, reports, rollout, retrain, tune):
     app.add_typer(group.app)
 
 
