@@ -1,0 +1,92 @@
+"""A shop made up here: its files, and how a test ingests them and reads what came out."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from training.engine import connect_duckdb
+from training.ingest.ingest import IngestReport, ingest
+from training.settings import IngestSettings
+from training.workspace import Workspace
+
+NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
+
+
+def run(
+    root: Path, adapter: str, path: Path | str, mapping: dict[str, Any] | None = None, share: float = 1.0
+) -> IngestReport:
+    """The report of an ingest from path, with the mapping written as YAML."""
+    file = ""
+    if mapping is not None:
+        file = str(root / "mapping.yaml")
+        (root / "mapping.yaml").write_text(yaml.safe_dump(mapping))
+    settings = IngestSettings(adapter=adapter, path=str(path), mapping=file, max_dropped_share=share)
+    return ingest(Workspace(root), settings, connect_duckdb())
+
+
+def rows_of(root: Path, table: str, *columns: str) -> list[Any]:
+    """Rows of an ingested table, as tuples of some columns in the order of the first."""
+    rows = pq.read_table(Workspace(root).ingested(table)).to_pylist()
+    return sorted((tuple(row[name] for name in columns) for row in rows), key=str)
+
+
+def reasons(root: Path, table: str = "quarantine") -> list[Any]:
+    return rows_of(root, table, "reason", "raw")
+
+
+def write(folder: Path, **files: str | bytes) -> Path:
+    """A folder with the files; `interactions_csv` is interactions.csv."""
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        stem, __, suffix = name.rpartition("_")
+        (folder / f"{stem}.{suffix}").write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder
+
+
+def parquet(path: Path, rows: list[dict[str, Any]], **types: pa.DataType) -> None:
+    path.parent.mkdir(exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows, pa.schema(list(types.items()))), path)
+
+
+INTERACTIONS = """event_id,user_id,item_id,event_type,event_timestamp,session_id,quantity,price
+e1,u1,tea,view,2024-01-02T12:00:00Z,s1,,
+e2,u1,tea,cart,2024-01-02T14:05:00+02:00,s1,1,9.5
+e3,u2,cup,purchase,2024-01-02T13:00:00.5Z,s2,2,3
+"""
+
+
+PRODUCTS = '''item_id,title,category,description,price
+tea,"Tea, ""green""",drinks,"Two
+lines",9.5
+cup,Cup,,,3
+'''
+
+
+def shop(root: Path, interactions: str | bytes = INTERACTIONS, products: str | bytes = PRODUCTS) -> Path:
+    return write(root / "shop", interactions_csv=interactions, products_csv=products)
+
+
+EVENT = ("event_id", "event_type", "user_id", "item_id", "event_timestamp", "basket_id", "quantity", "price")
+
+
+SHOP_EVENTS = [
+    ("e1", "view", "u1", "tea", NOON, "s1", 1, None),
+    ("e2", "cart_add", "u1", "tea", NOON + timedelta(minutes=5), "s1", 1, 9.5),
+    ("e3", "purchase", "u2", "cup", NOON + timedelta(hours=1, milliseconds=500), "s2", 2, 3.0),
+]
+
+
+def parquet_shop(folder: Path) -> Path:
+    types = {"user_id": pa.int64(), "product_id": pa.float64(), "event_type": pa.string()}
+    row = {"user_id": 1, "product_id": 7.0, "event_type": "view", "timestamp": NOON}
+    for part, day in (("a", 0), ("b", 1)):
+        moved = row | {"timestamp": NOON + timedelta(days=day)}
+        parquet(folder / f"part-{part}.parquet", [moved], **types, timestamp=pa.timestamp("ns", "UTC"))
+    (folder.parent / "raw").mkdir()
+    folder.rename(folder.parent / "raw" / "interactions")
+    parquet(folder.parent / "raw" / "products.parquet", [{"product_id": 7}], product_id=pa.int64())
+    return folder.parent / "raw"

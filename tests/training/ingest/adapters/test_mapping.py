@@ -1,0 +1,51 @@
+"""The mapping file: what it may name, and what it is refused for."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from contracts.errors import InvalidInput
+from tandem.__main__ import app
+from tests.support.shop_files import EVENT, INTERACTIONS, SHOP_EVENTS, rows_of, run, shop
+from training.ingest.adapters.mapping import load_mapping
+from training.workspace import Workspace
+
+
+def test_a_mapped_column_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"interactions\.user_id is mapped to 'visitor'; interactions has event_id"):
+        run(tmp_path, "ecommerce", shop(tmp_path), {"interactions": {"user_id": "visitor"}})
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc", "Europe"])
+def test_a_zone_must_exist(tmp_path: Path, zone: str) -> None:
+    with pytest.raises(InvalidInput, match="expected an IANA name"):
+        run(tmp_path, "ecommerce", shop(tmp_path), {"time_zone": zone})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("- a", "holds no mapping"), ("a: [1]", r"a in .* is \[1\], expected a name"), ("{", "Cannot read the mapping")],
+)
+def test_a_mapping_that_is_none_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "m.yaml").write_text(content)
+    with pytest.raises(InvalidInput, match=message):
+        load_mapping(str(tmp_path / "m.yaml"))
+
+
+def test_the_command_line_overrides_the_parameters(tmp_path: Path) -> None:
+    folder = shop(tmp_path, INTERACTIONS.replace("user_id", "visitor"))
+    (tmp_path / "params.yaml").write_text("ingest: {adapter: complete-journey, max_dropped_share: 0.5}")
+    (tmp_path / "shop.yaml").write_text("interactions: {user_id: visitor}")
+    options = ["--adapter", "ecommerce", "--path", str(folder), "--mapping", str(tmp_path / "shop.yaml")]
+    result = CliRunner().invoke(app, ["ingest", "--root", str(tmp_path), *options], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert json.loads(Workspace(tmp_path).ingest_report.read_text())["adapter"] == "ecommerce"
+    assert rows_of(tmp_path, "events", *EVENT) == SHOP_EVENTS
+
+
+def test_the_help_shows_a_mapping() -> None:
+    shown = CliRunner().invoke(app, ["ingest", "--help"]).output
+    assert "user_id: visitor" in shown
+    assert "bought: purchase" in shown
