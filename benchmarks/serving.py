@@ -25,6 +25,7 @@ from benchmarks.swap import swap_until
 from contracts.bundle.manifest import is_served, read_manifest, schema_hash
 from contracts.features.names import USER_ID
 from tests.support.redis_server import RedisServer, missing
+from tests.support.redis_store import use_redis
 from training.workspace import Workspace
 
 SERVER_CORE, CLIENT_CORE = 0, 1
@@ -59,7 +60,7 @@ def bundle_of(folder: Path, users: int, items: int) -> Path:
 @contextmanager
 def online_store(folder: Path, port: int, users: int, items: int) -> Iterator[Path]:
     """Feature repository whose online store is a Redis with features of the users that are asked for."""
-    from benchmarks.sized.store import fill_store, use_redis
+    from benchmarks.sized.store import fill_store
     from benchmarks.sized.world import SizedWorld
 
     redis = RedisServer(folder, port).start()

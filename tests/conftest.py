@@ -2,12 +2,9 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +15,12 @@ from typer.testing import CliRunner
 from tandem.__main__ import app, end_quietly
 from tandem.demo import wait_until_ready
 from tests.support.redis_server import RedisServer, missing
+from tests.support.s3 import s3_bucket
+from tests.support.servers import PATIENT, free_port
+from tests.support.workspaces import PIPELINE, SLICE, new_workspace
 from training.workspace import Workspace
 
 end_quietly()  # the runner's closing line is the last one
-ROOT = Path(__file__).resolve().parent.parent
-SLICE = """
-ingest: {max_users: 250}
-features: {ranker_windows: 1, two_tower_weeks: 10}
-two_tower: {epochs: 1, min_steps: 1, fine_tune_epochs: 1, batch_size: 512}
-ranker: {epochs: 1, num_candidates: 450, num_popular: 50}
-"""
-
-
-def new_workspace(root: Path, params: str) -> Workspace:
-    """A root folder with its own feature repository and parameters."""
-    shutil.copytree(ROOT / "feature_repo", root / "feature_repo", ignore=shutil.ignore_patterns("data", "__pycache__"))
-    (root / "params.yaml").write_text(params)
-    return Workspace(root)
 
 
 @pytest.fixture(autouse=True)
@@ -67,19 +53,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return workspace
 
 
-PIPELINE = (
-    "ingest",
-    "features",
-    "copurchase",
-    "materialize",
-    "dataset",
-    "train-towers",
-    "train-ranker",
-    "evaluate",
-    "bundle",
-)
-
-
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """Address of an S3 of our own on loopback."""
@@ -92,43 +65,11 @@ def s3() -> Iterator[str]:
     server.stop()
 
 
-@contextmanager
-def s3_bucket(s3: str, environment: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A file system with the empty bucket `shop`; AWS_* variables lead to it."""
-    import s3fs  # type: ignore[import-not-found,import-untyped,unused-ignore]
-
-    environment.setenv("AWS_ENDPOINT_URL", s3)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        environment.setenv(name, "testing")
-    urllib.request.urlopen(urllib.request.Request(f"{s3}/moto-api/reset", method="POST")).close()
-    s3fs.S3FileSystem.clear_instance_cache()
-    filesystem = s3fs.S3FileSystem()
-    filesystem.mkdir("shop")
-    yield filesystem
-    s3fs.S3FileSystem.clear_instance_cache()
-
-
 @pytest.fixture
 def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """That file system, for one test."""
     with s3_bucket(s3, monkeypatch) as filesystem:
         yield filesystem
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-PATIENT = {
-    "TANDEM_ONLINE_STORE_TIMEOUT_MS": "5000",
-    "TANDEM_RETRIEVAL_DEADLINE_MS": "20000",
-    "TANDEM_RANKING_DEADLINE_MS": "20000",
-}
-"""A machine that runs tests is busy; only tests of deadlines want them kept."""
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """An online store with features of the first users of a world."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -9,18 +7,6 @@ from benchmarks.sized.world import HISTORY_ITEMS, NOW, SizedWorld
 from contracts.features import names
 from training.feature_store.store import apply_definitions, open_store
 from training.workspace import Workspace
-
-
-def use_redis(path: Path, connection_string: str) -> None:
-    """Puts a Redis online store into the feature_store.yaml of the embedded stores, as the chart writes it.
-
-    Raises ValueError where the file has no embedded online store.
-    """
-    text = path.read_text()
-    sqlite = "  type: sqlite\n  path: data/online.db\n"
-    if sqlite not in text:
-        raise ValueError(f"{path} does not have the embedded online store that is to be replaced")
-    path.write_text(text.replace(sqlite, f'  type: redis\n  connection_string: "{connection_string}"\n'))
 
 
 def fill_store(world: SizedWorld, workspace: Workspace, users: int) -> None:

@@ -1,11 +1,7 @@
 """The bundle: sealed once under the name of its content, refused when a single byte of it differs."""
 
-import contextlib
-import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -14,51 +10,16 @@ from contracts import CONTRACT_VERSION
 from contracts.bundle.manifest import (
     MANIFEST,
     SIGNATURE,
-    Manifest,
     digests,
-    manifest_digest,
     read_manifest,
     schema_hash,
-    seal,
     verify,
     version_of,
     write_bundle,
 )
 from contracts.bundle.promotions import CURRENT
 from contracts.errors import BundleRefused, MissingArtifact
-
-PARTS = {"items.npz": b"items", "ranker.onnx": b"ranker", "saved_model/ranker/saved_model.pb": b"graph"}
-FIELDS: dict[str, Any] = {
-    "created_at": "2026-01-01T00:00:00+00:00",
-    "data_end_timestamp": 2.0,
-    "training_cutoff_timestamp": 1.0,
-    "time_zone": "UTC",
-    "num_items": 3,
-    "embedding_dim": 2,
-    "example_user_ids": ["u1"],
-    "hyper_parameters": {},
-    "metrics": {},
-}
-
-
-def fill(folder: Path, parts: Mapping[str, bytes]) -> None:
-    for name, content in parts.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-
-
-def make_bundle(bundles: Path, parts: Mapping[str, bytes] = PARTS, **fields: Any) -> Path:
-    with write_bundle(bundles) as temporary:
-        fill(temporary, parts)
-        return seal(temporary, **FIELDS | fields)
-
-
-def rewrite_manifest(bundle: Path, **changes: Any) -> None:
-    """A manifest changed by somebody who knows how to sign it off."""
-    manifest = json.loads((bundle / MANIFEST).read_text()) | changes
-    with contextlib.suppress(ValidationError):  # of changes that make it no manifest at all
-        manifest["manifest_sha256"] = manifest_digest(Manifest.model_validate(manifest))
-    (bundle / MANIFEST).write_text(json.dumps(manifest))
+from tests.support.bundles import PARTS, fill, make_bundle, rewrite_manifest
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from contracts.events.interactions import FreshEvent, Interaction, fresh_event
 from contracts.features import names
 from contracts.features.encoding import unpacked
 from contracts.features.freshness import apply_events, decode_events, encode_events, merged
-from tests.conftest import new_workspace
-from tests.training.features.test_features import built
+from tests.support.purchases import built
+from tests.support.workspaces import new_workspace
 from training.workspace import Workspace
 
 DAY = 86_400

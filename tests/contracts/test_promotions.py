@@ -17,7 +17,7 @@ from contracts.bundle.promotions import (
     rollback,
 )
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
-from tests.contracts.test_bundle import PARTS, make_bundle
+from tests.support.bundles import PARTS, make_bundle
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from rollout.record.state import Phase
 from rollout.settings import GateName, Metrics, RolloutSettings
 from rollout.settings import Mirror as MirrorSettings
 from rollout.slots.standard import SLOT_HEADER, StandardSlots
-from tests.conftest import free_port
-from tests.rollout.test_rollout_controller import release_of
 from tests.support.memory_cluster import RELEASE, MemoryObjects, standard_release
+from tests.support.rollouts import release_of
+from tests.support.servers import free_port
 
 PROMETHEUS = shutil.which("prometheus")
 needs_prometheus = pytest.mark.skipif(not PROMETHEUS, reason="no prometheus here; Debian's package has it")

@@ -15,7 +15,7 @@ from contracts.errors import InvalidInput, MissingArtifact, TandemError
 from serving.bundles.signature import public_keys
 from tandem.__main__ import app
 from tandem.serving_version import wait_until_served
-from tests.contracts.test_bundle import PARTS, make_bundle
+from tests.support.bundles import PARTS, make_bundle
 
 CARD = BundleCard(
     bundle_version="old",

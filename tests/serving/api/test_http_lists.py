@@ -10,7 +10,7 @@ import pytest
 from kserve import InferenceGRPCClient, InferInput, InferRequest
 
 from contracts.bundle.manifest import read_manifest
-from tests.conftest import free_port
+from tests.support.servers import free_port
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

@@ -4,16 +4,11 @@ Its limits and keys are asked here too, on the same server.
 """
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,33 +19,13 @@ from typer.testing import CliRunner
 from contracts.bundle.manifest import read_manifest
 from contracts.bundle.promotions import CURRENT, current_version, promote
 from tandem.__main__ import app
-from tandem.demo import wait_until_ready
-from tests.conftest import PATIENT, free_port
+from tests.support.servers import KEY, WITH_KEY, serving
 from tests.support.variations import variation
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
 
-KEY = "a key of more than sixteen letters"
-WITH_KEY = {"authorization": f"Bearer {KEY}"}
 CLIENTS = 3
-
-
-@contextmanager
-def serving(trained: Workspace, **settings: str) -> Iterator[str]:
-    """`python -m serving` with these TANDEM_* settings; gives its base URL."""
-    port = free_port()
-    given = {"FEATURE_REPO": str(trained.feature_repo), "HTTP_PORT": str(port), "CLOCK": "data"} | settings
-    environment = os.environ | PATIENT | {f"TANDEM_{name}": value for name, value in given.items()}
-    server = subprocess.Popen([sys.executable, "-m", "serving"], env=environment)
-    try:
-        wait_until_ready(port, server)
-        yield f"http://127.0.0.1:{port}"
-        server.terminate()
-        assert server.wait(timeout=30) in (0, -signal.SIGTERM)  # in order, and not by an exception
-    finally:
-        server.kill()
-        server.wait(timeout=30)
 
 
 @pytest.fixture(scope="module")

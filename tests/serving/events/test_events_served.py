@@ -24,8 +24,8 @@ from contracts.features import names
 from serving.bundles.bundle import load_bundle
 from serving.events.open_log import open_log
 from tandem.demo import wait_until_ready
-from tests.conftest import PATIENT, free_port
 from tests.support.redis_server import DURABLE, RedisServer
+from tests.support.servers import PATIENT, free_port
 from training.feature_store.store import materialize_copurchase, materialize_users
 from training.workspace import Workspace
 

@@ -10,7 +10,6 @@ import onnxruntime
 import pytest
 from prometheus_client import CollectorRegistry
 
-from benchmarks.sized.store import use_redis
 from contracts.api.answers import DegradedLevel, Reason, Recommendations
 from contracts.api.requests import RecommendationRequest
 from contracts.bundle import manifest as parts
@@ -32,6 +31,7 @@ from serving.resilience.deadline import Budget
 from serving.runtime.clock import frozen_clock
 from tests.support.recommender import new_recommender, recommend
 from tests.support.redis_server import RedisServer
+from tests.support.redis_store import use_redis
 from training.feature_store.store import apply_definitions, materialize_users, open_store
 from training.workspace import Workspace
 

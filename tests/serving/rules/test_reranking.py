@@ -9,8 +9,8 @@ import pytest
 from contracts.errors import InvalidInput
 from contracts.rules.rules import rule_set
 from serving.rules.reranking import by_chance, by_relevance_and_likeness
-from tests.serving.rules.test_rules import arranged, shown
 from tests.support.catalogue import IDS
+from tests.support.rules import arranged, shown
 from training.evaluation.off_policy import Logged, ips
 
 

@@ -13,7 +13,7 @@ from contracts.features.history import UserHistory
 from contracts.features.names import ITEM_STATISTICS
 from contracts.ranking.candidates import POPULAR, REPEAT, SOURCES, TWO_TOWER, Shortlist
 from contracts.ranking.inputs import RANKING_FEATURES
-from tests.contracts.test_bundle import make_bundle
+from tests.support.bundles import make_bundle
 from training.evaluation.backtest import backtest
 from training.evaluation.calibration import calibration
 from training.evaluation.candidate_recall import candidate_recall, simple_union_recall

@@ -15,14 +15,12 @@ from feast.type_map import python_values_to_proto_values
 from feast.value_type import ValueType
 
 from contracts.features.names import USER_VIEWS
-from tests.conftest import new_workspace
+from tests.support.purchases import MANY, PURCHASES, built
 from tests.support.redis_server import RedisServer
-from tests.training.features.test_features import PURCHASES, built
+from tests.support.workspaces import new_workspace
 from training.feature_store.online_rows import _list_messages
 from training.feature_store.store import apply_definitions, materialize_users, open_store
 from training.workspace import Workspace
-
-MANY = [(f"user {i}", f"b{i}-{j}", item, 3 + j, 1, 1.5 * i, 0.0) for i in range(30) for j in range(3) for item in "xyz"]
 
 
 def materialized(root: Path, changes: dict[str, Any], without: str = "", slice_rows: int = 7) -> Workspace:

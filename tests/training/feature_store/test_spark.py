@@ -14,9 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.features import names
-from tests.conftest import new_workspace
-from tests.training.features.test_activity import ACTIVITY
-from tests.training.features.test_features import LOOKS, PURCHASES, SETTINGS, write_ingested
+from tests.support.purchases import ACTIVITY, LOOKS, PURCHASES, SETTINGS, write_ingested
+from tests.support.workspaces import new_workspace
 from training.dataset.dataset import Dataset, build_dataset
 from training.engine import connect, remove
 from training.feature_store.store import apply_definitions, features_as_of, materialize_users, open_store

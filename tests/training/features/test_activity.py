@@ -8,24 +8,10 @@ import pytest
 
 from contracts.events.schema import EventType
 from contracts.features import names
-from tests.conftest import new_workspace
-from tests.training.features.test_features import LOOKS, PURCHASES, Look, built, row, seconds
+from tests.support.purchases import ACTIVITY, LOOKS, PURCHASES, Look, built, row, seconds
+from tests.support.workspaces import new_workspace
 from training.feature_store.store import apply_definitions, features_as_of, open_store
 from training.workspace import Workspace
-
-# The cutoff is the 24th, the end of data the 31st.
-ACTIVITY: list[Look] = [
-    ("u1", "like", "salt", 2, 9),
-    ("u1", "like", "salt", 22, 9),
-    ("u1", "like", "milk", 22, 9),
-    ("u1", "cart_remove", "milk", 23, 9),
-    ("u1", "search", None, 23, 9),
-    ("u1", "search", None, 25, 9),
-    ("u2", "cart_clear", None, 20, 9),
-    ("u2", "cart_view", None, 20, 9),
-    ("u2", "visit", None, 24, 0),  # at the very moment of the cutoff
-    ("u3", "category_view", "pepper", 10, 9),
-]
 
 
 def windows(workspace: Workspace, view: str, key: str, value: str, at: int) -> dict[str, float]:

@@ -5,8 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.features import names
-from tests.conftest import new_workspace
-from tests.training.features.test_features import PURCHASES, SETTINGS, seconds, write_ingested
+from tests.support.purchases import PURCHASES, SETTINGS, seconds, write_ingested
+from tests.support.workspaces import new_workspace
 from training.dataset.dataset import Dataset, build_dataset
 from training.engine import connect_duckdb
 from training.feature_store.store import apply_definitions

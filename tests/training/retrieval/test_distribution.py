@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import free_port
+from tests.support.servers import free_port
 from training.retrieval.distribution import output
 from training.workspace import Workspace
 

@@ -1,0 +1,33 @@
+"""Workspaces of a test's own, and the parameters of the small trained one."""
+
+import shutil
+from pathlib import Path
+
+from training.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+SLICE = """
+ingest: {max_users: 250}
+features: {ranker_windows: 1, two_tower_weeks: 10}
+two_tower: {epochs: 1, min_steps: 1, fine_tune_epochs: 1, batch_size: 512}
+ranker: {epochs: 1, num_candidates: 450, num_popular: 50}
+"""
+PIPELINE = (
+    "ingest",
+    "features",
+    "copurchase",
+    "materialize",
+    "dataset",
+    "train-towers",
+    "train-ranker",
+    "evaluate",
+    "bundle",
+)
+"""Commands that make a bundle, in order."""
+
+
+def new_workspace(root: Path, params: str) -> Workspace:
+    """A root folder with its own feature repository and parameters."""
+    shutil.copytree(ROOT / "feature_repo", root / "feature_repo", ignore=shutil.ignore_patterns("data", "__pycache__"))
+    (root / "params.yaml").write_text(params)
+    return Workspace(root)
