@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from contracts.bundle.manifest import RENAMED_SETTINGS
 from contracts.errors import InvalidInput
+from contracts.renamed_settings import RENAMED_SETTINGS
 
 
 class Engine(StrEnum):

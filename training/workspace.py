@@ -27,6 +27,11 @@ class Workspace:
         """One folder a version, and the link `current`."""
         return self.root / "bundles"
 
+    @property
+    def raw_files(self) -> Path:
+        """Names and versions of the raw files, as noted before the last ingest."""
+        return self.data / "raw_files.json"
+
     def ingested(self, table: str) -> Path:
         """events, users, items or quarantine, after ingest."""
         return self.data / "ingested" / f"{table}.parquet"

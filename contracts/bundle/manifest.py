@@ -37,6 +37,7 @@ from contracts.errors import BundleRefused, MissingArtifact
 from contracts.features import names as features
 from contracts.features.text import TEXT_DIM
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, PAIR_FEATURES
+from contracts.renamed_settings import RENAMED_SETTINGS
 
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.sig"
@@ -57,15 +58,6 @@ EVALUATION: Final = "evaluation.parquet"
 MODEL_CARD: Final = "model_card.md"
 MODEL_CARD_PAGE: Final = "model_card.html"
 SAVED_MODELS: Final = "saved_model"
-RENAMED_SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
-    "two_tower": {"stranger_share": "cold_user_share"},
-    "ranker": {
-        "num_looked": "num_engaged",
-        "look_weight": "engagement_weight",
-        "teaching": "distillation_weight",
-    },
-}
-"""By section of params.yaml: names that bundles and files of version 0.1 have, each with today's name."""
 NOT_SERVED: Final = (f"{SAVED_MODELS}/", REFERENCE, EVALUATION, MODEL_CARD, MODEL_CARD_PAGE)
 """What a copy for serving may lack, by the beginning of the path."""
 

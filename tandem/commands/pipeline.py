@@ -15,6 +15,19 @@ app = typer.Typer()
 
 
 @app.command(rich_help_panel=PIPELINE)
+def raw_files(root: Root = HERE) -> None:
+    """Note names, sizes and times of the raw files, by which `dvc repro` sees that they have changed.
+
+    Example: tandem raw-files
+    """
+    from training.ingest.raw_files import note_raw_files
+
+    project = open_project(root)
+    files = note_raw_files(project.workspace, project.settings.ingest)
+    console.print(f"  {files:,} raw files noted", highlight=False)
+
+
+@app.command(rich_help_panel=PIPELINE)
 def ingest(
     root: Root = HERE,
     adapter: Annotated[
