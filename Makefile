@@ -1,4 +1,5 @@
-# Every target installs what it needs. Python 3.11, make and git must be there; `make check` and `make e2e` also use Go.
+# Every target installs what it needs. Python 3.11, make and git must be there; `make check`, `make test` and `make e2e` also
+# use Go (`make test` leaves out what needs it, and says so, where there is none).
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,12 +9,14 @@ INSTALLED := $(VENV)/.installed
 HELM_VERSION := v3.19.5
 ACTIONLINT_VERSION := v1.7.7
 VERSITYGW_VERSION := v1.8.0
+PROMETHEUS_VERSION := v0.313.2 # of the Go module: Prometheus 3.13.2
+WORKERS ?= 2
 
 export PATH := $(CURDIR)/$(TOOLS):$(CURDIR)/$(BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark check bench bench-quality images e2e clean tools lock
+.PHONY: help demo test test-fast test-tools test-spark check bench bench-quality images e2e clean tools lock
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -21,8 +24,14 @@ help: ## Show this list
 demo: $(INSTALLED) ## Train on real purchases and serve on http://127.0.0.1:8080/ (CHECK=1: ask once and exit)
 	tandem demo $(if $(CHECK),--check) --port $(or $(PORT),8080)
 
-test: $(INSTALLED) ## Run all tests
-	pytest
+test: $(INSTALLED) test-tools ## Run all tests, with real servers: 4 minutes on two cores (WORKERS=2)
+	pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test-fast: $(INSTALLED) ## Run the tests that need no TensorFlow and start no server: 45 seconds
+	pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not tf and not server and not spark and not e2e"
+
+test-tools: ## The programs that tests start, where there is Go; without them their tests are skipped, and named at the end
+	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(TOOLS)/helm $(TOOLS)/prometheus; else echo "make test: no Go here, so no Helm and no Prometheus"; fi
 
 test-spark: $(INSTALLED) ## Run the tests that compare DuckDB with Spark (installs PySpark; needs Java 17)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --require-hashes --requirements locks/spark.txt
@@ -64,6 +73,10 @@ $(TOOLS)/helm:
 
 $(TOOLS)/actionlint:
 	GOBIN=$(CURDIR)/$(TOOLS) go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
+
+# promtool comes with it.
+$(TOOLS)/prometheus:
+	scripts/build-prometheus $(PROMETHEUS_VERSION) $(TOOLS)
 
 # An S3 server for the end-to-end run, where its public image cannot be pulled.
 $(TOOLS)/versitygw:

@@ -14,13 +14,43 @@ from typer.testing import CliRunner
 
 from tandem.__main__ import app, end_quietly
 from tandem.demo import wait_until_ready
+from tests.support.loops import imports_tensorflow, missing_parts, needed_by, ordered
 from tests.support.redis_server import RedisServer, missing
 from tests.support.s3 import s3_bucket
 from tests.support.servers import PATIENT, free_port
+from tests.support.trained_slice import CACHE, digest, kept
 from tests.support.workspaces import PIPELINE, SLICE, new_workspace
 from training.workspace import Workspace
 
 end_quietly()  # the runner's closing line is the last one
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves files that import TensorFlow alone where no test of theirs is asked for: importing it takes seconds."""
+    without = "not tf" in str(config.getoption("markexpr"))
+    return (
+        True if without and collection_path.name.startswith("test_") and imports_tensorflow(collection_path) else None
+    )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Marks what a test needs, as its file and its fixtures show it."""
+    if imports_tensorflow(item.path):
+        item.add_marker("tf")
+    for mark in needed_by(getattr(item, "fixturenames", ())):
+        item.add_marker(mark)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts files into an order in which two workers both have work from start to end."""
+    items[:] = ordered(items)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One line for each thing that is missing here, with the command that brings it."""
+    for line in missing_parts(terminalreporter.stats.get("skipped", ())):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)
@@ -38,19 +68,22 @@ def empty_workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """250 households of The Complete Journey, through every pipeline command.
+    """250 households of The Complete Journey, through every pipeline command; a copy, which tests may change.
 
-    TRAINED_SLICE names a workspace that has been through them already: a copy of it saves the minute of training.
+    It is kept by the hash of what it is made from, and both workers copy the same one. TRAINED_SLICE names another.
     """
     root = tmp_path_factory.mktemp("slice")
-    if ready := os.environ.get("TRAINED_SLICE"):
-        shutil.copytree(ready, root, symlinks=True, dirs_exist_ok=True)
-        return Workspace(root)
+    ready = os.environ.get("TRAINED_SLICE") or kept(CACHE, digest(), train)
+    shutil.copytree(ready, root, symlinks=True, dirs_exist_ok=True)
+    return Workspace(root)
+
+
+def train(root: Path) -> None:
+    """Runs every pipeline command in a workspace with the slice's parameters."""
     workspace = new_workspace(root, SLICE)
     for command in PIPELINE:
         result = CliRunner().invoke(app, [command, "--root", str(workspace.root)], catch_exceptions=False)
         assert result.exit_code == 0, result.output
-    return workspace
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Policies that every rendered object of the chart keeps, for every values file in ci/."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -11,13 +10,15 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.programs import program
+
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "k8s" / "tandem"
 VALUES = sorted((CHART / "ci").glob("*-values.yaml"))
-HELM = shutil.which("helm") or shutil.which("helm", path=ROOT / ".tools" / "bin")
+HELM = program("helm")
 Object = dict[str, Any]
 
-pytestmark = pytest.mark.skipif(HELM is None, reason="helm is not there; `make tools` installs it")
+pytestmark = pytest.mark.skipif(HELM is None, reason="helm is not there; `make test-tools` brings it, with Go")
 every_values_file = pytest.mark.parametrize("values", VALUES, ids=lambda path: path.name.removesuffix("-values.yaml"))
 
 

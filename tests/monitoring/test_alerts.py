@@ -1,15 +1,16 @@
 """The alerts' rules over made-up series: promtool evaluates monitoring/alerts.yaml as a Prometheus would."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.support.programs import program
+
 RULES = Path(__file__).parents[2] / "monitoring" / "alerts.yaml"
-PROMTOOL = shutil.which("promtool")
-pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not there; Debian's package prometheus has it")
+PROMTOOL = program("promtool")
+pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not there; `make test-tools` brings it, with Go")
 REFUSED, PUBLISHED, ANOTHER = "shop-train-29384010", "shop-train-29384011", "shop-trainers-report"
 
 

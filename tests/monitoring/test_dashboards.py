@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -20,9 +19,10 @@ from serving.events.metrics import CatalogueMetrics, ConsumerMetrics, Interactio
 from serving.metrics import Metrics
 from serving.retrieval.index_recall import IndexRecall
 from serving.rules.rule_file import RuleBook
+from tests.support.programs import program
 
 MONITORING = Path(__file__).resolve().parents[2] / "monitoring"
-PROMTOOL = shutil.which("promtool")
+PROMTOOL = program("promtool")
 ADDED_BY_PROMETHEUS = {"namespace", "pod", "instance", "job"}
 DRIFT = DriftResult(
     bundle_version="b",
@@ -98,7 +98,7 @@ def test_a_metric_and_a_label_that_nobody_exports_are_found() -> None:
     assert faults("sum by (slot) (tandem_answers_total)") == ["nothing has a label slot"]
 
 
-@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not there; Debian's package prometheus has it")
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not there; `make test-tools` brings it, with Go")
 def test_promtool_reads_every_expression(tmp_path: Path) -> None:
     rules = [{"record": f"panel:{row}", "expr": text} for row, (_, text) in enumerate(panels())]
     (tmp_path / "panels.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))

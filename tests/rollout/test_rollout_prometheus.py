@@ -1,6 +1,5 @@
 """Numbers of a slot, read from a real Prometheus that scrapes a real exporter with known counts."""
 
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -21,11 +20,12 @@ from rollout.settings import GateName, Metrics, RolloutSettings
 from rollout.settings import Mirror as MirrorSettings
 from rollout.slots.standard import SLOT_HEADER, StandardSlots
 from tests.support.memory_cluster import RELEASE, MemoryObjects, standard_release
+from tests.support.programs import program
 from tests.support.rollouts import release_of
 from tests.support.servers import free_port
 
-PROMETHEUS = shutil.which("prometheus")
-needs_prometheus = pytest.mark.skipif(not PROMETHEUS, reason="no prometheus here; Debian's package has it")
+PROMETHEUS = program("prometheus")
+needs_prometheus = pytest.mark.skipif(not PROMETHEUS, reason="prometheus is not there; `make test-tools` brings it, with Go")
 
 
 class Shop:

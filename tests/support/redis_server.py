@@ -1,11 +1,12 @@
 """A real redis-server of a test's own: started, stopped, killed and frozen as the test needs."""
 
-import shutil
 import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
+
+from tests.support.programs import program
 
 START_SECONDS = 10.0
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
@@ -14,9 +15,9 @@ DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
 def missing() -> str | None:
     """Why no server can be started here, or None."""
-    if shutil.which("redis-server"):
+    if program("redis-server"):
         return None
-    return "redis-server is not installed (Debian: apt-get install redis-server)"
+    return "redis-server is not there; `make test` brings it on Linux (x86-64), else: apt-get install redis-server"
 
 
 class RedisServer:
@@ -40,7 +41,7 @@ class RedisServer:
 
     def start(self) -> "RedisServer":
         """Returns once it answers. Raises RuntimeError with its log when it does not."""
-        binary = shutil.which("redis-server")
+        binary = program("redis-server")
         assert binary is not None
         log = self._folder / "redis.log"
         command = [binary, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)]

@@ -2,59 +2,20 @@
 
 import ast
 import re
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.imports import closure_of, file_of, imports_of
+from tests.support.workspaces import ROOT
+
 COMMANDS = ROOT / "tandem" / "commands" / "pipeline.py"
 STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PACKAGES = ("contracts", "training")
 """What a result is computed by. `tandem` is left out: it parses and prints, and what it prints is in no result."""
 DEFINITIONS = ["feature_repo/feature_definitions.py", "feature_repo/feature_store.yaml"]
-
-
-def imports_of(node: ast.AST) -> Iterator[str]:
-    """Dotted names imported anywhere below a node, but for those that only a type checker reads."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
-            continue
-        if isinstance(child, ast.Import):
-            yield from (alias.name for alias in child.names)
-        elif isinstance(child, ast.ImportFrom) and child.module:
-            yield child.module
-            yield from (f"{child.module}.{alias.name}" for alias in child.names)
-        else:
-            yield from imports_of(child)
-
-
-def file_of(name: str) -> Path | None:
-    """The file of a module of this repository, from its root."""
-    path = Path(*name.split("."))
-    found = [file for file in (path.with_suffix(".py"), path / "__init__.py") if (ROOT / file).is_file()]
-    return found[0] if found else None
-
-
-@cache
-def imported_by(file: Path) -> frozenset[Path]:
-    """Files of this repository that one of its files imports."""
-    files = {file_of(name) for name in imports_of(ast.parse((ROOT / file).read_text()))}
-    return frozenset(found for found in files if found)
-
-
-def closure_of(start: set[Path]) -> set[Path]:
-    """The files and all that they import, to the end."""
-    seen: set[Path] = set()
-    open_files = set(start)
-    while open_files:
-        file = open_files.pop()
-        seen.add(file)
-        open_files |= imported_by(file) - seen
-    return seen
 
 
 def used_by(command: str) -> set[Path]:

@@ -1,0 +1,53 @@
+"""What a file of this repository imports, read from its text: nothing is loaded."""
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+from tests.support.workspaces import ROOT
+
+
+def imports_of(node: ast.AST, *, lazy: bool = True) -> Iterator[str]:
+    """Dotted names imported anywhere below a node, but for those that only a type checker reads.
+
+    Without `lazy`, imports inside functions are left out.
+    """
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) and not lazy:
+            continue
+        if isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom) and child.module:
+            yield child.module
+            yield from (f"{child.module}.{alias.name}" for alias in child.names)
+        else:
+            yield from imports_of(child, lazy=lazy)
+
+
+@cache
+def file_of(name: str) -> Path | None:
+    """The file of a module of this repository, from its root."""
+    path = Path(*name.split("."))
+    found = [file for file in (path.with_suffix(".py"), path / "__init__.py") if (ROOT / file).is_file()]
+    return found[0] if found else None
+
+
+@cache
+def imported_by(file: Path, *, lazy: bool = True) -> frozenset[Path]:
+    """Files of this repository that one of its files imports."""
+    files = {file_of(name) for name in imports_of(ast.parse((ROOT / file).read_text()), lazy=lazy)}
+    return frozenset(found for found in files if found)
+
+
+def closure_of(start: Iterable[Path], *, lazy: bool = True) -> set[Path]:
+    """The files and all that they import, to the end."""
+    seen: set[Path] = set()
+    open_files = set(start)
+    while open_files:
+        file = open_files.pop()
+        seen.add(file)
+        open_files |= imported_by(file, lazy=lazy) - seen
+    return seen
