@@ -27,8 +27,8 @@ demo: $(INSTALLED) ## Train on real purchases and serve on http://127.0.0.1:8080
 test: $(INSTALLED) test-tools ## Run all tests, with real servers: 4 minutes on two cores (WORKERS=2)
 	pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-test-fast: $(INSTALLED) ## Run the tests that need no TensorFlow and start no server: 45 seconds
-	pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not tf and not server and not spark and not e2e"
+test-fast: $(INSTALLED) ## Run the tests that need no TensorFlow, Evidently, Feast or server: 45 seconds
+	pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not tf and not evidently and not feast and not server and not spark and not e2e"
 
 test-tools: ## The programs that tests start, where there is Go; without them their tests are skipped, and named at the end
 	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(TOOLS)/helm $(TOOLS)/prometheus; else echo "make test: no Go here, so no Helm and no Prometheus"; fi

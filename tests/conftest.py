@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from tandem.__main__ import app, end_quietly
 from tandem.demo import wait_until_ready
-from tests.support.loops import imports_tensorflow, missing_parts, needed_by, ordered
+from tests.support.loops import fixtures_of, loaded_by, missing_parts, needed_by, ordered
 from tests.support.redis_server import RedisServer, missing
 from tests.support.s3 import s3_bucket
 from tests.support.servers import PATIENT, free_port
@@ -26,18 +26,16 @@ end_quietly()  # the runner's closing line is the last one
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leaves files that import TensorFlow alone where no test of theirs is asked for: importing it takes seconds."""
-    without = "not tf" in str(config.getoption("markexpr"))
-    return (
-        True if without and collection_path.name.startswith("test_") and imports_tensorflow(collection_path) else None
-    )
+    """Leaves a file unread where it loads a library that the mark expression leaves out: loading takes seconds."""
+    if not collection_path.name.startswith("test_"):
+        return None
+    left_out = str(config.getoption("markexpr"))
+    return any(f"not {mark}" in left_out for mark in loaded_by(collection_path)) or None
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Marks what a test needs, as its file and its fixtures show it."""
-    if imports_tensorflow(item.path):
-        item.add_marker("tf")
-    for mark in needed_by(getattr(item, "fixturenames", ())):
+    for mark in (*loaded_by(item.path), *needed_by(fixtures_of(item))):
         item.add_marker(mark)
 
 

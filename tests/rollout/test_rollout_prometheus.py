@@ -25,7 +25,9 @@ from tests.support.rollouts import release_of
 from tests.support.servers import free_port
 
 PROMETHEUS = program("prometheus")
-needs_prometheus = pytest.mark.skipif(not PROMETHEUS, reason="prometheus is not there; `make test-tools` brings it, with Go")
+needs_prometheus = pytest.mark.skipif(
+    not PROMETHEUS, reason="prometheus is not there; `make test-tools` brings it, with Go"
+)
 
 
 class Shop:

@@ -36,10 +36,15 @@ def file_of(name: str) -> Path | None:
 
 
 @cache
+def names_in(file: Path, *, lazy: bool = True) -> frozenset[str]:
+    """Dotted names that a file of this repository imports."""
+    return frozenset(imports_of(ast.parse((ROOT / file).read_text()), lazy=lazy))
+
+
+@cache
 def imported_by(file: Path, *, lazy: bool = True) -> frozenset[Path]:
     """Files of this repository that one of its files imports."""
-    files = {file_of(name) for name in imports_of(ast.parse((ROOT / file).read_text()), lazy=lazy)}
-    return frozenset(found for found in files if found)
+    return frozenset(found for name in names_in(file, lazy=lazy) if (found := file_of(name)))
 
 
 def closure_of(start: Iterable[Path], *, lazy: bool = True) -> set[Path]:

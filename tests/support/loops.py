@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.imports import closure_of
+from tests.support.imports import closure_of, names_in
 from tests.support.workspaces import ROOT
 
-TENSORFLOW = Path("training/keras2.py")  # the only module that imports it
+LIBRARIES = {"tf": "tensorflow", "evidently": "evidently", "feast": "feast"}
+"""By mark: libraries that take seconds to load."""
 FIXTURES = {
     "tf": {"trained"},
     "server": {"start_server", "server", "redis_servers", "redis_server", "s3", "bucket"},
@@ -17,9 +18,13 @@ FIXTURES = {
 """By mark: the fixtures that bring what the mark says."""
 
 
-def imports_tensorflow(file: Path) -> bool:
-    """Whether loading a test file loads TensorFlow."""
-    return file.is_relative_to(ROOT) and TENSORFLOW in closure_of([file.relative_to(ROOT)], lazy=False)
+def loaded_by(file: Path) -> list[str]:
+    """Marks of the libraries that loading a test file loads."""
+    if not file.is_relative_to(ROOT):
+        return []
+    files = closure_of([file.relative_to(ROOT)], lazy=False)
+    loaded = {name.split(".")[0] for one in files for name in names_in(one, lazy=False)}
+    return [mark for mark, library in LIBRARIES.items() if library in loaded]
 
 
 def needed_by(fixtures: Iterable[str]) -> list[str]:
