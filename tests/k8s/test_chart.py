@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.each import each
 from tests.support.programs import program
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "k8s" / "tandem"
-VALUES = sorted((CHART / "ci").glob("*-values.yaml"))
+VALUES = each(sorted((CHART / "ci").glob("*-values.yaml")))
 HELM = program("helm")
 Object = dict[str, Any]
 
@@ -50,7 +51,7 @@ def named(kind: str, name: str, values: Path) -> Object:
 
 @every_values_file
 def test_no_container_has_more_rights_than_its_work_needs(values: Path) -> None:
-    for name, pod in pods(values):
+    for name, pod in each(pods(values)):
         assert not pod.get("hostNetwork") and not pod.get("hostPID"), name
         for container in pod["containers"] + pod.get("initContainers", []):
             security = container["securityContext"]
@@ -61,8 +62,8 @@ def test_no_container_has_more_rights_than_its_work_needs(values: Path) -> None:
 
 @every_values_file
 def test_every_container_says_what_it_needs_and_may_take(values: Path) -> None:
-    for name, pod in pods(values):
-        for container in pod["containers"]:
+    for name, pod in each(pods(values)):
+        for container in each(pod["containers"]):
             for bound in ("requests", "limits"):
                 assert {"cpu", "memory"} <= container["resources"][bound].keys(), f"{name} {bound}"
 
@@ -78,7 +79,7 @@ def test_no_pod_gets_a_token_of_the_api_server_unless_it_asks_there(values: Path
 @every_values_file
 def test_no_secret_is_rendered(values: Path) -> None:
     assert [item for item in rendered(values) if item["kind"] == "Secret"] == []
-    for _, pod in pods(values):
+    for _, pod in each(pods(values)):
         for variable in (variable for container in pod["containers"] for variable in container.get("env", [])):
             assert (
                 "value" not in variable
@@ -91,8 +92,8 @@ def test_no_secret_is_rendered(values: Path) -> None:
 
 @every_values_file
 def test_images_have_a_tag_or_digest_and_none_is_latest(values: Path) -> None:
-    for name, pod in pods(values):
-        for container in pod["containers"]:
+    for name, pod in each(pods(values)):
+        for container in each(pod["containers"]):
             image = container["image"].rpartition("/")[2]
             assert ("@sha256:" in image or ":" in image) and not image.endswith(":latest"), name
 
@@ -116,7 +117,7 @@ def test_no_object_is_rendered_twice(values: Path) -> None:
 
 @every_values_file
 def test_names_carry_the_release_and_leave_room_for_what_kserve_appends(values: Path) -> None:
-    for item in rendered(values):
+    for item in each(rendered(values)):
         name = item["metadata"]["name"]
         assert name == "shop" or name.startswith("shop-"), name
         longest = "x" * 40 + name.removeprefix("shop") + "-predictor" * (item["kind"] == "InferenceService")
@@ -140,7 +141,7 @@ def test_the_route_forces_a_slot_by_header_and_splits_the_rest() -> None:
     blue, green, split = named("HTTPRoute", "shop", CHART / "ci" / "slots-values.yaml")["spec"]["rules"]
     for rule, slot in ((blue, "blue"), (green, "green")):
         assert [backend["name"] for backend in rule["backendRefs"]] == [f"shop-{slot}-predictor"]
-        assert all(match["headers"] == [{"name": "x-tandem-slot", "value": slot}] for match in rule["matches"])
+        assert all(match["headers"] == [{"name": "x-tandem-slot", "value": slot}] for match in each(rule["matches"]))
     assert [(one["name"], one["weight"]) for one in split["backendRefs"]] == [
         ("shop-blue-predictor", 0),
         ("shop-green-predictor", 100),
@@ -201,7 +202,7 @@ def test_alerts_in_the_chart_are_the_ones_of_monitoring() -> None:
 
 
 def test_dashboards_in_the_chart_are_the_ones_of_monitoring() -> None:
-    for path in sorted((ROOT / "monitoring" / "dashboards").glob("*.json")):
+    for path in each((ROOT / "monitoring" / "dashboards").glob("*.json")):
         board = named("ConfigMap", f"shop-dashboard-{path.stem}", CHART / "ci" / "prometheus-operator-values.yaml")
         assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
         assert board["data"][path.name].strip() == path.read_text().strip()

@@ -23,6 +23,7 @@ from rollout.record.store import Store
 from rollout.record.verdict import Verdict
 from rollout.settings import GateName, RolloutSettings, Thresholds, load_settings
 from tandem.__main__ import main
+from tests.support.each import each
 from tests.support.memory_cluster import MemoryObjects
 
 USERS = [f"user {number}" for number in range(40)]
@@ -55,7 +56,7 @@ def test_both_slots_are_asked_for_the_same_users() -> None:
     mirrored = mirror(seen, host="shop.example.com", k=3).ask("blue", "green")
     assert len(mirrored.stable) == len(mirrored.canary) == 30
     assert None not in mirrored.stable
-    assert all(stable == canary for stable, canary in mirrored.pairs)
+    assert all(stable == canary for stable, canary in each(mirrored.pairs))
     assert 0 < len(mirrored.pairs) < 30
     lists = asked[1:]
     assert {request.headers[MIRROR_HEADER] for request in lists} == {"1"}

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from contracts.errors import DataRejected, MissingArtifact
 from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
 from tandem.__main__ import app
+from tests.support.each import each
 from training.data_report.activity import measure_activity, season_section
 from training.data_report.baskets import measure_baskets, value_section
 from training.data_report.clusters import cluster
@@ -267,7 +268,7 @@ def test_sources_with_one_kind_of_event_have_a_page_too(
     tmp_path: Path, connection: ibis.BaseBackend, kind: str
 ) -> None:
     html = data_report(ingested(tmp_path, [(kind, "ann", "tea", "2024-01-01 09:00", None, None)]), connection)
-    assert all(f"<h2>{title}</h2>" in html.read_text() for title in SECTIONS)
+    assert all(f"<h2>{title}</h2>" in html.read_text() for title in each(SECTIONS))
 
 
 def test_without_ingest_the_command_is_named(tmp_path: Path, connection: ibis.BaseBackend) -> None:

@@ -10,6 +10,7 @@ import pytest
 from kserve import InferenceGRPCClient, InferInput, InferRequest
 
 from contracts.bundle.manifest import read_manifest
+from tests.support.each import each
 from tests.support.servers import free_port
 from training.workspace import Workspace
 
@@ -35,7 +36,7 @@ def test_query_parameters_say_what_json_fields_say(server: str, user: str) -> No
     ).json()["predictions"]
     assert plain["items"] == both[0]["items"] == v1["items"]
     assert {item["department"] for item in plain["items"]} <= {"Produce", "Deli"}
-    assert all(item["price"] <= 4.0 for item in plain["items"])
+    assert all(item["price"] <= 4.0 for item in each(plain["items"]))
     assert [len(answer["items"]) for answer in both] == [7, 2]
 
 
@@ -77,7 +78,7 @@ def test_similar_items_and_their_refusals(server: str, user: str) -> None:
 
 def test_why_and_why_not(server: str, user: str) -> None:
     listed = get(f"{server}/recommendations/{user}", n=3, explain=True)["items"]
-    assert all(item["explanation"]["reason"] and item["explanation"]["proposals"] for item in listed)
+    assert all(item["explanation"]["reason"] and item["explanation"]["proposals"] for item in each(listed))
     shown = get(f"{server}/explain/{user}/{listed[1]['item_id']}", n=3)
     assert (shown["stage"], shown["position"]) == ("shown", 2)
     below = get(f"{server}/explain/{user}/{listed[1]['item_id']}", n=1)

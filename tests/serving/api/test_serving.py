@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from contracts.api.records import MIRROR_HEADER
 from contracts.bundle.manifest import read_manifest
 from monitoring.drift import DriftSettings, drift_report
+from tests.support.each import each
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
@@ -33,10 +34,10 @@ def test_a_known_user_gets_n_distinct_items_with_names(server: str, user: str) -
     ids = [item["item_id"] for item in answer["items"]]
     assert len(set(ids)) == 10
     assert answer["degraded_level"] == "full"
-    assert all(item["title"] and item["department"] and item["source"] for item in answer["items"])
+    assert all(item["title"] and item["department"] and item["source"] for item in each(answer["items"]))
     scores = [item["score"] for item in answer["items"]]
     assert scores == sorted(scores, reverse=True)
-    assert any("repeat" in item["source"] for item in answer["items"])
+    assert any("repeat" in item["source"] for item in each(answer["items"]))
 
 
 def test_the_same_request_gets_the_same_list(server: str, user: str) -> None:
@@ -79,7 +80,7 @@ def test_also_bought_names_companions_and_is_empty_for_strangers(server: str, us
     top = httpx.get(f"{server}/recommendations/{user}?n=1").json()["items"][0]["item_id"]
     items = httpx.get(f"{server}/items/{top}/also-bought").raise_for_status().json()["items"]
     assert 1 <= len(items) <= 5
-    assert all(item["title"] and item["item_id"] != top for item in items)
+    assert all(item["title"] and item["item_id"] != top for item in each(items))
     counts = [item["baskets"] for item in items]
     assert counts == sorted(counts, reverse=True)
     assert httpx.get(f"{server}/items/no-such-item/also-bought").json() == {"item_id": "no-such-item", "items": []}

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from contracts.bundle.manifest import read_manifest
 from contracts.bundle.promotions import CURRENT, current_version, promote
 from tandem.__main__ import app
+from tests.support.each import each
 from tests.support.servers import KEY, WITH_KEY, serving
 from tests.support.variations import variation
 from training.workspace import Workspace
@@ -76,7 +77,7 @@ def test_under_load_no_request_fails_and_every_answer_is_wholly_of_one_bundle(
     )
     expected = {version: lists(server, users) for version in (first, second) if change(server, version).is_success}
     assert expected[first].keys() == expected[second].keys()
-    assert all(expected[first][user] != expected[second][user] for user in users)
+    assert all(expected[first][user] != expected[second][user] for user in each(users))
     stop, seen = threading.Event(), Counter[str]()
 
     def ask(client_number: int) -> Counter[str]:

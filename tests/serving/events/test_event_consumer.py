@@ -24,6 +24,7 @@ from serving.features.lookup import OnlineStoreError
 from serving.features.recent_events import Recent
 from serving.runtime.background import Background
 from serving.settings import ServingSettings
+from tests.support.each import each
 
 
 class MemoryStore:
@@ -264,7 +265,7 @@ def test_beyond_what_may_wait_requests_are_turned_away() -> None:
     with pytest.raises(EventLogBusy, match="wait for the disk"):
         writer.submit([Entry("b", "")])
     log.go.set()
-    assert all(len(one.result(5)) == MAX_WAITING // 4 for one in waiting)
+    assert all(len(one.result(5)) == MAX_WAITING // 4 for one in each(waiting))
     time.sleep(0.05)
     assert writer.submit([Entry("b", "")]).result(5) == [True]
     writer.close()

@@ -12,6 +12,7 @@ from contracts.errors import InvalidInput
 from contracts.events.log import INTERACTIONS, ITEMS
 from serving.events.log import ConsumedLog, Entry, EventLogError, EventLogRefused, LeaseLost
 from serving.events.open_log import open_log
+from tests.support.each import each
 from tests.support.redis_server import DURABLE, RedisServer
 
 RedisFactory = Callable[..., RedisServer]
@@ -42,7 +43,7 @@ def test_entries_come_back_in_order_with_their_moment(log: ConsumedLog) -> None:
     found = log.read(0, 10)
     assert [(entry.position, entry.key) for entry in found] == [(1, "a"), (2, "b"), (3, "c")]
     assert [entry.payload for entry in found] == ['{"key":"a"}', '{"key":"b"}', '{"key":"c"}']
-    assert all(before <= entry.received_seconds <= time.time() for entry in found)
+    assert all(before <= entry.received_seconds <= time.time() for entry in each(found))
     assert [entry.key for entry in log.read(1, 1)] == ["b"]
     assert log.read(3, 10) == []
     assert log.end() == 3

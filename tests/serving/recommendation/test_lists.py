@@ -25,6 +25,7 @@ from serving.recommender import Recommender
 from serving.related_items import RelatedItems, UnknownItem
 from serving.rules.rule_file import RuleBook
 from serving.runtime.clock import frozen_clock
+from tests.support.each import each
 from tests.support.recommender import new_recommender, recommend
 from training.workspace import Workspace
 
@@ -136,7 +137,7 @@ def test_always_n_that_pass_or_a_shortfall_with_its_reason(
     build: Build, bundle: LoadedBundle, lookup: FeastLookup, users: list[str], given: dict[str, Any], n: int
 ) -> None:
     recommender, fitting = build(), _passing(bundle, given)
-    for user in users:
+    for user in each(users):
         answer = recommend(recommender, asked(user, n=n, **given))
         seen = set() if given.get("include_seen", True) else bought(lookup, user)
         passing = [item for item in fitting if item not in seen]
@@ -165,7 +166,7 @@ def _passing(bundle: LoadedBundle, given: dict[str, Any]) -> list[str]:
 
 def test_the_next_page_never_repeats_and_ends(build: Build, users: list[str]) -> None:
     recommender = build()
-    for user in users:
+    for user in each(users):
         seen: list[str] = []
         page: str | None = None
         for _ in range(5):
@@ -248,7 +249,7 @@ def test_what_runs_out_of_stock_is_replaced_and_why_not_says_so(
         metrics = Metrics(CollectorRegistry())
         return new_recommender(OneRelease(bundle, "stable"), lookup, metrics, now)
 
-    for user in users:
+    for user in each(users):
         listed = ids(recommend(over(flat), asked(user, n=10)))
         in_stock = ~np.isin(flat.item_ids, listed[:4])
         later = over(replace(flat, items=replace(flat.items, in_stock=in_stock)))
@@ -302,7 +303,7 @@ def test_rules_hold_in_lists_of_every_level(build: Build, bundle: LoadedBundle, 
   - {{name: elsewhere, surfaces: [basket], pin: {{item_id: "{pinned}", position: 1}}}}
 """
     )
-    for user in users:
+    for user in each(users):
         answer = recommend(recommender, asked(user, n=12, explain=True))
         assert answer.items[1].item_id == pinned
         assert answer.items[1].explanation and answer.items[1].explanation.rules == ["launch"]
@@ -356,7 +357,7 @@ def test_explanations_are_of_this_very_answer(
     build: Build, bundle: LoadedBundle, lookup: FeastLookup, users: list[str]
 ) -> None:
     answer = recommend(build(), asked(users[0], n=30, explain=True))
-    for item in answer.items:
+    for item in each(answer.items):
         assert item.explanation is not None
         assert "+".join(proposal.source for proposal in item.explanation.proposals) == item.source
         assert item.explanation.ranking_score == item.score
@@ -375,7 +376,7 @@ def test_the_stage_that_is_told_is_the_real_one(
 ) -> None:
     """For items all over the catalogue: shown if and only if in the list, ranked if in a longer one, and so on."""
     recommender = build()
-    for user in users:
+    for user in each(users):
         request = asked(user, n=10, category=["Soft Drinks", "Cheese"])
         listed, longer = (ids(recommend(recommender, request.model_copy(update={"n": n}))) for n in (10, 100))
         passing = set(_passing(bundle, {"category": ["Soft Drinks", "Cheese"]}))

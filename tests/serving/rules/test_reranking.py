@@ -10,6 +10,7 @@ from contracts.errors import InvalidInput
 from contracts.rules.rules import rule_set
 from serving.rules.reranking import by_chance, by_relevance_and_likeness
 from tests.support.catalogue import IDS
+from tests.support.each import each
 from tests.support.rules import arranged, shown
 from training.evaluation.off_policy import Logged, ips
 
@@ -43,7 +44,7 @@ def test_exploration_keeps_every_candidate_once_and_logs_the_chance_of_each() ->
     assert sorted(order) == list(range(5))
     assert list(propensities) == order[:2]
     assert set(propensities.values()) == {1 / 3}
-    assert all(at in order[:2] for at in drawn)
+    assert all(at in order[:2] for at in each(drawn))
 
 
 def test_places_that_are_not_explored_show_the_best_with_what_chance_leaves() -> None:

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from contracts.errors import InvalidInput
 from tandem.__main__ import app
+from tests.support.each import each
 from training.batch.lists import read_lists, submission_recall, write_lists
 from training.workspace import Workspace
 
@@ -86,7 +87,7 @@ def test_batch_lists_every_user_and_can_be_scored(trained: Workspace, tmp_path: 
     written = CliRunner().invoke(app, ["batch", *options, "--before-test", "--n", "25", "--output", str(path)])
     assert written.exit_code == 0, written.output
     assert pq.read_table(path).num_rows == 250  # the users of the slice
-    assert all(len(set(items)) == 25 for items in read_lists(path).values())
+    assert all(len(set(items)) == 25 for items in each(read_lists(path).values()))
     scored = CliRunner().invoke(app, ["evaluate-submission", *options, str(path)])
     assert scored.exit_code == 0, scored.output
     assert 0.05 < float(scored.output.split()[1]) < 0.5

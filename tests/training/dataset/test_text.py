@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.features.text import BUCKETS, TEXT_DIM, buckets_of, normalized, text_vectors
+from tests.support.each import each
 from training.dataset.item_text import fit_projection, item_text
 from training.workspace import Workspace
 
@@ -20,7 +21,7 @@ def test_a_word_is_itself_and_its_four_letter_pieces_and_numbers_are_nothing() -
     assert len(buckets_of("Rye 16 OZ")) == 3 + 1  # rye, " rye", "rye "; oz
     assert buckets_of("MILK milk") == 2 * buckets_of("milk")
     assert buckets_of("12 345 x") == []
-    assert all(0 <= bucket < BUCKETS for bucket in buckets_of("bread"))
+    assert all(0 <= bucket < BUCKETS for bucket in each(buckets_of("bread")))
 
 
 def test_titles_with_words_in_common_are_near() -> None:

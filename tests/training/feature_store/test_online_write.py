@@ -15,6 +15,7 @@ from feast.type_map import python_values_to_proto_values
 from feast.value_type import ValueType
 
 from contracts.features.names import USER_VIEWS
+from tests.support.each import each
 from tests.support.purchases import MANY, PURCHASES, built
 from tests.support.redis_server import RedisServer
 from tests.support.workspaces import new_workspace
@@ -102,7 +103,7 @@ def test_redis_keeps_what_is_as_new_and_replaces_what_is_older(
     before = redis_rows(port)
     statistics = {field for row in before.values() for field in row} - {b"_ts:user_statistics"}
     with redis.Redis(port=port) as client:
-        assert all(0 < client.ttl(key) <= 1000 for key in before)
+        assert all(0 < client.ttl(key) <= 1000 for key in each(before))
         same, older, *_ = (key for key, row in before.items() if b"_ts:user_statistics" in row)
         for key in (same, older):
             client.hset(key, mapping=dict.fromkeys(statistics & before[key].keys(), b""))

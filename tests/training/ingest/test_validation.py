@@ -19,6 +19,7 @@ from contracts.events.schema import (
     EventType,
     Rule,
 )
+from tests.support.each import each
 from training.ingest.validation import broken, refuse_broken
 
 GOOD: dict[str, Any] = {
@@ -96,4 +97,4 @@ def test_good_and_empty_tables_pass() -> None:
 def test_rules_name_columns_that_there_are() -> None:
     for columns, rules in ((EVENT_COLUMNS, EVENT_RULES), (USER_COLUMNS, USER_RULES), (ITEM_COLUMNS, ITEM_RULES)):
         assert {rule.column for rule in rules} <= columns.keys()
-        assert all(rule != Rule(rule.column, rule.reason) for rule in rules)  # each demands something
+        assert all(rule != Rule(rule.column, rule.reason) for rule in each(rules))  # each demands something

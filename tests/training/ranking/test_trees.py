@@ -13,6 +13,7 @@ from contracts.arrays import Floats
 from contracts.bundle.manifest import RANKER
 from contracts.errors import InvalidInput, TandemError
 from contracts.ranking.inputs import PAIR_FEATURES, RANKING_FEATURES, USER_COLUMNS
+from tests.support.each import each
 from training.ranking import models as ranking_models
 from training.ranking.forest_onnx import check_parity
 from training.ranking.labelled_lists import LabelledLists, joined
@@ -155,7 +156,7 @@ def test_rankers_of_both_kinds_export_what_they_score(kind: str, tmp_path: Path)
     session = onnxruntime.InferenceSession(str(tmp_path / RANKER))
     (scores,) = session.run(None, {"inputs": np.stack(lists.inputs[:5])})
     assert scores == pytest.approx(np.stack(ranker.scores(lists.inputs[:5])), abs=1e-4)
-    assert all(loss > 0 for loss in losses)
+    assert all(loss > 0 for loss in each(losses))
 
 
 @pytest.mark.tf
@@ -169,7 +170,7 @@ def test_the_network_learns_what_the_trees_foretell(trees: TreeRanker) -> None:
         ranker, _ = train(NEURAL, drawn, settings, nothing, teacher=trees)
         ndcg[distillation_weight] = lists.ndcg(ranker.scores(lists.inputs)).mean()
     assert ndcg[10.0] > 0.9 > ndcg[0.0] + 0.2, ndcg
-    assert all(own.max() == 1 for own in drawn.labels)  # what is judged by is left as it was
+    assert all(own.max() == 1 for own in each(drawn.labels))  # what is judged by is left as it was
 
 
 @pytest.mark.tf

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from contracts.errors import InvalidInput
+from tests.support.each import each
 from tests.support.shop_files import EVENT, rows_of, run
 from training.ingest.adapters import synthetic
 from training.workspace import Workspace
@@ -28,7 +29,7 @@ def test_nobody_looks_at_an_item_before_it_is_for_sale(tmp_path: Path) -> None:
     run(tmp_path, "synthetic", "", SMALL)
     started = dict(rows_of(tmp_path, "items", "item_id", "available_from"))
     events = rows_of(tmp_path, "events", "item_id", "event_timestamp")
-    assert all(moment >= started[item] for item, moment in events)
+    assert all(moment >= started[item] for item, moment in each(events))
     assert sum(start > started["p0"] for start in started.values()) > 10  # a fifth of 200 comes later
 
 
