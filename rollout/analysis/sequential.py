@@ -72,7 +72,7 @@ def log_evidence_of_drop(
 def _edge(count: Count, alpha: float, outside: float) -> float:
     """Bisection between the observed share, which is never refuted, and the far end."""
     limit, inside = -math.log(alpha), count.share
-    if not count.trials or log_evidence_against(outside, count) < limit:
+    if log_evidence_against(outside, count) < limit:
         return outside
     for _ in range(60):
         middle = (inside + outside) / 2

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from rollout.analysis.gates import analyse
+from rollout.analysis.gates import _chance_of_mean, analyse, click_evidence
 from rollout.analysis.measurements import Histogram, Measurements, Mirrored, SlotNumbers
 from rollout.record.verdict import Analysis, GateResult, Verdict
 from rollout.settings import GateName, Thresholds
@@ -208,3 +208,157 @@ def test_more_clicks_than_lists_are_no_rate() -> None:
     result = gate(GateName.CLICKS, measured(SlotNumbers(answers=10, clicks=50)))
     assert result.verdict is Verdict.INCONCLUSIVE
     assert "this is no rate" in result.sentence
+
+
+# --- the edges: what is asked exactly, no more and no less
+
+
+def test_the_limit_of_latency_is_stables_p99_by_the_ratio_and_the_slack() -> None:
+    # All of stable's 1,000 answers within 10 ms: p99 9.9 ms; times 1.25 plus 5 ms is 17.375 ms, known at 17.4 ms.
+    edges = (0.01, 0.0124, 0.0173, 0.0174, 0.02, math.inf)
+    stable = replace(GOOD, latency=Histogram(edges, (1000, 0, 0, 0, 0, 0)))
+    canary = replace(GOOD, latency=Histogram(edges, (900, 10, 20, 30, 39, 1)))
+    assert gate(GateName.LATENCY, measured(canary, stable)).sentence == (
+        "4.00% of canary's answers took over 17 ms (p99 allows 1 %; stable's p99 is 10 ms)"
+    )
+
+
+def test_latency_succeeds_with_exactly_as_many_answers_as_are_asked() -> None:
+    enough = replace(GOOD, latency=Histogram(FAST.bounds, (198, 0, 0, 2, 0)))  # 2 of 200 are 1 %, as allowed
+    result = gate(GateName.LATENCY, measured(enough, replace(GOOD, latency=Histogram(FAST.bounds, (200, 0, 0, 0, 0)))))
+    assert result.verdict is Verdict.SUCCESSFUL
+    assert result.sentence == "1.00% of canary's answers took over 20 ms (p99 allows 1 %; stable's p99 is 10 ms)"
+
+
+def test_few_answers_that_are_far_too_slow_fail_without_waiting_for_more() -> None:
+    slow = replace(GOOD, latency=Histogram(FAST.bounds, (0, 0, 0, 20, 0)))
+    assert gate(GateName.LATENCY, measured(slow)).verdict is Verdict.FAILED
+
+
+def test_each_slots_bound_takes_half_of_alpha() -> None:
+    """At 0.005 ten of ten errors are at least 0.4949 (see above); none of 200, in the same way, at most 0.0417."""
+    look = measured(SlotNumbers(requests=10, errors=10), SlotNumbers(requests=200))
+    # They are .4532 apart. At 0.01 / 3 either is further out (.4752, .0436), at 0.02 further in (.5685, .0350).
+    assert gate(GateName.ERRORS, look, error_margin=0.452).verdict is Verdict.FAILED
+    assert gate(GateName.ERRORS, look, error_margin=0.455).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "whole", "least", "sentence"),
+    [
+        (GateName.ERRORS, "errors", "requests", 2, "1.00% errors of 200; 0.50%"),
+        (GateName.EMPTY, "empty", "answers", 2, "1.00% empty lists of 200; 0.50%"),
+        (GateName.DEGRADED, "degraded", "answers", 5, "2.50% degraded answers of 200; 2.00%"),
+    ],
+)
+def test_a_share_that_is_just_stables_and_the_margin_succeeds(
+    name: GateName, part: str, whole: str, least: int, sentence: str
+) -> None:
+    stable, canary = SlotNumbers(**{whole: 1000, part: 5}), SlotNumbers(**{whole: 200, part: least})
+    result = gate(name, measured(canary, stable))
+    said = sentence.replace(";", ", stable 0.50% of 1000;") + " more is allowed"
+    assert (result.verdict, result.sentence) == (Verdict.SUCCESSFUL, said)
+    above = gate(name, measured(replace(canary, **{part: least + 1}), stable))
+    assert above.verdict is Verdict.INCONCLUSIVE
+    assert above.sentence.endswith("; too few to say")
+
+
+def test_mirrored_requests_wait_for_as_many_as_there_must_be_users() -> None:
+    enough = gate(GateName.ANSWERED, measured(mirrored=same(SAME[:30], SAME[:30])))
+    assert enough.verdict is Verdict.SUCCESSFUL
+    assert enough.sentence == ("0.00% unanswered mirrored requests of 30, stable 0.00% of 30; 0.50% more is allowed")
+    few = gate(GateName.ANSWERED, measured(mirrored=same(SAME[:29], SAME[:29])))
+    assert (few.verdict, few.sentence) == (Verdict.INCONCLUSIVE, "waits for 30 requests to canary, has 29")
+    silent = gate(GateName.ANSWERED, measured(mirrored=same((None, *SAME[1:]), SAME)))
+    assert "stable 2.50% of 40" in silent.sentence  # one of 40, and stable's own
+
+
+@pytest.mark.parametrize(
+    ("stable", "canary", "mean"),
+    [((), (), "0.00"), (("a",), ("a",), "1.00"), (("a", "b"), ("a",), "0.50"), (("a",), ("a", "b"), "0.50")],
+)
+def test_overlap_of_short_lists(stable: tuple[str, ...], canary: tuple[str, ...], mean: str) -> None:
+    result = gate(GateName.OVERLAP, measured(mirrored=same((stable,) * 30, (canary,) * 30)))
+    assert f"lists {mean} over 30 users" in result.sentence
+
+
+def test_overlap_and_coverage_succeed_at_exactly_what_is_asked_of_exactly_enough_users() -> None:
+    look = measured(mirrored=same((("a", "b"),) * 30, (("a",),) * 30))
+    for name in (GateName.OVERLAP, GateName.COVERAGE):  # one of two items
+        assert gate(name, look, min_overlap=0.5, min_coverage_ratio=0.5).verdict is Verdict.SUCCESSFUL
+        assert gate(name, look, min_overlap=0.6, min_coverage_ratio=0.6).verdict is not Verdict.SUCCESSFUL
+        assert gate(name, look, min_mirrored_users=31).verdict is Verdict.INCONCLUSIVE
+
+
+def test_the_chance_of_a_mean_by_hand() -> None:
+    # 40 values of mean 0.05 where 0.1 is expected: e^(−40 · (.05 ln(.05 / .1) + .95 ln(.95 / .9))) = e^(−40 · .016706).
+    assert _chance_of_mean(0.05, 40, 0.1) == pytest.approx(0.5126, abs=5e-5)
+    assert _chance_of_mean(0.0, 40, 0.1) == pytest.approx(0.9**40)
+
+
+DROP = 10.534675
+"""350 of 10,000 against 500 of 10,000: d = .05 − .035 − 2 % of .05 = .014, scale s = a fifth of .05 = .01, and
+v = .0425 · .9575 · 2 / 10,000 = 8.13875e-6. ln 2 + ½ ln(v / (v + s²)) + s² d² / (2 v (v + s²)) + ln Φ(4.719) =
+.693147 − 1.293389 + 11.134918 − 0.000001."""
+
+
+def test_the_evidence_of_a_step_by_hand_is_added_to_the_earlier() -> None:
+    look = replace(measured(replace(GOOD, clicks=350)), earlier_click_evidence=1.0)
+    assert click_evidence(look, Thresholds()) == pytest.approx(DROP, abs=1e-5)
+    assert analyse(look, Thresholds()).click_evidence == pytest.approx(1 + DROP, abs=1e-5)
+    assert click_evidence(look, Thresholds(click_dispersion=2.0)) == pytest.approx(4.887173, abs=1e-5)  # with 2 v
+    result = gate(GateName.CLICKS, look)
+    assert result.sentence == (  # e^11.534675
+        "click rate 3.50% of 10000 lists, stable 5.00% of 10000; evidence of a drop beyond 2% 1.02e+05, 100 aborts"
+    )
+
+
+def test_the_evidence_in_the_sentence_stops_at_a_number_that_can_be_written() -> None:
+    look = replace(measured(), earlier_click_evidence=1000.0)
+    assert "beyond 2% 5.18e+21, 100 aborts" in gate(GateName.CLICKS, look).sentence  # e^50
+
+
+def test_evidence_of_exactly_what_aborts_aborts() -> None:
+    quiet = SlotNumbers(answers=1000, clicks=1)  # too few clicks for evidence of its own
+    look = replace(measured(quiet, quiet), earlier_click_evidence=-math.log(0.01))
+    assert click_evidence(look, Thresholds()) == 0.0
+    assert gate(GateName.CLICKS, look).verdict is Verdict.FAILED
+
+
+def test_clicks_are_judged_from_the_least_number_on() -> None:
+    stable, canary = SlotNumbers(answers=1000, clicks=16), SlotNumbers(answers=200, clicks=14)
+    assert click_evidence(measured(canary, stable), Thresholds()) < 0  # canary's rate is higher
+    assert click_evidence(measured(canary, stable), Thresholds(min_clicks=31)) == 0.0
+    assert gate(GateName.CLICKS, measured(canary, stable)).verdict is Verdict.SUCCESSFUL
+    all_clicked = replace(canary, clicks=200)  # every list: still a rate
+    assert gate(GateName.CLICKS, measured(all_clicked, stable)).verdict is Verdict.SUCCESSFUL
+    assert gate(GateName.CLICKS, measured(stable=replace(GOOD, answers=500))).verdict is not Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("slot", ["stable", "canary"])
+def test_more_clicks_than_lists_of_one_slot_are_no_evidence(slot: str) -> None:
+    odd = SlotNumbers(answers=10, clicks=50)
+    look = replace(measured(), **{slot: odd})
+    assert click_evidence(look, Thresholds()) == 0.0
+    result = gate(GateName.CLICKS, look)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert (
+        result.sentence.startswith("more clicks than lists (") and "Count(successes=50, trials=10)" in result.sentence
+    )
+
+
+def test_more_mirrored_lists_than_lists_are_none_that_were_seen() -> None:
+    look = replace(measured(SlotNumbers(answers=5)), mirrored_answers=(0, 9))
+    assert gate(GateName.CLICKS, look).sentence == "waits for 200 lists of canary, has 0"
+
+
+def test_a_slot_of_which_every_list_was_clicked_is_evidence_too() -> None:
+    every, half = SlotNumbers(answers=200, clicks=200), SlotNumbers(answers=200, clicks=100)
+    assert click_evidence(measured(half, every), Thresholds()) > 0  # canary's rate is half of stable's
+    assert click_evidence(measured(every, half), Thresholds()) < 0
+
+
+def test_milliseconds_are_thousandths() -> None:
+    slow = Histogram((0.5, 1.0, math.inf), (0, 500, 0))  # p99: .5 + .5 · .99 = .995 s, times 1.25 is beyond
+    result = gate(GateName.LATENCY, measured(replace(GOOD, latency=slow), replace(GOOD, latency=slow)))
+    assert result.sentence == f"stable's p99 is 995 ms, {BEYOND}"

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from rollout.analysis.sequential import Count, bounds, log_evidence_against, log_evidence_of_drop
+from rollout.analysis.sequential import Count, _log_normal_cdf, bounds, log_evidence_against, log_evidence_of_drop
 
 ALPHA = 0.05
 
@@ -59,6 +59,23 @@ def test_a_rise_counts_against_a_drop_however_large() -> None:
     evidence = log_evidence_of_drop(Count(1000, 100_000), Count(5000, 100_000), tolerated=0.0, scale=0.05)
     # 45 standard errors above: Φ(-45) underflows, its logarithm must not.
     assert -20 < evidence < -5
+
+
+def test_the_normal_laws_logarithm_by_hand() -> None:
+    assert _log_normal_cdf(0.0) == pytest.approx(math.log(0.5))
+    assert _log_normal_cdf(-1.0) == pytest.approx(math.log(0.158655), rel=1e-5)
+    # Far out Φ(z) is φ(z) / −z: −40² / 2 − ln 40 − ½ ln 2π = −800 − 3.688879 − 0.918939.
+    assert _log_normal_cdf(-40.0) == pytest.approx(-804.607818, abs=1e-5)
+
+
+def test_a_tolerated_drop_is_taken_off_what_was_seen() -> None:
+    # 150 of 10,000 fewer than 500, of which 10 are tolerated: see the gates' test for the sum.
+    tolerated = log_evidence_of_drop(Count(500, 10_000), Count(350, 10_000), tolerated=0.001, scale=0.01)
+    assert tolerated == pytest.approx(10.534675, abs=1e-5)
+
+
+def test_no_evidence_where_everything_was_clicked() -> None:
+    assert log_evidence_of_drop(Count(10, 10), Count(10, 10), 0.0, 0.1) == 0.0
 
 
 def test_no_evidence_without_data_or_without_clicks() -> None:
