@@ -5,7 +5,6 @@ A log of purchases has no engagements and costs nothing here: everything ends af
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -58,11 +57,6 @@ class UserEngagements:
             event_rows=self.event_rows[events],
             event_days=self.event_days[events],
         )
-
-    @cached_property
-    def latest_last(self) -> npt.NDArray[np.int64]:
-        """Positions by time: where several write to one place, the latest engagement decides."""
-        return np.argsort(self.last, kind="stable")
 
 
 NO_ENGAGEMENTS: Final = UserEngagements(

@@ -146,14 +146,13 @@ def engagement_features(engagements: UserEngagements, candidates: Rows, catalogu
     if len(engagements) == 0:
         return np.broadcast_to(_NEVER_ENGAGED, (len(candidates), len(_NEVER_ENGAGED)))
     of_category = _engagements_by_category(engagements, catalogue)
-    # Row 0 stands for every item that was not looked at; row i for a look, the latest last.
-    order = engagements.latest_last
+    # Row 0 stands for every item that was not looked at, row i + 1 for item i of the engagements.
     known = np.zeros((len(engagements) + 1, 3), np.float32)
     known[0] = _NEVER_ENGAGED[:3]
-    known[1:, 0], known[1:, 2] = np.log1p(engagements.counts[order]), engagements.in_cart[order]
-    known[1:, 1] = np.log1p(np.maximum((now - engagements.last[order]) / DAY_SECONDS, 0.0))
+    known[1:, 0], known[1:, 2] = np.log1p(engagements.counts), engagements.in_cart
+    known[1:, 1] = np.log1p(np.maximum((now - engagements.last) / DAY_SECONDS, 0.0))
     place = np.zeros(len(catalogue.statistics), np.int32)
-    place[engagements.item_rows[order]] = np.arange(1, len(known))
+    place[engagements.item_rows] = np.arange(1, len(known))
     own = known.take(place.take(candidates), axis=0)
     return np.concatenate([own, of_category.take(catalogue.codes["category"].take(candidates), axis=0)], axis=1)
 

@@ -12,6 +12,7 @@ from contracts.features.history import UserHistory
 from contracts.ranking.candidates import (
     CONTEXT,
     ENGAGED,
+    FRESH,
     POPULAR,
     REPEAT,
     RULE,
@@ -20,8 +21,11 @@ from contracts.ranking.candidates import (
     ItemSide,
     Shortlist,
     UserSide,
+    first_allowed,
     item_side,
+    likeliest_repeats,
     repeat_candidates,
+    repeat_weights,
     shortlist,
     shortlist_of,
     source_names,
@@ -102,7 +106,29 @@ def test_repeats_fade_with_a_half_life_of_91_days() -> None:
 
 
 def test_a_history_within_the_limit_is_proposed_whole() -> None:
-    assert set(repeat_candidates(REPEATS, 4, NOW).tolist()) == {6, 7, 8, 9}
+    assert repeat_candidates(REPEATS, 4, NOW).tolist() == [6, 7, 8, 9]  # latest first, and not by what is likely
+
+
+def test_weights_of_repeats_by_hand() -> None:
+    assert repeat_weights(REPEATS, NOW).tolist() == [1, 6, 5, 2]  # see the test of the half-life
+
+
+def test_too_many_repeats_of_a_shortlist_are_the_likeliest_at_its_moment(items: ItemSide) -> None:
+    # Row 5 once, today; row 0 ten times, 182 days ago: 1 against 10 / 4.
+    user = user_with(history_of((5, 1, 0, 182), (0, 10, 0, 0)))
+    assert shortlist(user, rows(), items, replace(PLAN, num_repeat=1)).proposed[REPEAT].tolist() == [0]
+
+
+def test_the_only_item_of_a_history_may_be_one_that_is_not_shown(items: ItemSide) -> None:
+    allowed = np.arange(len(BUYERS)) != 5
+    user = user_with(history_of((5, 1, 1, 180)))
+    assert shortlist(user, rows(), items, PLAN, allowed).proposed[REPEAT].tolist() == []
+
+
+def test_the_only_item_that_was_looked_at_is_proposed(items: ItemSide) -> None:
+    one = UserEngagements(rows(2), np.ones(1, np.float32), np.zeros(1), np.array([False]), rows(2), rows(0))
+    user = replace(user_with(history_of((5, 1, 1, 180))), engagements=one)
+    assert shortlist(user, rows(), items, replace(PLAN, num_engaged=2)).proposed[ENGAGED].tolist() == [2]
 
 
 def test_the_towers_fill_what_repeats_and_popular_items_leave(items: ItemSide) -> None:
@@ -152,6 +178,7 @@ def test_given_items_have_the_same_inputs_as_proposed_ones(items: ItemSide) -> N
     assert given.rows.tolist() == proposed.rows[::-1].tolist()
     assert given.inputs.tolist() == proposed.inputs[::-1].tolist()
     assert given.sources.tolist() == [0] * len(given.rows)
+    assert given.sources.dtype == np.uint8
 
 
 def test_source_names_join_the_bits_of_a_mask() -> None:
@@ -174,3 +201,125 @@ def test_what_was_looked_at_and_never_bought_is_proposed_most_telling_first(item
     found = shortlist(user, rows(4), items, plan)
     assert source_names(int(found.sources[found.rows.tolist().index(2)])) == "looked"
     assert found.inputs.shape[1] == len(RANKING_FEATURES) + len(ENGAGEMENT_FEATURES)
+
+
+def test_equally_popular_items_are_in_the_order_of_rows() -> None:
+    """Of a size at which sorting swaps equals unless it is told not to."""
+    size = 200
+    statistics = np.zeros((size, len(names.ITEM_STATISTICS)), np.float32)
+    statistics[::2, POPULAR_COLUMN] = 7
+    codes = {column: np.ones(size, np.int32) for column in names.ITEM_CONTENT}
+    catalogue = Catalogue(codes, dict.fromkeys(codes, 2), statistics, np.zeros((size, 2), np.float32))
+    side = item_side(catalogue, np.ones((size, 2), np.float32), POPULAR_COLUMN, size)
+    assert side.popular.tolist() == [*range(0, size, 2), *range(1, size, 2)]
+
+
+def test_every_item_is_in_stock_until_it_is_said_otherwise(items: ItemSide) -> None:
+    assert items.in_stock.tolist() == [True] * len(BUYERS)
+    assert items.in_stock.dtype == np.bool_
+    assert items.all_in_stock
+
+
+def test_what_was_paid_stands_for_a_price_that_is_not_asked(items: ItemSide) -> None:
+    price = names.ITEM_STATISTICS.index("item_price")
+    statistics = items.catalogue.statistics.copy()
+    statistics[:, price] = (0.5, 0, 2, 3, 4, 5)
+    asked = np.array([np.nan, np.nan, 1.5, 0, 9, 9])
+    catalogue = replace(items.catalogue, statistics=statistics)
+    paid, known = (item_side(catalogue, items.embeddings, POPULAR_COLUMN, 4, prices) for prices in (None, asked))
+    np.testing.assert_array_equal(paid.prices, np.array([0.5, np.nan, 2, 3, 4, 5], np.float32))
+    np.testing.assert_array_equal(known.prices, np.array([0.5, np.nan, 1.5, 0, 9, 9], np.float32))
+    assert known.prices.dtype == np.float32
+
+
+def test_items_that_may_not_be_shown_are_candidates_of_no_source(items: ItemSide) -> None:
+    # Rows 0 and 3 may not be shown: bought (0), popular (3) or near (3).
+    user = user_with(history_of((5, 1, 1, 180), (0, 1, 0, 10)))
+    allowed = np.array([False, True, True, False, True, True])
+    found = shortlist(user, rows(3, 4, 5), items, PLAN, allowed)
+    assert {source: proposed.tolist() for source, proposed in found.proposed.items()} == {
+        REPEAT: [5], POPULAR: [1, 4], ENGAGED: [], TWO_TOWER: [3, 4],
+    }  # fmt: skip
+    assert found.rows.tolist() == [5, 1, 4]
+    assert [source_names(mask) for mask in found.sources.tolist()] == ["repeat", "popular", "two_tower+popular"]
+    assert pair_column(found, "is_repeat") == [1, 0, 0]
+
+
+def test_a_shortlist_is_cut_with_its_sources(items: ItemSide) -> None:
+    user = user_with(history_of((5, 1, 1, 180)))
+    found = shortlist(user, rows(2, 3), items, replace(PLAN, num_candidates=2), also={FRESH: rows(4)})
+    assert (found.rows.tolist(), [source_names(mask) for mask in found.sources.tolist()]) == (
+        [4, 5],
+        ["fresh", "repeat"],
+    )
+    assert found.proposed[FRESH].tolist() == [4]
+    assert len(found.inputs) == 2
+
+
+def test_an_empty_history_is_read_with_a_filter_too(items: ItemSide) -> None:
+    empty = np.empty(0)
+    nobody = user_with(UserHistory(rows(), *(empty.astype(np.float32),) * 3, first=empty, last=empty))
+    assert shortlist(nobody, rows(2), items, PLAN, np.ones(len(BUYERS), np.bool_)).rows.tolist() == [1, 3, 2]
+
+
+def test_the_first_allowed_are_looked_for_as_far_as_it_takes() -> None:
+    order = np.arange(100)[::-1]
+    assert first_allowed(order, order < 0, 3).tolist() == []
+    only = np.isin(np.arange(100), (2, 11, 50, 91))  # row 91 is ninth, row 50 is 50th, rows 11 and 2 are near the end
+    assert [first_allowed(order, only, limit).tolist() for limit in (1, 2, 3, 9)] == [
+        [91],
+        [91, 50],
+        [91, 50, 11],
+        [91, 50, 11, 2],
+    ]
+    assert first_allowed(order, only, 0).tolist() == []
+    assert first_allowed(order, None, 2).tolist() == [99, 98]
+
+
+def test_equally_likely_repeats_are_latest_first() -> None:
+    history = history_of(*((row, 1 + row % 2, 0, 182) for row in range(200)))
+    assert likeliest_repeats(history, NOW).tolist() == [*range(1, 200, 2), *range(0, 200, 2)]
+
+
+def test_a_union_of_many_rows_is_in_the_order_of_first_appearance() -> None:
+    draw = np.random.default_rng(4)
+    near, bought, popular = (draw.permutation(1000)[:300] for _ in range(3))
+    distinct, masks = union({TWO_TOWER: near, REPEAT: bought, POPULAR: popular})
+    everything = [*near.tolist(), *bought.tolist(), *popular.tolist()]
+    assert distinct.tolist() == list(dict.fromkeys(everything))
+    expected = [sum(bit * (row in own) for bit, own in ((1, near), (2, bought), (4, popular))) for row in distinct]
+    assert masks.tolist() == expected
+
+
+def test_rows_of_a_large_catalogue_keep_their_numbers() -> None:
+    """A key holds the row above 24 bits of position: rows of tens of millions do not run into it."""
+    distinct, masks = union({TWO_TOWER: rows(2**25 + 1, 3), POPULAR: rows(3, 2**25 + 1)})
+    assert (distinct.tolist(), masks.tolist()) == ([2**25 + 1, 3], [0b101, 0b101])
+
+
+def test_a_union_of_nothing_is_nothing() -> None:
+    distinct, masks = union({TWO_TOWER: rows(), REPEAT: rows(-1)})
+    assert (distinct.tolist(), masks.tolist()) == ([], [])
+    assert [part.tolist() for part in union({POPULAR: rows()})] == [[], []]
+    # And row 0 is a row.
+    assert [part.tolist() for part in union({TWO_TOWER: rows(-1, 0, 4)})] == [[0, 4], [1, 1]]
+
+
+def test_inputs_of_engagements_are_of_the_users_own(items: ItemSide) -> None:
+    engagements = UserEngagements(
+        rows(2), np.array([3.0], np.float32), np.array([NOW]), np.array([True]), rows(2), rows(0)
+    )
+    user = replace(user_with(history_of((5, 1, 1, 180))), engagements=engagements)
+    found = shortlist_of(user, rows(2, 4), items)
+    look_count = found.inputs[:, len(RANKING_FEATURES) + ENGAGEMENT_FEATURES.index("look_count")]
+    assert look_count.tolist() == [pytest.approx(np.log1p(3)), 0]
+    since = found.inputs[:, len(RANKING_FEATURES) + ENGAGEMENT_FEATURES.index("days_since_look")]
+    assert since[0] == 0
+    # And of the user's own baskets: item 5 was bought once in four.
+    assert pair_column(shortlist_of(user, rows(5), items), "basket_share") == [0.25]
+    assert pair_column(shortlist_of(user, rows(5), items), "days_since_last") == [pytest.approx(np.log1p(2))]
+    statistics = RANKING_FEATURES.index("item_buyers_28d")
+    assert shortlist_of(user, rows(3), items).inputs[0, statistics] == pytest.approx(np.log1p(5))
+    spend = names.USER_STATISTICS.index("user_spend_28d")
+    column = RANKING_FEATURES.index("user_spend_28d")
+    assert shortlist_of(user, rows(3), items).inputs[0, column] == pytest.approx(np.log1p(spend))

@@ -117,3 +117,8 @@ def test_a_look_after_now_is_zero_days_ago() -> None:
     milk = described(engagements_of(("milk", "view", -1)))[MILK]
     assert milk["days_since_look"] == milk["category_days_since_look"] == 0
     assert milk["category_look_days_91d"] == pytest.approx(log1p(1))
+
+
+def test_looks_of_91_days_ago_are_within_91_days() -> None:
+    columns = [described(engagements_of(("milk", "view", ago)))[MILK]["category_look_days_91d"] for ago in (91, 92)]
+    assert columns == [pytest.approx(log1p(1)), 0]

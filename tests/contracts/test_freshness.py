@@ -92,6 +92,137 @@ def test_merging_again_or_in_another_order_changes_nothing() -> None:
     assert decode_events(None) == []
 
 
+def test_everything_that_purchases_change_by_hand() -> None:
+    """Two baskets after a history of four lines; ages of exactly 28 and 7 days, parts of a basket, ties, no prices."""
+    now = 100 * DAY
+    history: dict[str, list[Any]] = dict(zip(names.HISTORY, (
+        ["milk", "bread", "soap"], [2, 1, 1], [2, 1, 0], [1, 0, 0],
+        [10 * DAY, 20 * DAY, 5 * DAY], [50 * DAY, 20 * DAY, 5 * DAY]), strict=True))  # fmt: skip
+    sequence: dict[str, list[Any]] = dict(zip(names.SEQUENCE, (["milk"], ["purchase"], [50 * DAY]), strict=True))
+    known = history | sequence | {
+        "user_purchases_365d": 4.0, "user_purchases_7d": 1.0, "user_baskets_365d": 3.0, "user_spend_365d": 20.0,
+        "user_items_365d": 3.0, "user_discount_share_365d": 0.25, "user_departments_365d": 2.0,
+    }  # fmt: skip
+    events = [
+        bought("bread", 93 * DAY + 1, None),
+        bought("salt", 72 * DAY + 900, "b"),  # the same basket a quarter hour later
+        bought("milk", 93 * DAY + 1, None),
+        bought("salt", 72 * DAY + 600, "b", price=None, discount=None),
+        bought("milk", 72 * DAY, "b", quantity=2, price=3.0, discount=1.0),
+    ]
+    found = apply_events(known, events, now + 1)
+    late, first = 93 * DAY + 1, 72 * DAY
+    expected = known | {
+        names.SEQUENCE_ITEM_IDS: ["bread", "milk", "salt", "salt", "milk", "milk"],
+        names.SEQUENCE_EVENT_TYPES: ["purchase"] * 6,
+        names.SEQUENCE_TIMESTAMPS: [late, late, first + 900, first + 600, first, 50 * DAY],
+        names.HISTORY_ITEM_IDS: ["bread", "milk", "salt", "soap"],
+        names.HISTORY_COUNTS: [2, 4, 2, 1],
+        names.HISTORY_COUNTS_91D: [2, 4, 2, 0],
+        names.HISTORY_COUNTS_28D: [1, 2, 2, 0],  # the milk of basket b is a second older than 28 days
+        names.HISTORY_FIRST_TIMESTAMPS: [20 * DAY, 10 * DAY, first + 600, 5 * DAY],
+        names.HISTORY_LAST_TIMESTAMPS: [late, late, first + 900, 5 * DAY],
+        # The first part of b has two lines, is begun there and older than 28 days; its second part is not. Spend is
+        # 2 · 3 and 0, then 2; of the last basket 2 + 2.
+        **{f"user_purchases_{days}d": value for days, value in zip(names.WINDOWS_DAYS, (3, 3, 5, 9), strict=True)},
+        **{f"user_baskets_{days}d": value for days, value in zip(names.WINDOWS_DAYS, (1, 1, 2, 5), strict=True)},
+        **{f"user_spend_{days}d": value for days, value in zip(names.WINDOWS_DAYS, (4, 6, 12, 32), strict=True)},
+        "user_items_365d": 4,
+        "user_discount_share_365d": (0.25 * 4 + 1) / 9,
+        "user_basket_lines_365d": 9 / 5,
+        "user_days_since_last": 7,
+        "user_basket_gap_days": (88 + 1 / DAY) / 4,  # from day 5, in the history, to day 93
+        "user_overdue_ratio": 7 / ((88 + 1 / DAY) / 4),
+    }
+    assert found == {name: pytest.approx(value, rel=1e-12) if isinstance(value, float) else value
+                     for name, value in expected.items()}  # fmt: skip
+    # A second earlier both ages are 28 and 7 days to the second, and inside.
+    edge = apply_events(
+        known, [event._replace(seconds=event.seconds - (event.seconds == late)) for event in events], now
+    )
+    assert edge[names.HISTORY_COUNTS_28D] == [1, 3, 2, 0]
+    assert [edge[f"user_purchases_{days}d"] for days in names.WINDOWS_DAYS] == [3, 5, 5, 9]
+    assert [edge[f"user_baskets_{days}d"] for days in names.WINDOWS_DAYS] == [1, 2, 2, 5]
+
+
+def test_counts_of_91_days_end_at_91_days() -> None:
+    milk, salt = bought("milk", 9 * DAY, "a"), bought("salt", 9 * DAY - 1, "b")
+    found = apply_events({}, [salt, milk], 100.0 * DAY)
+    assert found[names.HISTORY_ITEM_IDS] == ["milk", "salt"]
+    assert (found[names.HISTORY_COUNTS], found[names.HISTORY_COUNTS_91D]) == ([1, 1], [1, 0])
+
+
+def test_rhythm_of_short_gaps_of_one_basket_and_of_the_future() -> None:
+    def rhythm(*moments: float) -> list[float]:
+        events = [bought("milk", int(moment * DAY), str(moment)) for moment in moments]
+        found = apply_events({}, events, 100.0 * DAY)
+        return [found[f"user_{name}"] for name in ("days_since_last", "basket_gap_days", "overdue_ratio")]
+
+    assert rhythm(97.0, 97.5) == [2.5, 0.5, 2.5]  # a gap of half a day counts as a day
+    assert rhythm(60.0, 61.0) == [39, 1, 5]  # 39 days, and never more than 5
+    assert rhythm(40.0) == [60, 0, 0]  # no gap yet
+    assert rhythm(101.0) == [0, 0, 0]  # a clock that is ahead: now
+
+
+def test_a_year_is_a_year_to_the_second() -> None:
+    now = 366.0 * DAY
+    views = [FreshEvent(f"v{at}", "view", "milk", DAY - at, None, 1, None, None) for at in (0, 1)]
+    found = apply_events({}, [bought("milk", DAY), bought("salt", DAY - 1), *views], now)
+    assert found[names.HISTORY_ITEM_IDS] == ["milk"]
+    assert (found["user_views_365d"], found["user_views_91d"]) == (1, 0)
+
+
+def test_the_first_second_of_all_is_new_to_who_has_no_sequence() -> None:
+    assert apply_events({}, [bought("milk", 1)], 10.0)[names.HISTORY_ITEM_IDS] == ["milk"]
+    assert apply_events({names.SEQUENCE_TIMESTAMPS: None}, [bought("milk", 0)], 10.0) == {
+        names.SEQUENCE_TIMESTAMPS: None
+    }
+
+
+def test_histories_and_sequences_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "HISTORY_LENGTH", 2)
+    known = dict(zip(names.HISTORY, (["a", "b"], [1, 1], [1, 1], [1, 1], [1, 2], [3, 2]), strict=True))
+    found = apply_events(known, [bought("c", 9)], 10.0)
+    assert found[names.HISTORY_ITEM_IDS] == ["c", "a"]
+    assert found[names.HISTORY_LAST_TIMESTAMPS] == [9, 3]
+
+
+def test_ties_of_a_history_are_by_item_whatever_was_bought_more() -> None:
+    known = dict(zip(names.HISTORY, (["a"], [3], [3], [3], [1], [5]), strict=True))
+    found = apply_events(known, [bought("b", 9), bought("a", 9)], 10.0)
+    assert found[names.HISTORY_ITEM_IDS] == ["a", "b"]
+    assert found[names.HISTORY_COUNTS] == [4, 1]
+
+
+def test_a_basket_begins_with_its_earliest_line_whatever_the_ids_say() -> None:
+    early, late = (bought(item, 72 * DAY + at)._replace(event_id=name)
+                   for item, at, name in (("milk", -100, "2"), ("salt", 200, "1")))  # fmt: skip
+    found = apply_events({}, [late, early], 100.0 * DAY)
+    # The first line is older than 28 days, and the basket with it.
+    assert (found["user_baskets_28d"], found["user_baskets_91d"], found["user_purchases_28d"]) == (0, 1, 1)
+
+
+def test_ties_of_a_sequence_are_by_item_then_type() -> None:
+    events = [FreshEvent(f"{kind}-{item}", kind, item, 5, None, 1, None, None)
+              for item, kind in (("b", "view"), ("a", "view"), ("a", "cart_add"), ("c", "search"))]  # fmt: skip
+    found = apply_events({}, events, 10.0)
+    assert found[names.SEQUENCE_ITEM_IDS] == ["a", "a", "b"]  # a search stands in no sequence
+    assert found[names.SEQUENCE_EVENT_TYPES] == ["cart_add", "view", "view"]
+
+
+def test_events_are_one_short_line_of_json() -> None:
+    event = FreshEvent("é", "view", "milk", 5, None, 1, 2.5, None)
+    assert encode_events([event]) == '[["é","view","milk",5,null,1,2.5,null]]'
+    assert decode_events("") == []
+
+
+def test_of_two_events_with_one_id_the_kept_one_stays_and_ties_are_by_id() -> None:
+    kept, again = bought("a", 3), bought("a", 3, quantity=2)
+    assert merged([kept], [again]) == [kept]
+    other = bought("A", 3)
+    assert merged([kept], [other]) == [other, kept]
+
+
 def test_a_year_old_purchase_is_in_no_count() -> None:
     old = apply_events({}, [bought("milk", 0)], 366.0 * DAY)
     assert names.HISTORY_ITEM_IDS not in old

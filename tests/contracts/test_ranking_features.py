@@ -67,6 +67,34 @@ def test_a_new_item_is_expected_to_sell_like_what_sells_in_its_category() -> Non
     assert not CATALOGUE.usual_statistics(np.array([1], np.int32)).any()  # nothing has happened yet
 
 
+def test_what_is_usual_is_of_all_where_the_category_is_unknown_or_sold_nothing() -> None:
+    statistics = np.zeros((5, len(names.ITEM_STATISTICS)), np.float32)
+    purchases = names.ITEM_STATISTICS.index("item_purchases_365d")
+    statistics[[MILK, BREAD], purchases] = (1, 3)  # one purchase is enough
+    codes = {**CATALOGUE.codes, "category": np.array([3, 0, 1, 2, 1], np.int32)}  # nobody knows what milk is
+    usual = replace(CATALOGUE, codes=codes, statistics=statistics).usual_statistics(np.array([0, 2, 1], np.int32))
+    assert usual[:, purchases].tolist() == [2, 3, 2]  # all, the bread, and all again: no dairy was sold
+    assert usual.dtype == np.float32
+
+
+def test_an_item_bought_twice_within_a_day() -> None:
+    twice: dict[str, list[Any]] = {name: [1] for name in names.HISTORY} | {
+        names.HISTORY_ITEM_IDS: ["bread"], names.HISTORY_COUNTS: [2],
+        names.HISTORY_FIRST_TIMESTAMPS: [98 * DAY], names.HISTORY_LAST_TIMESTAMPS: [98.5 * DAY],
+    }  # fmt: skip
+    bread = described(BREAD, user_history(twice, ITEMS))
+    assert bread["gap_days"] == pytest.approx(log1p(0.5))
+    assert bread["overdue_ratio"] == pytest.approx(1.5)  # by a day at least
+    once = described(BREAD, user_history(twice | {names.HISTORY_COUNTS: [1]}, ITEMS))
+    # All of the one purchase there is: its text and its department.
+    assert (once["text_affinity"], once["department_share"]) == (pytest.approx(1.0), 1)
+
+
+def test_double_precision_is_read_as_single() -> None:
+    assert scaled_user_statistics(np.full(len(names.USER_STATISTICS), 0.5)).dtype == np.float32  # type: ignore[arg-type]
+    assert pair_features(HISTORY, np.array([MILK]), np.array([0.25]), CATALOGUE, BASKETS, NOW).dtype == np.float32
+
+
 NEVER = {
     "is_repeat": 0,
     "count": 0,
