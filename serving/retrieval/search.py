@@ -64,7 +64,7 @@ def exact_nearest(embeddings: Floats, query: Floats, k: int, allowed: Mask | Non
 def best(rows: Rows, scores: Floats, k: int) -> tuple[Rows, Floats]:
     """The k rows with the highest scores, best first; equal scores by row."""
     if k < len(rows):
-        top = np.argpartition(-scores, k)[:k] if k else np.zeros(0, np.int64)
+        top = np.argpartition(-scores, k)[:k]
         rows, scores = rows[top], scores[top]
     order = np.lexsort((rows, -scores))
     return rows[order], scores[order]

@@ -10,10 +10,11 @@ import pytest
 
 from contracts.arrays import Floats
 from contracts.errors import InvalidInput
+from contracts.features.vocabulary import Vocabulary
 from contracts.ranking.candidates import POPULAR_COLUMN, PRICE_COLUMN, Mask, first_allowed, item_side
-from contracts.rules.selection import Filters
+from contracts.rules.selection import Filters, Selection
 from serving.retrieval import filters
-from serving.retrieval.search import Way, exact_nearest, nearest, way_to_search
+from serving.retrieval.search import Way, best, exact_nearest, nearest, searched, way_to_search
 from tests.support.catalogue import IDS, items, rows, vocabularies
 
 NOTHING_BOUGHT = np.zeros(0, np.int64)
@@ -109,6 +110,75 @@ def test_sources_go_on_to_their_next_best() -> None:
     rare = popular >= 98
     assert first_allowed(popular, rare, 3).tolist() == [98, 99]
     assert first_allowed(popular, None, 3).tolist() == [0, 1, 2]
+
+
+def test_all_may_be_shown_is_no_mask() -> None:
+    assert filters.filtered(Filters(), items(), vocabularies(), NOTHING_BOUGHT, filters.Exclusions()).mask is None
+
+
+def test_each_filter_has_its_name() -> None:
+    without = filters.Exclusions(np.array(rows("apple")), np.array(rows("pear")))
+    given = Filters(department=["FOOD"], price_min=3, only=["soap"], exclude=["soap"], include_seen=False)
+    bought = np.array(rows("soap"))
+    side = items(out_of_stock=("soap",))
+    filtered = filters.filtered(given, side, vocabularies(), bought, without)
+    found = {name: filtered.kept_out_by(rows(name)[0]) for name in ("soap", "apple", "pear")}
+    assert found == {
+        "soap": ["out_of_stock", "department", "exclude", "seen"],
+        "apple": ["price", "only", "earlier_page"],
+        "pear": ["price", "only", "context"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"price_min": 6, "price_max": 6}, ["soap"]),  # both ends included
+        ({"price_min": 7}, ["brush", "lamp", "ball"]),
+        ({"price_max": 0}, []),
+        ({"brand": ["Kick", "Mill"]}, ["bread", "bun", "ball"]),
+    ],
+)
+def test_ends_of_a_price_range_and_several_terms(given: dict[str, Any], expected: list[str]) -> None:
+    assert passing(**given) == expected
+
+
+def test_ids_that_the_catalogue_lacks_have_no_row() -> None:
+    found = filters.known_rows(["gone", "ball", "apple"], vocabularies())
+    assert (found.tolist(), found.dtype) == (rows("ball", "apple"), np.int64)
+
+
+def test_a_lenient_selection_fits_nothing_where_the_catalogue_lacks_the_term() -> None:
+    for terms, expected in ((["GONE"], []), (["GONE", "toys"], ["ball"])):
+        (found,) = filters.selecting(Selection(department=terms), items(), vocabularies(), lenient=True)
+        assert (found[0], [IDS[row] for row in np.flatnonzero(found[1])]) == ("department", expected)
+    with pytest.raises(InvalidInput) as refused:
+        list(filters.selecting(Selection(department=["TOYS", "Hom"]), items(), vocabularies()))
+    assert str(refused.value) == "There is no department 'Hom' among the 3 of the catalogue; there is 'HOME'."
+
+
+def test_three_terms_are_named_that_are_near_and_else_the_first_three() -> None:
+    for term, near in (("bark", "'BAKERY'"), ("zzz", "'BAKERY', 'CLEANING', 'FRUIT'")):
+        with pytest.raises(
+            InvalidInput, match=rf"no category '{term}' among the 5 of the catalogue; there is {near}\.$"
+        ):
+            passing(category=[term])
+
+
+def test_terms_are_near_from_half_alike_on_and_three_of_them_are_named() -> None:
+    # BAK of BAKXXX and BAKERY: twice 3 letters of 12.
+    with pytest.raises(InvalidInput, match=r"there is 'BAKERY'\.$"):
+        passing(category=["bakxxx"])
+    teas = {**vocabularies(), "category": Vocabulary(["TEA 1", "TEA 2", "TEA 3", "TEA 4"])}
+    with pytest.raises(InvalidInput) as refused:
+        list(filters.selecting(Selection(category=["tea"]), items(), teas))
+    assert str(refused.value).count("'TEA ") == 3
+
+
+def test_a_highest_price_alone_keeps_what_costs_next_to_nothing() -> None:
+    side = replace(items(), prices=np.full(len(IDS), 0.01, np.float32))
+    ((name, kept),) = filters.selecting(Selection(price_max=1), side, vocabularies())
+    assert (name, kept.all()) == ("price", True)
 
 
 # --- the planner, over every index
@@ -219,3 +289,83 @@ def test_recall_of_an_inverted_file_does_not_fall_with_the_filter() -> None:
         return float(np.mean([len(np.intersect1d(exact, found)) / 20 for exact, found in pairs]))
 
     assert recall(half) >= recall(None)
+
+
+def test_the_way_changes_at_the_least_number_that_an_index_is_quicker_for() -> None:
+    flat, inverted = built("Flat"), built("IVF32,Flat")
+    assert [way_to_search(flat, count, 10) for count in (400, 401)] == [Way.EXACT, Way.SELECTOR]  # a tenth of 4,000
+    assert [way_to_search(inverted, count, 10) for count in (100, 101)] == [Way.EXACT, Way.SELECTOR]
+    assert [way_to_search(flat, count, 500) for count in (500, 501)] == [Way.EXACT, Way.SELECTOR]
+    assert [way_to_search(inverted, count, 500) for count in (500, 501)] == [Way.EXACT, Way.SELECTOR]
+
+
+def test_an_index_that_knows_no_bitmap_is_not_asked_where_rows_are_filtered() -> None:
+    no_index: Any = object()
+    found, _ = nearest(no_index, np.eye(3, dtype=np.float32), np.arange(3, dtype=np.float32), 2, np.arange(3) < 2)
+    assert found.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("k", [0, 1, 2, 3, 4, 9])
+def test_the_best_are_in_order_with_ties_by_row(k: int) -> None:
+    found, scores = best(np.array([8, 3, 5, 1]), np.array([0.5, 2.0, 0.5, 0.5]), k)
+    # Any of the equal three may be left out, and those that stay are in order.
+    assert scores.tolist() == [2.0, 0.5, 0.5, 0.5][:k]
+    assert found[:1].tolist() == [3][:k]
+    assert found[1:].tolist() == sorted(found[1:].tolist())
+    if k >= 4:
+        assert found.tolist() == [3, 1, 5, 8]
+
+
+def test_brute_force_finds_the_same_among_few_and_many_allowed_rows() -> None:
+    embeddings = np.eye(10, dtype=np.float32)
+    query = np.arange(10, dtype=np.float32)
+    for allowed, expected in ((range(2), [1, 0]), (range(3), [2, 1]), (range(9), [8, 7])):
+        mask = np.isin(np.arange(10), list(allowed))
+        found, scores = exact_nearest(embeddings, query, 2, mask)
+        assert (found.tolist(), scores.tolist()) == (expected, expected)
+    found, scores = exact_nearest(embeddings, query, 2)
+    assert (found.tolist(), scores.tolist()) == ([9, 8], [9, 8])
+
+
+def test_what_the_index_did_not_find_is_left_out_with_its_score() -> None:
+    query = unit(1, 3)[0]
+    mask = np.zeros(SIZE, np.bool_)
+    mask[[7, 9, 4]] = True
+    found, scores = searched(built("Flat"), query, 5, mask)
+    assert sorted(found.tolist()) == [4, 7, 9]
+    np.testing.assert_allclose(scores, unit(SIZE, 0)[found] @ query, atol=1e-5)
+
+
+def test_later_items_are_found_in_order_and_only_where_they_are_allowed() -> None:
+    embeddings = np.concatenate([unit(SIZE, 0), unit(3, 9)])
+    query = embeddings[SIZE + 1]
+    for index in (built("Flat"), built("IVF32,Flat", 32)):
+        mask = np.ones(SIZE + 3, np.bool_)
+        mask[SIZE] = False
+        for allowed in (None, mask):
+            found, scores = nearest(index, embeddings, query, 50, allowed)
+            expected, expected_scores = exact_nearest(embeddings, query, 50, allowed)
+            assert found.tolist() == expected.tolist()
+            np.testing.assert_allclose(scores, expected_scores, atol=1e-5)
+        assert SIZE + 1 in found and SIZE not in found
+        assert len(nearest(index, embeddings, query, SIZE + 9)[0]) == SIZE + 3
+
+
+def test_an_inverted_file_probes_as_many_more_lists_as_fewer_rows_are_allowed() -> None:
+    """One list of 32 without a filter; a quarter of the rows: four lists, which all of their allowed rows come from."""
+    index, embeddings = built("IVF32,Flat", 1), unit(SIZE, 0)
+    mask = np.arange(SIZE) % 4 == 0
+    for query in unit(5, 6):
+        _, lists = index.quantizer.search(query[np.newaxis], 4)
+        _, own = index.quantizer.search(embeddings, 1)
+        expected = np.flatnonzero(mask & np.isin(own[:, 0], lists[0]))
+        found, _ = searched(index, query, SIZE, mask)
+        assert sorted(found.tolist()) == expected.tolist()
+
+
+def test_an_index_whose_lists_hold_too_little_is_left_for_brute_force() -> None:
+    index, embeddings = built("IVF32,Flat", 1), unit(SIZE, 0)
+    query = unit(1, 6)[0]
+    for k in (1000, SIZE, SIZE + 5):
+        found, _ = nearest(index, embeddings, query, k)
+        assert found.tolist() == exact_nearest(embeddings, query, k)[0].tolist()
