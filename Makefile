@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(CURDIR)/$(BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-tools test-spark check bench bench-quality images e2e clean tools lock
+.PHONY: help demo test test-fast test-tools test-spark mutants check bench bench-quality images e2e clean tools lock
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -36,6 +36,9 @@ test-tools: ## The programs that tests start, where there is Go; without them th
 test-spark: $(INSTALLED) ## Run the tests that compare DuckDB with Spark (installs PySpark; needs Java 17)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --require-hashes --requirements locks/spark.txt
 	pytest -m spark
+
+mutants: $(INSTALLED) ## Break the code expression by expression and name what no test notices (MODULE=contracts.ranking: parts)
+	scripts/mutants $(MODULE)
 
 check: $(INSTALLED) tools ## Format, lint, types, layers, chart, Terraform, workflows
 	ruff format --check
