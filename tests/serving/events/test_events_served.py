@@ -239,7 +239,7 @@ def test_a_new_item_can_be_recommended(stack: Stack, user: str) -> None:
         body = {"instances": [{"user_id": user, "item_ids": ["brand-new", bought]}]}
         return httpx.post(f"{stack.url}/v1/models/ranking:predict", json=body).status_code == 200
 
-    until(ranked).0
+    until(ranked)
     again = httpx.post(f"{stack.url}/items", json={"items": [{"item_id": "brand-new", "in_stock": True}]})
     assert again.json() == {"accepted": 1}
     assert "tandem_time_to_recommendable_seconds_count" in httpx.get(f"{stack.url}/metrics").text
