@@ -1,6 +1,7 @@
 """The engines under Ibis: DuckDB in this process, Spark when one machine is outgrown."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -10,6 +11,12 @@ import ibis
 
 from contracts.errors import InvalidInput
 from training.settings import DuckDBSettings, Engine
+
+
+BROKEN_OPTIMIZERS = "join_filter_pushdown"
+"""DuckDB 2.0.0 ends a join that follows an ASOF join of more than some 400,000 rows with an internal error ("narrowed
+column received a non-dictionary chunk"). tests/training/test_engine_joins.py shows it: once plain DuckDB passes there,
+this can go."""
 
 
 def connect(engine: Engine, spark_master: str, limits: DuckDBSettings | None = None) -> ibis.BaseBackend:
@@ -32,6 +39,7 @@ def connect_duckdb(limits: DuckDBSettings | None = None) -> ibis.BaseBackend:
     options |= {"threads": limits.threads} if limits.threads else {}
     connection = ibis.duckdb.connect(**options)
     connection.raw_sql("SET TimeZone = 'UTC'")
+    connection.raw_sql(f"SET disabled_optimizers = '{BROKEN_OPTIMIZERS}'")
     return connection
 
 
@@ -70,7 +78,22 @@ def materialized(table: ibis.Table, path: Path, connection: ibis.BaseBackend) ->
     A Parquet file and not a temporary table: those do not exist on every engine.
     """
     connection.to_parquet(table, path)
-    return connection.read_parquet(path)
+    return read_parquet(connection, path)
+
+
+def read_parquet(connection: ibis.BaseBackend, path: Path | str) -> ibis.Table:
+    """The rows of one Parquet file, or of a folder of parts, whatever the folders above it are called.
+
+    Engines take `[`, `*` and `?` for patterns, and a folder `brand=acme` for a column.
+    """
+    if connection.name != "duckdb":
+        return connection.read_parquet(_literal(str(path), r"\\\g<0>"))
+    pattern = _literal(str(path), r"[\g<0>]") + ("/*.parquet" if Path(path).is_dir() else "")
+    return connection.read_parquet(pattern, hive_partitioning=False)
+
+
+def _literal(path: str, escaped: str) -> str:
+    return re.sub(r"[\[*?]", escaped, path)
 
 
 def write_parts(parts: Sequence[ibis.Table], path: Path, connection: ibis.BaseBackend) -> None:

@@ -20,6 +20,13 @@ class Engine(StrEnum):
     SPARK = "spark"
 
 
+class Copies(StrEnum):
+    """What becomes of rows without an id of their own that repeat another one in everything."""
+
+    DROP = "drop"  # exports that overlap have them
+    KEEP = "keep"  # tills that write a line for each unit have them
+
+
 class Encoder(StrEnum):
     """How the query tower reads the user's latest events."""
 
@@ -74,6 +81,8 @@ class IngestSettings:
     mapping: str = ""  # YAML file with the names of files and columns, see docs/data.md
     max_users: int = 0  # take the first max_users users by id, for a quick trial; 0 takes all
     max_dropped_share: float = 0.05  # more dropped rows than this stop the run
+    exact_copies: Copies = Copies.DROP  # rows without an event id that repeat another one in everything
+    last_day: str = ""  # like 2024-01-31: events after it, in the shop's zone, are left out; empty: none
 
 
 @dataclass(frozen=True)

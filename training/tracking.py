@@ -19,7 +19,8 @@ def use_experiment(workspace: Workspace, name: str) -> None:
     """Runs that start from here on are the experiment's, in the workspace's own SQLite store."""
     for chatty in ("alembic", "mlflow"):  # both announce the creation of the store table by table
         logging.getLogger(chatty).setLevel(logging.ERROR)
-    mlflow.set_tracking_uri(f"sqlite:///{workspace.root / 'mlflow.db'}")
+    # As SQLite's own URI, or `?` and `#` in the path of the workspace would end it.
+    mlflow.set_tracking_uri(f"sqlite:///{(workspace.root / 'mlflow.db').absolute().as_uri()}?uri=true")
     if mlflow.get_experiment_by_name(name) is None:
         mlflow.create_experiment(name, artifact_location=(workspace.root / "mlruns").as_uri())
     mlflow.set_experiment(name)

@@ -4,6 +4,8 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from contracts.limits import MAX_ID
+
 MAX_ITEMS: Final = 100
 """Items of one list."""
 MAX_BATCH: Final = 64
@@ -23,9 +25,9 @@ MAX_PAGE_TOKEN: Final = 6000
 MAX_SEGMENT: Final = 10
 """Profile values that one request may name."""
 
-UserId = Annotated[str, Field(min_length=1, max_length=128, description="Id of the user, as in the event log.")]
+UserId = Annotated[str, Field(min_length=1, max_length=MAX_ID, description="Id of the user, as in the event log.")]
 BundleVersion = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="As `tandem bundle` names it."),
 ]
-ItemId = Annotated[str, Field(min_length=1, max_length=128, description="Id of the item, as in the catalogue.")]
+ItemId = Annotated[str, Field(min_length=1, max_length=MAX_ID, description="Id of the item, as in the catalogue.")]

@@ -6,8 +6,9 @@ from typing import Annotated, NamedTuple
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from contracts.events.schema import WITHOUT_ITEM, EventType
+from contracts.limits import MAX_ID
 
-Identifier = Annotated[str, Field(min_length=1, max_length=128)]
+Identifier = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 
 
 class Interaction(BaseModel):

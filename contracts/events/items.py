@@ -4,9 +4,11 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.limits import MAX_ID, MAX_TERM
+
 MAX_CHANGED_ITEMS: Final = 1000
 """Items of one request."""
-Term = Annotated[str, Field(min_length=1, max_length=256)]
+Term = Annotated[str, Field(min_length=1, max_length=MAX_TERM)]
 
 
 class CatalogueItem(BaseModel):
@@ -18,7 +20,7 @@ class CatalogueItem(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    item_id: Annotated[str, Field(min_length=1, max_length=128)]
+    item_id: Annotated[str, Field(min_length=1, max_length=MAX_ID)]
     title: Term | None = None
     department: Term | None = None
     category: Term | None = None

@@ -5,10 +5,15 @@ not know is null, never invented; categorical nulls become UNKNOWN when features
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
+from contracts.limits import MAX_ID, MAX_TERM
+
 UNKNOWN: Final = "unknown"
+FIRST_MOMENT: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Of an event. Moments are computed with as Unix seconds, and an earlier one is a slip of the source."""
 
 
 class EventType(StrEnum):
@@ -56,6 +61,8 @@ class Rule:
     at_least: float | None = None
     finite: bool = False
     past: bool = False  # not after the moment of looking at it
+    since: datetime | None = None  # not before it
+    max_length: int | None = None  # characters
     unless_event_type: frozenset[EventType] = frozenset()  # these need no value
 
 
@@ -64,7 +71,10 @@ EVENT_RULES: Final = (
     Rule("event_id", "missing_id", required=True),
     Rule("user_id", "missing_id", required=True),
     Rule("item_id", "missing_id", required=True, unless_event_type=WITHOUT_ITEM),
+    Rule("user_id", "id_too_long", max_length=MAX_ID),
+    Rule("item_id", "id_too_long", max_length=MAX_ID),
     Rule("event_timestamp", "missing_timestamp", required=True),
+    Rule("event_timestamp", "timestamp_before_1970", since=FIRST_MOMENT),
     Rule("event_timestamp", "timestamp_in_future", past=True),
     Rule("event_type", "unknown_event_type", required=True, allowed=tuple(kind.value for kind in EventType)),
     Rule("quantity", "quantity_not_positive", required=True, at_least=1),
@@ -73,8 +83,15 @@ EVENT_RULES: Final = (
     Rule("price", "negative_money", at_least=0),
     Rule("discount", "negative_money", at_least=0),
 )
-USER_RULES: Final = (Rule("user_id", "missing_id", required=True),)
-ITEM_RULES: Final = (Rule("item_id", "missing_id", required=True),)
+USER_RULES: Final = (Rule("user_id", "missing_id", required=True), Rule("user_id", "id_too_long", max_length=MAX_ID))
+ITEM_RULES: Final = (
+    Rule("item_id", "missing_id", required=True),
+    Rule("item_id", "id_too_long", max_length=MAX_ID),
+    *(
+        Rule(column, "text_too_long", max_length=MAX_TERM)
+        for column in ("department", "category", "subcategory", "brand", "manufacturer")
+    ),
+)
 
 USER_COLUMNS: Final[dict[str, str]] = {
     "user_id": "string",

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from contracts.limits import MAX_ID, MAX_TERM
+
 MAX_TERMS: Final = 50
 MAX_LISTED_ITEMS: Final = 1000
 ATTRIBUTES: Final = ("category", "department", "brand")
@@ -15,9 +17,10 @@ def one_is_a_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Term = Annotated[str, Field(min_length=1, max_length=128)]
+Term = Annotated[str, Field(min_length=1, max_length=MAX_TERM)]
+ListedId = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 Terms = Annotated[list[Term], BeforeValidator(one_is_a_list), Field(max_length=MAX_TERMS)]
-ItemIds = Annotated[list[Term], BeforeValidator(one_is_a_list), Field(max_length=MAX_LISTED_ITEMS)]
+ItemIds = Annotated[list[ListedId], BeforeValidator(one_is_a_list), Field(max_length=MAX_LISTED_ITEMS)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 

@@ -10,6 +10,7 @@ from ibis import _
 from contracts.errors import DataRejected, MissingArtifact
 from contracts.events.schema import EventType
 from contracts.features.names import DAY_SECONDS
+from training.engine import read_parquet
 from training.ingest.ingest import IngestReport
 from training.local_time import local_seconds
 from training.workspace import Workspace, require
@@ -47,7 +48,7 @@ def read_event_log(workspace: Workspace, connection: ibis.BaseBackend) -> EventL
     Raises MissingArtifact where nothing was ingested, or by another version, and DataRejected where no event was kept.
     """
     tables = [
-        connection.read_parquet(require(workspace.ingested(name), "tandem ingest"))
+        read_parquet(connection, require(workspace.ingested(name), "tandem ingest"))
         for name in ("events", "users", "items")
     ]
     report = _read_report(workspace.ingest_report)

@@ -28,7 +28,7 @@ from contracts.features.vocabulary import Vocabulary, vocabularies_from_json
 from contracts.ranking.inputs import Catalogue
 from training.dataset.item_text import fit_projection, item_text
 from training.dataset.positives import POSITIVE_TYPES, engagements, purchases, thinned
-from training.engine import remove
+from training.engine import read_parquet, remove
 from training.feature_store.store import features_as_of, open_store
 from training.progress import Report
 from training.settings import DuckDBSettings, Engine
@@ -191,14 +191,14 @@ def build_dataset(
         remove(stale)
     store = open_store(workspace, engine, limits)
     report("catalogue and vocabularies")
-    events = connection.read_parquet(require(workspace.ingested("events"), "tandem ingest"))
+    events = read_parquet(connection, require(workspace.ingested("events"), "tandem ingest"))
     events = events.mutate(seconds=_.event_timestamp.epoch_seconds().cast("int64"))
     lines = purchases(events).order_by("seconds", "user_id", "item_id")
     connection.to_parquet(lines, workspace.dataset / "purchases.parquet")
-    bought = connection.read_parquet(workspace.dataset / "purchases.parquet")
-    items = connection.read_parquet(workspace.ingested("items")).order_by(names.ITEM_ID).to_pyarrow()
+    bought = read_parquet(connection, workspace.dataset / "purchases.parquet")
+    items = read_parquet(connection, workspace.ingested("items")).order_by(names.ITEM_ID).to_pyarrow()
     pq.write_table(items, workspace.dataset / "items.parquet")
-    users = connection.read_parquet(workspace.ingested("users")).order_by(names.USER_ID).to_pyarrow()
+    users = read_parquet(connection, workspace.ingested("users")).order_by(names.USER_ID).to_pyarrow()
     _write_vocabularies(workspace.dataset, users, items)
     titles, item_ids = _strings(items, "title"), _strings(items, names.ITEM_ID)
     projection = fit_projection(titles)
@@ -206,7 +206,7 @@ def build_dataset(
     np.save(workspace.dataset / "item_text.npy", item_text(workspace, item_ids, titles, projection))
     report("positives of the towers")
     connection.to_parquet(engagements(events, bought), workspace.dataset / "engagements.parquet")
-    seen = connection.read_parquet(workspace.dataset / "engagements.parquet").mutate(type=_.type.cast("int8"))
+    seen = read_parquet(connection, workspace.dataset / "engagements.parquet").mutate(type=_.type.cast("int8"))
     chosen = bought.mutate(type=ibis.literal(0, "int8")).union(seen)
     _write_positives(workspace.dataset, store, chosen, timeline, report)
     for seconds in timeline.history_snapshots:

@@ -20,7 +20,7 @@ from feast.repo_config import RepoConfig
 from pydantic import StrictStr
 
 from contracts.errors import InvalidInput
-from training.engine import connect_duckdb
+from training.engine import connect_duckdb, read_parquet
 from training.settings import DuckDBSettings
 
 ASKED, KNOWN = "_asked_row", "_known_at"
@@ -74,7 +74,7 @@ class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc]
         first, last = (ibis.literal(date.astimezone(UTC), "timestamp('UTC')") for date in (start_date, end_date))
         connection = connect_duckdb(config.offline_store.limits)
         columns = (*join_key_columns, *feature_name_columns, timestamp_field)
-        table = connection.read_parquet(data_source.path).select(*columns)
+        table = read_parquet(connection, data_source.path).select(*columns)
         rows = table.filter(table[timestamp_field].between(first, last))
         latest = rows.group_by(join_key_columns).agg(**{timestamp_field: rows[timestamp_field].max()})
         return _job(rows.semi_join(latest, [*join_key_columns, timestamp_field]), config)
@@ -102,7 +102,7 @@ def refuse_unsupported(views: Sequence[FeatureView]) -> None:
 def _known(connection: ibis.BaseBackend, asked: ibis.Table, view: FeatureView, features: Sequence[str]) -> ibis.Table:
     """The view's features by ASKED, of those asked rows of which it knows anything."""
     (key,), moment = view.join_keys, view.batch_source.timestamp_field
-    table = connection.read_parquet(view.batch_source.path)
+    table = read_parquet(connection, view.batch_source.path)
     moments = table.select(**{key: key, KNOWN: table[moment]})
     at = asked.asof_join(moments, asked[moment] >= moments[KNOWN], predicates=key).select(ASKED, key, KNOWN)
     rows = table.select(*features, **{f"{key}_right": key, f"{KNOWN}_right": moment})

@@ -13,7 +13,7 @@ from ibis import _
 from contracts.events.schema import UNKNOWN, EventType
 from contracts.features import names
 from contracts.features.names import WINDOWS_DAYS
-from training.engine import materialized, remove, write_parts
+from training.engine import materialized, read_parquet, remove, write_parts
 from training.features.activity import activity, activity_by_quarter
 from training.features.holidays import in_run_up, item_holidays, run_up_days
 from training.features.item_features import item_statistics
@@ -39,7 +39,7 @@ def build_features(
     first, last = (datetime.fromtimestamp(int(span[name]), UTC) for name in ("first", "last"))
     timeline = plan_timeline(first, last, time_zone, settings)
     run_up = run_up_days(settings.holidays, timeline)
-    users, items = (connection.read_parquet(workspace.ingested(table)) for table in ("users", "items"))
+    users, items = (read_parquet(connection, workspace.ingested(table)) for table in ("users", "items"))
     workspace.feature_table(names.USER_PROFILE_VIEW).parent.mkdir(parents=True, exist_ok=True)
 
     def write(view: str, *parts: ibis.Table) -> None:
@@ -116,7 +116,7 @@ def pairs_as_of(purchases: ibis.Table, snapshots: tuple[int, ...]) -> ibis.Table
 
 def _events(workspace: Workspace, connection: ibis.BaseBackend) -> ibis.Table:
     """Events with their moment in Unix seconds: engines disagree on what a timestamp with a zone is."""
-    events = connection.read_parquet(require(workspace.ingested("events"), "tandem ingest"))
+    events = read_parquet(connection, require(workspace.ingested("events"), "tandem ingest"))
     columns = ("event_type", "user_id", "item_id", "basket_id", "quantity", "price", "discount")
     return events.select(*columns, seconds=_.event_timestamp.epoch_seconds().cast("int64"))
 

@@ -7,6 +7,7 @@ from ibis import _
 
 from contracts.events.schema import EventType
 from contracts.features import names
+from training.engine import read_parquet
 from training.features.snapshots import basket, of_type
 from training.timeline import Timeline
 from training.workspace import Workspace, require
@@ -24,14 +25,14 @@ class CopurchaseReport:
 
 def build_copurchase(workspace: Workspace, connection: ibis.BaseBackend) -> CopurchaseReport:
     """Writes the TOP companions of each item, with names, as of the end of the data."""
-    events = connection.read_parquet(require(workspace.ingested("events"), "tandem ingest"))
-    items = connection.read_parquet(workspace.ingested("items"))
+    events = read_parquet(connection, require(workspace.ingested("events"), "tandem ingest"))
+    items = read_parquet(connection, workspace.ingested("items"))
     moment = Timeline.read(require(workspace.timeline, "tandem features")).data_end
     purchases = events.filter(of_type(EventType.PURCHASE)).mutate(seconds=_.event_timestamp.epoch_seconds())
     # A quarter hour is a basket of its user alone; an id of the source's is taken as it is.
     purchases = purchases.mutate(basket_id=_.basket_id.coalesce(_.user_id + "@" + basket()))
     connection.to_parquet(companions(purchases, items, moment), workspace.copurchase)
-    written = connection.read_parquet(workspace.copurchase)
+    written = read_parquet(connection, workspace.copurchase)
     return CopurchaseReport(baskets=int(purchases.basket_id.nunique().execute()), items=int(written.count().execute()))
 
 

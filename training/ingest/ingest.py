@@ -1,58 +1,45 @@
 """Raw tables to the one event schema; every row that comes in is kept or quarantined with a reason, and counted."""
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 import ibis
+import pyarrow as pa
 from ibis import _
 
-from contracts.errors import DataRejected
-from contracts.events.schema import EVENT_COLUMNS, EVENT_RULES, ITEM_COLUMNS, ITEM_RULES, USER_COLUMNS, USER_RULES
-from training.engine import materialized, remove
+from contracts.errors import DataRejected, InvalidInput
+from contracts.events.schema import (
+    EVENT_COLUMNS,
+    EVENT_RULES,
+    ITEM_COLUMNS,
+    ITEM_RULES,
+    USER_COLUMNS,
+    USER_RULES,
+)
+from training.engine import materialized, read_parquet, remove
 from training.engine import replace as replace_table
 from training.ingest.adapters.by_name import adapter_named
 from training.ingest.adapters.mapping import load_mapping
+from training.ingest.adapters.parquet import refuse_damaged_parquet
 from training.ingest.adapters.source import Source, SourceOptions
-from training.ingest.adapters.tables import refuse_damaged_parquet
-from training.ingest.validation import broken, refuse_broken
-from training.settings import IngestSettings
+from training.ingest.judge import CANCEL, cancelled, judge
+from training.ingest.oddities import oddities
+from training.ingest.profiles import judged, with_everybody
+from training.ingest.report import IngestReport, refuse_if_too_little
+from training.ingest.validation import refuse_broken
+from training.settings import Copies, IngestSettings
 from training.workspace import Workspace
 
 TRUTH = ("truth_users", "truth_items")
 """What made-up data carries for the oracle."""
-
-FIXES = {
-    "timestamp_without_zone": "Say in which zone these timestamps are: `time_zone: Europe/Paris` in the mapping file.",
-    "timestamp_in_future": "If the times are local, `time_zone` in the mapping file may be wrong.",
-    "unknown_event_type": "Names of your own can be mapped (ecommerce): `event_types: {bought: purchase}`.",
-    "wrong_type": "Timestamps are read as ISO 8601 (2024-01-31T12:00:00Z); if they are whole numbers, say their unit: "
-    "`epoch_unit: ms` in the mapping file. Numbers have a decimal point.",
-    "not_utf8": "Save the file as UTF-8.",
-}
-
-
-@dataclass(frozen=True)
-class IngestReport:
-    """Data quality of one ingest: events_in == events_kept + sum of events_dropped."""
-
-    adapter: str
-    time_zone: str
-    notices: tuple[str, ...]
-    events_in: int
-    events_kept: int
-    events_dropped: dict[str, int]  # by reason
-    users: int
-    items: int
-    users_not_in_table: int  # users with events and no row in the users table; their events are kept
-    users_without_profile: int
-    items_without_events: int
-    first_event: str  # ISO 8601, UTC
-    last_event: str
-    profiles_dropped: dict[str, dict[str, int]] = field(
-        default_factory=dict
-    )  # by table (users, items, item_vectors), by reason
+AFTER_LAST_DAY = "after_last_day"
+SECTIONS = {"users": "users", "items": "products"}
 
 
 def ingest(workspace: Workspace, settings: IngestSettings, connection: ibis.BaseBackend) -> IngestReport:
@@ -62,11 +49,26 @@ def ingest(workspace: Workspace, settings: IngestSettings, connection: ibis.Base
     cannot be read to its end.
     """
     options = SourceOptions(settings.path, load_mapping(settings.mapping))
+    read = adapter_named(settings.adapter)
     try:
-        return ingest_source(workspace, settings, adapter_named(settings.adapter)(connection, options), connection)
+        return ingest_source(workspace, settings, read(connection, options), connection)
     except duckdb.Error:
-        refuse_damaged_parquet(settings.path)
-        raise
+        if settings.path:
+            refuse_damaged_parquet(settings.path)
+    try:  # a value that the engine stops at, like text that is no UTF-8: now each is looked at
+        return ingest_source(workspace, settings, read(connection, replace(options, careful=True)), connection)
+    except duckdb.Error as error:
+        said = " ".join(str(error).split())
+        raise DataRejected(f"{settings.path or settings.adapter} cannot be read by the engine: {said}") from error
+
+
+def judge_only(settings: IngestSettings, connection: ibis.BaseBackend) -> IngestReport:
+    """The report that `ingest` would write, and no file of it.
+
+    Raises as `ingest` does.
+    """
+    with tempfile.TemporaryDirectory(prefix="tandem-dry-run-") as folder:
+        return ingest(Workspace(Path(folder)), settings, connection)
 
 
 def ingest_source(
@@ -78,57 +80,77 @@ def ingest_source(
     """
     source = _limited(source, settings.max_users)
     workspace.ingested("events").parent.mkdir(parents=True, exist_ok=True)
-    users = _write(_readable(source.users), USER_COLUMNS, workspace.ingested("users"), connection)
-    items = _write(_readable(source.items), ITEM_COLUMNS, workspace.ingested("items"), connection)
-    profiles_dropped = _quarantine_profiles(workspace, source, connection)
+    scratch = [workspace.ingested(name) for name in (".judged", ".judged_users", ".judged_items")]
+    own_users = materialized(judged(source.users, "user_id", USER_COLUMNS, USER_RULES), scratch[1], connection)
+    own_items = materialized(judged(source.items, "item_id", ITEM_COLUMNS, ITEM_RULES), scratch[2], connection)
+    items = _write(_readable(own_items), ITEM_COLUMNS, workspace.ingested("items"), connection)
+    profiles = {"users": own_users, "items": own_items, "item_vectors": source.item_vectors}
+    profiles_dropped = _quarantine_profiles(workspace, profiles, connection)
     _write_beside(workspace, source, connection)
-    _refuse_unusable_ids(users, "user_id", "users")
+    _refuse_unusable_ids(_readable(own_users), "user_id", "users")
     _refuse_unusable_ids(items, "item_id", "items")
-    refuse_broken(users, "users", USER_COLUMNS, USER_RULES)
     refuse_broken(items, "items", ITEM_COLUMNS, ITEM_RULES)
-    scratch = workspace.ingested(".judged")
-    judged = materialized(_judge(source, items), scratch, connection)
-    kept = judged.filter(_.reason.isnull()).order_by("event_timestamp", "event_id")
+    found = judge(source, items, keep_copies=settings.exact_copies is Copies.KEEP)
+    found = _until(found, settings.last_day, source.time_zone)
+    found = cancelled(found) if source.returns == CANCEL else found.mutate(taken=ibis.literal(0, "int64"))
+    rows = materialized(found, scratch[0], connection)
+    kept = rows.filter(_.reason.isnull()).order_by("event_timestamp", "event_id")
     events = _write(kept, EVENT_COLUMNS, workspace.ingested("events"), connection)
-    connection.to_parquet(judged.filter(_.reason.notnull()), workspace.ingested("quarantine"))
-    report = replace(_report(source, settings, judged, events, users, items), profiles_dropped=profiles_dropped)
+    everybody = with_everybody(_readable(own_users), events, USER_COLUMNS)
+    users = _write(everybody, USER_COLUMNS, workspace.ingested("users"), connection)
+    refuse_broken(users, "users", USER_COLUMNS, USER_RULES)
+    connection.to_parquet(_quarantined(rows), workspace.ingested("quarantine"))
+    report = replace(
+        _report(source, settings, rows, events, users, items),
+        profiles_dropped=profiles_dropped,
+        users_not_in_table=int(events.anti_join(_readable(own_users), "user_id").user_id.nunique().execute()),
+        warnings=(*source.warnings, *oddities(events)),
+    )
     workspace.ingest_report.write_text(json.dumps(asdict(report), indent=2) + "\n")
     try:
-        _refuse_if_too_little(report, settings)
+        refuse_if_too_little(report, settings)
         refuse_broken(events, "events", EVENT_COLUMNS, EVENT_RULES)
     except DataRejected:
         remove(workspace.ingested("events"))  # or the next step would go on with what was refused
         raise
     finally:
-        remove(scratch)
+        for path in scratch:
+            remove(path)
     return report
 
 
 def _limited(source: Source, max_users: int) -> Source:
+    """The first users by id, of the table and of the events."""
     if not max_users:
         return source
-    users = source.users.order_by("user_id").limit(max_users)
-    return replace(source, users=users, events=source.events.semi_join(users, "user_id"))
+    everybody = source.users.select("user_id").union(source.events.select("user_id")).distinct()
+    chosen = everybody.filter(_.user_id.notnull()).order_by("user_id").limit(max_users)
+    return replace(
+        source,
+        users=source.users.semi_join(chosen, "user_id"),
+        events=source.events.semi_join(chosen, "user_id"),
+    )
 
 
-def _judge(source: Source, items: ibis.Table) -> ibis.Table:
-    """Events with a column `reason`: null for rows to keep, else the first rule that fails."""
-    as_read = [name for name in ("raw",) if name in source.events.columns]
-    raw = _conformed(source.events, EVENT_COLUMNS, *as_read, unreadable=_column(source.events, "reason", "string"))
-    known = items.select(known_item=_.item_id)
-    joined = raw.left_join(known, raw.item_id == known.known_item)
-    faulty = joined.mutate(
-        fault=ibis.cases(
-            (joined.unreadable.notnull(), joined.unreadable),
-            *((broken(rule, joined), rule.reason) for rule in EVENT_RULES),
-            (joined.item_id.notnull() & joined.known_item.isnull(), "item_not_in_catalogue"),
-        )
-    )
-    # Duplicates among good rows only: a faulty twin must not cost the good event.
-    copy = ibis.row_number().over(group_by=["event_id", faulty.fault.isnull()], order_by="event_timestamp")
-    return faulty.mutate(reason=ibis.cases((_.fault.notnull(), _.fault), (copy > 0, "duplicate_event_id"))).drop(
-        "known_item", "fault", "unreadable"
-    )
+def _until(events: ibis.Table, last_day: str, time_zone: str) -> ibis.Table:
+    """Events after the last day of the settings, in the shop's zone, are left out with a reason.
+
+    Raises InvalidInput for what is no day.
+    """
+    if not last_day:
+        return events
+    try:
+        day = date.fromisoformat(last_day)
+    except ValueError as error:
+        raise InvalidInput(f"ingest.last_day is {last_day!r}, expected a day like 2024-01-31.") from error
+    end = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(time_zone)).astimezone(UTC)
+    late = events.reason.isnull() & (events.event_timestamp >= ibis.timestamp(end))
+    return events.mutate(reason=ibis.ifelse(late, AFTER_LAST_DAY, events.reason))
+
+
+def _quarantined(rows: ibis.Table) -> ibis.Table:
+    """The rows that are not kept; an event that a return has used up keeps its units."""
+    return rows.filter(_.reason.notnull()).drop("taken", "is_return", "kept_copy")
 
 
 def _refuse_unusable_ids(table: ibis.Table, key: str, name: str) -> None:
@@ -137,14 +159,15 @@ def _refuse_unusable_ids(table: ibis.Table, key: str, name: str) -> None:
     if not counts["rows"] == counts["known"] == counts["distinct"]:
         raise DataRejected(
             f"The {name} table has {counts['rows']} rows, {counts['rows'] - counts['known']} of them without {key}, "
-            f"and {counts['distinct']} distinct ids. Each row must have an id of its own."
+            f"and {counts['distinct']} distinct ids. Each row must have an id of its own; where a file says several things "
+            f"of one id (ecommerce), say which counts: `{SECTIONS[name]}: {{repeated: most_frequent}}` or `latest`."
         )
 
 
 def _write(table: ibis.Table, columns: dict[str, str], path: Path, connection: ibis.BaseBackend) -> ibis.Table:
     """The table as written: exactly the contract's columns in the contract's types."""
     replace_table(_conformed(table, columns), path, connection)
-    return connection.read_parquet(path)
+    return read_parquet(connection, path)
 
 
 def _conformed(table: ibis.Table, columns: dict[str, str], *more: str, **computed: ibis.Value) -> ibis.Table:
@@ -162,11 +185,10 @@ def _readable(table: ibis.Table) -> ibis.Table:
 
 
 def _quarantine_profiles(
-    workspace: Workspace, source: Source, connection: ibis.BaseBackend
+    workspace: Workspace, tables: Mapping[str, ibis.Table | None], connection: ibis.BaseBackend
 ) -> dict[str, dict[str, int]]:
-    """Rows of each table beside the events that could not be read, by reason; they lie in quarantine_<table>."""
+    """Rows of each table besides the events that could not be read, by reason; they lie in quarantine_<table>."""
     dropped: dict[str, dict[str, int]] = {}
-    tables = {"users": source.users, "items": source.items, "item_vectors": source.item_vectors}
     for name, table in tables.items():
         path = workspace.ingested(f"quarantine_{name}")
         remove(path)  # of an earlier run
@@ -196,19 +218,21 @@ def _write_beside(workspace: Workspace, source: Source, connection: ibis.BaseBac
 def _report(
     source: Source,
     settings: IngestSettings,
-    judged: ibis.Table,
+    judged_events: ibis.Table,
     events: ibis.Table,
     users: ibis.Table,
     items: ibis.Table,
 ) -> IngestReport:
     rows_in = int(source.events.count().execute())
-    dropped = _by_reason(judged)
+    dropped = _by_reason(judged_events)
     kept = int(events.count().execute())
     if rows_in != kept + sum(dropped.values()):
         raise AssertionError(f"{rows_in} events came in, {kept} were kept and {dropped} dropped: rows were lost.")
     profiled = [column for column in USER_COLUMNS if column != "user_id"]
     no_profile = users.filter(ibis.and_(*(users[column].isnull() for column in profiled)))
-    span = events.agg(first=_.event_timestamp.min(), last=_.event_timestamp.max()).execute().iloc[0]
+    # Through Arrow: pandas' moments end in 2262, and one beyond comes out as another.
+    span: pa.Table = events.agg(first=_.event_timestamp.min(), last=_.event_timestamp.max()).to_pyarrow()
+    first, last = (span.column(name)[0].as_py() for name in ("first", "last"))
     return IngestReport(
         adapter=settings.adapter,
         time_zone=source.time_zone,
@@ -218,33 +242,12 @@ def _report(
         events_dropped=dropped,
         users=int(users.count().execute()),
         items=int(items.count().execute()),
-        users_not_in_table=int(events.anti_join(users, "user_id").user_id.nunique().execute()),
+        users_not_in_table=0,
         users_without_profile=int(no_profile.count().execute()),
         items_without_events=int(items.anti_join(events, "item_id").count().execute()),
-        first_event=span["first"].isoformat() if kept else "",
-        last_event=span["last"].isoformat() if kept else "",
+        first_event=first.astimezone(UTC).isoformat() if kept else "",
+        last_event=last.astimezone(UTC).isoformat() if kept else "",
+        exact_copies_kept=int(judged_events.filter(_.kept_copy).count().execute()),
+        units_returned=int(judged_events.taken.sum().fill_null(0).execute()),
+        repeats_folded=dict(source.repeats_folded),
     )
-
-
-def _refuse_if_too_little(report: IngestReport, settings: IngestSettings) -> None:
-    dropped = report.events_in - report.events_kept
-    fixes = "".join(f" {fix}" for reason, fix in FIXES.items() if reason in report.events_dropped)
-    if report.events_in == 0:
-        raise DataRejected("The source has no events: its tables have column names and no rows.")
-    if report.events_kept == 0:
-        raise DataRejected(f"None of the {report.events_in} events could be used: {report.events_dropped}.{fixes}")
-    for name, kept in (("users", report.users), ("items", report.items)):
-        unreadable = sum(report.profiles_dropped.get(name, {}).values())
-        if unreadable > settings.max_dropped_share * (unreadable + kept):
-            raise DataRejected(
-                f"{unreadable} of {unreadable + kept} rows of {name} could not be read "
-                f"({report.profiles_dropped[name]}), more than "
-                f"ingest.max_dropped_share = {settings.max_dropped_share}. "
-                f"Look at quarantine_{name}.parquet."
-            )
-    if dropped > settings.max_dropped_share * report.events_in:
-        raise DataRejected(
-            f"{dropped} of {report.events_in} events were dropped ({report.events_dropped}), more than "
-            f"ingest.max_dropped_share = {settings.max_dropped_share}. "
-            f"Look at quarantine.parquet in data/ingested, mend the source or raise the share in params.yaml.{fixes}"
-        )

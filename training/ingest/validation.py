@@ -29,6 +29,10 @@ def broken(rule: Rule, table: ibis.Table) -> ibis.Value:
         faults.append(value < rule.at_least)
     if rule.finite:
         faults.append(value.isnan() | value.isinf())
+    if rule.since is not None:
+        faults.append(value < ibis.timestamp(rule.since))
+    if rule.max_length is not None:
+        faults.append(value.length() > rule.max_length)
     if rule.past:
         faults.append(value > ibis.timestamp(datetime.now(UTC)))
     return ibis.or_(*(fault.fill_null(False) for fault in faults))

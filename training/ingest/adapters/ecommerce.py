@@ -3,14 +3,18 @@
 Any CSV, TSV or Parquet files on disk or behind a URL; the mapping file says what they and their columns are called.
 """
 
+from collections.abc import Mapping
+
 import ibis
 from ibis import _
 
+from contracts.errors import InvalidInput
 from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, EventType
+from training.ingest.adapters.columns import Columns
 from training.ingest.adapters.location import Location, locate
-from training.ingest.adapters.mapping import refuse_unknown_keys, time_zone_of
+from training.ingest.adapters.mapping import refuse_unknown_keys, table_keys, time_zone_of
 from training.ingest.adapters.source import Source, SourceOptions
-from training.ingest.adapters.tables import Columns, moment_text, read_table
+from training.ingest.adapters.tables import read_table
 
 TABLES = {
     "interactions": EVENT_COLUMNS,
@@ -18,12 +22,7 @@ TABLES = {
     "users": USER_COLUMNS,
     "sessions": {"session_id": "string", "user_id": "string", "started_at": "timestamp"},
 }
-KEYS = (
-    "time_zone",
-    "epoch_unit",
-    "event_types.*",
-    *(f"{table}.{column}" for table, columns in TABLES.items() for column in ("file", *columns)),
-)
+KEYS = (*table_keys(TABLES), "event_types.*")
 # Names that are understood without a mapping, where the column itself is not there.
 ALIASES = {
     "item_id": ("product_id",),
@@ -65,7 +64,8 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
 
 
 def _required(connection: ibis.BaseBackend, location: Location, options: SourceOptions, table: str) -> Columns:
-    rows = read_table(connection, location.required(options.mapping.get(f"{table}.file", table)))
+    files = location.required(options.mapping.get(f"{table}.file", table))
+    rows = read_table(connection, files, careful=options.careful)
     understood = {
         f"{table}.{name}": alias
         for name in TABLES[table]
@@ -84,35 +84,44 @@ def _optional(connection: ibis.BaseBackend, location: Location, options: SourceO
 
 
 def _events(rows: Columns, options: SourceOptions) -> ibis.Table:
-    """Without an event id, the content is the id: an exact copy of a row is a duplicate."""
-    section = "event_types."
-    own = {key.removeprefix(section): value for key, value in options.mapping.items() if key.startswith(section)}
-    given = rows.text("event_type")
-    values = {
-        "event_type": given.lower().substitute(EVENT_NAMES | {name.lower(): kind for name, kind in own.items()}),
-        "user_id": rows.text("user_id"),
-        "item_id": rows.optional("item_id"),
-        "event_timestamp": rows.timestamp("event_timestamp"),
-        "basket_id": rows.optional("basket_id"),
-        "quantity": rows.optional("quantity", "int64") if rows.has("quantity") else ibis.literal(1, "int64"),
-        "price": rows.optional("price", "float64"),
-        "discount": rows.optional("discount", "float64"),
-    }
-    values["quantity"] = values["quantity"].fill_null(1)
-    content = (values[name].cast("string").fill_null("") for name in ("event_type", "user_id", "item_id"))
-    moment = moment_text(values["event_timestamp"])
+    """Without an event id the content is the id."""
+    names = EVENT_NAMES | event_types_of(options.mapping)
     return rows.select(
-        event_id=rows.text("event_id") if rows.has("event_id") else ibis.literal("-").join([*content, moment]),
-        **values,
+        event_type=rows.text("event_type").lower().substitute(names),
+        user_id=rows.id("user_id"),
+        item_id=rows.id("item_id") if rows.has("item_id") else ibis.null("string"),
+        event_timestamp=rows.timestamp("event_timestamp"),
+        basket_id=rows.id("basket_id") if rows.has("basket_id") else ibis.null("string"),
+        quantity=(rows.number("quantity", "int64") if rows.has("quantity") else ibis.literal(1, "int64")).fill_null(1),
+        price=rows.optional("price", "float64"),
+        discount=rows.optional("discount", "float64"),
+        event_id=rows.id("event_id") if rows.has("event_id") else ibis.null("string"),
+        content=ibis.null("string") if rows.has("event_id") else rows.content(),
     )
 
 
+def event_types_of(mapping: Mapping[str, str]) -> dict[str, str]:
+    """The source's names of events, in lower case, and ours.
+
+    Raises InvalidInput naming every one that is mapped to no type of ours.
+    """
+    section = "event_types."
+    own = {key.removeprefix(section): kind for key, kind in mapping.items() if key.startswith(section)}
+    known = [kind.value for kind in EventType]
+    if unknown := [f"{name}: {kind}" for name, kind in own.items() if kind not in known]:
+        raise InvalidInput(
+            f"event_types maps to what is no event type: {', '.join(unknown)}. There are {', '.join(known)}."
+        )
+    return {name.lower(): kind for name, kind in own.items()}
+
+
 def _visits(rows: Columns) -> ibis.Table:
-    session = rows.text("session_id")
+    session = rows.id("session_id")
     return rows.select(
         event_id="session-" + session,
+        content=ibis.null("string"),
         event_type=ibis.literal(EventType.VISIT.value),
-        user_id=rows.text("user_id"),
+        user_id=rows.id("user_id"),
         item_id=ibis.null("string"),
         event_timestamp=rows.timestamp("started_at"),
         basket_id=session,
@@ -123,13 +132,13 @@ def _visits(rows: Columns) -> ibis.Table:
 
 
 def _products(rows: Columns) -> ibis.Table:
-    item_id = rows.text("item_id")
+    item_id = rows.id("item_id")
     rest = {name: rows.optional(name, _short(kind)) for name, kind in ITEM_COLUMNS.items() if name != "item_id"}
     return rows.select(item_id=item_id, **rest)
 
 
 def _profiles(rows: Columns) -> ibis.Table:
-    user_id = rows.text("user_id")
+    user_id = rows.id("user_id")
     return rows.select(user_id=user_id, **{n: rows.optional(n) for n in USER_COLUMNS if n != "user_id"})
 
 

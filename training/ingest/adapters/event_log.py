@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import ibis
@@ -19,6 +20,7 @@ from contracts.errors import InvalidInput, MissingArtifact
 from contracts.events.items import CatalogueItem
 from contracts.events.log import INTERACTIONS, ITEMS, PAYLOAD, redis_key, sqlite_path
 from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
+from training.engine import read_parquet
 from training.ingest.adapters.location import Location, locate
 from training.ingest.adapters.mapping import refuse_unknown_keys, time_zone_of
 from training.ingest.adapters.source import Source, SourceOptions
@@ -49,13 +51,13 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
         users=users.union(met.mutate(**_nulls(USER_COLUMNS, "user_id")).select(*USER_COLUMNS)),
         items=_items(items, url),
         time_zone=_time_zone(location, options),
-        item_vectors=connection.read_parquet(vectors[0].path) if vectors else None,
+        item_vectors=read_parquet(connection, vectors[0].path) if vectors else None,
     )
 
 
 def _earlier(connection: ibis.BaseBackend, location: Location, table: str, columns: dict[str, str]) -> ibis.Table:
     (file,) = location.required(table, (".parquet",))
-    rows = connection.read_parquet(file.path)
+    rows = read_parquet(connection, file.path)
     return rows.select(**{name: rows[name].cast(kind) for name, kind in columns.items()})
 
 
@@ -122,7 +124,7 @@ def _payloads(url: str, stream: str) -> Iterator[Sequence[tuple[float, str]]]:
         yield from _from_redis(url, stream)
         return
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as log:
+        with closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)) as log:
             rows = log.execute(f"SELECT received, {PAYLOAD} FROM {stream} ORDER BY position")  # noqa: S608 names of ours
             while chunk := rows.fetchmany(CHUNK):
                 yield chunk

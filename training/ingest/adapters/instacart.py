@@ -17,10 +17,12 @@ from ibis import _
 from contracts.errors import MissingArtifact
 from contracts.events.schema import EventType
 from contracts.features.names import DAY_SECONDS
+from training.ingest.adapters.columns import Columns
 from training.ingest.adapters.location import Location, locate
 from training.ingest.adapters.mapping import refuse_unknown_keys
+from training.ingest.adapters.moments import TIMESTAMP
 from training.ingest.adapters.source import Source, SourceOptions
-from training.ingest.adapters.tables import TIMESTAMP, Columns, read_table, with_faults
+from training.ingest.adapters.tables import read_table, with_faults
 
 LAST_WEEK = int(datetime(2017, 12, 24, tzinfo=UTC).timestamp())
 LONGEST_GAP_DAYS = 30
@@ -36,7 +38,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     refuse_unknown_keys(options.mapping, (), "instacart")
     if options.path in ("", PACKAGE):
         return _sample(connection, locate(str(_package_data()), "instacart"))
-    return _kaggle(connection, locate(options.path, "instacart"))
+    return _kaggle(connection, locate(options.path, "instacart"), options)
 
 
 def _package_data() -> Path:
@@ -49,19 +51,19 @@ def _package_data() -> Path:
     return Path(found.origin).parent / "Data"
 
 
-def _kaggle(connection: ibis.BaseBackend, location: Location) -> Source:
+def _kaggle(connection: ibis.BaseBackend, location: Location, options: SourceOptions) -> Source:
     def columns(name: str) -> Columns:
-        return Columns(read_table(connection, location.required(name)), name, {})
+        return Columns(read_table(connection, location.required(name), careful=options.careful), name, {})
 
-    orders = _orders(columns("orders"))
+    orders = _once(_orders(columns("orders")))
     lines = _lines(columns("order_products__prior")).union(_lines(columns("order_products__train")))
     named = {name: _named(columns(f"{name}s"), name) for name in ("aisle", "department")}
     products = columns("products")
     items = products.select(
-        item_id=products.text("product_id"),
+        item_id=products.id("product_id"),
         title=products.text("product_name"),
-        aisle_id=products.text("aisle_id"),
-        department_id=products.text("department_id"),
+        aisle_id=products.id("aisle_id"),
+        department_id=products.id("department_id"),
     )
     joined = items.left_join(named["aisle"], "aisle_id").left_join(named["department"], "department_id")
     return Source(
@@ -76,16 +78,16 @@ def _kaggle(connection: ibis.BaseBackend, location: Location) -> Source:
 
 
 def _named(rows: Columns, name: str) -> ibis.Table:
-    return rows.select(**{f"{name}_id": rows.text(f"{name}_id"), name: rows.text(name)})
+    return rows.select(**{f"{name}_id": rows.id(f"{name}_id"), name: rows.text(name)})
 
 
 def _sample(connection: ibis.BaseBackend, location: Location) -> Source:
     """One row a product of an order; there is no catalogue, so items have no more than an id."""
     rows = Columns(read_table(connection, location.required("df_sample")), "df_sample", {})
-    orders = _orders(rows).filter(_.reason.isnull()).drop("reason", "raw").distinct()
+    orders = _once(_orders(rows).filter(_.reason.isnull())).filter(_.reason.isnull())
     lines = _lines(rows)
     return Source(
-        events=_events(lines, orders.mutate(reason=ibis.null("string"), raw=ibis.null("string"))),
+        events=_events(lines, orders),
         users=_users(orders),
         items=lines.filter(_.item_id.notnull()).select("item_id").distinct(),
         time_zone="UTC",
@@ -94,8 +96,8 @@ def _sample(connection: ibis.BaseBackend, location: Location) -> Source:
 
 def _orders(rows: Columns) -> ibis.Table:
     return rows.select(
-        order_id=rows.text("order_id"),
-        user_id=rows.text("user_id"),
+        order_id=rows.id("order_id"),
+        user_id=rows.id("user_id"),
         number=rows.number("order_number", "int64"),
         weekday=rows.number("order_dow", "int64"),
         hour=rows.number("order_hour_of_day", "int64"),
@@ -103,8 +105,20 @@ def _orders(rows: Columns) -> ibis.Table:
     )
 
 
+def _once(orders: ibis.Table) -> ibis.Table:
+    """The orders with a reason for each that has the id of another one: a join with both would double its lines."""
+    place = ibis.row_number().over(
+        group_by=["order_id", orders.reason.isnull()], order_by=["user_id", "number", "weekday", "hour", "gap"]
+    )
+    again = orders.mutate(place=place).mutate(again=(_.place > 0) & _.reason.isnull() & _.order_id.notnull())
+    shown = "order_id=" + _.order_id + " user_id=" + _.user_id.fill_null("")
+    return again.mutate(
+        reason=ibis.ifelse(_.again, "duplicate_order_id", _.reason), raw=ibis.ifelse(_.again, shown, _.raw)
+    ).drop("place", "again")
+
+
 def _lines(rows: Columns) -> ibis.Table:
-    return rows.select(order_id=rows.text("order_id"), item_id=rows.text("product_id"))
+    return rows.select(order_id=rows.id("order_id"), item_id=rows.id("product_id"), content=rows.content())
 
 
 def _users(orders: ibis.Table) -> ibis.Table:
@@ -114,7 +128,8 @@ def _users(orders: ibis.Table) -> ibis.Table:
 def _events(lines: ibis.Table, orders: ibis.Table) -> ibis.Table:
     dated = _dated(orders.filter(_.reason.isnull()))
     return lines.left_join(dated, "order_id").select(
-        event_id=_.order_id + "-" + _.item_id,
+        event_id=ibis.null("string"),
+        content=_.content,
         event_type=ibis.literal(EventType.PURCHASE.value),
         user_id=_.user_id,
         item_id=_.item_id,

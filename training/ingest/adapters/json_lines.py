@@ -1,6 +1,7 @@
 """JSON, one object a line, to Arrow: every value as text, with each line accounted for."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -13,6 +14,8 @@ from training.ingest.adapters.location import DataFile
 
 ROWS_AT_ONCE = 50_000
 Line = dict[str, str | None]
+HALF = re.compile("[\ud800-\udfff]")
+"""Half of a character beyond the first plane: JSON can spell it alone, UTF-8 cannot."""
 
 
 def read_json_lines(file: DataFile) -> pa.Table:
@@ -33,42 +36,73 @@ def table_of(rows: Iterable[Line], names: Sequence[str]) -> pa.Table:
 
 
 def text_lines(file: DataFile) -> Iterator[tuple[str, str | None]]:
-    """(line, fault) of each line that is not blank.
+    """(line, fault) of each line that is not blank; lines end as they do on Unix, Windows or old Macs.
 
     Raises DataRejected for a file without any.
     """
     with file.open(compression="infer") as stream:
         empty = True
-        for number, line in enumerate(stream):
-            line = line.removeprefix(b"\xef\xbb\xbf") if number == 0 else line
-            if line.strip():
+        for number, ended in enumerate(stream):
+            text = ended.removeprefix(b"\xef\xbb\xbf") if number == 0 else ended
+            for line in filter(bytes.strip, text.removesuffix(b"\n").removesuffix(b"\r").split(b"\r")):
                 empty = False
                 try:
-                    yield line.decode().rstrip("\r\n"), None
+                    yield line.decode(), None
                 except UnicodeDecodeError:
-                    yield line.decode(errors="backslashreplace").rstrip("\r\n"), NOT_UTF8
+                    yield line.decode(errors="backslashreplace"), NOT_UTF8
     if empty:
         raise DataRejected(f"{file.name} is empty.")
 
 
+def parsed(text: str) -> Any:
+    """What the JSON says, with numbers as their own digits.
+
+    Raises ValueError for what is no JSON, or nests deeper than anything that can be stored.
+    """
+    try:
+        return json.loads(text, parse_int=Digits, parse_float=Digits, parse_constant=Digits)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+class Digits(str):
+    """A number of JSON, as it was written: a 5,000-digit one is no Python number, and .10 is not .1 as an id."""
+
+    __slots__ = ()
+
+
 def as_text(value: Any) -> str | None:
-    """A value of JSON as a column of text holds it."""
-    return value if value is None or isinstance(value, str) else json.dumps(value)
+    """A value of JSON as a column of text holds it; half a character is U+FFFD."""
+    if value is None:
+        return None
+    text = str(value) if isinstance(value, str) else _written(value)
+    return HALF.sub("\ufffd", text)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, Digits):
+        return str(value)
+    if isinstance(value, dict):
+        return (
+            "{" + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {_written(v)}" for key, v in value.items()) + "}"
+        )
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_written, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _rows(file: DataFile) -> Iterator[Line]:
     for line, fault in text_lines(file):
         found = None if fault else _object(line)
-        if found is None:
-            yield {FAULT: fault or MALFORMED, RAW: line}
-        else:
-            yield {name: as_text(value) or None for name, value in found.items()}
+        yield {FAULT: fault or MALFORMED, RAW: line} if found is None else found
 
 
-def _object(line: str) -> dict[str, Any] | None:
+def _object(line: str) -> Line | None:
     """None where the line is something else."""
     try:
-        found = json.loads(line, parse_int=str, parse_float=str)
-    except json.JSONDecodeError:
+        found = parsed(line)
+        return (
+            {as_text(name) or "": as_text(v) or None for name, v in found.items()} if isinstance(found, dict) else None
+        )
+    except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None

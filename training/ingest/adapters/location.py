@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 import fsspec  # type: ignore[import-untyped,unused-ignore]  # ships no types
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped,unused-ignore]
 
 from contracts.errors import InvalidInput, MissingArtifact
 
@@ -80,6 +82,20 @@ class Location:
         return {path.rstrip("/").rsplit("/", 1)[-1] for path in self.filesystem.ls(self.folder, detail=False)}
 
 
+def opened(path: str) -> tuple[Any, str]:
+    """(filesystem, path on it). What exists on this disk is meant as it is written, `::` and `~` included.
+
+    Raises InvalidInput without a package for the protocol.
+    """
+    if Path(path).exists():
+        return LocalFileSystem(), str(Path(path).absolute())
+    try:
+        filesystem, folder = fsspec.core.url_to_fs(path)
+    except (ImportError, ValueError) as error:
+        raise InvalidInput(f"{path} cannot be opened: {error}") from error
+    return filesystem, folder
+
+
 def locate(path: str, adapter: str) -> Location:
     """The folder that --path names.
 
@@ -87,10 +103,7 @@ def locate(path: str, adapter: str) -> Location:
     """
     if not path:
         raise InvalidInput(f"The adapter {adapter} reads files: say where they lie with --path or ingest.path.")
-    try:
-        filesystem, folder = fsspec.core.url_to_fs(path)
-    except (ImportError, ValueError) as error:
-        raise InvalidInput(f"{path} cannot be opened: {error}") from error
+    filesystem, folder = opened(path)
     if not filesystem.isdir(folder):
         raise MissingArtifact(
             f"{path} is not a folder that can be read; the adapter {adapter} expects its files there."

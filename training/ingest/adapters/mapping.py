@@ -1,6 +1,7 @@
 """The mapping file: YAML that tells an adapter what the files and columns of a source are called.
 
-Nested sections become dotted keys: `interactions: {user_id: visitor}` is `interactions.user_id` → `visitor`.
+Nested sections become dotted keys: `interactions: {user_id: visitor}` is `interactions.user_id` → `visitor`. A column may
+have a section of its own, `{column: at, epoch_unit: ms}`, or stand for a constant, `{value: purchase}`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,16 +14,28 @@ import yaml
 from contracts.errors import InvalidInput
 
 
+READING_OPTIONS = ("time_zone", "epoch_unit", "date_format", "decimal")
+"""How values are read: said of all tables, of one (`products.epoch_unit`) or of one column."""
+COLUMN_OPTIONS = (*READING_OPTIONS, "value", "separator")
+
+
+def table_keys(tables: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """The keys of an adapter that reads these tables with these columns."""
+    per_table = (f"{table}.{key}" for table, columns in tables.items() for key in ("file", *READING_OPTIONS, *columns))
+    return (*READING_OPTIONS, *per_table)
+
+
 def load_mapping(path: str) -> dict[str, str]:
     """Dotted keys and texts of a mapping file; no path: {}.
 
-    Raises InvalidInput for a file that cannot be read or is not a mapping of texts.
+    Every scalar is the text that was written: `on: view` is no switch, and 007 keeps its noughts. Raises InvalidInput for
+    a file that cannot be read or is not a mapping of texts.
     """
     if not path:
         return {}
     try:
-        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raw = yaml.load(Path(path).read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - texts and no objects
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise InvalidInput(f"Cannot read the mapping in {path}: {error}") from error
     if not isinstance(raw, dict):
         raise InvalidInput(f"{path} holds no mapping: expected lines like `time_zone: Europe/Paris`.")
@@ -33,8 +46,8 @@ def _flat(section: Mapping[Any, Any], prefix: str, path: str) -> Iterable[tuple[
     for key, value in section.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.", path)
-        elif isinstance(value, str | int | float):
-            yield f"{prefix}{key}", str(value)
+        elif isinstance(value, str):
+            yield f"{prefix}{key}".removesuffix(".column"), value
         else:
             raise InvalidInput(f"{prefix}{key} in {path} is {value!r}, expected a name.")
 
@@ -43,12 +56,21 @@ def refuse_unknown_keys(mapping: Mapping[str, str], known: Iterable[str], adapte
     """Raises InvalidInput listing every key that the adapter does not read; `section.*` in known allows a section."""
     exact = set(known)
     open_sections = tuple(key.removesuffix("*") for key in exact if key.endswith(".*"))
-    unknown = [key for key in mapping if key not in exact and not (open_sections and key.startswith(open_sections))]
+    unknown = [
+        key
+        for key in mapping
+        if key not in exact and not (open_sections and key.startswith(open_sections)) and not _is_option(key, exact)
+    ]
     if unknown:
         raise InvalidInput(
             f"The adapter {adapter} does not know the mapping {'keys' if len(unknown) > 1 else 'key'} "
             f"{', '.join(sorted(unknown))}. It knows: {', '.join(sorted(exact)) or 'none'}."
         )
+
+
+def _is_option(key: str, known: set[str]) -> bool:
+    column, _, option = key.rpartition(".")
+    return option in COLUMN_OPTIONS and column in known
 
 
 def time_zone_of(mapping: Mapping[str, str], default: str = "UTC") -> str:

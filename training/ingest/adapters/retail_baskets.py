@@ -4,8 +4,8 @@ products.txt is tab separated without a header: product id, category code, produ
 array of transactions or one a line; its items are product ids, or objects with an id and what else is known.
 """
 
-import json
-from collections import Counter
+import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
@@ -15,26 +15,28 @@ from ibis import _
 
 from contracts.errors import DataRejected
 from contracts.events.schema import EventType
+from training.ingest.adapters.columns import Columns
 from training.ingest.adapters.delimited import FAULT, MALFORMED, RAW
-from training.ingest.adapters.json_lines import Line, as_text, table_of, text_lines
+from training.ingest.adapters.json_lines import Line, as_text, parsed, table_of, text_lines
 from training.ingest.adapters.location import DataFile, locate
-from training.ingest.adapters.mapping import refuse_unknown_keys, time_zone_of
+from training.ingest.adapters.mapping import READING_OPTIONS, refuse_unknown_keys, time_zone_of
 from training.ingest.adapters.source import Source, SourceOptions
-from training.ingest.adapters.tables import WRONG_TYPE, Columns
+from training.ingest.adapters.parquet import WRONG_TYPE
 
 # What each value is called in the JSON; `transactions.<name>` and `items.<name>` in the mapping say otherwise.
 TRANSACTION = {"transaction_id": "id", "user_id": "customer_id", "event_timestamp": "timestamp", "items": "items"}
 ITEM = {"item_id": "id", "quantity": "quantity", "price": "price", "discount": "discount"}
 KEYS = (
-    "time_zone",
-    "epoch_unit",
+    *READING_OPTIONS,
     "products.file",
     "transactions.file",
     *(f"transactions.{name}" for name in TRANSACTION),
     *(f"items.{name}" for name in ITEM),
 )
 PRODUCT_COLUMNS = ("product_id", "category_code", "product_name")
-LINE_COLUMNS = ("transaction_id", "user_id", "event_timestamp", *ITEM, FAULT, RAW)
+LINE_COLUMNS = ("transaction_id", "user_id", "event_timestamp", *ITEM, "content", FAULT, RAW)
+WHOLE = re.compile(r"\+?0*[1-9]\d{0,14}")
+"""Units that can be added up; a return, which is negative, stays a line of its own."""
 
 
 def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
@@ -83,18 +85,18 @@ def _transactions(file: DataFile) -> Iterator[Any]:
         return
     for line, bad in chain([(first, fault)], lines):
         try:
-            yield json.loads(line) if bad is None else {FAULT: bad, RAW: line}
-        except json.JSONDecodeError:
+            yield parsed(line) if bad is None else {FAULT: bad, RAW: line}
+        except ValueError:
             yield {FAULT: MALFORMED, RAW: line}
 
 
 def _array(file: DataFile) -> list[Any]:
     try:
         with file.open(compression="infer") as stream:
-            found: list[Any] = json.loads(stream.read().decode("utf-8-sig"))
+            found: list[Any] = parsed(stream.read().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise DataRejected(f"{file.name} is not UTF-8 at byte {error.start}. Save the file as UTF-8.") from error
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise DataRejected(
             f"{file.name} is not a whole JSON array: {error}. With one transaction a line, a bad one costs only itself."
         ) from error
@@ -105,7 +107,7 @@ def _lines(transaction: Any, mapping: Mapping[str, str]) -> list[Line]:
     """One line for each product of a basket; its units are added up, as a till may list a product twice."""
     if isinstance(transaction, dict) and FAULT in transaction:
         return [transaction]
-    shown = json.dumps(transaction, ensure_ascii=False)
+    shown = as_text(transaction) or "null"
     if not isinstance(transaction, dict):
         return [{FAULT: MALFORMED, RAW: shown}]
     names = {name: mapping.get(f"transactions.{name}", key) for name, key in TRANSACTION.items()}
@@ -115,24 +117,41 @@ def _lines(transaction: Any, mapping: Mapping[str, str]) -> list[Line]:
         return [head | {FAULT: "basket_without_items" if items in (None, []) else WRONG_TYPE, RAW: shown}]
     if any(isinstance(item, list | bool) or item is None for item in items):
         return [head | {FAULT: WRONG_TYPE, RAW: shown}]
-    plain = Counter(as_text(item) for item in items if not isinstance(item, dict))
-    listed = [head | {"item_id": item, "quantity": str(units)} for item, units in plain.items()]
     own = {name: mapping.get(f"items.{name}", key) for name, key in ITEM.items()}
-    detailed = [{name: as_text(item.get(key)) for name, key in own.items()} for item in items if isinstance(item, dict)]
-    return listed + [head | item for item in detailed]
+    listed = [
+        {name: as_text(item.get(key)) for name, key in own.items()}
+        if isinstance(item, dict)
+        else {"item_id": as_text(item)}
+        for item in items
+    ]
+    digest = hashlib.md5(shown.encode(), usedforsecurity=False).hexdigest()
+    return [head | item | {"content": f"{digest}-{place}"} for place, item in enumerate(_added_up(listed))]
+
+
+def _added_up(items: Iterable[Line]) -> Iterator[Line]:
+    """The items, those that differ in nothing but their units as one; what is no number of units stays by itself."""
+    units: dict[tuple[tuple[str, str | None], ...], int] = {}
+    for item in items:
+        quantity = item.get("quantity") or "1"
+        rest = tuple(sorted((name, value) for name, value in item.items() if name != "quantity" and value is not None))
+        if WHOLE.fullmatch(quantity):
+            units[rest] = units.get(rest, 0) + int(quantity)
+        else:
+            yield item
+    for rest, total in units.items():
+        yield dict(rest) | {"quantity": str(total)}
 
 
 def _events(table: ibis.Table, mapping: Mapping[str, str]) -> ibis.Table:
-    rows = Columns(table, "lines", {key: mapping[key] for key in ("time_zone", "epoch_unit") if key in mapping})
-    basket = rows.text("transaction_id")
-    item = rows.text("item_id")
+    rows = Columns(table, "lines", {key: mapping[key] for key in READING_OPTIONS if key in mapping})
     return rows.select(
-        event_id=basket + "-" + item,
+        event_id=ibis.null("string"),
+        content=rows.text("content"),
         event_type=ibis.literal(EventType.PURCHASE.value),
-        user_id=rows.text("user_id"),
-        item_id=item,
+        user_id=rows.id("user_id"),
+        item_id=rows.id("item_id"),
         event_timestamp=rows.timestamp("event_timestamp"),
-        basket_id=basket,
+        basket_id=rows.id("transaction_id"),
         quantity=rows.number("quantity", "int64").fill_null(1),
         price=rows.number("price"),
         discount=rows.number("discount"),
@@ -142,7 +161,7 @@ def _events(table: ibis.Table, mapping: Mapping[str, str]) -> ibis.Table:
 def _items(table: ibis.Table) -> ibis.Table:
     rows = Columns(table, "products", {})
     return rows.select(
-        item_id=rows.text("product_id"),
+        item_id=rows.id("product_id"),
         title=rows.text("product_name"),
-        category=rows.text("category_code"),
+        category=rows.id("category_code"),
     )

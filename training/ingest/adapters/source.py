@@ -12,19 +12,24 @@ class SourceOptions:
 
     path: str = ""  # a folder, or a URL that fsspec knows
     mapping: Mapping[str, str] = field(default_factory=dict)  # dotted keys, see mapping.py
+    careful: bool = False  # look at each value of Parquet files, where an engine has stopped at one
 
 
 @dataclass(frozen=True)
 class Source:
     """What an adapter yields: tables with columns of contracts.events.schema, unchecked; a column left out is null.
 
-    A table may carry `reason` (why the adapter could not read the row, else null) and `raw` (its text).
+    A table may carry `reason` (why the adapter could not read the row, else null) and `raw` (its text). Events without ids
+    of their own carry `content` instead, a text that only exact copies share.
     """
 
     events: ibis.Table
     users: ibis.Table
     items: ibis.Table
     time_zone: str  # IANA name of the shop's local time; events are UTC
+    returns: str = ""  # what becomes of returned units: ignore, cancel, or empty where the source says nothing
+    warnings: tuple[str, ...] = ()  # what the adapter found odd
+    repeats_folded: Mapping[str, int] = field(default_factory=dict)  # by table: rows beyond the first of their id
     notices: tuple[str, ...] = ()  # what the licence of the data asks to be said
     item_vectors: ibis.Table | None = None  # item_id, vector: an embedding that came with the catalogue
     truth: Mapping[str, ibis.Table] = field(default_factory=dict)  # of made-up data: what an oracle knows, by name

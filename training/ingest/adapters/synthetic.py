@@ -23,8 +23,8 @@ from contracts.arrays import Doubles
 from contracts.events.schema import EventType
 from contracts.features.names import DAY_SECONDS
 from training.ingest.adapters.mapping import number_of, refuse_unknown_keys
+from training.ingest.adapters.moments import TIMESTAMP
 from training.ingest.adapters.source import Source, SourceOptions
-from training.ingest.adapters.tables import TIMESTAMP
 
 Integers = npt.NDArray[np.int64]
 

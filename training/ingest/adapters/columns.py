@@ -1,0 +1,135 @@
+"""Raw tables to typed columns: what cannot be read becomes a reason beside the row, never a lost row."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import ibis
+
+from contracts.errors import InvalidInput
+from training.ingest.adapters.delimited import FAULT, RAW
+from training.ingest.adapters.moments import TIMESTAMP, Reading, moments
+from training.ingest.adapters.parquet import WRONG_TYPE
+from training.ingest.adapters.texts import EXACT, as_id, as_number, as_text
+
+WITHOUT_ZONE = "timestamp_without_zone"
+
+
+class Columns:
+    """Typed columns of a raw table under the names that the source gives them, and what was wrong with each row."""
+
+    def __init__(self, table: ibis.Table, section: str, mapping: Mapping[str, str]) -> None:
+        self.table = table
+        self._section = section
+        self._mapping = mapping
+        self._used: list[str] = []
+        self._faults: list[tuple[Any, str]] = []
+
+    def has(self, name: str) -> bool:
+        """True when the table has the column, under its own or its mapped name, or the mapping its value.
+
+        Raises InvalidInput for a mapped column that is not there.
+        """
+        key = f"{self._section}.{name}"
+        if key in self._mapping and self._mapping[key] not in self._names():
+            raise InvalidInput(f"{key} is mapped to {self._mapping[key]!r}; {self._columns()}")
+        return f"{key}.value" in self._mapping or self._mapping.get(key, name) in self._names()
+
+    def option(self, name: str, option: str) -> str:
+        """What the mapping says of the column, else of its table, else of all; empty where it says nothing."""
+        for key in (f"{self._section}.{name}.{option}", f"{self._section}.{option}", option):
+            if key in self._mapping:
+                return self._mapping[key]
+        return ""
+
+    def _raw(self, name: str) -> Any:
+        if not self.has(name):
+            raise InvalidInput(
+                f"{self._section} needs a column {name}: {self._columns()} Map it as {self._section}.{name}."
+            )
+        constant = self._mapping.get(f"{self._section}.{name}.value")
+        if constant is not None:
+            return ibis.literal(constant)
+        column = self._mapping.get(f"{self._section}.{name}", name)
+        if column not in self._used:
+            self._used.append(column)
+        return self.table[column]
+
+    def _names(self) -> list[str]:
+        return [column for column in self.table.columns if column not in (FAULT, RAW)]
+
+    def _columns(self) -> str:
+        return f"{self._section} has {', '.join(self._names())}."
+
+    def text(self, name: str) -> Any:
+        """As a string, as the source wrote it; empty as null."""
+        return as_text(self._raw(name))
+
+    def id(self, name: str) -> Any:
+        """As a text; ids that pandas has turned into floats lose their `.0`."""
+        return as_id(self._raw(name))
+
+    def array(self, name: str) -> Any:
+        """An array of strings: `read_table` was told that the column holds lists."""
+        value = self._raw(name)
+        return value.map(as_id)
+
+    def number(self, name: str, kind: str = "float64") -> Any:
+        """As float64 or int64; text that is none, and fractions where whole numbers are due, are WRONG_TYPE."""
+        value = self._raw(name)
+        decimal = self.option(name, "decimal") or "."
+        if decimal not in (".", ","):
+            raise InvalidInput(f"decimal is {decimal!r}, expected '.' or ','.")
+        number = as_number(value, decimal)
+        fine = number.notnull()
+        if kind == "int64":
+            fine = fine & (number == number.floor()) & (number.abs() < float(EXACT))
+        given = value.notnull()
+        if value.type().is_string():
+            given = given & (value.strip() != "")
+        if value.type().is_floating():
+            given = given & ~value.isnan()  # as pandas writes what is missing
+        self._fault(given & ~fine.fill_null(False), WRONG_TYPE)
+        return ibis.ifelse(fine, number, None).cast(kind)
+
+    def timestamp(self, name: str) -> Any:
+        """As UTC. Without a zone of its own it is in the mapping's `time_zone`, and WITHOUT_ZONE when there is none.
+
+        Whole numbers are read with the mapping's `epoch_unit`, other texts than ISO 8601 with its `date_format`.
+        """
+        options = ("time_zone", "epoch_unit", "date_format")
+        found = moments(self._raw(name), Reading(*(self.option(name, option) for option in options)))
+        self._fault(found.unreadable, WRONG_TYPE)
+        self._fault(found.without_zone, WITHOUT_ZONE)
+        return found.utc
+
+    def optional(self, name: str, kind: str = "string") -> Any:
+        """The column, or null where the source has none."""
+        if not self.has(name):
+            return ibis.null(TIMESTAMP if kind == "timestamp" else kind)
+        if kind == "timestamp":
+            return self.timestamp(name)
+        return self.text(name) if kind == "string" else self.number(name, kind)
+
+    def content(self) -> Any:
+        """A digest of the whole row: only exact copies have the same.
+
+        Each value stands behind its length, so that no two rows are spelt alike.
+        """
+        whole: Any = ibis.literal("")
+        for column in self._names():
+            text = self.table[column].cast("string")
+            whole = whole + (text.length().cast("string") + ":" + text).fill_null("-")
+        return whole.hexdigest("md5")
+
+    def _fault(self, wrong: Any, reason: str) -> None:
+        self._faults.append((wrong, reason))
+
+    def select(self, **values: Any) -> ibis.Table:
+        """The values with `reason` and `raw`; raw is the line as it stood, or the columns that were read."""
+        cases = ibis.cases(*self._faults) if self._faults else ibis.null("string")
+        reason = self.table[FAULT].coalesce(cases)
+        shown: Any = ibis.literal("")
+        for column in self._used:
+            shown = shown + f"{column}=" + self.table[column].cast("string").fill_null("") + " "
+        raw = self.table[RAW].coalesce(ibis.ifelse(reason.notnull(), shown.strip(), None))
+        return self.table.select(**values, reason=reason, raw=raw)

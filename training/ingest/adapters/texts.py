@@ -1,0 +1,49 @@
+"""Texts, ids and numbers out of columns of any type, with the value that was written."""
+
+from typing import Any
+
+import ibis
+
+POINT_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+COMMA_NUMBER = r"^\s*[+-]?(\d{1,3}(\.\d{3})+|\d*)(,\d+)?\s*$"
+EXACT = 2**53
+"""Whole numbers up to here are exact in a float64."""
+
+
+def as_text(value: Any) -> Any:
+    """As a string, empty as null; a float that is a whole number loses its `.0`, which pandas has added."""
+    kind = value.type()
+    if kind.is_floating():
+        whole = (value == value.floor()) & (value.abs() < float(EXACT))
+        text = ibis.ifelse(whole, value.try_cast("int64").cast("string"), value.cast("string"))
+        return ibis.ifelse(value.isnan(), None, text)
+    text = value.cast("string")
+    if kind.is_decimal():
+        return _whole(text)
+    return text.nullif("")
+
+
+def as_id(value: Any) -> Any:
+    """As a text; `13085.0` is 13085 in a text file too: a column of whole numbers with a gap is written so."""
+    text = as_text(value)
+    return _whole(text) if value.type().is_string() else text
+
+
+def _whole(text: Any) -> Any:
+    return ibis.ifelse(text.re_search(r"^[+-]?\d+\.0+$"), text.split(".")[0], text)
+
+
+def as_number(value: Any, decimal: str) -> Any:
+    """As float64; null for what is none, for endless and for what is no number at all."""
+    kind = value.type()
+    if kind.is_numeric() and not kind.is_boolean():
+        number = value.try_cast("float64")
+    else:
+        text = value.cast("string").strip()
+        if decimal == ",":
+            readable = text.re_search(COMMA_NUMBER) & text.re_search(r"\d")
+            text = text.replace(".", "").replace(",", ".")
+        else:
+            readable = text.re_search(POINT_NUMBER)
+        number = ibis.ifelse(readable, text.try_cast("float64"), None)
+    return ibis.ifelse(number.isnan() | number.isinf(), None, number)

@@ -1,0 +1,76 @@
+"""What became of the rows of one ingest, and whether enough of them is left."""
+
+from dataclasses import dataclass, field
+
+from contracts.errors import DataRejected
+from training.settings import IngestSettings
+
+FIXES = {
+    "timestamp_without_zone": "Say in which zone these timestamps are: `time_zone: Europe/Paris` in the mapping file.",
+    "timestamp_in_future": "If the times are local, `time_zone` in the mapping file may be wrong; if they are whole "
+    "numbers, check `epoch_unit`.",
+    "unknown_event_type": "Names of your own can be mapped (ecommerce): `event_types: {bought: purchase}`; on and yes "
+    "are such names too.",
+    "wrong_type": "Timestamps are read as ISO 8601 (2024-01-31T12:00:00Z), with a zone's full name or offset and never "
+    "with an abbreviation such as EST; say any other format as `date_format: '%m/%d/%Y %H:%M'` in the mapping file. If "
+    "they are whole numbers, say their unit: `epoch_unit: ms` in the mapping file, and check it where it is said "
+    "already. Numbers have a decimal point, or a comma with `decimal: ','`.",
+    "timestamp_before_1970": "If the times are whole numbers, check `epoch_unit` in the mapping file.",
+    "not_utf8": "Save the file as UTF-8.",
+    "quantity_not_positive": "If these are returns, say what they do (ecommerce): `returns: cancel` or `returns: ignore` "
+    "in the mapping file.",
+    "missing_id": "If lines without a user are guests' purchases (ecommerce): `guests: ignore` in the mapping file.",
+}
+EXPECTED = frozenset({"guest", "return", "returned"})
+"""Reasons that a policy of the mapping gives; they say nothing against the data."""
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """Data quality of one ingest: events_in == events_kept + sum of events_dropped."""
+
+    adapter: str
+    time_zone: str
+    notices: tuple[str, ...]
+    events_in: int
+    events_kept: int
+    events_dropped: dict[str, int]  # by reason
+    users: int
+    items: int
+    users_not_in_table: int  # users with events and no row in the source's users table; they are users without profile
+    users_without_profile: int
+    items_without_events: int
+    first_event: str  # ISO 8601, UTC
+    last_event: str
+    profiles_dropped: dict[str, dict[str, int]] = field(
+        default_factory=dict
+    )  # by table (users, items, item_vectors), by reason
+    exact_copies_kept: int = 0  # rows that repeat another one in everything, where the settings keep them
+    units_returned: int = 0  # taken off earlier purchases by `returns: cancel`
+    repeats_folded: dict[str, int] = field(default_factory=dict)  # by table: rows beyond the first of their id
+    warnings: tuple[str, ...] = ()  # what is odd about the log and what it does
+
+
+def refuse_if_too_little(report: IngestReport, settings: IngestSettings) -> None:
+    """Raises DataRejected where nothing is left, or more is dropped than the settings allow."""
+    dropped = sum(rows for reason, rows in report.events_dropped.items() if reason not in EXPECTED)
+    fixes = "".join(f" {fix}" for reason, fix in FIXES.items() if reason in report.events_dropped)
+    if report.events_in == 0:
+        raise DataRejected("The source has no events: its tables have column names and no rows.")
+    if report.events_kept == 0:
+        raise DataRejected(f"None of the {report.events_in} events could be used: {report.events_dropped}.{fixes}")
+    for name, kept in (("users", report.users), ("items", report.items)):
+        unreadable = sum(report.profiles_dropped.get(name, {}).values())
+        if unreadable > settings.max_dropped_share * (unreadable + kept):
+            raise DataRejected(
+                f"{unreadable} of {unreadable + kept} rows of {name} could not be read "
+                f"({report.profiles_dropped[name]}), more than "
+                f"ingest.max_dropped_share = {settings.max_dropped_share}. "
+                f"Look at quarantine_{name}.parquet."
+            )
+    if dropped > settings.max_dropped_share * report.events_in:
+        raise DataRejected(
+            f"{dropped} of {report.events_in} events were dropped ({report.events_dropped}), more than "
+            f"ingest.max_dropped_share = {settings.max_dropped_share}. "
+            f"Look at quarantine.parquet in data/ingested, mend the source or raise the share in params.yaml.{fixes}"
+        )
