@@ -7,7 +7,8 @@ import ibis
 
 from contracts.errors import InvalidInput
 from training.ingest.adapters.delimited import FAULT, RAW
-from training.ingest.adapters.moments import TIMESTAMP, Reading, moments
+from training.ingest.adapters.moment_text import Reading
+from training.ingest.adapters.moments import TIMESTAMP, moments
 from training.ingest.adapters.parquet import WRONG_TYPE
 from training.ingest.adapters.texts import EXACT, as_id, as_number, as_text
 

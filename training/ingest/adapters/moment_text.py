@@ -1,0 +1,185 @@
+"""One text to one moment in UTC: ISO 8601, a number since 1970, or a format that the mapping says.
+
+A text is read only where all of it is understood. Engines guess: DuckDB takes 24-01-05 for the year 24, and a zone that it
+does not know for none.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from contracts.errors import InvalidInput
+
+EPOCH_UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}  # per second
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+WRONG, ZONELESS = "wrong", "zoneless"
+"""What stands in place of a moment."""
+
+UTC_NAMES = r"[Zz]|[Uu][Tt][Cc]?|[Gg][Mm][Tt]|[Zz][Uu][Ll][Uu]"
+# An abbreviation such as EST or CST is one of several zones: it is not understood.
+ZONE = rf"(?:{UTC_NAMES})?(?P<sign>[+-])(?P<oh>\d{{2}})(?::?(?P<om>\d{{2}})(?::?(?P<os>\d{{2}}))?)?"
+ZONE = rf"(?:{ZONE}|(?P<utc>{UTC_NAMES})|(?P<place>[A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+))"
+ISO = re.compile(
+    r"(?P<Y>\d{4})[-/](?P<m>\d{1,2})[-/](?P<d>\d{1,2})"
+    rf"(?:[T ](?P<H>\d{{1,2}}):(?P<M>\d{{2}})(?::(?P<S>\d{{1,2}})(?:[.,](?P<f>\d{{1,9}}))?)?\s*{ZONE}?)?"
+)
+NUMBER = re.compile(r"[+-]?(?:\d{1,20}\.?\d{0,12}|\.\d{1,12})(?:[eE][+-]?\d{1,2})?")
+
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+DIRECTIVES = {
+    "Y": r"(?P<Y>\d{4})",
+    "y": r"(?P<y>\d{2})",
+    "m": r"(?P<m>\d{1,2})",
+    "d": r"(?P<d>\d{1,2})",
+    "b": r"(?P<b>[A-Za-z]{3,9})",
+    "B": r"(?P<b>[A-Za-z]{3,9})",
+    "H": r"(?P<H>\d{1,2})",
+    "I": r"(?P<I>\d{1,2})",
+    "M": r"(?P<M>\d{1,2})",
+    "S": r"(?P<S>\d{1,2})",
+    "f": r"(?P<f>\d{1,9})",
+    "p": r"(?P<p>[AaPp]\.?[Mm]\.?)",
+    "z": ZONE,
+    "a": r"[A-Za-z]+",
+    "A": r"[A-Za-z]+",
+}
+"""Of strftime; %a and %A, names of weekdays, are passed over."""
+WHOLE = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "e": "%d"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the mapping says of one column of moments."""
+
+    time_zone: str = ""  # IANA name, of clocks without a zone
+    epoch_unit: str = ""  # of numbers
+    date_format: str = ""  # of texts that are no ISO 8601
+
+    def __post_init__(self) -> None:
+        """Raises InvalidInput for a zone, a unit or a directive that there is not."""
+        if self.epoch_unit and self.epoch_unit not in EPOCH_UNITS:
+            raise InvalidInput(f"epoch_unit is {self.epoch_unit!r}, expected one of {', '.join(EPOCH_UNITS)}.")
+        if self.time_zone and place(self.time_zone) is None:
+            raise InvalidInput(f"time_zone is {self.time_zone!r}, expected an IANA name like Europe/Paris or UTC.")
+        if self.date_format:
+            pattern_of(self.date_format)
+
+
+def reader(reading: Reading) -> Callable[[str], str]:
+    """From a text to its moment, spelt in UTC, or to WRONG or ZONELESS; empty where the text says nothing."""
+    own = pattern_of(reading.date_format) if reading.date_format else None
+    shop = place(reading.time_zone) if reading.time_zone else None
+
+    def read(text: str) -> str:
+        stripped = text.strip()
+        if not stripped:
+            return ""
+        match = (own.fullmatch(stripped) if own else None) or ISO.fullmatch(stripped)
+        if match is not None:
+            return _moment(match.groupdict(), shop)
+        if reading.epoch_unit and NUMBER.fullmatch(stripped):
+            return _since_1970(Decimal(stripped), reading.epoch_unit)
+        return WRONG
+
+    return lru_cache(maxsize=200_000)(read)  # logs have days, or many events a second
+
+
+@lru_cache(maxsize=1000)
+def place(name: str) -> ZoneInfo | None:
+    """The zone of an IANA name; None where there is none such."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a folder's name an OSError
+        return None
+
+
+def _moment(found: dict[str, str | None], shop: tzinfo | None) -> str:
+    try:
+        zone = _zone(found)
+        hour = _hour(found)
+        micros = int((found.get("f") or "0")[:6].ljust(6, "0"))
+        day = (_year(found), _month(found), int(found["d"] or 0))
+        clock = datetime(*day, hour, int(found.get("M") or 0), int(found.get("S") or 0), micros)
+        if zone is None and shop is None:
+            return ZONELESS
+        return _spelt(clock.replace(tzinfo=zone or shop).astimezone(UTC))
+    except (ValueError, OverflowError):
+        return WRONG
+
+
+def _zone(found: dict[str, str | None]) -> tzinfo | None:
+    """None where the text names none. Raises ValueError for one that there is not."""
+    if found.get("utc"):
+        return UTC
+    if name := found.get("place"):
+        zone = place(name)
+        if zone is None:
+            raise ValueError(name)
+        return zone
+    if not found.get("sign"):
+        return None
+    hours, minutes, seconds = (int(found.get(part) or 0) for part in ("oh", "om", "os"))
+    if minutes > 59 or seconds > 59:
+        raise ValueError(f"offset of {minutes} minutes")
+    ahead = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    return timezone(-ahead if found["sign"] == "-" else ahead)
+
+
+def _year(found: dict[str, str | None]) -> int:
+    if found.get("Y"):
+        return int(found["Y"] or 0)
+    short = int(found["y"] or 0)  # as POSIX has it: 69 is 1969, 68 is 2068
+    return short + (1900 if short >= 69 else 2000)
+
+
+def _month(found: dict[str, str | None]) -> int:
+    name = found.get("b")
+    return MONTHS.index(name[:3].lower()) + 1 if name else int(found["m"] or 0)
+
+
+def _hour(found: dict[str, str | None]) -> int:
+    if not found.get("I"):
+        return int(found.get("H") or 0)
+    hour = int(found["I"] or 0)
+    if not 1 <= hour <= 12:
+        raise ValueError(f"hour {hour} of twelve")
+    return hour % 12 + (12 if (found.get("p") or "a").lower().startswith("p") else 0)
+
+
+def _since_1970(number: Decimal, unit: str) -> str:
+    try:
+        return _spelt(EPOCH + timedelta(microseconds=int(number * 1_000_000 / EPOCH_UNITS[unit] // 1)))
+    except (OverflowError, ValueError):
+        return WRONG
+
+
+def _spelt(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S.%f}+00:00" if moment.year >= 1000 else WRONG
+
+
+@lru_cache(maxsize=100)
+def pattern_of(date_format: str) -> "re.Pattern[str]":
+    """The pattern of a whole text.
+
+    Raises InvalidInput for a directive that is not known or comes twice, or a format without year, month and day.
+    """
+    for short, long in WHOLE.items():
+        date_format = date_format.replace(f"%{short}", long)
+    pattern, used = "", []
+    for part in re.findall(r"%.|[^%]+|%$", date_format):
+        if part.startswith("%") and part != "%%":
+            if part[1:] not in DIRECTIVES or part[1:] in used:
+                known = ", ".join(f"%{name}" for name in (*DIRECTIVES, *WHOLE))
+                raise InvalidInput(f"date_format has {part!r}, which is none of {known}, or comes twice.")
+            pattern += DIRECTIVES[part[1:]]
+            used.append(part[1:])
+        else:
+            pattern += re.sub(r"(\\\s)+", r"\\s+", re.escape(part.replace("%%", "%")))
+    missing = [name for name, of in (("year", "Yy"), ("month", "mbB"), ("day", "d")) if not set(of) & set(used)]
+    if missing:
+        raise InvalidInput(f"date_format {date_format!r} has no {', '.join(missing)}: it must be like %m/%d/%Y %H:%M.")
+    return re.compile(pattern)
