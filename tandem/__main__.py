@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 import typer
+from rich.text import Text
 
 from contracts.errors import TandemError
 from tandem.commands import (
@@ -49,7 +50,7 @@ def main(arguments: list[str] | None = None, run: Callable[..., object] = app) -
     try:
         run(arguments)
     except TandemError as error:
-        errors.print(f"[bold red]tandem:[/] {error}", highlight=False, soft_wrap=True)
+        errors.print(Text("tandem:", "bold red"), str(error), highlight=False, soft_wrap=True)
         sys.exit(2)
 
 

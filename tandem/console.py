@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from training.batch.propensity import Buyers
     from training.ingest.ingest import IngestReport
 
-console = Console()
-errors = Console(stderr=True)
+# Text from outside is never markup: a column may be called [user_id], a category [/b]. What is styled is a Text.
+console = Console(markup=False)
+errors = Console(stderr=True, markup=False)
 
 COLUMNS = {
     "recall@20": "Rec@20",
@@ -36,11 +38,11 @@ TABLE_TITLES = {"all_items": "All items", "new_to_user": "Items new to the user"
 @contextmanager
 def working(title: str) -> Iterator["Work"]:
     """A progress line while the block runs, a done line with the seconds after it."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
         work = Work(progress, title)
         yield work
-    console.print(f"[green]✓[/] {title} [dim]({work.seconds:.0f} s)[/]", highlight=False)
+    console.print(Text("✓", "green"), title, Text(f"({work.seconds:.0f} s)", "dim"), highlight=False)
 
 
 class Work:
@@ -74,13 +76,24 @@ def ingest_table(report: "IngestReport") -> None:
     for name, reasons in report.profiles_dropped.items():
         for reason, rows in reasons.items():
             table.add_row(f"{name.replace('_', ' ')} dropped: {reason.replace('_', ' ')}", f"{rows:,}")
-    table.add_row("[bold]events kept[/]", f"[bold]{report.events_kept:,}[/]")
+    table.add_row(Text("events kept", "bold"), Text(f"{report.events_kept:,}", "bold"))
     table.add_row("users (without profile)", f"{report.users:,} ({report.users_without_profile:,})")
+    more = {
+        "users with events, not in the users table": report.users_not_in_table,
+        **{f"{name}: further rows of the same id": rows for name, rows in report.repeats_folded.items()},
+        "exact copies kept": report.exact_copies_kept,
+        "units returned": report.units_returned,
+    }
+    for what, rows in more.items():
+        if rows:
+            table.add_row(what, f"{rows:,}")
     table.add_row("items (without events)", f"{report.items:,} ({report.items_without_events:,})")
     table.add_row("from, to (UTC)", f"{report.first_event[:16]}, {report.last_event[:16]}")
     console.print(table)
     for notice in report.notices:
-        console.print(f"[dim]{notice}[/]", highlight=False)
+        console.print(Text(notice, "dim"), highlight=False)
+    for warning in report.warnings:
+        console.print(Text("note:", "yellow"), warning, highlight=False, soft_wrap=True)
 
 
 def metrics_tables(metrics: Mapping[str, Any]) -> None:
@@ -94,7 +107,7 @@ def metrics_tables(metrics: Mapping[str, Any]) -> None:
         for header in COLUMNS.values():
             table.add_column(header, justify="right", no_wrap=True)
         for key, row in rows.items():
-            cells = [f"[bold]{row[c]:.4f}[/]" if row[c] == best[c] else f"{row[c]:.4f}" for c in COLUMNS]
+            cells = [Text(f"{row[c]:.4f}", "bold" if row[c] == best[c] else "") for c in COLUMNS]
             table.add_row(LIST_NAMES.get(key, key), *cells)
         console.print(table)
 
@@ -125,5 +138,5 @@ def propensity_tables(buyers: "Buyers", horizon_days: int, asked: int) -> None:
 def verdict_lines(verdicts: list[tuple[str, bool]]) -> None:
     """Prints each claim with whether it holds."""
     for claim, holds in verdicts:
-        mark = "[green]holds:[/]" if holds else "[red]does not hold:[/]"
-        console.print(f"{mark} {claim}", highlight=False, soft_wrap=True)
+        mark = Text("holds:", "green") if holds else Text("does not hold:", "red")
+        console.print(mark, claim, highlight=False, soft_wrap=True)

@@ -12,7 +12,6 @@ import ibis
 from contracts.errors import InvalidInput
 from training.settings import DuckDBSettings, Engine
 
-
 BROKEN_OPTIMIZERS = "join_filter_pushdown"
 """DuckDB 2.0.0 ends a join that follows an ASOF join of more than some 400,000 rows with an internal error ("narrowed
 column received a non-dictionary chunk"). tests/training/test_engine_joins.py shows it: once plain DuckDB passes there,

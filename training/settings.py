@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from contracts.errors import InvalidInput
+from contracts.events.schema import EventType
 from contracts.renamed_settings import RENAMED_SETTINGS
 
 
@@ -53,7 +54,8 @@ LOWEST = 1e-9
 """Numbers are positive unless their key is listed here."""
 ZERO_MEANS_SOMETHING = frozenset(
     {"max_users", "max_dropped_share", "repeat_weight", "user_evenness", "id_dropout", "dropout", "seed",
-     "fine_tune_epochs", "cross_layers", "num_popular", "num_engaged", "threads", "uniform_negatives", "hard_negatives",
+     "fine_tune_epochs", "cross_layers", "num_popular", "num_engaged", "threads",
+     "two_tower_weeks", "uniform_negatives", "hard_negatives",
      "sequence_share",
      "sequence_dropout", "encoder_dropout", "cart_weight", "like_weight", "view_weight",
      "engagement_weight", "distillation_weight", "cold_user_share"}
@@ -93,7 +95,8 @@ class FeatureSettings:
     ranker_windows: int = 3  # label windows of test_days each, before the cutoff
     snapshot_every_days: int = 7  # spacing of statistics and sequences
     holidays: str = ""  # country whose public holidays count, like US or DE-BY; empty: none
-    two_tower_weeks: int = 26  # training history of the towers, ends at the cutoff
+    two_tower_weeks: int = 0  # training history of the towers, ends at the cutoff; 0: as long as the log asks for
+    target: EventType = EventType.PURCHASE  # the event that models learn to predict: purchase, like, cart_add or view
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,12 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from contracts.errors import DataRejected, InvalidInput
+from contracts.events.schema import EventType
 from contracts.features.names import DAY_SECONDS, HOUR_UNKNOWN, WEEKDAY_UNKNOWN
 from training.settings import FeatureSettings
 
+LEAST_WEEKS = 26
+"""Of the towers' history, where neither the settings nor the log ask for more; a shorter log is taken whole."""
 WARM_UP_DAYS = 7  # of history before the first positive of the towers
 
 
@@ -25,6 +28,7 @@ class Timeline(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     time_zone: str
+    target: EventType = EventType.PURCHASE
     data_end: int
     cutoff: int
     ranker_starts: tuple[int, ...]  # oldest first; window i is [ranker_starts[i], ranker_starts[i + 1] or cutoff)
@@ -64,7 +68,7 @@ def plan_timeline(first: datetime, last: datetime, time_zone: str, settings: Fea
 
     test = settings.test_days
     first_window = test * (settings.ranker_windows + 1)
-    tower_start = test + 7 * settings.two_tower_weeks
+    tower_start = test + 7 * (settings.two_tower_weeks or LEAST_WEEKS)
     history = max(test, 2 * WARM_UP_DAYS)
     if first > end - timedelta(days=first_window + history):
         raise DataRejected(
@@ -84,6 +88,7 @@ def plan_timeline(first: datetime, last: datetime, time_zone: str, settings: Fea
     earliest = int(first.timestamp())
     return Timeline(
         time_zone=time_zone,
+        target=settings.target,
         data_end=days_before_end(0),
         cutoff=days_before_end(test),
         ranker_starts=windows,

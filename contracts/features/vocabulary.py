@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 OUT_OF_VOCABULARY = 0
+LIST_SEPARATOR = " | "
+"""Between the values of a term that is several: an item of the category `Animation | Comedy` is of both."""
 MANY_TERMS = 4096
 """A dictionary of fewer stays in the processor's cache."""
 
@@ -73,7 +75,7 @@ class Vocabulary:
         return Vocabulary, (self.terms,)
 
     def spelled(self, term: str) -> list[int]:
-        """Row numbers of the terms that differ from this one in upper and lower case at most."""
+        """Row numbers of the terms that are this one, or have it in their list, in upper or lower case."""
         return self._spellings.get(term.casefold(), [])
 
     @cached_property
@@ -85,7 +87,9 @@ class Vocabulary:
     def _spellings(self) -> dict[str, list[int]]:
         spellings: dict[str, list[int]] = {}
         for row, term in enumerate(self.terms, start=1):
-            spellings.setdefault(term.casefold(), []).append(row)
+            parts = term.split(LIST_SEPARATOR) if LIST_SEPARATOR in term else []
+            for spelling in dict.fromkeys(part.casefold() for part in (term, *parts)):
+                spellings.setdefault(spelling, []).append(row)
         return spellings
 
 

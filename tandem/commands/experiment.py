@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from tandem.commands.options import HERE, OPERATION, Root, open_project
 from tandem.console import console
@@ -44,7 +45,8 @@ def status(
         soft_wrap=True,
     )
     if found.split_is_off:
-        console.print("  [bold red]The arms' sizes contradict their shares: find out why before believing a figure.[/]")
+        found_off = "  The arms' sizes contradict their shares: find out why before believing a figure."
+        console.print(Text(found_off, "bold red"))
 
 
 def _table(found: "ExperimentStatus") -> Table:

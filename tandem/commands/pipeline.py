@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.markdown import Markdown
+from rich.text import Text
 
 from tandem.commands.options import ALL_CORES, HERE, PIPELINE, EngineOption, MasterOption, Root, open_project
 from tandem.console import console, ingest_table, metrics_tables, verdict_lines, working
@@ -241,7 +242,7 @@ def promote_if_good(bundle: Path, *, force: bool) -> None:
     if not lost:
         promotions.promote(bundle)
     for reason in lost:
-        console.print(f"[red]not promoted:[/] {reason}", highlight=False, soft_wrap=True)
+        console.print(Text("not promoted:", "red"), reason, highlight=False, soft_wrap=True)
     if lost:
         console.print(f"  `tandem promote {bundle.name} --force` makes it serve", highlight=False, soft_wrap=True)
 

@@ -29,7 +29,7 @@ def serve(
     """
     from tandem.demo import serve_here
 
-    console.print(f"Serving on [bold]http://{host}:{port}/[/] · metrics at /metrics · Ctrl-C ends it")
+    console.print(f"Serving on http://{host}:{port}/ · metrics at /metrics · Ctrl-C ends it")
     serve_here(open_project(root).workspace, bundle, host, port, historical=historical, event_log=event_log)
 
 
@@ -56,5 +56,5 @@ def demo(
     if check:
         console.print_json(data=ask_once(workspace, port))
         return
-    console.print(f"\nOpen [bold]http://127.0.0.1:{port}/[/] · metrics at /metrics · Ctrl-C ends it", highlight=False)
+    console.print(f"\nOpen http://127.0.0.1:{port}/ · metrics at /metrics · Ctrl-C ends it", highlight=False)
     serve_here(workspace, "current", "127.0.0.1", port, historical=True)

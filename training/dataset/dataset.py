@@ -32,6 +32,7 @@ from training.engine import read_parquet, remove
 from training.feature_store.store import features_as_of, open_store
 from training.progress import Report
 from training.settings import DuckDBSettings, Engine
+from training.target import in_role
 from training.timeline import Timeline, local_context, unknown_context
 from training.workspace import Workspace, require
 
@@ -192,6 +193,7 @@ def build_dataset(
     store = open_store(workspace, engine, limits)
     report("catalogue and vocabularies")
     events = read_parquet(connection, require(workspace.ingested("events"), "tandem ingest"))
+    events = in_role(events, timeline.target)
     events = events.mutate(seconds=_.event_timestamp.epoch_seconds().cast("int64"))
     lines = purchases(events).order_by("seconds", "user_id", "item_id")
     connection.to_parquet(lines, workspace.dataset / "purchases.parquet")

@@ -5,23 +5,28 @@ of purchases (this file), visits (user_features.py) and views of items (snapshot
 """
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import ibis
+import numpy as np
+import numpy.typing as npt
 from ibis import _
 
 from contracts.events.schema import UNKNOWN, EventType
 from contracts.features import names
-from contracts.features.names import WINDOWS_DAYS
+from contracts.features.names import DAY_SECONDS, WINDOWS_DAYS
 from training.engine import materialized, read_parquet, remove, write_parts
 from training.features.activity import activity, activity_by_quarter
 from training.features.holidays import in_run_up, item_holidays, run_up_days
+from training.features.horizon import tower_weeks
 from training.features.item_features import item_statistics
 from training.features.snapshots import YEAR_DAYS, before, engagements_by_quarter, moment, of_type, within
 from training.features.user_arrays import user_history, user_sequence
 from training.features.user_features import user_statistics, visits_of
 from training.progress import Report
 from training.settings import FeatureSettings
+from training.target import in_role, require_enough, require_target
 from training.timeline import Timeline, plan_timeline
 from training.workspace import Workspace, require
 
@@ -34,10 +39,14 @@ def build_features(
 ) -> Timeline:
     """Writes the timeline and the table of every feature view."""
     time_zone = json.loads(require(workspace.ingest_report, "tandem ingest").read_text())["time_zone"]
-    events = _events(workspace, connection)
+    as_logged = _events(workspace, connection)
+    require_target(_counts(as_logged), settings.target)
+    events = in_role(as_logged, settings.target)
     span = events.agg(first=_.seconds.min(), last=_.seconds.max()).execute().iloc[0]
     first, last = (datetime.fromtimestamp(int(span[name]), UTC) for name in ("first", "last"))
-    timeline = plan_timeline(first, last, time_zone, settings)
+    weeks = tower_weeks(settings, *_target_days(events))
+    timeline = plan_timeline(first, last, time_zone, replace(settings, two_tower_weeks=weeks))
+    require_enough(_found(events, timeline), settings.target)
     run_up = run_up_days(settings.holidays, timeline)
     users, items = (read_parquet(connection, workspace.ingested(table)) for table in ("users", "items"))
     workspace.feature_table(names.USER_PROFILE_VIEW).parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +86,37 @@ def build_features(
         remove(path)
     timeline.write(workspace.timeline)
     return timeline
+
+
+def _counts(events: ibis.Table) -> dict[str, int]:
+    rows = events.group_by("event_type").agg(rows=_.count()).execute()
+    return {str(kind): int(count) for kind, count in zip(rows["event_type"], rows["rows"], strict=True)}
+
+
+def _target_days(events: ibis.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """(days since 1970, targets on each), oldest first."""
+    targets = events.filter(of_type(EventType.PURCHASE))
+    days = targets.group_by(day=_.seconds // DAY_SECONDS).agg(rows=_.count()).order_by("day").execute()
+    return days["day"].to_numpy(np.int64), days["rows"].to_numpy(np.int64)
+
+
+def _found(events: ibis.Table, timeline: Timeline) -> dict[str, int]:
+    """Users and items with a target before the cutoff, and targets of each window."""
+    first_window = timeline.ranker_starts[0] if timeline.ranker_starts else timeline.cutoff
+    early, known = _.seconds < first_window, _.seconds < timeline.cutoff
+    found = (
+        events.filter(of_type(EventType.PURCHASE))
+        .agg(
+            users=_.user_id.nunique(where=known),
+            items=_.item_id.nunique(where=known),
+            test=_.count(where=~known),
+            ranker=_.count(where=known & ~early),
+            towers=_.count(where=early & (_.seconds >= timeline.two_tower_start)),
+        )
+        .execute()
+        .iloc[0]
+    )
+    return {str(name): int(rows) for name, rows in found.items()}
 
 
 def user_profile(users: ibis.Table, timeline: Timeline) -> ibis.Table:

@@ -9,6 +9,7 @@ from contracts.events.schema import EventType
 from contracts.features import names
 from training.engine import read_parquet
 from training.features.snapshots import basket, of_type
+from training.target import in_role
 from training.timeline import Timeline
 from training.workspace import Workspace, require
 
@@ -27,7 +28,8 @@ def build_copurchase(workspace: Workspace, connection: ibis.BaseBackend) -> Copu
     """Writes the TOP companions of each item, with names, as of the end of the data."""
     events = read_parquet(connection, require(workspace.ingested("events"), "tandem ingest"))
     items = read_parquet(connection, workspace.ingested("items"))
-    moment = Timeline.read(require(workspace.timeline, "tandem features")).data_end
+    timeline = Timeline.read(require(workspace.timeline, "tandem features"))
+    moment, events = timeline.data_end, in_role(events, timeline.target)
     purchases = events.filter(of_type(EventType.PURCHASE)).mutate(seconds=_.event_timestamp.epoch_seconds())
     # A quarter hour is a basket of its user alone; an id of the source's is taken as it is.
     purchases = purchases.mutate(basket_id=_.basket_id.coalesce(_.user_id + "@" + basket()))

@@ -27,8 +27,8 @@ from training.engine import replace as replace_table
 from training.ingest.adapters.by_name import adapter_named
 from training.ingest.adapters.mapping import load_mapping
 from training.ingest.adapters.parquet import refuse_damaged_parquet
-from training.ingest.adapters.source import Source, SourceOptions
-from training.ingest.judge import CANCEL, cancelled, judge
+from training.ingest.adapters.source import CANCEL, Source, SourceOptions
+from training.ingest.judge import cancelled, judge
 from training.ingest.oddities import oddities
 from training.ingest.profiles import judged, with_everybody
 from training.ingest.report import IngestReport, refuse_if_too_little
@@ -159,8 +159,8 @@ def _refuse_unusable_ids(table: ibis.Table, key: str, name: str) -> None:
     if not counts["rows"] == counts["known"] == counts["distinct"]:
         raise DataRejected(
             f"The {name} table has {counts['rows']} rows, {counts['rows'] - counts['known']} of them without {key}, "
-            f"and {counts['distinct']} distinct ids. Each row must have an id of its own; where a file says several things "
-            f"of one id (ecommerce), say which counts: `{SECTIONS[name]}: {{repeated: most_frequent}}` or `latest`."
+            f"and {counts['distinct']} distinct ids. Each row must have an id of its own; where a file says several "
+            f"things of one id (ecommerce), say which counts: `{SECTIONS[name]}: {{repeated: most_frequent}}`."
         )
 
 

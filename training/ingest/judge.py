@@ -4,12 +4,11 @@ import ibis
 from ibis import _
 
 from contracts.events.schema import EVENT_COLUMNS, EVENT_RULES
-from training.ingest.adapters.source import Source
+from training.ingest.adapters.source import RETURN, Source
 from training.ingest.profiles import EXACT_COPY
 from training.ingest.validation import broken
 
-RETURN, RETURNED = "return", "returned"
-IGNORE, CANCEL = "ignore", "cancel"
+RETURNED = "returned"
 
 
 def judge(source: Source, items: ibis.Table, *, keep_copies: bool) -> ibis.Table:

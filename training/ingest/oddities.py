@@ -1,7 +1,8 @@
 """What is odd about a log that could be read, and what it does further on: one sentence each."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
+from itertools import pairwise
 
 import ibis
 import pyarrow as pa
@@ -11,7 +12,7 @@ from contracts.events.schema import EventType
 
 APART_DAYS = 7
 APART_SHARE = 0.01
-"""Last events are astray when so few of all lie behind a gap of at least so many days, which no other gap comes near."""
+"""Last events are astray when so few of all lie behind a gap of so many days, which no other gap comes near."""
 EARLY = date(1990, 1, 1)
 
 
@@ -25,8 +26,8 @@ def oddities(events: ibis.Table) -> Iterator[str]:
     rows: list[int] = table.column("rows").to_pylist()
     if sum(table.column("bought").to_pylist()) == 0:
         yield (
-            "There is no purchase in the log, which is what models learn from. Say which event stands for it: "
-            "`target: like` under features in params.yaml."
+            "There is no purchase in the log, which is what models learn from. Unless params.yaml says already which "
+            "event stands for it, say so there under features: `target: like`."
         )
     if dates[-1] < EARLY:
         yield f"The last event is of {dates[-1]}. If times are whole numbers, check `epoch_unit` in the mapping file."
@@ -39,17 +40,17 @@ def _bought() -> ibis.Deferred:
 
 def _stray_end(dates: list[date], rows: list[int]) -> Iterator[str]:
     total, behind = sum(rows), 0
-    gaps = [(later - earlier).days for earlier, later in zip(dates, dates[1:], strict=False)]
+    gaps = [(later - earlier).days for earlier, later in pairwise(dates)]
     for at in range(len(gaps) - 1, -1, -1):
         behind += rows[at + 1]
         if behind > max(APART_SHARE * total, 1):
             return
-        before = sorted(gaps[:at])
-        usual = before[-1] if before else 0
-        if gaps[at] >= APART_DAYS and gaps[at] > 3 * usual and dates[-1] - dates[at + 1] < timedelta(days=gaps[at]):
+        usual = max(gaps[:at], default=0)
+        if gaps[at] >= APART_DAYS and gaps[at] > 3 * usual:
             yield (
-                f"The last {behind:,} of {total:,} events lie {gaps[at]} days after all others, from {dates[at + 1]} on; "
-                f"those end on {dates[at]}. The test window is counted back from the last event: it would hold next to "
-                f"nothing. If these dates are slips, leave them out: `last_day: {dates[at]}` under ingest in params.yaml."
+                f"The last {behind:,} of {total:,} events lie {gaps[at]} days after all others, from {dates[at + 1]} "
+                f"on; those end on {dates[at]}. The test window is counted back from the last event: it would hold "
+                f"next to nothing. If these dates are slips, leave them out: `last_day: '{dates[at]}'` under ingest in "
+                "params.yaml."
             )
             return

@@ -17,8 +17,8 @@ FIXES = {
     "already. Numbers have a decimal point, or a comma with `decimal: ','`.",
     "timestamp_before_1970": "If the times are whole numbers, check `epoch_unit` in the mapping file.",
     "not_utf8": "Save the file as UTF-8.",
-    "quantity_not_positive": "If these are returns, say what they do (ecommerce): `returns: cancel` or `returns: ignore` "
-    "in the mapping file.",
+    "quantity_not_positive": "If these are returns, say what they do (ecommerce): `returns: cancel` or `returns: "
+    "ignore` in the mapping file.",
     "missing_id": "If lines without a user are guests' purchases (ecommerce): `guests: ignore` in the mapping file.",
 }
 EXPECTED = frozenset({"guest", "return", "returned"})

@@ -23,18 +23,15 @@ def broken(rule: Rule, table: ibis.Table) -> ibis.Value:
             needing = [kind.value for kind in EventType if kind not in rule.unless_event_type]
             missing &= table.event_type.isin(needing).fill_null(False)
         faults.append(missing)
-    if rule.allowed:
-        faults.append(~value.isin(rule.allowed))
-    if rule.at_least is not None:
-        faults.append(value < rule.at_least)
-    if rule.finite:
-        faults.append(value.isnan() | value.isinf())
-    if rule.since is not None:
-        faults.append(value < ibis.timestamp(rule.since))
-    if rule.max_length is not None:
-        faults.append(value.length() > rule.max_length)
-    if rule.past:
-        faults.append(value > ibis.timestamp(datetime.now(UTC)))
+    limits = (
+        (bool(rule.allowed), lambda: ~value.isin(rule.allowed)),
+        (rule.at_least is not None, lambda: value < rule.at_least),
+        (rule.finite, lambda: value.isnan() | value.isinf()),
+        (rule.since is not None, lambda: value < ibis.timestamp(rule.since)),
+        (rule.max_length is not None, lambda: value.length() > rule.max_length),
+        (rule.past, lambda: value > ibis.timestamp(datetime.now(UTC))),
+    )
+    faults += [breaks() for is_set, breaks in limits if is_set]
     return ibis.or_(*(fault.fill_null(False) for fault in faults))
 
 

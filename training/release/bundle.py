@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import string
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -113,7 +112,7 @@ def _segments(dataset: Dataset, moment: Moment) -> Segments:
 def _display(dataset: Dataset) -> dict[str, list[str]]:
     table = dataset.display()
     return {
-        column: [string.capwords(value or "Unnamed item") for value in table.column(column).to_pylist()]
+        column: [value or "Unnamed item" for value in table.column(column).to_pylist()]
         for column in ("title", "department")
     }
 

@@ -6,7 +6,6 @@ whose row vector_id is the embedding of the product's title.
 """
 
 import zipfile
-from collections.abc import Mapping
 from typing import Any
 
 import ibis

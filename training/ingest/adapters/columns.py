@@ -6,6 +6,7 @@ from typing import Any
 import ibis
 
 from contracts.errors import InvalidInput
+from contracts.features.vocabulary import LIST_SEPARATOR
 from training.ingest.adapters.delimited import FAULT, RAW
 from training.ingest.adapters.moment_text import Reading
 from training.ingest.adapters.moments import TIMESTAMP, moments
@@ -62,8 +63,13 @@ class Columns:
         return f"{self._section} has {', '.join(self._names())}."
 
     def text(self, name: str) -> Any:
-        """As a string, as the source wrote it; empty as null."""
-        return as_text(self._raw(name))
+        """As a string, as the source wrote it; empty as null. With a `separator` a list, as the contract spells it."""
+        text = as_text(self._raw(name))
+        separator = self._mapping.get(f"{self._section}.{name}.separator")
+        if not separator:
+            return text
+        parts = text.split(separator).map(lambda part: part.strip()).filter(lambda part: part != "")
+        return parts.join(LIST_SEPARATOR).nullif("")
 
     def id(self, name: str) -> Any:
         """As a text; ids that pandas has turned into floats lose their `.0`."""
@@ -121,6 +127,10 @@ class Columns:
             text = self.table[column].cast("string")
             whole = whole + (text.length().cast("string") + ":" + text).fill_null("-")
         return whole.hexdigest("md5")
+
+    def leave_out(self, rows: Any, reason: str) -> None:
+        """Marks rows that are read and not wanted."""
+        self._fault(rows, reason)
 
     def _fault(self, wrong: Any, reason: str) -> None:
         self._faults.append((wrong, reason))

@@ -4,6 +4,7 @@ Any CSV, TSV or Parquet files on disk or behind a URL; the mapping file says wha
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import ibis
 from ibis import _
@@ -13,7 +14,9 @@ from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, E
 from training.ingest.adapters.columns import Columns
 from training.ingest.adapters.location import Location, locate
 from training.ingest.adapters.mapping import refuse_unknown_keys, table_keys, time_zone_of
-from training.ingest.adapters.source import Source, SourceOptions
+from training.ingest.adapters.moments import TIMESTAMP
+from training.ingest.adapters.once import LATEST, once_an_id
+from training.ingest.adapters.source import CANCEL, IGNORE, RETURN, Source, SourceOptions
 from training.ingest.adapters.tables import read_table
 
 TABLES = {
@@ -22,7 +25,14 @@ TABLES = {
     "users": USER_COLUMNS,
     "sessions": {"session_id": "string", "user_id": "string", "started_at": "timestamp"},
 }
-KEYS = (*table_keys(TABLES), "event_types.*")
+KEYS = (
+    *table_keys(TABLES),
+    "event_types.*",
+    "guests",
+    "returns",
+    "return_prefix",
+    *(f"{table}.{key}" for table in ("products", "users") for key in ("repeated", "latest_by")),
+)
 # Names that are understood without a mapping, where the column itself is not there.
 ALIASES = {
     "item_id": ("product_id",),
@@ -32,6 +42,7 @@ ALIASES = {
     "age_band": ("age", "age_group"),
     "started_at": ("session_start",),
 }
+GUEST = "guest"
 EVENT_NAMES = {kind.value: kind.value for kind in EventType} | {
     "cart": EventType.CART_ADD.value,
     "add_to_cart": EventType.CART_ADD.value,
@@ -54,12 +65,17 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     sessions = _optional(connection, location, options, "sessions")
     if sessions is not None:
         events = events.union(_visits(sessions).select(*events.columns))
-    users = _optional(connection, location, options, "users")
+    users, users_folded = _profiles(connection, location, options, "users", "user_id")
+    items, items_folded = _profiles(connection, location, options, "products", "item_id")
+    if items is None:
+        raise AssertionError("Products are required, and `_required` has raised where they are not there.")
     return Source(
         events=events,
-        users=_profiles(users) if users is not None else _seen(events),
-        items=_products(_required(connection, location, options, "products")),
+        users=users if users is not None else _seen(events),
+        items=items,
         time_zone=zone,
+        returns=policy_of(options.mapping),
+        repeats_folded={name: rows for name, rows in (("users", users_folded), ("items", items_folded)) if rows},
     )
 
 
@@ -88,7 +104,7 @@ def _events(rows: Columns, options: SourceOptions) -> ibis.Table:
     names = EVENT_NAMES | event_types_of(options.mapping)
     return rows.select(
         event_type=rows.text("event_type").lower().substitute(names),
-        user_id=rows.id("user_id"),
+        user_id=_user_id(rows, options.mapping),
         item_id=rows.id("item_id") if rows.has("item_id") else ibis.null("string"),
         event_timestamp=rows.timestamp("event_timestamp"),
         basket_id=rows.id("basket_id") if rows.has("basket_id") else ibis.null("string"),
@@ -97,7 +113,19 @@ def _events(rows: Columns, options: SourceOptions) -> ibis.Table:
         discount=rows.optional("discount", "float64"),
         event_id=rows.id("event_id") if rows.has("event_id") else ibis.null("string"),
         content=ibis.null("string") if rows.has("event_id") else rows.content(),
+        is_return=_is_return(rows, names, options.mapping),
     )
+
+
+def _user_id(rows: Columns, mapping: Mapping[str, str]) -> Any:
+    """Where the mapping says that guests are ignored, a row without a user is a guest's, and no fault of the data."""
+    user = rows.id("user_id")
+    guests = mapping.get("guests", "")
+    if guests not in ("", IGNORE):
+        raise InvalidInput(f"guests is {guests!r}, expected {IGNORE}, or no such line.")
+    if guests:
+        rows.leave_out(user.isnull(), GUEST)
+    return user
 
 
 def event_types_of(mapping: Mapping[str, str]) -> dict[str, str]:
@@ -107,7 +135,7 @@ def event_types_of(mapping: Mapping[str, str]) -> dict[str, str]:
     """
     section = "event_types."
     own = {key.removeprefix(section): kind for key, kind in mapping.items() if key.startswith(section)}
-    known = [kind.value for kind in EventType]
+    known = [kind.value for kind in EventType] + ([RETURN] if mapping.get("returns") else [])
     if unknown := [f"{name}: {kind}" for name, kind in own.items() if kind not in known]:
         raise InvalidInput(
             f"event_types maps to what is no event type: {', '.join(unknown)}. There are {', '.join(known)}."
@@ -120,6 +148,7 @@ def _visits(rows: Columns) -> ibis.Table:
     return rows.select(
         event_id="session-" + session,
         content=ibis.null("string"),
+        is_return=ibis.literal(False),
         event_type=ibis.literal(EventType.VISIT.value),
         user_id=rows.id("user_id"),
         item_id=ibis.null("string"),
@@ -131,15 +160,47 @@ def _visits(rows: Columns) -> ibis.Table:
     )
 
 
-def _products(rows: Columns) -> ibis.Table:
-    item_id = rows.id("item_id")
-    rest = {name: rows.optional(name, _short(kind)) for name, kind in ITEM_COLUMNS.items() if name != "item_id"}
-    return rows.select(item_id=item_id, **rest)
+def policy_of(mapping: Mapping[str, str]) -> str:
+    """What returns do: `ignore`, `cancel`, or empty.
+
+    Raises InvalidInput for another word, or a prefix of returns without a policy.
+    """
+    policy = mapping.get("returns", "")
+    if policy not in ("", IGNORE, CANCEL):
+        raise InvalidInput(f"returns is {policy!r}, expected {IGNORE} or {CANCEL}.")
+    if not policy and "return_prefix" in mapping:
+        raise InvalidInput(f"return_prefix marks returns: say with returns ({IGNORE} or {CANCEL}) what they do.")
+    return policy
 
 
-def _profiles(rows: Columns) -> ibis.Table:
-    user_id = rows.id("user_id")
-    return rows.select(user_id=user_id, **{n: rows.optional(n) for n in USER_COLUMNS if n != "user_id"})
+def _is_return(rows: Columns, names: Mapping[str, str], mapping: Mapping[str, str]) -> Any:
+    """Negative units of a purchase, a basket whose id begins with the prefix of returns, or an event called so."""
+    kind = rows.text("event_type").lower().substitute(dict(names))
+    is_return = kind == RETURN
+    if rows.has("quantity"):
+        is_return = is_return | ((kind == EventType.PURCHASE.value) & (rows.number("quantity", "int64") < 0))
+    if (prefix := mapping.get("return_prefix")) and rows.has("basket_id"):
+        is_return = is_return | rows.id("basket_id").startswith(prefix)
+    return is_return.fill_null(False)
+
+
+def _profiles(
+    connection: ibis.BaseBackend, location: Location, options: SourceOptions, table: str, key: str
+) -> tuple[ibis.Table | None, int]:
+    """(the table of users or products, rows that say more of an id that is there already); None where there is none."""
+    columns = TABLES[table]
+    if table == "products" or f"{table}.file" in options.mapping or location.files(table):
+        rows = _required(connection, location, options, table)
+    else:
+        return None, 0
+    rest = {name: rows.optional(name, _short(kind)) for name, kind in columns.items() if name != key}
+    how = options.mapping.get(f"{table}.repeated", "")
+    latest_by = rows.timestamp("latest_by") if how == LATEST else ibis.null(TIMESTAMP)
+    found = rows.select(**{key: rows.id(key)}, **rest, latest_by=latest_by)
+    if not how:
+        return found.drop("latest_by"), 0
+    kept, folded = once_an_id(found, key, list(rest), how)
+    return kept, folded
 
 
 def _short(kind: str) -> str:

@@ -1,7 +1,7 @@
 """The mapping file: YAML that tells an adapter what the files and columns of a source are called.
 
-Nested sections become dotted keys: `interactions: {user_id: visitor}` is `interactions.user_id` → `visitor`. A column may
-have a section of its own, `{column: at, epoch_unit: ms}`, or stand for a constant, `{value: purchase}`.
+Nested sections become dotted keys: `interactions: {user_id: visitor}` is `interactions.user_id` → `visitor`. A
+column may have a section of its own, `{column: at, epoch_unit: ms}`, or stand for a constant, `{value: purchase}`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from contracts.errors import InvalidInput
-
 
 READING_OPTIONS = ("time_zone", "epoch_unit", "date_format", "decimal")
 """How values are read: said of all tables, of one (`products.epoch_unit`) or of one column."""
@@ -28,8 +27,8 @@ def table_keys(tables: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
 def load_mapping(path: str) -> dict[str, str]:
     """Dotted keys and texts of a mapping file; no path: {}.
 
-    Every scalar is the text that was written: `on: view` is no switch, and 007 keeps its noughts. Raises InvalidInput for
-    a file that cannot be read or is not a mapping of texts.
+    Every scalar is the text that was written: `on: view` is no switch, and 007 keeps its noughts. Raises InvalidInput
+    for a file that cannot be read or is not a mapping of texts.
     """
     if not path:
         return {}

@@ -1,7 +1,7 @@
 """One text to one moment in UTC: ISO 8601, a number since 1970, or a format that the mapping says.
 
-A text is read only where all of it is understood. Engines guess: DuckDB takes 24-01-05 for the year 24, and a zone that it
-does not know for none.
+A text is read only where all of it is understood. Engines guess: DuckDB takes 24-01-05 for the year 24, and a zone that
+it does not know for none.
 """
 
 import re

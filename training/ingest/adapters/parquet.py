@@ -13,7 +13,7 @@ from training.ingest.adapters.location import DataFile, opened
 
 WRONG_TYPE = "wrong_type"
 RARE = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_null)
-"""Types that engines read as something else: text without a mark that it is UTF-8 (older Spark, Hive), no type at all."""
+"""Types that engines read as something else: text that is not marked as UTF-8 (older Spark, Hive), no type at all."""
 
 
 def read_parquet_file(connection: ibis.BaseBackend, file: DataFile, *, careful: bool = False) -> ibis.Table:
@@ -53,7 +53,7 @@ def _schema(file: DataFile) -> pa.Schema:
 
 
 def _mended(file: DataFile, schema: pa.Schema) -> pa.Table:
-    """Row group by row group, each column in a type that engines know; a value that has none there is its row's fault."""
+    """Each column in a type that engines know; a value that has none there is its row's fault."""
     with file.open() as stream:
         parts = pq.ParquetFile(stream)
         groups = [_mended_rows(parts.read_row_group(group)) for group in range(parts.num_row_groups)]

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 import ibis
 
+RETURN, IGNORE, CANCEL = "return", "ignore", "cancel"
+"""What a returned purchase is called, and what it may do: nothing, or take its units off earlier purchases."""
+
 
 @dataclass(frozen=True)
 class SourceOptions:
@@ -19,8 +22,8 @@ class SourceOptions:
 class Source:
     """What an adapter yields: tables with columns of contracts.events.schema, unchecked; a column left out is null.
 
-    A table may carry `reason` (why the adapter could not read the row, else null) and `raw` (its text). Events without ids
-    of their own carry `content` instead, a text that only exact copies share.
+    A table may carry `reason` (why the adapter could not read the row, else null) and `raw` (its text). Events without
+    ids of their own carry `content` instead, a text that only exact copies share.
     """
 
     events: ibis.Table
