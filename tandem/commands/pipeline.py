@@ -39,6 +39,7 @@ def ingest(
     ] = "",
     path: Annotated[str, typer.Option(help="Folder or URL (s3://…) of the raw files.")] = "",
     mapping: Annotated[str, typer.Option(help="YAML file with the names of files and columns.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read, judge and report; write nothing.")] = False,
     engine: EngineOption = Engine.DUCKDB,
     spark_master: MasterOption = ALL_CORES,
 ) -> None:
@@ -66,6 +67,7 @@ def ingest(
     """
     from training.engine import connect
     from training.ingest.ingest import ingest as run
+    from training.ingest.ingest import judge_only
 
     project = open_project(root)
     settings = project.settings.ingest
@@ -75,8 +77,9 @@ def ingest(
         path=path or settings.path,
         mapping=mapping or settings.mapping,
     )
-    with working("ingest"):
-        report = run(project.workspace, settings, connect(engine, spark_master, project.settings.duckdb))
+    with working("ingest, nothing written" if dry_run else "ingest"):
+        connection = connect(engine, spark_master, project.settings.duckdb)
+        report = judge_only(settings, connection) if dry_run else run(project.workspace, settings, connection)
     ingest_table(report)
 
 

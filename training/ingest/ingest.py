@@ -90,9 +90,14 @@ def ingest_source(
     _refuse_unusable_ids(_readable(own_users), "user_id", "users")
     _refuse_unusable_ids(items, "item_id", "items")
     refuse_broken(items, "items", ITEM_COLUMNS, ITEM_RULES)
-    found = judge(source, items, keep_copies=settings.exact_copies is Copies.KEEP)
+    keep_copies = settings.exact_copies is Copies.KEEP
+    found = judge(source, items, keep_copies=keep_copies)
     found = _until(found, settings.last_day, source.time_zone)
-    found = cancelled(found) if source.returns == CANCEL else found.mutate(taken=ibis.literal(0, "int64"))
+    found = (
+        cancelled(found, keep_copies=keep_copies)
+        if source.returns == CANCEL
+        else found.mutate(taken=ibis.literal(0, "int64"))
+    )
     rows = materialized(found, scratch[0], connection)
     kept = rows.filter(_.reason.isnull()).order_by("event_timestamp", "event_id")
     events = _write(kept, EVENT_COLUMNS, workspace.ingested("events"), connection)

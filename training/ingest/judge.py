@@ -66,15 +66,18 @@ def _column(table: ibis.Table, name: str, kind: str) -> ibis.Value:
     return table[name].cast(kind) if name in table.columns else ibis.null(kind)
 
 
-def cancelled(judged: ibis.Table) -> ibis.Table:
+def cancelled(judged: ibis.Table, *, keep_copies: bool) -> ibis.Table:
     """The judged events, with the units of returns taken off earlier purchases of the same user and item.
 
     The latest purchase before the last return gives first. One with nothing left is RETURNED; a return of what the log
     does not know changes nothing.
     """
     pair = ["user_id", "item_id"]
-    returns = judged.filter(_.reason == RETURN).group_by(pair)
-    given_back = returns.agg(units=_.quantity.abs().sum(), until=_.event_timestamp.max())
+    returns = judged.filter(_.reason == RETURN)
+    if not keep_copies:  # a line that is there twice was given back once
+        each = returns.group_by([*pair, "event_id"])
+        returns = each.agg(quantity=_.quantity.min(), event_timestamp=_.event_timestamp.max())
+    given_back = returns.group_by(pair).agg(units=_.quantity.abs().sum(), until=_.event_timestamp.max())
     joined = judged.left_join(given_back, pair).drop("user_id_right", "item_id_right")
     counts = (_.reason.isnull() & (_.event_type == "purchase") & (_.event_timestamp <= _.until)).fill_null(False)
     marked = joined.mutate(counts=counts)

@@ -150,7 +150,7 @@ def test_the_report_describes_the_source_and_is_written(tmp_path: Path) -> None:
         last_event="2024-01-09T12:00:00+00:00",
     )
     written = json.loads(Workspace(tmp_path).ingest_report.read_text())
-    assert written == asdict(report) | {"notices": ["Made up."]}
+    assert written == asdict(report) | {"notices": ["Made up."], "warnings": []}
 
 
 def test_a_quick_trial_takes_the_first_users_with_their_events(tmp_path: Path) -> None:
@@ -191,7 +191,9 @@ def test_a_faulty_twin_does_not_cost_the_good_event(tmp_path: Path) -> None:
 
 def test_ids_that_are_not_distinct_are_refused_before_they_multiply_events(tmp_path: Path) -> None:
     source = source_of(GOOD)
-    twice = replace(source, items=ibis.memtable(source.items.execute().iloc[[0, 0, 1]]))
+    twice = replace(
+        source, items=ibis.memtable(source.items.execute().iloc[[0, 0, 1]].assign(title=["Milk", "Oat milk", "Salt"]))
+    )
     with pytest.raises(DataRejected, match="items table has 3 rows, 0 of them without item_id, and 2 distinct ids"):
         ingest_source(Workspace(tmp_path), ACCEPT_ALL, twice, connect_duckdb())
 

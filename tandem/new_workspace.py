@@ -1,0 +1,90 @@
+"""The files of a new workspace, out of the installed package or of the clone."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from contracts.errors import InvalidInput
+from training.ingest.adapters.location import TABLE_SUFFIXES
+from training.ingest.guess import UNSURE, guessed_mapping
+from training.ingest.sample import sample
+
+PACKED: Final = Path(__file__).parent / "workspace"
+"""Where the wheel has them, see [tool.hatch.build] in pyproject.toml; a clone has them at its root."""
+CLONE: Final = Path(__file__).parent.parent
+FEATURE_REPO: Final = ("feature_repo/feature_definitions.py", "feature_repo/feature_store.yaml")
+IGNORED: Final = "/data/\n/bundles/\n/feature_repo/data/\n/mlruns/\n/mlflow.db\n__pycache__/\n"
+MAPPING: Final = "mapping.yaml"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What `make` wrote, what was there, and how many guesses are unsure."""
+
+    written: tuple[str, ...]
+    left: tuple[str, ...]
+    unsure: int
+
+
+def make(folder: Path, raw: list[Path]) -> Made:
+    """Writes the workspace; no file that is there is changed.
+
+    Raises InvalidInput for raw files of no kind that is read, or that lie in several folders.
+    """
+    files = _files(raw)
+    mapping = guessed_mapping([sample(file) for file in files]) if files else ""
+    contents = {name: _template(name) for name in FEATURE_REPO}
+    contents |= {"params.yaml": _params(files), "dvc.yaml": _stages(files), ".gitignore": IGNORED}
+    if mapping:
+        contents[MAPPING] = mapping
+    left = tuple(name for name in contents if (folder / name).exists())
+    written = tuple(name for name in contents if name not in left)
+    for name in written:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(contents[name], encoding="utf-8")
+    return Made(written, left, mapping.count(UNSURE.strip()) if MAPPING in written else 0)
+
+
+def _files(raw: list[Path]) -> list[Path]:
+    found = [
+        file
+        for path in raw
+        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
+        if not path.is_dir() or (file.is_file() and file.name.endswith(TABLE_SUFFIXES))
+    ]
+    if raw and not found:
+        raise InvalidInput(f"{', '.join(map(str, raw))} holds no file of {', '.join(TABLE_SUFFIXES)}.")
+    if len({file.absolute().parent for file in found}) > 1:
+        raise InvalidInput("--from names files of several folders; ingest reads one folder: put them together.")
+    return found
+
+
+def _template(name: str) -> str:
+    path = PACKED / name if PACKED.exists() else CLONE / name
+    return path.read_text(encoding="utf-8")
+
+
+def _params(files: list[Path]) -> str:
+    if not files:
+        return "# Every parameter has a default, see docs/data.md and training/settings.py.\n{}\n"
+    folder = json.dumps(str(files[0].absolute().parent), ensure_ascii=False)
+    return (
+        "# Every other parameter has a default, see training/settings.py.\n"
+        f"ingest:\n  adapter: ecommerce\n  path: {folder}\n  mapping: {MAPPING}\n"
+    )
+
+
+def _stages(files: list[Path]) -> str:
+    """The pipeline's stages without the code among their inputs: that is installed, and no part of the workspace."""
+    pipeline: dict[str, Any] = yaml.safe_load(_template("dvc.yaml"))
+    for name, stage in pipeline["stages"].items():
+        stage["deps"] = [path for path in stage["deps"] if path.startswith(("data/", "feature_repo/"))]
+        if name == "ingest":
+            stage["deps"] = [*(str(file.absolute()) for file in files), *([MAPPING] if files else [])]
+        if not stage["deps"]:
+            del stage["deps"]
+    return yaml.safe_dump(pipeline, sort_keys=False, allow_unicode=True)
