@@ -74,8 +74,8 @@ def ingest(
     settings = replace(
         settings,
         adapter=adapter or settings.adapter,
-        path=path or settings.path,
-        mapping=mapping or settings.mapping,
+        path=path or _from_root(project.workspace.root, settings.path),
+        mapping=mapping or _from_root(project.workspace.root, settings.mapping),
     )
     with working("ingest, nothing written" if dry_run else "ingest"):
         connection = connect(engine, spark_master, project.settings.duckdb)
@@ -248,6 +248,11 @@ def promote_if_good(bundle: Path, *, force: bool) -> None:
         console.print(Text("not promoted:", "red"), reason, highlight=False, soft_wrap=True)
     if lost:
         console.print(f"  `tandem promote {bundle.name} --force` makes it serve", highlight=False, soft_wrap=True)
+
+
+def _from_root(root: Path, path: str) -> str:
+    """A path of params.yaml: as it stands where it leads somewhere, else from the folder of params.yaml."""
+    return str(root / path) if path and not Path(path).exists() and (root / path).exists() else path
 
 
 def _rounded(losses: list[float]) -> str:

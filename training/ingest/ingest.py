@@ -93,11 +93,8 @@ def ingest_source(
     keep_copies = settings.exact_copies is Copies.KEEP
     found = judge(source, items, keep_copies=keep_copies)
     found = _until(found, settings.last_day, source.time_zone)
-    found = (
-        cancelled(found, keep_copies=keep_copies)
-        if source.returns == CANCEL
-        else found.mutate(taken=ibis.literal(0, "int64"))
-    )
+    if source.returns == CANCEL:
+        found = cancelled(found, keep_copies=keep_copies)
     rows = materialized(found, scratch[0], connection)
     kept = rows.filter(_.reason.isnull()).order_by("event_timestamp", "event_id")
     events = _write(kept, EVENT_COLUMNS, workspace.ingested("events"), connection)
@@ -155,7 +152,7 @@ def _until(events: ibis.Table, last_day: str, time_zone: str) -> ibis.Table:
 
 def _quarantined(rows: ibis.Table) -> ibis.Table:
     """The rows that are not kept; an event that a return has used up keeps its units."""
-    return rows.filter(_.reason.notnull()).drop("taken", "is_return", "kept_copy")
+    return rows.filter(_.reason.notnull()).drop(*({"taken", "is_return", "kept_copy"} & set(rows.columns)))
 
 
 def _refuse_unusable_ids(table: ibis.Table, key: str, name: str) -> None:
@@ -253,6 +250,6 @@ def _report(
         first_event=first.astimezone(UTC).isoformat() if kept else "",
         last_event=last.astimezone(UTC).isoformat() if kept else "",
         exact_copies_kept=int(judged_events.filter(_.kept_copy).count().execute()),
-        units_returned=int(judged_events.taken.sum().fill_null(0).execute()),
+        units_returned=int(judged_events.taken.sum().fill_null(0).execute()) if source.returns == CANCEL else 0,
         repeats_folded=dict(source.repeats_folded),
     )

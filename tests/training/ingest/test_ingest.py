@@ -191,9 +191,8 @@ def test_a_faulty_twin_does_not_cost_the_good_event(tmp_path: Path) -> None:
 
 def test_ids_that_are_not_distinct_are_refused_before_they_multiply_events(tmp_path: Path) -> None:
     source = source_of(GOOD)
-    twice = replace(
-        source, items=ibis.memtable(source.items.execute().iloc[[0, 0, 1]].assign(title=["Milk", "Oat milk", "Salt"]))
-    )
+    rows = source.items.execute().iloc[[0, 0, 1]].assign(title=["Milk", "Oat milk", "Salt"])
+    twice = replace(source, items=ibis.memtable(rows))
     with pytest.raises(DataRejected, match="items table has 3 rows, 0 of them without item_id, and 2 distinct ids"):
         ingest_source(Workspace(tmp_path), ACCEPT_ALL, twice, connect_duckdb())
 
