@@ -1,0 +1,79 @@
+"""Single cells: how each is spelt, and what it must be read as; BAD where it says nothing that can be used."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from hypothesis import strategies as st
+
+BAD = "BAD"
+"""Stands for a cell that costs its row."""
+ODD = "\"',;\t|[]{}\\/#?%&=+-_. \nabcxyzABC0123456789äßéÑ日本\u200d\U0001f389\u0130"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What the file holds and what is right."""
+
+    written: Any
+    right: Any
+
+
+def texts(longest: int = 12) -> st.SearchStrategy[str]:
+    """Anything that a shop might call something; no half of a character, which only JSON can spell."""
+    return st.text(
+        st.one_of(st.sampled_from(ODD), st.characters(codec="utf-8", exclude_characters="\x00\r")), max_size=longest
+    )
+
+
+def _id_of(text: str) -> Any:
+    """A whole number that was a float is the number; nothing is null."""
+    return re.sub(r"^([+-]?[0-9]+)\.0+$", r"\1", text) or None
+
+
+ids = texts().map(lambda text: Cell(text or None, _id_of(text)))
+plain_ids = st.one_of(st.integers(0, 10**6).map(str), st.sampled_from(["13085.0", "0.5", "a-b", "b-c", "a", "c"]))
+ids = st.one_of(ids, plain_ids.map(lambda text: Cell(text, _id_of(text))))
+free_texts = texts(30).map(lambda text: Cell(text or None, text or None))
+
+MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2025, 12, 31))
+
+
+@st.composite
+def moments(draw: st.DrawFn) -> Cell:
+    """With a zone, without one (which is bad where the mapping names none), or no moment at all."""
+    at = draw(MOMENTS)
+    spelling = draw(
+        st.sampled_from(["Z", "z", "utc", "offset", "seconds", "bare", "day", "short year", "zone", "none", "word"])
+    )
+    if spelling in ("Z", "z"):
+        return Cell(at.isoformat() + spelling, at.replace(tzinfo=UTC))
+    if spelling == "utc":
+        return Cell(f"{at:%Y-%m-%d %H:%M:%S} UTC", at.replace(microsecond=0, tzinfo=UTC))
+    if spelling in ("offset", "seconds"):
+        ahead = timedelta(minutes=draw(st.integers(-720, 840)), seconds=30 if spelling == "seconds" else 0)
+        local = at.replace(tzinfo=timezone(ahead))
+        return Cell(local.isoformat(" "), local.astimezone(UTC))
+    wrong = {
+        "bare": at.isoformat(" "),
+        "day": f"{at:%Y-%m-%d}",
+        "short year": f"{at:%y-%m-%d %H:%M}",
+        "zone": f"{at:%Y-%m-%d %H:%M:%S} EST",
+        "word": "soon",
+    }
+    return Cell(wrong[spelling], BAD) if spelling in wrong else Cell(None, None)
+
+
+quantities = st.one_of(
+    st.integers(-5, 10**6).map(lambda number: Cell(str(number), number)),
+    st.sampled_from([Cell(None, 1), Cell("1.5", BAD), Cell("two", BAD), Cell("1e400", BAD), Cell("3.0", 3)]),
+    st.just(Cell("9" * 5000, BAD)),
+)
+prices = st.one_of(
+    st.floats(0, 1e9, allow_nan=False).map(lambda number: Cell(repr(number), number)),
+    st.sampled_from([Cell(None, None), Cell("1,5", BAD), Cell("nan", BAD), Cell("0x1F", BAD), Cell("1_0", BAD)]),
+)
+event_types = st.sampled_from(
+    [Cell("purchase", "purchase"), Cell("View", "view"), Cell("add_to_cart", "cart_add"), Cell("teleport", "teleport")]
+)
