@@ -11,7 +11,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from training.batch.propensity import Buyers
-    from training.ingest.ingest import IngestReport
+    from training.ingest.report import IngestReport
 
 # Text from outside is never markup: a column may be called [user_id], a category [/b]. What is styled is a Text.
 console = Console(markup=False)

@@ -32,7 +32,7 @@ from training.data_report.rfm import Buyers, fifths, measure_buyers, segment_nam
 from training.data_report.sessions import measure_sessions
 from training.data_report.words import counted, money, number, percent
 from training.engine import connect_duckdb
-from training.ingest.ingest import IngestReport
+from training.ingest.report import IngestReport
 from training.local_time import zone_offsets
 from training.workspace import Workspace
 

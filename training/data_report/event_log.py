@@ -11,7 +11,7 @@ from contracts.errors import DataRejected, MissingArtifact
 from contracts.events.schema import EventType
 from contracts.features.names import DAY_SECONDS
 from training.engine import read_parquet
-from training.ingest.ingest import IngestReport
+from training.ingest.report import IngestReport
 from training.local_time import local_seconds
 from training.workspace import Workspace, require
 

@@ -6,7 +6,7 @@ from ibis import _
 from contracts.events.schema import ITEM_COLUMNS, USER_COLUMNS
 from training.data_report.event_log import EventLog
 from training.data_report.words import number, percent, reason
-from training.ingest.ingest import IngestReport
+from training.ingest.report import IngestReport
 from training.pages.figures import MAIN, SECOND, figure, lying_bars
 from training.pages.section import Chart, Section
 

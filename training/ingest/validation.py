@@ -1,6 +1,6 @@
 """The rules of contracts/events/schema.py as Ibis expressions, and as a pandera schema of each canonical table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ def broken(rule: Rule, table: ibis.Table) -> ibis.Value:
             needing = [kind.value for kind in EventType if kind not in rule.unless_event_type]
             missing &= table.event_type.isin(needing).fill_null(False)
         faults.append(missing)
-    limits = (
+    limits: tuple[tuple[bool, Callable[[], ibis.Value]], ...] = (
         (bool(rule.allowed), lambda: ~value.isin(rule.allowed)),
         (rule.at_least is not None, lambda: value < rule.at_least),
         (rule.finite, lambda: value.isnan() | value.isinf()),

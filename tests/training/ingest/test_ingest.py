@@ -16,7 +16,8 @@ from contracts.errors import DataRejected, InvalidInput
 from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
 from training.engine import connect_duckdb
 from training.ingest.adapters.source import Source
-from training.ingest.ingest import IngestReport, ingest, ingest_source
+from training.ingest.ingest import ingest, ingest_source
+from training.ingest.report import IngestReport
 from training.settings import IngestSettings
 from training.workspace import Workspace
 

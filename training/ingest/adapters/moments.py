@@ -43,12 +43,11 @@ def text_reader(reading: Reading) -> Any:
     """A function of the engine from texts to their moments, spelt in UTC, or to WRONG or ZONELESS."""
     read = reader(reading)
 
-    @ibis.udf.scalar.pyarrow
-    def moment_in_utc(texts: str) -> str:
-        spelt = [None if text is None else read(text) for text in texts.to_pylist()]  # type: ignore[attr-defined]
-        return pa.array(spelt, pa.string())  # type: ignore[return-value]
+    def moment_in_utc(texts: Any) -> Any:  # an Arrow array of texts, as the engine hands over many rows at once
+        return pa.array([None if text is None else read(text) for text in texts.to_pylist()], pa.string())
 
-    return moment_in_utc
+    signature = (("string",), "string")
+    return ibis.udf.scalar.pyarrow(moment_in_utc, signature=signature)
 
 
 def _typed(value: Any, reading: Reading) -> Moments:

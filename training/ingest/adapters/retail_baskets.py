@@ -130,16 +130,16 @@ def _lines(transaction: Any, mapping: Mapping[str, str]) -> list[Line]:
 
 def _added_up(items: Iterable[Line]) -> Iterator[Line]:
     """The items, those that differ in nothing but their units as one; what is no number of units stays by itself."""
-    units: dict[tuple[tuple[str, str | None], ...], int] = {}
+    units: dict[tuple[tuple[str, str], ...], int] = {}
     for item in items:
         quantity = item.get("quantity") or "1"
-        rest = tuple(sorted((name, value) for name, value in item.items() if name != "quantity" and value is not None))
+        rest = tuple(sorted((name, value or "") for name, value in item.items() if name != "quantity" and value))
         if WHOLE.fullmatch(quantity):
             units[rest] = units.get(rest, 0) + int(quantity)
         else:
             yield item
     for rest, total in units.items():
-        yield dict(rest) | {"quantity": str(total)}
+        yield {**dict(rest), "quantity": str(total)}
 
 
 def _events(table: ibis.Table, mapping: Mapping[str, str]) -> ibis.Table:

@@ -19,7 +19,8 @@ from serving.events.open_log import open_log
 from tests.support.purchases import CATALOGUE, PURCHASES, write_ingested
 from tests.support.redis_server import DURABLE, RedisServer
 from training.engine import connect_duckdb
-from training.ingest.ingest import IngestReport, ingest
+from training.ingest.ingest import ingest
+from training.ingest.report import IngestReport
 from training.settings import IngestSettings
 from training.workspace import Workspace
 

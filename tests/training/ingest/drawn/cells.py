@@ -1,12 +1,15 @@
 """Single cells: how each is spelt, and what it must be read as; BAD where it says nothing that can be used."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from hypothesis import strategies as st
 
+Draw = Callable[..., Any]
+"""Hypothesis' `draw`, of a strategy or of `data()`."""
 BAD = "BAD"
 """Stands for a cell that costs its row."""
 ODD = "\"',;\t|[]{}\\/#?%&=+-_. \nabcxyzABC0123456789äßéÑ日本\u200d\U0001f389\u0130"

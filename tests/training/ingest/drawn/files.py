@@ -12,11 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
+from tests.training.ingest.drawn.cells import Draw
+
 Row = dict[str, Any]  # texts, None, or a list of texts
 KINDS = ("csv", "semicolon.csv", "tsv", "csv.gz", "jsonl", "parquet", "binary.parquet", "null.parquet")
 
 
-def write_parts(draw: st.DrawFn, folder: Path, table: str, rows: Sequence[Row], columns: Sequence[str]) -> None:
+def write_parts(draw: Draw, folder: Path, table: str, rows: Sequence[Row], columns: Sequence[str]) -> None:
     """The rows as one file or as a folder of parts, of kinds that are drawn."""
     count = draw(st.integers(1, 3))
     if count == 1:
@@ -27,7 +29,7 @@ def write_parts(draw: st.DrawFn, folder: Path, table: str, rows: Sequence[Row], 
         _write(draw, folder / table / f"part-{number}", rows[number::count], columns)
 
 
-def _write(draw: st.DrawFn, stem: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:
+def _write(draw: Draw, stem: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:
     kind = draw(st.sampled_from(KINDS))
     if kind.endswith("parquet"):
         _parquet(stem.with_name(f"{stem.name}.parquet"), rows, columns, kind)
@@ -42,7 +44,7 @@ def _write(draw: st.DrawFn, stem: Path, rows: Sequence[Row], columns: Sequence[s
         path.write_bytes(gzip.compress(content) if suffix.endswith("gz") else content)
 
 
-def _delimited(draw: st.DrawFn, rows: Sequence[Row], columns: Sequence[str], delimiter: str) -> bytes:
+def _delimited(draw: Draw, rows: Sequence[Row], columns: Sequence[str], delimiter: str) -> bytes:
     lines = io.StringIO()
     end = draw(st.sampled_from(["\n", "\r\n"]))
     writer = csv.writer(
@@ -61,7 +63,7 @@ def _cell(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value or ""
 
 
-def _json(draw: st.DrawFn, rows: Sequence[Row], columns: Sequence[str]) -> bytes:
+def _json(draw: Draw, rows: Sequence[Row], columns: Sequence[str]) -> bytes:
     escaped = draw(st.booleans())
     written = [{name: row[name] for name in columns if row[name] is not None or draw(st.booleans())} for row in rows]
     first = dict.fromkeys(columns) | written[0]  # so that every column is there

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import ibis
 import pyarrow as pa
-from hypothesis import strategies as st
 
 from contracts.errors import DataRejected
+from tests.training.ingest.drawn.cells import Draw
 from tests.training.ingest.drawn.shops import FIELDS, SHOPS
 from training.ingest.adapters.by_name import adapter_named
 from training.ingest.adapters.source import SourceOptions
 
 
-def hold(draw: st.DrawFn, name: str, connection: ibis.BaseBackend) -> str:
+def hold(draw: Draw, name: str, connection: ibis.BaseBackend) -> str:
     """`read` or `refused in words`. Raises AssertionError where rows are lost or a value differs."""
     with tempfile.TemporaryDirectory() as folder:
         shop = SHOPS[name](draw, Path(folder))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from tests.training.ingest.drawn.cells import BAD, Cell, event_types, ids, moments, prices, quantities
+from tests.training.ingest.drawn.cells import BAD, Cell, Draw, event_types, ids, moments, prices, quantities
 from tests.training.ingest.drawn.files import write_parts
 
 Event = tuple[Any, ...]  # user, item, type, moment, quantity, price, basket
@@ -30,7 +30,7 @@ class Shop:
     mapping: dict[str, str] = field(default_factory=dict)
 
 
-def _row(draw: st.DrawFn, cells: dict[str, st.SearchStrategy[Cell]]) -> dict[str, Cell]:
+def _row(draw: Draw, cells: dict[str, st.SearchStrategy[Cell]]) -> dict[str, Cell]:
     return {name: draw(cell) for name, cell in cells.items()}
 
 
@@ -47,7 +47,7 @@ def _judged(
     return Counter(right), len(rows) - len(good)
 
 
-def ecommerce(draw: st.DrawFn, folder: Path) -> Shop:
+def ecommerce(draw: Draw, folder: Path) -> Shop:
     """Interactions of any kind of file."""
     cells = {"user_id": ids, "item_id": ids, "event_type": event_types, "event_timestamp": moments(),
              "quantity": quantities, "price": prices, "basket_id": ids}  # fmt: skip
@@ -59,7 +59,7 @@ def ecommerce(draw: st.DrawFn, folder: Path) -> Shop:
     return Shop("ecommerce", right, unreadable)
 
 
-def clickstream(draw: st.DrawFn, folder: Path) -> Shop:
+def clickstream(draw: Draw, folder: Path) -> Shop:
     """Actions with lists of products, as text or as arrays."""
     cells: dict[str, st.SearchStrategy[Cell]] = {
         "user_id": ids.filter(lambda cell: cell.right is not None),
@@ -84,7 +84,7 @@ def clickstream(draw: st.DrawFn, folder: Path) -> Shop:
     return Shop("clickstream", right, bad)
 
 
-def retail_baskets(draw: st.DrawFn, folder: Path) -> Shop:
+def retail_baskets(draw: Draw, folder: Path) -> Shop:
     """Transactions, one a line, with products by id or as objects."""
     baskets = []
     right: Counter[Event] = Counter()
@@ -117,7 +117,7 @@ def _whole(text: str) -> str:
     return head if dot and all_noughts and digits.isascii() and digits.isdigit() else text
 
 
-def instacart(draw: st.DrawFn, folder: Path) -> Shop:
+def instacart(draw: Draw, folder: Path) -> Shop:
     """Orders and their lines; each line must come out, with its order's user."""
     users = draw(st.lists(ids.filter(lambda cell: cell.right is not None), min_size=1, max_size=4))
     orders = [
@@ -125,7 +125,7 @@ def instacart(draw: st.DrawFn, folder: Path) -> Shop:
          "order_hour_of_day": "9", "days_since_prior_order": "7"}
         for at, user in enumerate(users)
     ]  # fmt: skip
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"order_id": f"o{draw(st.integers(0, len(users)))}", "product_id": draw(ids), "add_to_cart_order": str(at)}
         for at in range(draw(st.integers(1, 6)))
     ]
@@ -141,7 +141,7 @@ def instacart(draw: st.DrawFn, folder: Path) -> Shop:
     return Shop("instacart", right, 0)
 
 
-def event_log(draw: st.DrawFn, folder: Path) -> Shop:
+def event_log(draw: Draw, folder: Path) -> Shop:
     """An earlier ingest, and what was posted since."""
     kind = pa.timestamp("us", "UTC")
     texts = ("event_id", "event_type", "user_id", "item_id", "basket_id")
