@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from training.engine import connect_duckdb
-from training.ingest.ingest import IngestReport, ingest
+from training.ingest.ingest import ingest
+from training.ingest.report import IngestReport
 from training.settings import IngestSettings
 from training.workspace import Workspace
 
