@@ -55,7 +55,7 @@ def _delimited(draw: Draw, rows: Sequence[Row], columns: Sequence[str], delimite
     )
     writer.writerow(columns)
     writer.writerows([[_cell(row[name]) for name in columns] for row in rows])
-    mark = draw(st.sampled_from([b"", b"\xef\xbb\xbf"]))
+    mark: bytes = draw(st.sampled_from([b"", b"\xef\xbb\xbf"]))
     return mark + lines.getvalue().encode()
 
 
