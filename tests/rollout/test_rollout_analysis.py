@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -254,11 +255,14 @@ def test_each_slots_bound_takes_half_of_alpha() -> None:
 def test_a_share_that_is_just_stables_and_the_margin_succeeds(
     name: GateName, part: str, whole: str, least: int, sentence: str
 ) -> None:
-    stable, canary = SlotNumbers(**{whole: 1000, part: 5}), SlotNumbers(**{whole: 200, part: least})
+    def slot(**counts: Any) -> SlotNumbers:
+        return SlotNumbers(**counts)
+
+    stable, canary = slot(**{whole: 1000, part: 5}), slot(**{whole: 200, part: least})
     result = gate(name, measured(canary, stable))
     said = sentence.replace(";", ", stable 0.50% of 1000;") + " more is allowed"
     assert (result.verdict, result.sentence) == (Verdict.SUCCESSFUL, said)
-    above = gate(name, measured(replace(canary, **{part: least + 1}), stable))
+    above = gate(name, measured(slot(**{whole: 200, part: least + 1}), stable))
     assert above.verdict is Verdict.INCONCLUSIVE
     assert above.sentence.endswith("; too few to say")
 
@@ -338,7 +342,7 @@ def test_clicks_are_judged_from_the_least_number_on() -> None:
 @pytest.mark.parametrize("slot", ["stable", "canary"])
 def test_more_clicks_than_lists_of_one_slot_are_no_evidence(slot: str) -> None:
     odd = SlotNumbers(answers=10, clicks=50)
-    look = replace(measured(), **{slot: odd})
+    look = replace(measured(), stable=odd) if slot == "stable" else replace(measured(), canary=odd)
     assert click_evidence(look, Thresholds()) == 0.0
     result = gate(GateName.CLICKS, look)
     assert result.verdict is Verdict.INCONCLUSIVE

@@ -145,7 +145,8 @@ def test_ends_of_a_price_range_and_several_terms(given: dict[str, Any], expected
 
 def test_ids_that_the_catalogue_lacks_have_no_row() -> None:
     found = filters.known_rows(["gone", "ball", "apple"], vocabularies())
-    assert (found.tolist(), found.dtype) == (rows("ball", "apple"), np.int64)
+    assert found.tolist() == rows("ball", "apple")
+    assert found.dtype == np.int64
 
 
 def test_a_lenient_selection_fits_nothing_where_the_catalogue_lacks_the_term() -> None:
@@ -178,7 +179,8 @@ def test_terms_are_near_from_half_alike_on_and_three_of_them_are_named() -> None
 def test_a_highest_price_alone_keeps_what_costs_next_to_nothing() -> None:
     side = replace(items(), prices=np.full(len(IDS), 0.01, np.float32))
     ((name, kept),) = filters.selecting(Selection(price_max=1), side, vocabularies())
-    assert (name, kept.all()) == ("price", True)
+    assert name == "price"
+    assert kept.all()
 
 
 # --- the planner, over every index

@@ -92,10 +92,10 @@ def timeline(time_zone: str = "UTC") -> Timeline:
 
 
 def items_table() -> ibis.Table:
-    rows = [dict(zip(ITEM, row, strict=True)) for row in ITEMS]
+    rows: list[dict[str, Any]] = [dict(zip(ITEM, row, strict=True)) for row in ITEMS]
     for row in rows:
         at = row["available_from"]
-        row["available_from"] = None if at is None else datetime.fromtimestamp(at, UTC)  # type: ignore[arg-type]
+        row["available_from"] = None if at is None else datetime.fromtimestamp(at, UTC)
     return ibis.memtable(rows, schema=ITEM)
 
 

@@ -216,7 +216,7 @@ def test_adam_falls_to_a_fiftieth_by_the_last_step_and_adagrad_keeps_its_rate() 
         assert training.steps == 3
         rate = training.optimizer.learning_rate
         rates = [float(rate(step) if callable(rate) else rate) for step in (0, 11, 12, 13)]
-        assert (rates[0], rates[2], rates[3]) == (pytest.approx(first), pytest.approx(last), pytest.approx(last))
+        assert [rates[0], *rates[2:]] == pytest.approx([first, last, last])
         assert (rates[1] > last) == (kind is Optimizer.ADAM)
         assert type(training.optimizer).__name__ == kind.value.capitalize()
 
