@@ -208,7 +208,7 @@ def test_clicks_wait_for(stable: SlotNumbers, canary: SlotNumbers, sentence: str
 def test_more_clicks_than_lists_are_no_rate() -> None:
     result = gate(GateName.CLICKS, measured(SlotNumbers(answers=10, clicks=50)))
     assert result.verdict is Verdict.INCONCLUSIVE
-    assert "this is no rate" in result.sentence
+    assert "this cannot be a rate" in result.sentence
 
 
 # --- the edges: what is asked exactly, no more and no less
