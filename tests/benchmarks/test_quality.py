@@ -258,6 +258,7 @@ def test_tafeng_keeps_baskets_in_order_with_each_item_once(tmp_path: Path) -> No
     assert validation.truths[0].tolist() == [0]
 
 
+@pytest.mark.server
 def test_a_set_that_is_not_here_is_skipped_with_a_message(tmp_path: Path) -> None:
     with pytest.raises(MissingArtifact, match="TANDEM_BENCHMARKS"):
         gowalla(tmp_path).test()
@@ -267,6 +268,7 @@ def test_a_set_that_is_not_here_is_skipped_with_a_message(tmp_path: Path) -> Non
     assert ended.stdout == ""
 
 
+@pytest.mark.server
 def test_the_command_prints_a_table(tmp_path: Path) -> None:
     write(
         tmp_path / "tafeng" / "baskets.parquet",

@@ -44,6 +44,7 @@ def ran(repo: Repo, *, dry: bool = False) -> list[str]:
     return [stage.addressing for stage in repo.reproduce("ingest", dry=dry)]
 
 
+@pytest.mark.server
 def test_edited_raw_files_are_ingested_again_and_only_they(repo: Repo, tmp_path: Path) -> None:
     assert ran(repo) == ["raw-files", "ingest"]
     before = Workspace(Path(repo.root_dir)).ingested("events").read_bytes()
@@ -53,6 +54,7 @@ def test_edited_raw_files_are_ingested_again_and_only_they(repo: Repo, tmp_path:
     assert Workspace(Path(repo.root_dir)).ingested("events").read_bytes() != before
 
 
+@pytest.mark.server
 def test_an_edit_of_a_room_is_seen_by_the_stages_that_import_it(repo: Repo) -> None:
     """By `dvc status`, after every stage's present state has been taken for what it was made from."""
     root = Path(repo.root_dir)

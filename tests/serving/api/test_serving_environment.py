@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 LOCK = Path(__file__).resolve().parents[3] / "locks" / "serving.txt"
 ABSENT = ("duckdb", "dvc", "evidently", "ibis_framework", "mlflow", "tensorflow", "tf_keras")
 
@@ -15,6 +17,7 @@ def test_the_serving_lock_has_no_training_or_monitoring_library() -> None:
     assert [name for name in locked if name.startswith(ABSENT)] == []
 
 
+@pytest.mark.server
 def test_the_server_imports_none_of_them_even_where_they_are_installed() -> None:
     modules = {"ibis" if name == "ibis_framework" else name for name in ABSENT}
     code = f"import sys, serving.__main__; print(sorted({modules!r} & sys.modules.keys()))"

@@ -33,6 +33,7 @@ def event(event_id: str, user_id: str, item_id: str) -> Interaction:
     return Interaction.model_validate({**fields, "item_id": item_id}).at(datetime.now(UTC))
 
 
+@pytest.mark.server
 def test_the_consumer_applies_what_waits_and_ends_in_order(empty_workspace: Workspace) -> None:
     apply_definitions(empty_workspace)
     log = open_log(empty_workspace.event_log, INTERACTIONS)

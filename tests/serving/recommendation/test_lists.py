@@ -368,7 +368,7 @@ def test_explanations_are_of_this_very_answer(
 
 
 def test_without_explain_there_is_none(build: Build, users: list[str]) -> None:
-    assert all(item.explanation is None for item in recommend(build(), asked(users[0])).items)
+    assert all(item.explanation is None for item in each(recommend(build(), asked(users[0])).items))
 
 
 def test_the_stage_that_is_told_is_the_real_one(
@@ -422,7 +422,7 @@ def test_why_not_names_the_rule(build: Build, bundle: LoadedBundle, users: list[
     )
     assert (pushed.stage, pushed.rules) == (Stage.LEFT_OUT_BY_RULE, ["launch"])
     capped = build("  - {name: none-alike, cap: {at_most: 1, per: department}}")
-    for item in ids(recommend(build(), asked(users[0], n=10))):
+    for item in each(ids(recommend(build(), asked(users[0], n=10)))):
         why_not = capped.why_not(asked(users[0], n=10), item)
         assert (why_not.stage is Stage.LEFT_OUT_BY_RULE) == (why_not.rules == ["none-alike"])
 
