@@ -28,7 +28,7 @@ def start(trained: Workspace, environment: Mapping[str, str]) -> subprocess.Pope
 
 
 def result(process: subprocess.Popen[str]) -> Any:
-    out, errors = process.communicate(timeout=300)
+    out, errors = process.communicate(timeout=900)
     assert process.returncode == 0, errors[-3000:]
     return json.loads(out.splitlines()[-1])
 
