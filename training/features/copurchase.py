@@ -43,16 +43,18 @@ def companions(purchases: ibis.Table, items: ibis.Table, moment: int) -> ibis.Ta
 
     A pair counts once a basket, however many units were bought. moment is Unix seconds.
     """
-    lines = purchases.select("basket_id", "item_id").distinct()
-    others = lines.view().rename(companion="item_id")
-    pairs = (
-        lines.join(others, "basket_id")
-        .filter(_.item_id != _.companion)
-        .group_by("item_id", "companion")
-        .agg(baskets=_.count())
-    )
-    best = ibis.row_number().over(group_by="item_id", order_by=[ibis.desc("baskets"), "companion"])
-    top = pairs.mutate(position=best).filter(_.position < TOP)
+    # Numbers instead of ids, and each pair once: the pairs of all baskets are the largest table of the pipeline.
+    codes = items.select("item_id").distinct().mutate(code=ibis.row_number().over(order_by="item_id"))
+    baskets = purchases.select("basket_id").distinct().mutate(basket=ibis.row_number().over(order_by="basket_id"))
+    coded = purchases.join(codes, "item_id").join(baskets, "basket_id")
+    lines = coded.select("basket", "code").distinct()
+    others = lines.view().rename(other="code")
+    pairs = lines.join(others, ["basket", lines.code < others.other]).group_by("code", "other").agg(baskets=_.count())
+    both = pairs.union(pairs.select(code="other", other="code", baskets="baskets"))
+    # Codes are in the order of ids, so ties are broken as by id.
+    best = ibis.row_number().over(group_by="code", order_by=[ibis.desc("baskets"), "other"])
+    kept = both.mutate(position=best).filter(_.position < TOP)
+    top = kept.join(codes, "code").drop("code").join(codes.rename(companion="item_id", other="code"), "other")
     named = top.join(items.select(companion="item_id", title="title"), "companion")
     # Arrays of structs sort by their fields in order on every engine; aggregates with ORDER BY do not exist on all.
     entry = ibis.struct({"position": _.position, "id": _.companion, "title": _.title, "baskets": _.baskets})
