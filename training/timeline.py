@@ -42,6 +42,11 @@ class Timeline(BaseModel):
         ends = (*self.ranker_starts[1:], self.cutoff)
         return tuple(zip(self.ranker_starts, ends, strict=True))
 
+    def at_end(self) -> "Timeline":
+        """The same log without windows: what a server reads is as of the end of the data."""
+        end = (self.data_end,)
+        return self.model_copy(update={"ranker_starts": (), "snapshots": end, "history_snapshots": end})
+
     def write(self, path: Path) -> None:
         """As JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,10 @@ from pathlib import Path
 
 from contracts.errors import MissingArtifact
 
+DEFINITIONS = "feature_definitions.py"
+STORE = "feature_store.yaml"
+"""Files of the Feast repository."""
+
 
 @dataclass(frozen=True)
 class Workspace:

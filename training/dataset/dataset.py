@@ -185,7 +185,10 @@ def build_dataset(
     engine: Engine = Engine.DUCKDB,
     limits: DuckDBSettings | None = None,
 ) -> None:
-    """Writes vocabularies, positives and moments. Needs applied feature definitions; the engine joins them."""
+    """Writes vocabularies, positives and moments. Needs applied feature definitions; the engine joins them.
+
+    A timeline without label windows has nothing to train on, so no positives are written.
+    """
     timeline = Timeline.read(require(workspace.timeline, "tandem features"))
     workspace.dataset.mkdir(parents=True, exist_ok=True)
     for stale in workspace.dataset.iterdir():
@@ -208,9 +211,10 @@ def build_dataset(
     np.save(workspace.dataset / "item_text.npy", item_text(workspace, item_ids, titles, projection))
     report("positives of the towers")
     connection.to_parquet(engagements(events, bought), workspace.dataset / "engagements.parquet")
-    seen = read_parquet(connection, workspace.dataset / "engagements.parquet").mutate(type=_.type.cast("int8"))
-    chosen = bought.mutate(type=ibis.literal(0, "int8")).union(seen)
-    _write_positives(workspace.dataset, store, chosen, timeline, report)
+    if timeline.ranker_starts:
+        seen = read_parquet(connection, workspace.dataset / "engagements.parquet").mutate(type=_.type.cast("int8"))
+        chosen = bought.mutate(type=ibis.literal(0, "int8")).union(seen)
+        _write_positives(workspace.dataset, store, chosen, timeline, report)
     for seconds in timeline.history_snapshots:
         report(f"users and items as of {seconds}")
         _write_moment(workspace.dataset, store, _strings(users, names.USER_ID), item_ids, seconds)

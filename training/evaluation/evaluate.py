@@ -54,8 +54,8 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     windows = backtest(earlier, latest, ranker["model"], settings.ranker, progress)
     metrics = {
         "test_days": settings.features.test_days,
-        "all_items": _table(lists, test.truths, test.num_items),
-        "new_to_user": _table(*of_discoveries(test, lists), test.num_items),
+        "all_items": table_of(lists, test.truths, test.num_items),
+        "new_to_user": table_of(*of_discoveries(test, lists), test.num_items),
         "candidates": {
             **candidate_recall(test.candidates, test.truths),
             **simple_union_recall(test, settings.ranker.num_candidates),
@@ -74,7 +74,8 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     return metrics
 
 
-def _table(lists: Lists, truths: Sequence[Rows], num_items: int) -> Table:
+def table_of(lists: Lists, truths: Sequence[Rows], num_items: int) -> Table:
+    """Means over users of each list's metrics, and how many users."""
     return {
         name: {**summary(padded(rows, LENGTH), truths, num_items), "users": float(len(truths))}
         for name, rows in lists.items()

@@ -5,10 +5,7 @@ from pathlib import Path
 
 from training.feature_store.store import apply_definitions, materialize_copurchase, materialize_users
 from training.settings import load_settings
-from training.workspace import Workspace, require
-
-DEFINITIONS = "feature_definitions.py"
-STORE = "feature_store.yaml"
+from training.workspace import DEFINITIONS, STORE, Workspace, require
 
 
 def publish_features(workspace: Workspace, feature_store: Path) -> None:

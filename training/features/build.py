@@ -7,6 +7,7 @@ of purchases (this file), visits (user_features.py) and views of items (snapshot
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import StrEnum
 
 import ibis
 import numpy as np
@@ -30,14 +31,27 @@ from training.target import in_role, require_enough, require_target
 from training.timeline import Timeline, plan_timeline
 from training.workspace import Workspace, require
 
+
+class Extent(StrEnum):
+    """How much of the feature tables is written."""
+
+    ALL = "all"
+    RANKING = "ranking"  # without the tables that only batch models read
+    SERVING = "serving"  # of these only what a server reads: rows as of the end of the data
+
+
 SEASON_DAYS = 28
 SNAPSHOTS_AT_ONCE = 4  # forty sums a user and snapshot: all snapshots at once took 6 GB for 200,000 users
 
 
 def build_features(
-    workspace: Workspace, settings: FeatureSettings, connection: ibis.BaseBackend, report: Report
+    workspace: Workspace,
+    settings: FeatureSettings,
+    connection: ibis.BaseBackend,
+    report: Report,
+    extent: Extent = Extent.ALL,
 ) -> Timeline:
-    """Writes the timeline and the table of every feature view."""
+    """Writes the timeline and the table of every feature view that the extent includes."""
     time_zone = json.loads(require(workspace.ingest_report, "tandem ingest").read_text())["time_zone"]
     as_logged = _events(workspace, connection)
     require_target(_counts(as_logged), settings.target)
@@ -47,6 +61,8 @@ def build_features(
     weeks = tower_weeks(settings, *_target_days(events))
     timeline = plan_timeline(first, last, time_zone, replace(settings, two_tower_weeks=weeks))
     require_enough(_found(events, timeline), settings.target)
+    if extent is Extent.SERVING:
+        timeline = timeline.at_end()
     run_up = run_up_days(settings.holidays, timeline)
     users, items = (read_parquet(connection, workspace.ingested(table)) for table in ("users", "items"))
     workspace.feature_table(names.USER_PROFILE_VIEW).parent.mkdir(parents=True, exist_ok=True)
@@ -75,13 +91,14 @@ def build_features(
     some = [at[first : first + SNAPSHOTS_AT_ONCE] for first in range(0, len(at), SNAPSHOTS_AT_ONCE)]
     write(names.USER_STATISTICS_VIEW, *(user_statistics(visits, pairs, items, snapshots) for snapshots in some))
     write(names.ITEM_STATISTICS_VIEW, item_statistics(engagements, pairs, items, timeline))
-    write(names.ITEM_HOLIDAYS_VIEW, item_holidays(pairs, items, run_up, timeline))
     write(names.USER_HISTORY_VIEW, user_history(pairs, timeline))
-    for view, key, counts, values in (
-        (names.USER_ACTIVITY_VIEW, "user_id", of_users, names.USER_ACTIVITY_VALUES),
-        (names.ITEM_ACTIVITY_VIEW, "item_id", of_items, names.ITEM_ACTIVITY_VALUES),
-    ):
-        write(view, *(activity(counts, key, values, snapshots) for snapshots in some))
+    if extent is Extent.ALL:
+        write(names.ITEM_HOLIDAYS_VIEW, item_holidays(pairs, items, run_up, timeline))
+        for view, key, counts, values in (
+            (names.USER_ACTIVITY_VIEW, "user_id", of_users, names.USER_ACTIVITY_VALUES),
+            (names.ITEM_ACTIVITY_VIEW, "item_id", of_items, names.ITEM_ACTIVITY_VALUES),
+        ):
+            write(view, *(activity(counts, key, values, snapshots) for snapshots in some))
     for path in scratch:
         remove(path)
     timeline.write(workspace.timeline)

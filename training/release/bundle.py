@@ -2,7 +2,10 @@
 
 import json
 import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,6 @@ from training.dataset.dataset import Dataset, Moment
 from training.ranking.scoring import rank_with_scores
 from training.ranking.shortlists import shortlists
 from training.release.model_card import markdown
-from training.release.model_card_page import page
 from training.release.signing import Sign
 from training.retrieval.embeddings import Embeddings
 from training.settings import Settings
@@ -30,19 +32,48 @@ REFERENCE_USERS = 2000
 EXAMPLE_USERS = 20
 
 
+@dataclass(frozen=True)
+class Cards:
+    """Writers of the model card; each is given names and values of what identifies the bundle."""
+
+    markdown: Callable[[Mapping[str, str]], str]
+    page: Callable[[Mapping[str, str]], str]
+
+
 def assemble(workspace: Workspace, settings: Settings, sign: Sign | None = None) -> Path:
     """The new bundle's folder. Item features are as of the end of the data."""
-    dataset = Dataset(workspace)
+    from training.release.model_card_page import page  # Plotly's second is for the bundles that have such a page
+
     metrics = json.loads(require(workspace.metrics, "tandem evaluate").read_text())
+    cards = Cards(partial(markdown, metrics), partial(page, metrics))
+    return sealed_bundle(workspace, settings, metrics, cards, sign)
+
+
+def sealed_bundle(
+    workspace: Workspace,
+    settings: Settings,
+    metrics: Mapping[str, Any],
+    cards: Cards,
+    sign: Sign | None = None,
+    reference_users: int = REFERENCE_USERS,
+) -> Path:
+    """The folder of a bundle of the workspace's towers and ranker, with these metrics and cards.
+
+    reference_users: how many users' features and scores are kept for drift, at most.
+    """
+    dataset = Dataset(workspace)
     moment = dataset.moment(dataset.timeline.data_end)
     embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
     items = embeddings.items(moment.seconds)
     with bundle.write_bundle(workspace.bundles) as folder:
         _copy_models(workspace, folder)
         write_shop(folder, dataset, moment, items, _segments(dataset, moment))
-        shutil.copyfile(workspace.evaluation, folder / bundle.EVALUATION)
-        _write_card(folder, dataset, metrics, len(items))
-        pq.write_table(_reference(workspace, dataset, moment, embeddings, settings), folder / bundle.REFERENCE)
+        if workspace.evaluation.exists():
+            shutil.copyfile(workspace.evaluation, folder / bundle.EVALUATION)
+        _write_cards(folder, dataset, cards, len(items))
+        users = _spread(len(moment.user_ids), reference_users)
+        reference = _reference(workspace, dataset, moment, users, embeddings, settings)
+        pq.write_table(reference, folder / bundle.REFERENCE)
         sealed = bundle.seal(
             folder,
             sign,
@@ -54,7 +85,7 @@ def assemble(workspace: Workspace, settings: Settings, sign: Sign | None = None)
             embedding_dim=items.shape[1],
             example_user_ids=_examples(moment),
             hyper_parameters=json.loads(json.dumps(settings.to_dict())),
-            metrics=metrics,
+            metrics=dict(metrics),
         )
     workspace.bundle_receipt.write_text(json.dumps({"bundle_version": sealed.name}) + "\n")
     return sealed
@@ -87,14 +118,14 @@ def _copy_models(workspace: Workspace, folder: Path) -> None:
             shutil.copytree(models / bundle.SAVED_MODELS, folder / bundle.SAVED_MODELS, dirs_exist_ok=True)
 
 
-def _write_card(folder: Path, dataset: Dataset, metrics: dict[str, Any], num_items: int) -> None:
+def _write_cards(folder: Path, dataset: Dataset, cards: Cards, num_items: int) -> None:
     facts = {
         "data until": datetime.fromtimestamp(dataset.timeline.data_end, UTC).date().isoformat(),
         "items": f"{num_items:,}",
         "users": f"{len(dataset.vocabularies[names.USER_ID].terms):,}",
     }
-    (folder / bundle.MODEL_CARD).write_text(markdown(metrics, facts), encoding="utf-8")
-    (folder / bundle.MODEL_CARD_PAGE).write_text(page(metrics, facts), encoding="utf-8")
+    (folder / bundle.MODEL_CARD).write_text(cards.markdown(facts), encoding="utf-8")
+    (folder / bundle.MODEL_CARD_PAGE).write_text(cards.page(facts), encoding="utf-8")
 
 
 def _segments(dataset: Dataset, moment: Moment) -> Segments:
@@ -124,11 +155,20 @@ def _examples(moment: Moment) -> list[str]:
     return list(dict.fromkeys(moment.user_ids[order[int(at)]] for at in quantiles))
 
 
+def _spread(users: int, most: int) -> npt.NDArray[np.int64]:
+    """At most so many rows of users, evenly spread."""
+    return np.linspace(0, users - 1, min(most, users), dtype=np.int64)
+
+
 def _reference(
-    workspace: Workspace, dataset: Dataset, moment: Moment, embeddings: Embeddings, settings: Settings
+    workspace: Workspace,
+    dataset: Dataset,
+    moment: Moment,
+    users: npt.NDArray[np.int64],
+    embeddings: Embeddings,
+    settings: Settings,
 ) -> pa.Table:
     """What the server will log for users of today: profile, statistics and scores of their lists."""
-    users = np.linspace(0, len(moment.user_ids) - 1, min(REFERENCE_USERS, len(moment.user_ids)), dtype=int)
     candidates = shortlists(dataset, moment, users.tolist(), embeddings, settings.ranker)
     scores = [ranked[1][:REFERENCE_LENGTH] for ranked in rank_with_scores(candidates, workspace.ranker)]
     profile, statistics = moment.queries[encoding.PROFILE][users], moment.queries[encoding.STATISTICS][users]

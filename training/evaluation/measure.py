@@ -1,0 +1,40 @@
+"""The figures of one bundle on the test window alone: seconds, where the whole evaluation takes minutes."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from contracts.bundle.promotions import CURRENT
+from training.dataset.dataset import Dataset
+from training.evaluation.evaluate import table_of
+from training.evaluation.gate import FINAL_LIST, GATED, champion_at, comparisons, write_values
+from training.evaluation.slices import of_discoveries, values_of
+from training.evaluation.window import lists_of, window_at
+from training.ranking.scoring import rank_with_scores
+from training.retrieval.embeddings import Embeddings
+from training.settings import Settings
+from training.workspace import Workspace, require
+
+COUNTED: Final = "counted"
+"""Name of the list that a ranker of counts makes of the same candidates."""
+
+
+def measured(workspace: Workspace, settings: Settings, counted_ranker: Path | None = None) -> dict[str, Any]:
+    """The tables all_items and new_to_user, and the gate, as `evaluate` has them.
+
+    counted_ranker: folder with a second ranker, whose list stands in the tables under the name COUNTED.
+    """
+    dataset = Dataset(workspace)
+    timeline = dataset.timeline
+    embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
+    test = window_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings)
+    lists = lists_of(test, [rows for rows, _ in rank_with_scores(test.candidates, workspace.ranker)])
+    if counted_ranker is not None:
+        lists = {**lists, COUNTED: [rows for rows, _ in rank_with_scores(test.candidates, counted_ranker)]}
+    gated = {name: values[GATED] for name, values in values_of(lists, test.truths).items()}
+    write_values(workspace.evaluation, test.user_ids, gated[FINAL_LIST])
+    return {
+        "test_days": settings.features.test_days,
+        "all_items": table_of(lists, test.truths, test.num_items),
+        "new_to_user": table_of(*of_discoveries(test, lists), test.num_items),
+        "gate": comparisons(gated, test.user_ids, timeline.cutoff, champion_at(workspace.bundles / CURRENT)),
+    }
