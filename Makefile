@@ -21,8 +21,8 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
 
-demo: $(INSTALLED) ## Train on real purchases and serve on http://127.0.0.1:8080/ (CHECK=1: ask once and exit)
-	tandem demo $(if $(CHECK),--check) --port $(or $(PORT),8080)
+demo: $(INSTALLED) ## Serve real purchases on http://127.0.0.1:8080/ and train meanwhile (CHECK=1: ask once and exit; CHECK=full: trained)
+	tandem demo $(if $(CHECK),--check $(if $(filter full,$(CHECK)),full,first)) --port $(or $(PORT),8080)
 
 test: $(INSTALLED) test-tools ## Run all tests, with real servers: 4 minutes on two cores (WORKERS=2)
 	pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

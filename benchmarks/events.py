@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.processes import ROOT, server_cpu_seconds
 from contracts.bundle.manifest import VOCABULARIES
-from tandem.demo import wait_until_ready
+from tandem.server import wait_until_ready
 
 MUST_PER_SECOND = 2000
 REDIS_OPTIONS = ("--appendonly", "yes", "--appendfsync", "always", "--save", "", "--bind", "127.0.0.1")
@@ -149,7 +149,7 @@ def main() -> int:
     parser.add_argument("--core", default="0", help="core of the server")
     options = parser.parse_args()
     if not (ROOT / "bundles" / "current").is_dir():
-        print(f"There is no bundle below {ROOT}. Run `make demo CHECK=1` first.", file=sys.stderr)
+        print(f"There is no bundle below {ROOT}. Run `make demo CHECK=full` first.", file=sys.stderr)
         return 2
     stores = ["sqlite", "redis"] if shutil.which("redis-server") else ["sqlite"]
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; server on core {options.core}")

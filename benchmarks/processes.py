@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tandem.demo import wait_until_ready
+from tandem.server import wait_until_ready
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -40,6 +40,7 @@ class ServingSettings(BaseSettings):
     variant: str = Field("stable", pattern=r"^[a-z0-9_-]{1,32}$")  # of this server, in metrics and answers
     clock: Clock = Clock.WALL  # "data" freezes now at the bundle's data end: for demos on historical data
     impression_log: Path | None = None  # JSON lines of what was shown; read by `tandem drift`
+    progress_file: Path | None = None  # JSON of what is being computed for this server; the demo writes one
     event_log: str = ""  # sqlite:///path or redis://host:port/db; without one nothing can be posted
     event_log_vouched: bool = False  # the operator answers for a Redis whose durability cannot be checked
     event_retention_days: float = Field(400.0, gt=0)  # how long events and their ids are kept

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from tandem.demo import reproduce
+from tandem.reproduce import reproduce
 from training.evaluation.gate import GateFailed
 from training.workspace import Workspace
 

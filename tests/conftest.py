@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tandem.__main__ import app, end_quietly
-from tandem.demo import wait_until_ready
+from tandem.server import wait_until_ready
 from tests.support.loops import fixtures_of, loaded_by, missing_parts, needed_by, ordered
 from tests.support.redis_server import RedisServer, missing
 from tests.support.s3 import s3_bucket

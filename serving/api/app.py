@@ -4,12 +4,12 @@ from fastapi import FastAPI
 
 from serving.api.limits import BodyLimit, ClosedPaths
 from serving.api.request_ids import RequestIds
-from serving.api.routes import admin, catalogue, events, explain, items, page, recommendations, users
+from serving.api.routes import admin, catalogue, events, explain, items, page, progress, recommendations, users
 from serving.api.routes.errors import CountRequests, add_error_answers
 from serving.api.routes.fast_path import FastPath
 from serving.service import Service
 
-SUBJECTS = (recommendations, users, items, explain, catalogue, events, admin, page)
+SUBJECTS = (recommendations, users, items, explain, catalogue, events, admin, progress, page)
 
 
 def add_routes(app: FastAPI, service: Service) -> None:

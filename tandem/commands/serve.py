@@ -1,11 +1,15 @@
 """Answering: the server, and the demo that ends in one."""
 
+import signal
 from typing import Annotated
 
 import typer
 
 from tandem.commands.options import HERE, OPERATION, BundleOption, Port, Root, open_project
-from tandem.console import console, metrics_tables, verdict_lines
+from tandem.console import console
+from tandem.demo.steps import Step
+
+INTERRUPTED = 130
 
 app = typer.Typer()
 
@@ -27,7 +31,7 @@ def serve(
 
     Example: tandem serve --port 8080 --historical
     """
-    from tandem.demo import serve_here
+    from tandem.server import serve_here
 
     console.print(f"Serving on http://{host}:{port}/ · metrics at /metrics · Ctrl-C ends it")
     serve_here(open_project(root).workspace, bundle, host, port, historical=historical, event_log=event_log)
@@ -37,24 +41,32 @@ def serve(
 def demo(
     root: Root = HERE,
     port: Port = 8080,
-    check: Annotated[bool, typer.Option(help="Ask one request, print the answer and exit.")] = False,
+    check: Annotated[
+        Step | None, typer.Option(help="Make the bundles up to this one, ask it once, print the answer and exit.")
+    ] = None,
 ) -> None:
-    """The whole way on real purchases: run what has changed, show the metrics, serve.
+    """The whole way on real purchases: serve within seconds, and change to better bundles while they are trained.
 
-    Example: tandem demo --check
+    Ctrl-C ends it, and the same command goes on where it was.
+
+    Example: tandem demo --check first
     """
-    import json
-
-    from tandem.demo import ask_once, reproduce, serve_here
-    from training.evaluation.evaluate import verdicts
+    from tandem.demo.run import check as ask
+    from tandem.demo.run import serve_while_computing
 
     workspace = open_project(root).workspace
-    reproduce(workspace)
-    metrics = json.loads(workspace.metrics.read_text())
-    metrics_tables(metrics)
-    verdict_lines(verdicts(metrics))
-    if check:
-        console.print_json(data=ask_once(workspace, port))
-        return
-    console.print(f"\nOpen http://127.0.0.1:{port}/ · metrics at /metrics · Ctrl-C ends it", highlight=False)
-    serve_here(workspace, "current", "127.0.0.1", port, historical=True)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        if check:
+            console.print_json(data=ask(workspace, port, check))
+        else:
+            url = f"http://127.0.0.1:{port}/"
+            console.print(f"{url} shows the demo as soon as it can serve · Ctrl-C ends it", highlight=False)
+            serve_while_computing(workspace, port)
+    except KeyboardInterrupt:
+        console.print("Stopped. The same command goes on where it was.")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

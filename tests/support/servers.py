@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tandem.demo import wait_until_ready
+from tandem.server import wait_until_ready
 from training.workspace import Workspace
 
 KEY = "a key of more than sixteen letters"

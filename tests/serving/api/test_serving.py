@@ -51,6 +51,11 @@ def test_an_unknown_user_gets_popular_items_and_is_told(server: str) -> None:
     assert [item["source"] for item in answer["items"]] == ["popular"] * 5
 
 
+def test_a_server_for_which_nothing_is_computed_says_so(server: str) -> None:
+    progress = httpx.get(f"{server}/progress").raise_for_status().json()
+    assert (progress["state"], progress["steps"]) == ("none", [])
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [

@@ -23,7 +23,7 @@ from contracts.events.log import INTERACTIONS
 from contracts.features import names
 from serving.bundles.bundle import load_bundle
 from serving.events.open_log import open_log
-from tandem.demo import wait_until_ready
+from tandem.server import wait_until_ready
 from tests.support.redis_server import DURABLE, RedisServer
 from tests.support.servers import PATIENT, free_port
 from training.feature_store.store import materialize_copurchase, materialize_users

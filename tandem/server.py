@@ -1,13 +1,12 @@
-"""`tandem demo`: the pipeline by DVC, then the server."""
+"""A server of this project: in this process, or as a process that is asked once."""
 
 import json
-import os
+import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 from typing import Any
 
 from contracts.bundle.manifest import read_manifest
@@ -17,24 +16,21 @@ from training.workspace import Workspace
 START_SECONDS = 120.0
 
 
-def reproduce(workspace: Workspace, *stages: str) -> None:
-    """Runs every pipeline stage whose inputs have changed; with names only those stages and what they need.
-
-    Raises TandemError when a stage fails; its own words are on the screen already.
-    """
-    # DVC's stages call `tandem`, which lies beside the interpreter and maybe nowhere on the PATH.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    command = [sys.executable, "-m", "dvc", "repro", "--quiet", *stages]
-    done = subprocess.run(command, cwd=workspace.root, env={**os.environ, "PATH": path}, check=False)
-    if done.returncode != 0:
-        raise TandemError("A pipeline stage failed, see above. After mending it the same command resumes there.")
-
-
 def serve_here(
-    workspace: Workspace, bundle: str, host: str, port: int, *, historical: bool, event_log: str = ""
+    workspace: Workspace,
+    bundle: str,
+    host: str,
+    port: int,
+    *,
+    historical: bool,
+    event_log: str = "",
+    **settings: Any,
 ) -> None:
-    """Serves in this process until a signal. Raises TandemError where bundle or feature store cannot be used."""
-    sys.argv = sys.argv[:1]  # KServe reads the command line when it is imported, and these options are not its own
+    """Serves in this process until a signal. settings: further ones of serving.settings, by their names.
+
+    Raises TandemError where bundle or feature store cannot be used.
+    """
+    load_server()
     from serving.__main__ import serve
     from serving.settings import Clock, read_settings
 
@@ -49,8 +45,28 @@ def serve_here(
             impression_log=workspace.impression_log,
             event_log=event_log or workspace.event_log,
             event_consumer=True,
+            **settings,
         )
     )
+
+
+def load_server() -> None:
+    """Imports what a server needs, which takes seconds: early, where there is something else to wait for."""
+    sys.argv = sys.argv[:1]  # KServe reads the command line when it is imported, and these options are not its own
+    import serving.__main__  # noqa: F401
+
+
+def require_free(host: str, port: int) -> None:
+    """Raises TandemError where something listens on the port already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise TandemError(
+                f"Port {port} of {host} cannot be used: {error.strerror}. End what listens there, or name another one: "
+                "--port, or PORT=8081 with make."
+            ) from error
 
 
 def ask_once(workspace: Workspace, port: int) -> Any:

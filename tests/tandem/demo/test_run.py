@@ -1,0 +1,106 @@
+"""The process that serves, and what becomes of the one that computes."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from contracts.errors import TandemError
+from tandem.__main__ import app
+from tandem.demo import run
+from tandem.demo.steps import Step
+from tandem.server import require_free
+from tests.support.servers import free_port
+from training.workspace import Workspace
+
+SLEEPS = "import time; time.sleep(60)"
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+
+
+def computing(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """The computation is this Python code."""
+    monkeypatch.setattr(run, "COMPUTE", (sys.executable, "-c", code))
+
+
+def test_the_computation_ends_with_what_it_was_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    computing(monkeypatch, SLEEPS)
+    with run.computing(Workspace(tmp_path), Step.FULL) as computation:
+        assert computation.poll() is None
+    assert computation.returncode == -15
+
+
+def test_one_that_does_not_hear_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    computing(monkeypatch, DEAF)
+    monkeypatch.setattr(run, "END_SECONDS", 0.1)
+    monkeypatch.setattr(run, "PIPES", {"stdout": subprocess.PIPE})
+    with run.computing(Workspace(tmp_path), Step.FULL) as computation:
+        assert computation.stdout is not None
+        with computation.stdout:
+            computation.stdout.readline()  # it ignores the signal from here on
+    assert computation.returncode == -9
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_computed(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(TandemError, match=rf"Port {port} .* PORT=8081"):
+            run.serve_while_computing(Workspace(tmp_path), port)
+        with pytest.raises(TandemError, match=f"Port {port}"):
+            run.check(Workspace(tmp_path), port, Step.FIRST)
+    require_free("127.0.0.1", port)
+
+
+def test_a_computation_that_fails_before_anything_serves_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computing(monkeypatch, "raise SystemExit(2)")
+    monkeypatch.setattr(run, "load_server", lambda: None)
+    with pytest.raises(TandemError, match="exit code 2 before anything serves"):
+        run.serve_while_computing(Workspace(tmp_path), free_port())
+    with pytest.raises(TandemError, match="exit code 2, see above"):
+        run.check(Workspace(tmp_path), free_port(), Step.FULL)
+
+
+def test_one_that_fails_later_lets_the_server_go_on_and_is_told_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, served = Workspace(tmp_path), list[Any]()
+    computing(monkeypatch, "raise SystemExit(2)")
+    started = list[subprocess.Popen[bytes]]()
+    monkeypatch.setattr(run, "load_server", lambda: None)
+    monkeypatch.setattr(run, "wait_for_bundle", lambda _, computation: started.append(computation))
+
+    def serve_here(*_: object, **options: object) -> None:
+        served.append(options["progress_file"])
+        started[0].wait()  # Ctrl-C comes after the failure
+
+    monkeypatch.setattr(run, "serve_here", serve_here)
+    with pytest.raises(TandemError, match="exit code 2, see above; the server went on"):
+        run.serve_while_computing(workspace, free_port())
+    assert served == [run.record_file(workspace)]
+
+
+def test_the_command_says_that_it_can_be_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "params.yaml").write_text("{}")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "serve_while_computing", interrupted)
+    result = CliRunner().invoke(app, ["demo", "--root", str(tmp_path), "--port", str(free_port())])
+    assert result.exit_code == 130 and "goes on where it was" in result.output
+
+
+def test_a_computation_without_a_pipeline_says_what_failed(empty_workspace: Workspace) -> None:
+    command = [*run.COMPUTE, "--root", str(empty_workspace.root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "tandem: The demo failed at start: DVC cannot say what has changed" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert '"state":"failed"' in run.record_file(empty_workspace).read_text()
