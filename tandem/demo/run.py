@@ -18,7 +18,11 @@ from training.workspace import Workspace
 
 HOST = "127.0.0.1"
 COMPUTE = (sys.executable, "-m", "tandem.demo")
-PATIENT: dict[str, Any] = {"online_store_timeout_ms": 1000.0, "retrieval_deadline_ms": 3000.0, "ranking_deadline_ms": 4000.0}
+PATIENT: dict[str, Any] = {
+    "online_store_timeout_ms": 1000.0,
+    "retrieval_deadline_ms": 3000.0,
+    "ranking_deadline_ms": 4000.0,
+}
 """Training takes the cores meanwhile: a whole answer that comes late shows more than a poorer one in time."""
 PIPES: dict[str, Any] = {}
 """The computation says on this screen what it does."""
