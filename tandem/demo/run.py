@@ -17,7 +17,7 @@ from tandem.server import ask_once, load_server, require_free, serve_here
 from training.workspace import Workspace
 
 HOST = "127.0.0.1"
-COMPUTE = (sys.executable, "-m", "tandem.demo")
+COMPUTE = (sys.executable, "-m", "tandem.demo_process")
 PATIENT: dict[str, Any] = {
     "online_store_timeout_ms": 1000.0,
     "retrieval_deadline_ms": 3000.0,

@@ -1,4 +1,4 @@
-"""The process that computes: `python -m tandem.demo`, started by `tandem demo` with a lower priority."""
+"""The process that computes: `python -m tandem.demo_process`, started by `tandem demo` with a lower priority."""
 
 from serving.runtime import feast_import  # noqa: F401 - before anything imports Feast
 
