@@ -22,7 +22,9 @@ def first_settings(settings: Settings) -> Settings:
     """Parameters of the first bundle: of the features only those as of the end of the data are computed."""
     features = settings.features
     # The towers' weeks must reach further back than the label window.
-    weeks = min(features.two_tower_weeks, max(FEW_WEEKS, features.test_days // 7 + 1))
+    weeks = max(FEW_WEEKS, features.test_days // 7 + 1)
+    if features.two_tower_weeks:  # else as many as the log asks for
+        weeks = min(weeks, features.two_tower_weeks)
     return replace(settings, features=replace(features, ranker_windows=1, two_tower_weeks=weeks))
 
 
