@@ -3,11 +3,12 @@
 from serving.runtime import feast_import  # noqa: F401 - before anything imports Feast
 
 # isort: split
-import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,6 +29,7 @@ from tandem.demo.times import Times
 NICE = 10
 """The server answers first."""
 INTERRUPTED = 130
+TRACE = "failure.log"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -45,32 +47,42 @@ def compute(
     file = record_file(project.workspace)
     file.parent.mkdir(parents=True, exist_ok=True)
     record = Record(file, steps, Times(file.with_name("times.json")))
+    interruption = Interruption()
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, interruption)
     try:
         build(Demo(project.workspace, project.settings, DvcStages(project.workspace.root, _command), record), until)
-    except KeyboardInterrupt:
-        record.end(State.STOPPED)
-        raise typer.Exit(INTERRUPTED) from None
-    except TandemError as error:
+    except (KeyboardInterrupt, Exception) as error:  # of any library underneath: the server goes on
+        if interruption.asked:
+            record.end(State.STOPPED)
+            raise typer.Exit(INTERRUPTED) from None
         record.end(State.FAILED, f"{record.last}: {error}")
-        raise TandemError(f"The demo failed at {record.last}: {error}") from error
-    except Exception as error:  # of any library underneath: the server goes on, and the trace is kept in a file
-        trace = file.with_name("failure.log")
-        logging.basicConfig(filename=trace, filemode="w", force=True)
-        logging.getLogger(__name__).exception("The demo failed.")
-        record.end(State.FAILED, f"{record.last}: {type(error).__name__}: {error}")
-        raise TandemError(
-            f"The demo failed at {record.last} with {type(error).__name__}: {error}. The trace is in {trace}."
-        ) from error
+        raise TandemError(f"The demo failed at {record.last}: {_told(error, file.with_name(TRACE))}") from error
+
+
+class Interruption:
+    """A signal that ends the computation; libraries underneath make another error of it, DuckDB for one."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, *_: object) -> None:
+        """Raises KeyboardInterrupt where the program is."""
+        self.asked = True
+        raise KeyboardInterrupt
+
+
+def _told(error: BaseException, trace: Path) -> str:
+    """The error's words; of one that is not ours also its kind, with the trace in a file."""
+    if isinstance(error, TandemError):
+        return str(error)
+    trace.write_text("".join(traceback.format_exception(error)))
+    return f"{type(error).__name__}: {error}. The trace is in {trace}."
 
 
 def _command(arguments: Sequence[str]) -> Any:
     return typer.main.get_command(commands).main([*arguments], standalone_mode=False)
 
 
-def _stop(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _stop)
     main(sys.argv[1:], app)
