@@ -21,14 +21,13 @@ from tandem.__main__ import main
 from tandem.commands.options import HERE, Root, open_project
 from tandem.demo.pipeline import Demo, build
 from tandem.demo.record import Record
-from tandem.demo.run import record_file
+from tandem.demo.run import INTERRUPTED, record_file
 from tandem.demo.stages import DvcStages
 from tandem.demo.steps import TITLES, Step
 from tandem.demo.times import Times
 
 NICE = 10
 """The server answers first."""
-INTERRUPTED = 130
 TRACE = "failure.log"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -17,6 +17,8 @@ from tandem.server import ask_once, load_server, require_free, serve_here
 from training.workspace import Workspace
 
 HOST = "127.0.0.1"
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, of both processes."""
 COMPUTE = (sys.executable, "-m", "tandem.demo_process")
 PATIENT: dict[str, Any] = {
     "online_store_timeout_ms": 1000.0,
@@ -55,7 +57,7 @@ def serve_while_computing(workspace: Workspace, port: int) -> None:
         load_server()
         wait_for_bundle(workspace, computation)
         serve_here(workspace, CURRENT, HOST, port, historical=True, progress_file=record_file(workspace), **PATIENT)
-        failed = computation.poll() not in (None, 0)
+        failed = computation.poll() not in (None, 0, INTERRUPTED)  # the terminal tells both of a Ctrl-C
     if failed:
         raise TandemError(
             f"The computation ended with exit code {computation.returncode}, see above; the server went on with what "

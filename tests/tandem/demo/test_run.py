@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +68,12 @@ def test_a_computation_that_fails_before_anything_serves_is_an_error(
         run.check(Workspace(tmp_path), free_port(), Step.FULL)
 
 
+@pytest.mark.parametrize("code", [0, 2, 130])
 def test_one_that_fails_later_lets_the_server_go_on_and_is_told_at_its_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     workspace, served = Workspace(tmp_path), list[Any]()
-    computing(monkeypatch, "raise SystemExit(2)")
+    computing(monkeypatch, f"raise SystemExit({code})")
     started = list[subprocess.Popen[bytes]]()
     monkeypatch.setattr(run, "load_server", lambda: None)
     monkeypatch.setattr(run, "wait_for_bundle", lambda _, computation: started.append(computation))
@@ -81,7 +83,10 @@ def test_one_that_fails_later_lets_the_server_go_on_and_is_told_at_its_end(
         started[0].wait()  # Ctrl-C comes after the failure
 
     monkeypatch.setattr(run, "serve_here", serve_here)
-    with pytest.raises(TandemError, match="exit code 2, see above; the server went on"):
+    told = (
+        pytest.raises(TandemError, match="exit code 2, see above; the server went on") if code == 2 else nullcontext()
+    )
+    with told:  # 130: Ctrl-C has ended both
         run.serve_while_computing(workspace, free_port())
     assert served == [run.record_file(workspace)]
 
@@ -104,3 +109,37 @@ def test_a_computation_without_a_pipeline_says_what_failed(empty_workspace: Work
     assert "tandem: The demo failed at start: DVC cannot say what has changed" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert '"state":"failed"' in run.record_file(empty_workspace).read_text()
+
+
+BROKEN = """
+import os, signal, sys
+from tandem import demo_process as computation
+def build(*_):
+    try:
+        {first}
+    except KeyboardInterrupt as error:
+        raise RuntimeError("Query interrupted") from error
+    raise ValueError("no such column")
+computation.build = build
+computation.main(sys.argv[1:], computation.app)
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "code", "state", "said"),
+    [
+        ("os.kill(os.getpid(), signal.SIGINT)", 130, "stopped", ""),  # DuckDB makes a RuntimeError of Ctrl-C
+        ("os.kill(os.getpid(), signal.SIGTERM)", 130, "stopped", ""),
+        ("pass", 2, "failed", "The demo failed at start: ValueError: no such column. The trace is in"),
+    ],
+)
+def test_what_stops_the_computation_is_told_apart_from_what_breaks_it(
+    empty_workspace: Workspace, first: str, code: int, state: str, said: str
+) -> None:
+    command = [sys.executable, "-c", BROKEN.format(first=first), "--root", str(empty_workspace.root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert said in " ".join(done.stderr.split()) and "Traceback" not in done.stderr
+    assert f'"state":"{state}"' in run.record_file(empty_workspace).read_text()
+    trace = run.record_file(empty_workspace).with_name("failure.log")
+    assert ("no such column" in trace.read_text()) if state == "failed" else not trace.exists()
