@@ -37,7 +37,7 @@ def make(folder: Path, raw: list[Path]) -> Made:
     files = _files(raw)
     mapping = guessed_mapping([sample(file) for file in files]) if files else ""
     contents = {name: _template(name) for name in FEATURE_REPO}
-    contents |= {"params.yaml": _params(files), "dvc.yaml": _stages(files), ".gitignore": IGNORED}
+    contents |= {"params.yaml": _params(files), "dvc.yaml": _stages(), ".gitignore": IGNORED}
     if mapping:
         contents[MAPPING] = mapping
     left = tuple(name for name in contents if (folder / name).exists())
@@ -78,13 +78,10 @@ def _params(files: list[Path]) -> str:
     )
 
 
-def _stages(files: list[Path]) -> str:
+def _stages() -> str:
     """The pipeline's stages without the code among their inputs: that is installed, and no part of the workspace."""
     pipeline: dict[str, Any] = yaml.safe_load(_template("dvc.yaml"))
-    for name, stage in pipeline["stages"].items():
-        stage["deps"] = [path for path in stage["deps"] if path.startswith(("data/", "feature_repo/"))]
-        if name == "ingest":
-            stage["deps"] = [*(str(file.absolute()) for file in files), *([MAPPING] if files else [])]
-        if not stage["deps"]:
-            del stage["deps"]
+    for stage in pipeline["stages"].values():
+        if "deps" in stage:
+            stage["deps"] = [path for path in stage["deps"] if path.startswith(("data/", "feature_repo/"))]
     return yaml.safe_dump(pipeline, sort_keys=False, allow_unicode=True)

@@ -19,7 +19,7 @@ from training.ingest.adapters.columns import Columns
 from training.ingest.adapters.location import DataFile, Location, locate
 from training.ingest.adapters.mapping import refuse_unknown_keys, table_keys, time_zone_of
 from training.ingest.adapters.source import Source, SourceOptions
-from training.ingest.adapters.tables import moment_text, read_table
+from training.ingest.adapters.tables import moment_text, read_table, seen_users
 
 ACTIONS = {
     "0": EventType.VIEW,
@@ -55,7 +55,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     actions = _actions(_columns(connection, location, options, "actions"))
     return Source(
         events=_events(actions, items),
-        users=actions.filter(_.cookie.notnull()).select(user_id=_.cookie).distinct(),
+        users=seen_users(actions, "cookie"),
         items=items,
         time_zone=zone,
         item_vectors=_item_vectors(connection, location, options),

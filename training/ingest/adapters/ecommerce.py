@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import ibis
-from ibis import _
 
 from contracts.errors import InvalidInput
 from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, EventType
@@ -17,7 +16,7 @@ from training.ingest.adapters.mapping import refuse_unknown_keys, table_keys, ti
 from training.ingest.adapters.moments import TIMESTAMP
 from training.ingest.adapters.once import LATEST, once_an_id
 from training.ingest.adapters.source import CANCEL, IGNORE, RETURN, Source, SourceOptions
-from training.ingest.adapters.tables import read_table
+from training.ingest.adapters.tables import read_table, seen_users
 
 TABLES = {
     "interactions": EVENT_COLUMNS,
@@ -71,7 +70,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
         raise AssertionError("Products are required, and `_required` has raised where they are not there.")
     return Source(
         events=events,
-        users=users if users is not None else _seen(events),
+        users=users if users is not None else seen_users(events),
         items=items,
         time_zone=zone,
         returns=policy_of(options.mapping),
@@ -205,7 +204,3 @@ def _profiles(
 
 def _short(kind: str) -> str:
     return "timestamp" if kind.startswith("timestamp") else kind
-
-
-def _seen(events: ibis.Table) -> ibis.Table:
-    return events.filter(_.user_id.notnull()).select("user_id").distinct()

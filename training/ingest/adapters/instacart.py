@@ -22,7 +22,7 @@ from training.ingest.adapters.location import Location, locate
 from training.ingest.adapters.mapping import refuse_unknown_keys
 from training.ingest.adapters.moments import TIMESTAMP
 from training.ingest.adapters.source import Source, SourceOptions
-from training.ingest.adapters.tables import read_table, with_faults
+from training.ingest.adapters.tables import read_table, seen_users, with_faults
 
 LAST_WEEK = int(datetime(2017, 12, 24, tzinfo=UTC).timestamp())
 LONGEST_GAP_DAYS = 30
@@ -68,7 +68,7 @@ def _kaggle(connection: ibis.BaseBackend, location: Location, options: SourceOpt
     joined = items.left_join(named["aisle"], "aisle_id").left_join(named["department"], "department_id")
     return Source(
         events=with_faults(_events(lines, orders), orders),
-        users=_users(orders),
+        users=seen_users(orders),
         items=with_faults(
             joined.select("item_id", "title", "department", category=_.aisle, reason=_.reason, raw=_.raw),
             *named.values(),
@@ -88,7 +88,7 @@ def _sample(connection: ibis.BaseBackend, location: Location) -> Source:
     lines = _lines(rows)
     return Source(
         events=_events(lines, orders),
-        users=_users(orders),
+        users=seen_users(orders),
         items=lines.filter(_.item_id.notnull()).select("item_id").distinct(),
         time_zone="UTC",
     )
@@ -119,10 +119,6 @@ def _once(orders: ibis.Table) -> ibis.Table:
 
 def _lines(rows: Columns) -> ibis.Table:
     return rows.select(order_id=rows.id("order_id"), item_id=rows.id("product_id"), content=rows.content())
-
-
-def _users(orders: ibis.Table) -> ibis.Table:
-    return orders.filter(_.user_id.notnull()).select("user_id").distinct()
 
 
 def _events(lines: ibis.Table, orders: ibis.Table) -> ibis.Table:

@@ -11,7 +11,6 @@ from itertools import chain
 from typing import Any
 
 import ibis
-from ibis import _
 
 from contracts.errors import DataRejected
 from contracts.events.schema import EventType
@@ -22,6 +21,7 @@ from training.ingest.adapters.location import DataFile, locate
 from training.ingest.adapters.mapping import READING_OPTIONS, refuse_unknown_keys, time_zone_of
 from training.ingest.adapters.parquet import WRONG_TYPE
 from training.ingest.adapters.source import Source, SourceOptions
+from training.ingest.adapters.tables import seen_users
 
 # What each value is called in the JSON; `transactions.<name>` and `items.<name>` in the mapping say otherwise.
 TRANSACTION = {"transaction_id": "id", "user_id": "customer_id", "event_timestamp": "timestamp", "items": "items"}
@@ -55,7 +55,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     events = _events(_table(lines, LINE_COLUMNS), options.mapping)
     return Source(
         events=events,
-        users=events.filter(_.user_id.notnull()).select("user_id").distinct(),
+        users=seen_users(events),
         items=_items(_table(_products(products), (*PRODUCT_COLUMNS, FAULT, RAW))),
         time_zone=zone,
     )

@@ -8,6 +8,7 @@ import ibis
 import pyarrow as pa
 
 from contracts.errors import DataRejected
+from contracts.limits import MAX_ID
 from training.ingest.adapters.delimited import FAULT, RAW, read_delimited
 from training.ingest.adapters.json_lines import read_json_lines
 from training.ingest.adapters.list_text import parsed_lists
@@ -86,6 +87,12 @@ def with_faults(table: ibis.Table, *others: ibis.Table) -> ibis.Table:
         nothing = {name: ibis.null(kind) for name, kind in table.schema().items() if name not in ("reason", "raw")}
         table = table.union(faulty.select(**nothing, reason="reason", raw="raw").select(*table.columns))
     return table
+
+
+def seen_users(rows: ibis.Table, column: str = "user_id") -> ibis.Table:
+    """Users of a source that has no table of them: each that some row names, and that can be asked for."""
+    named = rows.filter(rows[column].notnull() & (rows[column].length() <= MAX_ID))
+    return named.select(user_id=column).distinct()
 
 
 def moment_text(moment: Any) -> Any:

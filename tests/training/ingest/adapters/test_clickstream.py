@@ -46,12 +46,10 @@ def clicks(folder: Path, actions: list[dict[str, Any]]) -> Path:
 def test_all_ten_actions_and_no_other(tmp_path: Path) -> None:
     actions = [{"action": code, "products": [10] if code in (0, 1, 2, 3, 5) else []} for code in range(11)]
     report = run(tmp_path, "clickstream", clicks(tmp_path / "raw", actions))
-    written = rows_of(tmp_path, "events", "event_id", "event_type", "item_id")
-    assert written == [
-        (f"c1|2024-01-02 12:00:00|{code}|p|{item or ''}", name, item)
-        for code, name in enumerate(ACTION_NAMES)
-        for item in ["10" if code in (0, 1, 2, 3, 5) else None]
-    ]
+    written = rows_of(tmp_path, "events", "event_type", "item_id")
+    assert written == sorted(
+        (name, item) for code, name in enumerate(ACTION_NAMES) for item in ["10" if code in (0, 1, 2, 3, 5) else None]
+    )
     assert report.events_dropped == {"unknown_event_type": 1}  # 10
 
 

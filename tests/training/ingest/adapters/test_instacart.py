@@ -32,10 +32,10 @@ def test_instacart_dates_are_counted_back_from_the_last_week(tmp_path: Path) -> 
     report = run(tmp_path, "instacart", instacart(tmp_path / "raw"))
     # Order 3 is the user's last: Tuesday (2) of the week of Sunday 2017-12-24. Order 2: four days before, a Friday.
     # Order 1 was a Monday (1), at least 30 days before: 2017-11-22 is a Wednesday, so it was the Monday before.
-    assert rows_of(tmp_path, "events", "event_id", "user_id", "item_id", "basket_id", "event_timestamp") == [
-        ("1-5", "9", "5", "1", datetime(2017, 11, 20, 8, tzinfo=UTC)),
-        ("2-5", "9", "5", "2", datetime(2017, 12, 22, 10, tzinfo=UTC)),
-        ("3-6", "9", "6", "3", datetime(2017, 12, 26, 23, tzinfo=UTC)),
+    assert rows_of(tmp_path, "events", "basket_id", "user_id", "item_id", "event_timestamp") == [
+        ("1", "9", "5", datetime(2017, 11, 20, 8, tzinfo=UTC)),
+        ("2", "9", "5", datetime(2017, 12, 22, 10, tzinfo=UTC)),
+        ("3", "9", "6", datetime(2017, 12, 26, 23, tzinfo=UTC)),
     ]
     assert rows_of(tmp_path, "items", "item_id", "title", "category", "department") == [
         ("5", "Tea, black", "tea", "beverages"),
@@ -61,10 +61,10 @@ def test_instacarts_flat_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     write(package / "Data", df_sample_csv=sample)
     monkeypatch.syspath_prepend(tmp_path)
     run(tmp_path, "instacart", "")
-    assert rows_of(tmp_path, "events", "event_id", "event_timestamp") == [
-        ("1-5", datetime(2017, 12, 17, 8, tzinfo=UTC)),
-        ("1-6", datetime(2017, 12, 17, 8, tzinfo=UTC)),
-        ("2-5", datetime(2017, 12, 25, 9, tzinfo=UTC)),
+    assert rows_of(tmp_path, "events", "basket_id", "item_id", "event_timestamp") == [
+        ("1", "5", datetime(2017, 12, 17, 8, tzinfo=UTC)),
+        ("1", "6", datetime(2017, 12, 17, 8, tzinfo=UTC)),
+        ("2", "5", datetime(2017, 12, 25, 9, tzinfo=UTC)),
     ]
     assert rows_of(tmp_path, "items", "item_id") == [("5",), ("6",)]
 

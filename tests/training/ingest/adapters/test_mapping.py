@@ -26,7 +26,7 @@ def test_a_zone_must_exist(tmp_path: Path, zone: str) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("- a", "holds no mapping"), ("a: [1]", r"a in .* is \[1\], expected a name"), ("{", "Cannot read the mapping")],
+    [("- a", "holds no mapping"), ("a: [1]", r"a in .* is \['1'\], expected a name"), ("{", "Cannot read the mapping")],
 )
 def test_a_mapping_that_is_none_is_refused(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "m.yaml").write_text(content)

@@ -1,0 +1,73 @@
+"""A workspace from nothing but the files of a shop, through its first ingest."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from contracts.errors import InvalidInput
+from tandem.__main__ import app
+from tandem.new_workspace import make
+from training.ingest.guess import guessed_mapping
+from training.ingest.sample import sample
+from training.settings import load_settings
+
+INVOICES = """InvoiceNo,Customer ID,StockCode,Description,InvoiceDate,Quantity,UnitPrice
+1,u1,tea,Tea,12/31/2009 7:45,1,2.5
+2,u2,cup,Cup,1/2/2010 8:00,2,3
+"""
+
+
+def test_a_workspace_is_made_and_its_first_ingest_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "invoices.csv").write_text(INVOICES)
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["init", "shop", "--from", "raw"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    made = {path.relative_to(tmp_path / "shop").as_posix() for path in (tmp_path / "shop").rglob("*") if path.is_file()}
+    assert made == {"params.yaml", "dvc.yaml", ".gitignore", "mapping.yaml", "feature_repo/feature_definitions.py",
+                    "feature_repo/feature_store.yaml"}  # fmt: skip
+    mapping = yaml.safe_load((tmp_path / "shop" / "mapping.yaml").read_text())
+    assert mapping["date_format"] == "%m/%d/%Y %H:%M"
+    assert mapping["interactions"]["user_id"] == "Customer ID"
+    assert mapping["products"] == {"file": "invoices.csv", "repeated": "most_frequent", "item_id": "StockCode",
+                                   "title": "Description", "price": "UnitPrice"}  # fmt: skip
+    assert load_settings(tmp_path / "shop" / "params.yaml").ingest.adapter == "ecommerce"
+    done = CliRunner().invoke(app, ["ingest", "--root", "shop", "--dry-run"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert not (tmp_path / "shop" / "data").exists()
+
+
+def test_what_is_there_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("{}\n")
+    made = make(tmp_path, [])
+    assert "params.yaml" in made.left
+    assert (tmp_path / "params.yaml").read_text() == "{}\n"
+
+
+def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(InvalidInput, match=r"holds no file of \.parquet"):
+        make(tmp_path / "shop", [tmp_path])
+    with pytest.raises(InvalidInput, match=r"notes\.txt is no file of"):
+        make(tmp_path / "shop", [tmp_path / "notes.txt"])
+
+
+@pytest.mark.parametrize(
+    ("moment", "line"),
+    [
+        ("1704448800000", "epoch_unit: ms"),
+        ("2024-01-05T10:00:00Z", "time_zone: UTC  # ? the shop's zone"),
+        ("2024-01-05 10:00", "time_zone: UTC  # ? the times carry none"),
+        ("31.12.2009 07:45", 'date_format: "%d.%m.%Y %H:%M"'),
+        ("1/2/2009 07:45", "# ? %d/%m/%Y %H:%M would fit as well"),
+        ("yesterday", "# ? date_format: how is 'yesterday' written?"),
+    ],
+)
+def test_how_times_are_written_is_guessed_or_asked(tmp_path: Path, moment: str, line: str) -> None:
+    path = tmp_path / "clicks.csv"
+    path.write_text(f"visitor,sku,action,at\nv,s,look,{moment}\n")
+    text = guessed_mapping([sample(path)])
+    assert line in text
+    assert '"look": view  # ? which event is it?' in text

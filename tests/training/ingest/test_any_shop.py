@@ -1,0 +1,277 @@
+"""What an export of any shop may look like: each kind of trouble once, with the value that was written."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from contracts.errors import DataRejected, InvalidInput
+from tests.support.shop_files import rows_of, run, write
+from training.engine import connect_duckdb
+from training.ingest.adapters.list_text import ids_of
+from training.ingest.ingest import ingest, judge_only
+from training.settings import Copies, IngestSettings
+from training.workspace import Workspace
+
+HEADER = "event_type,user_id,item_id,event_timestamp,basket_id,quantity,price\n"
+GOODS = "item_id,title\ntea,Tea\ncup,Cup\n"
+AT = "2024-01-05T10:00:00Z"
+
+
+def shop(root: Path, lines: str, goods: str = GOODS, **more: str | bytes) -> Path:
+    return write(root / "shop", interactions_csv=HEADER + lines, products_csv=goods, **more)
+
+
+def test_only_exact_copies_are_duplicates_and_the_settings_may_keep_them(tmp_path: Path) -> None:
+    line = f"purchase,u,tea,{AT},o1,1,2\n"
+    others = [line.replace("o1", "o2"), line.replace(",1,2", ",3,2"), line.replace(",1,2", ",1,3")]
+    folder = shop(tmp_path, line + "".join(others) + line)
+    report = run(tmp_path, "ecommerce", folder)
+    assert (report.events_kept, report.events_dropped, report.exact_copies_kept) == (4, {"exact_copy": 1}, 0)
+    keep = IngestSettings("ecommerce", str(folder), exact_copies=Copies.KEEP)
+    kept = ingest(Workspace(tmp_path), keep, connect_duckdb())
+    assert (kept.events_kept, kept.events_dropped, kept.exact_copies_kept) == (5, {}, 1)
+    assert len({row[0] for row in rows_of(tmp_path, "events", "event_id")}) == 5
+
+
+def test_ids_that_join_to_the_same_text_are_two_events(tmp_path: Path) -> None:
+    folder = shop(tmp_path, f"purchase,a-b,c,{AT},,,\npurchase,a,b-c,{AT},,,\n", "item_id\nc\nb-c\n")
+    assert run(tmp_path, "ecommerce", folder).events_kept == 2
+
+
+def test_a_buyer_without_a_row_is_a_user_without_a_profile(tmp_path: Path) -> None:
+    lines = f"purchase,u1,tea,{AT},,,\npurchase,u2,tea,{AT},,,\n"
+    report = run(tmp_path, "ecommerce", shop(tmp_path, lines, users_csv="user_id,region\nu1,north\nu3,south\n"))
+    assert (report.users, report.users_not_in_table, report.users_without_profile) == (3, 1, 1)
+    assert rows_of(tmp_path, "users", "user_id", "region") == [("u1", "north"), ("u2", None), ("u3", "south")]
+
+
+@pytest.mark.parametrize("name", ["brand=acme", "stores [12]", "50% #1?", "a::b"])
+def test_a_folder_is_what_it_is_called(tmp_path: Path, name: str) -> None:
+    root = tmp_path / name
+    (root / "in").mkdir(parents=True)
+    events = {
+        "event_type": ["view"],
+        "user_id": ["u"],
+        "item_id": ["x"],
+        "event_timestamp": [datetime(2024, 1, 5, tzinfo=UTC)],
+    }
+    pq.write_table(pa.table(events), root / "in" / "interactions.parquet")
+    pq.write_table(pa.table({"item_id": ["x"], "brand": ["own"]}), root / "in" / "products.parquet")
+    report = ingest(Workspace(root), IngestSettings("ecommerce", str(root / "in")), connect_duckdb())
+    assert report.events_kept == 1
+    with (root / "data" / "ingested" / "items.parquet").open("rb") as file:
+        assert pq.read_table(file)["brand"].to_pylist() == ["own"]
+
+
+def test_a_column_has_its_own_unit_and_a_decimal_comma_is_said(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path / "shop",
+        interactions_csv="event_type;user_id;item_id;at;price\npurchase;u;tea;1704448800000;1.234,50\npurchase;u;tea;1704448800001;1.5\n",
+        products_csv="item_id,available_from\ntea,2023-05-01T00:00:00Z\n",
+    )
+    mapping = {"interactions": {"event_timestamp": {"column": "at", "epoch_unit": "ms"}, "decimal": ","}}
+    report = run(tmp_path, "ecommerce", folder, mapping)
+    assert rows_of(tmp_path, "events", "event_timestamp", "price") == [(datetime(2024, 1, 5, 10, tzinfo=UTC), 1234.5)]
+    assert report.events_dropped == {"wrong_type": 1}  # 1.5 has no decimal comma
+    assert rows_of(tmp_path, "items", "available_from") == [(datetime(2023, 5, 1, tzinfo=UTC),)]
+
+
+def _parts(root: Path, *columns: pa.Array) -> Path:
+    folder = write(root / "shop", products_csv="item_id\n1\n2\n")
+    (folder / "interactions").mkdir()
+    for number, items in enumerate(columns):
+        rows = {"event_type": ["view"], "user_id": [f"u{number}"], "event_timestamp": ["2024-01-05T10:00:00Z"]}
+        pq.write_table(pa.table({**rows, "item_id": items}), folder / "interactions" / f"{number}.parquet")
+    return folder
+
+
+def test_parts_may_differ_in_type(tmp_path: Path) -> None:
+    kinds = [pa.array([1]), pa.array([2.0]), pa.array(["1"]), pa.nulls(1), pa.array([b"2"]), pa.array([1], pa.int8())]
+    folder = _parts(tmp_path, *kinds)
+    (folder / "interactions" / "6.csv").write_text(f"event_type,user_id,item_id,event_timestamp\nview,u6,2.0,{AT}\n")
+    report = run(tmp_path, "ecommerce", folder)
+    assert rows_of(tmp_path, "events", "user_id", "item_id") == [
+        ("u0", "1"), ("u1", "2"), ("u2", "1"), ("u4", "2"), ("u5", "1"), ("u6", "2"),
+    ]  # fmt: skip
+    assert report.events_dropped == {"missing_id": 1}
+
+
+def test_parts_with_lists_and_without_are_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(DataRejected, match="Parts of a table differ in the type of item_id"):
+        run(tmp_path, "ecommerce", _parts(tmp_path, pa.array([["1"]]), pa.array(["1"])))
+
+
+def test_text_columns_of_parquet_keep_their_value(tmp_path: Path) -> None:
+    folder = shop(tmp_path, f"view,u,1,{AT},,,\n")
+    (folder / "products.csv").unlink()
+    broken = b"\xff\xfe"
+    rows = {
+        "item_id": [1.0, 2.0, 3.0],
+        "package_size": [0.5, 2.0, None],
+        "title": ["Käse".encode(), "日本".encode(), broken],
+    }
+    pq.write_table(pa.table(rows), folder / "products.parquet")
+    report = run(tmp_path, "ecommerce", folder)
+    assert rows_of(tmp_path, "items", "item_id", "package_size", "title") == [("1", "0.5", "Käse"), ("2", "2", "日本")]
+    assert report.profiles_dropped == {"items": {"not_utf8": 1}}
+    assert rows_of(tmp_path, "quarantine_items", "raw") == [("title=\\xff\\xfe",)]
+
+
+def test_text_that_is_no_utf8_costs_its_row_where_parquet_says_it_is(tmp_path: Path) -> None:
+    folder = write(tmp_path / "shop", products_csv="item_id\n1\n")
+    users = pa.array([b"u1", b"u\xff"]).cast(pa.binary()).view(pa.string())
+    rows = {"event_type": ["view"] * 2, "item_id": ["1"] * 2, "event_timestamp": [AT] * 2}
+    pq.write_table(pa.table({**rows, "user_id": users}), folder / "interactions.parquet")
+    report = run(tmp_path, "ecommerce", folder)
+    assert (report.events_kept, report.events_dropped) == (1, {"not_utf8": 1})
+
+
+def test_moments_out_of_range_are_quarantined(tmp_path: Path) -> None:
+    folder = write(tmp_path / "shop", products_csv="item_id\n1\n")
+    times = pa.array([1704448800000, 2**62, -(2**62)], pa.timestamp("ms", "UTC"))
+    rows = {"event_type": ["view"] * 3, "item_id": ["1"] * 3, "user_id": ["a", "b", "c"], "event_timestamp": times}
+    pq.write_table(pa.table(rows), folder / "interactions.parquet")
+    report = run(tmp_path, "ecommerce", folder)
+    assert (report.events_kept, report.events_dropped) == (1, {"wrong_type": 2})
+
+
+def test_one_bad_line_of_json_costs_itself(tmp_path: Path) -> None:
+    good = {"event_type": "purchase", "user_id": "u", "item_id": "tea", "event_timestamp": AT}
+    lines = [
+        json.dumps(good),
+        json.dumps(good | {"user_id": "v"})[:-1] + ', "x": ' + "[" * 5000 + "]" * 5000 + "}",
+        json.dumps(good | {"user_id": "w"})[:-1] + ', "quantity": ' + "9" * 5000 + "}",
+    ]
+    folder = write(
+        tmp_path / "shop",
+        interactions_jsonl="\n".join(lines),
+        products_jsonl='{"item_id": "tea", "title": "cut \\ud83c"}',
+    )
+    report = run(tmp_path, "ecommerce", folder)
+    assert (report.events_kept, report.events_dropped) == (1, {"malformed_row": 1, "wrong_type": 1})
+    assert rows_of(tmp_path, "items", "title") == [("cut \ufffd",)]
+
+
+def test_old_macs_end_lines_with_a_carriage_return(tmp_path: Path) -> None:
+    lines = f"view,u1,tea,{AT},,,\nview,u2,tea,{AT},,,\n"
+    folder = shop(tmp_path, "")
+    (folder / "interactions.csv").write_bytes((HEADER + lines).replace("\n", "\r").encode())
+    assert run(tmp_path, "ecommerce", folder).events_kept == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("sku 2", ["sku 2"]),
+        ("[sku 2, ü-5]", ["sku 2", "ü-5"]),
+        ("it'm", ["it'm"]),
+        ("x[1]", ["x[1]"]),
+        ('["a, b", 7, null]', ["a, b", "7", None]),
+        ("['a b', 'c']", ["a b", "c"]),
+        ("a,b", ["a", "b"]),
+        ('5" pipe, x', ['5" pipe', "x"]),
+        ("[]", []),
+        ("", []),
+    ],
+)
+def test_lists_of_ids_are_taken_apart_and_ids_are_not(text: str, ids: list[str | None]) -> None:
+    assert ids_of(text) == ids
+
+
+def test_an_item_that_an_order_lists_twice_is_two_units(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path / "raw",
+        catalog_csv="product_id\n10\n11\n",
+        actions_csv=f'user_id,loc_user_id,action,date,products,pageId\nu,,5,{AT},"[10, 10, 11]",p\n',
+    )
+    run(tmp_path, "clickstream", folder)
+    assert rows_of(tmp_path, "events", "item_id", "quantity") == [("10", 1), ("10", 1), ("11", 1)]
+
+
+def test_returns_take_their_units_off_what_was_bought(tmp_path: Path) -> None:
+    day = "2024-01-0{}T10:00:00Z".format
+    lines = [
+        f"purchase,u,tea,{day(1)},1,5,2",
+        f"purchase,u,tea,{day(2)},2,3,2",
+        f"purchase,u,tea,{day(3)},C3,-4,2",
+        f"purchase,u,tea,{day(4)},4,1,2",
+        f"purchase,v,cup,{day(5)},C5,-1,2",
+        f"purchase,,cup,{day(5)},6,1,2",
+    ]
+    folder = shop(tmp_path, "\n".join(lines) + "\n")
+    policy = {"returns": "cancel", "return_prefix": "C", "guests": "ignore"}
+    report = run(tmp_path, "ecommerce", folder, policy, share=0.0)
+    # The four units that came back on day 3 were the three of day 2 and one of the five of day 1.
+    assert rows_of(tmp_path, "events", "basket_id", "quantity") == [("1", 4), ("4", 1)]
+    assert report.events_dropped == {"guest": 1, "return": 2, "returned": 1}
+    assert report.units_returned == 4
+    ignored = run(tmp_path, "ecommerce", folder, policy | {"returns": "ignore"}, share=0.0)
+    assert (ignored.events_kept, ignored.events_dropped) == (3, {"guest": 1, "return": 2})
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({"returns": "burn"}, "returns is 'burn', expected ignore or cancel"),
+        ({"return_prefix": "C"}, "say with returns"),
+        ({"guests": "greet"}, "guests is 'greet', expected ignore"),
+        ({"event_types": {"buy": "purchased"}}, "maps to what is no event type: buy: purchased. There are view, like"),
+        ({"products": {"repeated": "first"}}, "repeated is 'first', expected latest"),
+        ({"interactions": {"decimal": ";"}}, "decimal is ';', expected"),
+    ],
+)
+def test_a_policy_that_there_is_not_is_refused(tmp_path: Path, mapping: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        run(tmp_path, "ecommerce", shop(tmp_path, f"purchase,u,tea,{AT},1,1,2\n"), mapping)
+
+
+@pytest.mark.parametrize(("how", "title"), [("most_frequent", "Tea"), ("latest", "TEA!")])
+def test_products_and_users_may_be_in_the_file_of_the_events(tmp_path: Path, how: str, title: str) -> None:
+    lines = "when,who,what,name\n2024-01-01,u,tea,Tea\n2024-01-02,u,tea,Tea\n2024-01-03,v,tea,TEA!\n"
+    folder = write(tmp_path / "shop", invoices_csv=lines)
+    shared = {"file": "invoices.csv", "item_id": "what"}
+    events = {**shared, "event_type": {"value": "purchase"}, "user_id": "who", "event_timestamp": "when"}
+    goods = {**shared, "title": "name", "repeated": how, "latest_by": "when"}
+    mapping = {"time_zone": "UTC", "interactions": events, "products": goods}
+    report = run(tmp_path, "ecommerce", folder, mapping)
+    assert rows_of(tmp_path, "items", "item_id", "title") == [("tea", title)]
+    assert (report.events_kept, report.repeats_folded) == (3, {"items": 2})
+
+
+def test_a_list_in_a_column_is_several_categories(tmp_path: Path) -> None:
+    folder = shop(tmp_path, f"view,u,tea,{AT},,,\n", "item_id,genres\ntea,Animation|Comedy||\ncup,\n")
+    run(tmp_path, "ecommerce", folder, {"products": {"category": {"column": "genres", "separator": "|"}}})
+    assert rows_of(tmp_path, "items", "item_id", "category") == [("cup", None), ("tea", "Animation | Comedy")]
+
+
+def test_ids_longer_than_can_be_asked_for_are_quarantined(tmp_path: Path) -> None:
+    long, fits = "u" * 129, "u" * 128
+    lines = f"view,{long},tea,{AT},,,\nview,{fits},tea,{AT},,,\n"
+    report = run(tmp_path, "ecommerce", shop(tmp_path, lines, f"item_id,brand\ntea,b\n{long},b\ncup,{'b' * 257}\n"))
+    assert report.events_dropped == {"id_too_long": 1}
+    assert report.profiles_dropped == {"items": {"id_too_long": 1, "text_too_long": 1}}
+
+
+def test_a_stray_late_date_is_named_and_can_be_left_out(tmp_path: Path) -> None:
+    lines = "".join(f"purchase,u{day},tea,2024-01-{day:02}T10:00:00Z,,,\n" for day in range(1, 29))
+    folder = shop(tmp_path, lines + "purchase,u,tea,2025-06-01T10:00:00Z,,,\n")
+    report = run(tmp_path, "ecommerce", folder)
+    assert report.last_event == "2025-06-01T10:00:00+00:00"
+    (warning,) = report.warnings
+    assert "The last 1 of 29 events lie 490 days after all others, from 2025-06-01 on" in warning
+    settings = IngestSettings("ecommerce", str(folder), last_day="2024-01-28")
+    left_out = ingest(Workspace(tmp_path), settings, connect_duckdb())
+    assert (left_out.events_dropped, left_out.warnings) == ({"after_last_day": 1}, ())
+    with pytest.raises(InvalidInput, match=r"ingest\.last_day is 'soon', expected a day"):
+        ingest(Workspace(tmp_path), IngestSettings("ecommerce", str(folder), last_day="soon"), connect_duckdb())
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
+    folder = shop(tmp_path, f"view,u,tea,{AT},,,\n")
+    assert judge_only(IngestSettings("ecommerce", str(folder)), connect_duckdb()).events_kept == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["shop"]
