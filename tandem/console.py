@@ -1,6 +1,8 @@
 """What commands print: progress, tables and errors, in one style."""
 
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 console = Console(markup=False)
 errors = Console(stderr=True, markup=False)
 
+LINE_SECONDS = 30.0
+"""Between two lines on the progress of long work, where no bar can be drawn."""
 COLUMNS = {
     "recall@20": "Rec@20",
     "recall@100": "Rec@100",
@@ -37,34 +41,72 @@ TABLE_TITLES = {"all_items": "All items", "new_to_user": "Items new to the user"
 
 @contextmanager
 def working(title: str) -> Iterator["Work"]:
-    """A progress line while the block runs, a done line with the seconds after it."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
-        work = Work(progress, title)
+    """A progress line while the block runs, a done line with the seconds after it.
+
+    Where the output is no terminal, a line every half minute says how far the work is.
+    """
+    work = Work(title)
+    with _bar(work) if console.is_terminal else _lines(work):
         yield work
     console.print(Text("✓", "green"), title, Text(f"({work.seconds:.0f} s)", "dim"), highlight=False)
+
+
+@contextmanager
+def _bar(work: "Work") -> Iterator[None]:
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+        task = progress.add_task(work.title, total=None)
+        work.show = lambda: progress.update(task, completed=work.done, total=work.total, description=work.description)
+        yield
+
+
+@contextmanager
+def _lines(work: "Work") -> Iterator[None]:
+    over = threading.Event()
+
+    def say() -> None:
+        while not over.wait(LINE_SECONDS):
+            console.print(f"  {work.description}{work.counted} ({work.seconds:.0f} s)", highlight=False, soft_wrap=True)
+
+    teller = threading.Thread(target=say, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
 
 
 class Work:
     """Progress of one command."""
 
-    def __init__(self, progress: Progress, title: str) -> None:
-        self._progress = progress
-        self._title = title
-        self._task = progress.add_task(title, total=None)
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.description = title
+        self.done = 0
+        self.total: int | None = None
+        self.show: Callable[[], None] = lambda: None
+        self._started = time.monotonic()
 
     @property
     def seconds(self) -> float:
         """Since the start."""
-        return self._progress.tasks[0].elapsed or 0.0
+        return time.monotonic() - self._started
+
+    @property
+    def counted(self) -> str:
+        """How many steps of how many, where they are counted."""
+        return f", {self.done:,} of {self.total:,}" if self.total else ""
 
     def steps(self, done: int, total: int, what: str) -> None:
         """done of total, of what."""
-        self._progress.update(self._task, completed=done, total=total, description=f"{self._title}: {what}")
+        self.done, self.total, self.description = done, total, f"{self.title}: {what}"
+        self.show()
 
     def note(self, what: str) -> None:
         """What is being worked on, where steps cannot be counted."""
-        self._progress.update(self._task, description=f"{self._title}: {what}")
+        self.description = f"{self.title}: {what}"
+        self.show()
 
 
 def ingest_table(report: "IngestReport") -> None:

@@ -14,6 +14,23 @@ from contracts.errors import TandemError
 from training.workspace import Workspace
 
 START_SECONDS = 120.0
+OLD_DAYS = 28
+"""Beyond them the windows of recent popularity are empty."""
+
+
+def long_ago(bundle: Path) -> str:
+    """What a log that ended long ago does to the answers, and the way out; empty for a log of these days."""
+    if not bundle.exists():
+        return ""
+    end = read_manifest(bundle).data_end_timestamp
+    days = int((time.time() - end) // 86_400)
+    if days <= OLD_DAYS:
+        return ""
+    return (
+        f"the log of this bundle ended {days:,} days ago, on {time.strftime('%Y-%m-%d', time.gmtime(end))}. What users "
+        "did then counts as long past, and what was popular as forgotten. With --historical the clock stands still at "
+        "the end of the log."
+    )
 
 
 def serve_here(

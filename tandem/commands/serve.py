@@ -31,10 +31,13 @@ def serve(
 
     Example: tandem serve --port 8080 --historical
     """
-    from tandem.server import serve_here
+    from tandem.server import long_ago, serve_here
 
+    workspace = open_project(root).workspace
+    if not historical and (ended := long_ago(workspace.bundles / bundle)):
+        console.print(f"note: {ended}", highlight=False, soft_wrap=True)
     console.print(f"Serving on http://{host}:{port}/ · metrics at /metrics · Ctrl-C ends it")
-    serve_here(open_project(root).workspace, bundle, host, port, historical=historical, event_log=event_log)
+    serve_here(workspace, bundle, host, port, historical=historical, event_log=event_log)
 
 
 @app.command(rich_help_panel=OPERATION)

@@ -22,9 +22,7 @@ def test_another_target_is_the_purchase_and_a_purchase_the_next_best() -> None:
 
 def test_a_log_without_the_target_is_refused_with_what_it_has() -> None:
     require_target({"purchase": 1}, EventType.PURCHASE)
-    with pytest.raises(
-        DataRejected, match=r"no purchase, which .* would learn from; it has 360 view\..*`target: view`"
-    ):
+    with pytest.raises(DataRejected, match=r"no purchase, .*; it has 360 view\..*`target: view`"):
         require_target({"view": 360}, EventType.PURCHASE)
     with pytest.raises(DataRejected, match=r"it has 3 search\.$"):
         require_target({"search": 3}, EventType.PURCHASE)
