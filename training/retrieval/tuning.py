@@ -80,8 +80,9 @@ def tune(workspace: Workspace, settings: Settings, num_trials: int, progress: Pr
     study.enqueue_trial(searched(settings.two_tower))
 
     def objective(trial: optuna.Trial) -> float:
-        progress(trial.number, num_trials, "trials")
-        return _trial(trial, dataset, validation, suggested(trial, settings.two_tower))
+        chosen = suggested(trial, settings.two_tower)
+        progress(trial.number, num_trials, "trying " + _in_words(trial.params))
+        return _trial(trial, dataset, validation, chosen)
 
     use_experiment(workspace, EXPERIMENT)
     study.optimize(objective, num_trials)
@@ -89,6 +90,12 @@ def tune(workspace: Workspace, settings: Settings, num_trials: int, progress: Pr
     stopped = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.PRUNED])
     return Tuned(
         study.best_trial.params, study.best_value, study.trials[0].value or 0.0, len(study.trials), len(stopped)
+    )
+
+
+def _in_words(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in parameters.items()
     )
 
 
