@@ -11,12 +11,15 @@ TandemError                  exit code 2, HTTP 500
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 MAX_FAULTS = 20
 MAX_FAULT_LENGTH = 300
+MAX_FIELDS = 64
+"""Of one object; every model has fewer, and pydantic describes each field it does not know."""
 
 
 class TandemError(Exception):
@@ -64,3 +67,14 @@ def faults_of(found: ValidationError | Sequence[ErrorDetails], whole: str = "as 
     ]
     shown = [text if len(text) <= MAX_FAULT_LENGTH else f"{text[:MAX_FAULT_LENGTH]}…" for text in faults]
     return [*shown, f"and {len(found) - MAX_FAULTS} more"] if len(found) > MAX_FAULTS else shown
+
+
+def few_fields(value: Any) -> Any:
+    """The value, which a model is to be made of, unless it is an object of more than MAX_FIELDS fields.
+
+    For models that forbid unknown fields, as a "before" validator: the limit stands before the work.
+    Raises ValueError.
+    """
+    if isinstance(value, dict) and len(value) > MAX_FIELDS:
+        raise ValueError(f"{len(value)} fields were sent, at most {MAX_FIELDS} are looked at")
+    return value

@@ -30,6 +30,10 @@ class ServingSettings(BaseSettings):
     experiment: Path | None = None  # YAML file with a challenger bundle and its share of the users
     api_key: SecretStr | None = Field(None, min_length=MIN_KEY_LENGTH)  # for events, admin and explanations
     max_body_bytes: int = Field(1_048_576, ge=1024)  # of one request
+    max_header_bytes: int = Field(65_536, ge=4096)  # of one request, with its path and parameters
+    header_seconds: float = Field(10, gt=0)  # until the headers of a request are whole
+    request_seconds: float = Field(30, gt=0)  # until its body is whole, and for an answer to be read
+    max_connections: int = Field(1000, ge=1)  # at once; one that idles makes room for another
     feature_repo: Path = Path("feature_repo")  # folder with feature_store.yaml
     host: str = "127.0.0.1"  # containers set 0.0.0.0
     http_port: int = Field(8080, ge=1, le=65535)

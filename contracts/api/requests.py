@@ -1,8 +1,8 @@
 """What may be asked; the same fields over plain HTTP and over KServe's protocols."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from contracts.api.limits import (
     MAX_BATCH,
@@ -15,6 +15,7 @@ from contracts.api.limits import (
     ItemId,
     UserId,
 )
+from contracts.errors import few_fields
 from contracts.rules.rules import Surface
 from contracts.rules.selection import Filters, Term, one_is_a_list
 
@@ -24,27 +25,34 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, value: Any) -> Any:
+        return few_fields(value)
+
 
 Context = Annotated[
     list[Term],
-    BeforeValidator(one_is_a_list),
     Field(
         max_length=MAX_CONTEXT,
+        fail_fast=True,
         description="Items of the page or the basket, latest first: the query is made as if the user had just bought "
         "them, what goes with them is proposed, and they are not in the list themselves.",
     ),
+    BeforeValidator(one_is_a_list),
 ]
 
 
 Segment = Annotated[
     list[Annotated[str, Field(pattern=r"^[a-z_]+=.{1,128}$")]],
-    BeforeValidator(one_is_a_list),
     Field(
         max_length=MAX_SEGMENT,
+        fail_fast=True,
         description="What is known of a user without features, as profile column = value, like age_band=35-44: the "
         "list is then what such people buy. Not looked at for users whose features can be read.",
         examples=[["age_band=35-44"]],
     ),
+    BeforeValidator(one_is_a_list),
 ]
 
 
@@ -93,7 +101,7 @@ class RankingRequest(Request):
     """Given items, ordered for one user."""
 
     user_id: UserId
-    item_ids: Annotated[list[ItemId], Field(min_length=1, max_length=MAX_CANDIDATES)]
+    item_ids: Annotated[list[ItemId], Field(min_length=1, max_length=MAX_CANDIDATES, fail_fast=True)]
     context: Context = Field(default_factory=list)
 
 

@@ -1,10 +1,11 @@
 """Interactions as clients post them and as the durable event log keeps them."""
 
 from datetime import datetime
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from contracts.errors import few_fields
 from contracts.events.schema import WITHOUT_ITEM, EventType
 from contracts.limits import MAX_ID
 
@@ -19,6 +20,11 @@ class Interaction(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, value: Any) -> Any:
+        return few_fields(value)
 
     event_id: Identifier
     event_type: EventType

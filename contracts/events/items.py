@@ -1,8 +1,10 @@
 """An item of the catalogue as it is posted: a new one, or what has changed of one that is there."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from contracts.errors import few_fields
 
 from contracts.limits import MAX_ID, MAX_TERM
 
@@ -19,6 +21,11 @@ class CatalogueItem(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, value: Any) -> Any:
+        return few_fields(value)
 
     item_id: Annotated[str, Field(min_length=1, max_length=MAX_ID)]
     title: Term | None = None

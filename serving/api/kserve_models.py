@@ -1,8 +1,8 @@
 """The three KServe models: the same requests and answers over the v1 and the v2 protocol."""
 
-import json
+import uuid
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import kserve.errors
@@ -11,11 +11,13 @@ import numpy.typing as npt
 from kserve import InferOutput, InferRequest, InferResponse, Model
 from kserve.protocol.infer_type import InferInput
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from contracts.api.answers import Recommendations, ScoredItems
 from contracts.api.limits import MAX_BATCH
 from contracts.api.requests import RankingRequest, RecommendationRequest, Request, RetrievalRequest
 from contracts.errors import InvalidInput, faults_of
+from contracts.rules.selection import MAX_LISTED_ITEMS
 from serving.service import Lists, Service
 
 Asked = TypeVar("Asked", bound=Request)
@@ -47,7 +49,7 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
         """
         try:
             if isinstance(payload, InferRequest):
-                requests = self._validated(instances_of_v2(payload))
+                requests = self._validated(instances_of_v2(payload, self.request.model_fields))
                 return self._v2_response(payload, await self.answers(requests))
             requests = self._validated(instances_of_v1(payload))
             return {"predictions": [answer.model_dump(mode="json") for answer in await self.answers(requests)]}
@@ -55,8 +57,7 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
             raise kserve.errors.InvalidInput(str(error)) from error
 
     def _validated(self, instances: Sequence[Any]) -> list[Asked]:
-        if not 1 <= len(instances) <= MAX_BATCH:
-            raise InvalidInput(f"{len(instances)} instances were sent, 1 to {MAX_BATCH} are answered at once.")
+        refuse_many(len(instances))
         requests = []
         for position, instance in enumerate(instances):
             try:
@@ -74,7 +75,8 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
         for row, (own_ids, own_scores) in enumerate(lists):
             ids[row, : len(own_ids)], scores[row, : len(own_scores)] = own_ids, own_scores
         outputs = [_output("item_ids", "BYTES", ids), _output("scores", "FP32", scores)]
-        return InferResponse(response_id=request.id, model_name=self.name, infer_outputs=outputs)
+        response_id = request.id or uuid.uuid4().hex  # optional for a client; KServe's answer must have one
+        return InferResponse(response_id=response_id, model_name=self.name, infer_outputs=outputs)
 
 
 class RecommenderModel(ProtocolModel[RecommendationRequest, Recommendations]):
@@ -130,7 +132,7 @@ def instances_of_v1(payload: bytes | dict[str, Any]) -> list[Any]:
     body: Any = payload
     if isinstance(payload, bytes):  # KServe parses only some spellings of the JSON content type
         try:
-            body = json.loads(payload)
+            body = from_json(payload)
         except ValueError as error:
             raise InvalidInput(f"The body is not JSON: {error}.") from error
     if not isinstance(body, dict) or set(body) != {"instances"} or not isinstance(body["instances"], list):
@@ -139,13 +141,22 @@ def instances_of_v1(payload: bytes | dict[str, Any]) -> list[Any]:
     return instances
 
 
-def instances_of_v2(request: InferRequest) -> list[dict[str, Any]]:
+def refuse_many(instances: int) -> None:
+    """Raises InvalidInput unless so many can be answered at once."""
+    if not 1 <= instances <= MAX_BATCH:
+        raise InvalidInput(f"{instances} instances were sent, 1 to {MAX_BATCH} are answered at once.")
+
+
+def instances_of_v2(request: InferRequest, fields: Collection[str]) -> list[dict[str, Any]]:
     """One instance a row of the input tensors; a tensor of one row holds for every row.
 
-    Lists like item_ids or department are [batch, k], with "" after the end of a shorter one.
+    Lists like item_ids or department are [batch, k], with "" after the end of a shorter one. fields: names that an
+    input may have. Names, number and shapes of the tensors are looked at before anything is made of them: a body of
+    200 kB can describe more rows times tensors than memory holds.
 
-    Raises InvalidInput where the tensors' first dimensions disagree.
+    Raises InvalidInput for a tensor that is none of the fields, and where the tensors' first dimensions disagree.
     """
+    refuse_tensors(request.inputs, fields)
     columns = {tensor.name: _values(tensor) for tensor in request.inputs}
     batch = max((len(values) for values in columns.values()), default=0)
     if uneven := {name: len(values) for name, values in columns.items() if len(values) not in (1, batch)}:
@@ -153,6 +164,24 @@ def instances_of_v2(request: InferRequest) -> list[dict[str, Any]]:
     return [
         {name: values[row if len(values) == batch else 0] for name, values in columns.items()} for row in range(batch)
     ]
+
+
+def refuse_tensors(tensors: Sequence[InferInput], fields: Collection[str]) -> None:
+    """Raises InvalidInput for tensors that cannot be the columns of one batch, by what is declared of them."""
+    names = [tensor.name for tensor in tensors[: len(fields) + 1]]
+    if unknown := [name for name in names if name not in fields]:
+        raise InvalidInput(f"There is no input {str(unknown[0])[:128]!r}; there is {', '.join(sorted(fields))}.")
+    if len(set(names)) < len(tensors):
+        raise InvalidInput(f"{len(tensors)} inputs were sent, and each may be there once: {', '.join(sorted(fields))}.")
+    for tensor in tensors:
+        shape = tensor.shape
+        if not 1 <= len(shape) <= 2 or not all(type(size) is int and size >= 0 for size in shape):
+            raise InvalidInput(
+                f"Input {tensor.name!r} has the shape {str(shape)[:100]}; expected [batch] or [batch, k]."
+            )
+        if len(shape) == 2 and shape[1] > MAX_LISTED_ITEMS:
+            raise InvalidInput(f"Input {tensor.name!r} has lists of {shape[1]}, at most {MAX_LISTED_ITEMS} are taken.")
+    refuse_many(max((tensor.shape[0] for tensor in tensors), default=0))
 
 
 def _values(tensor: InferInput) -> list[Any]:
@@ -164,7 +193,7 @@ def _values(tensor: InferInput) -> list[Any]:
         ) from error
     if tensor.datatype == "BYTES":
         array = np.array([_text(value) for value in array.ravel()], dtype=object).reshape(array.shape)
-    if array.ndim > 1:
+    if array.ndim == 2:
         return [[value for value in row.tolist() if value != ""] for row in array]
     values: list[Any] = array.tolist()
     return values

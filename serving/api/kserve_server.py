@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 import grpc
@@ -15,6 +15,9 @@ from kserve import ModelServer
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
+from serving.api.connections import ConnectionLimits, bounded, sweep
+from serving.api.grpc_limits import RequestLimit, channel_options
+from serving.api.routes.errors import error_answer
 from serving.settings import ServingSettings
 
 STATUS = {
@@ -70,24 +73,41 @@ class LoopbackModelServer(ModelServer):  # type: ignore[misc]
         )
         self.model_repository_extension = FixedModels(model_registry=self.registered_models)
         self.dataplane = StrictDecoding(model_registry=self.registered_models)
-        self._host = settings.host
+        self._settings = settings
 
     async def _serve(self) -> None:
         server = self._rest_server  # made by start(), not yet listening
-        server.config.host = self._host
+        server.config.host = self._settings.host
+        server.config.http = bounded(limits_of(self._settings))
+        server.config.ws = "none"  # nothing here speaks it
         server._add_exception_handlers = add_protocol_errors  # KServe's own tell the text of any exception
         # KServe's only middleware times each request for a log that is off; ours counts and times already.
         server._add_middlewares = lambda app: None
-        with only_on(self._host):
-            await asyncio.gather(*self.servers)
+        sweeping = asyncio.create_task(sweep(server._server.server_state.connections))
+        try:
+            with grpc_servers(self._settings.host, self._settings.max_body_bytes):
+                await asyncio.gather(*self.servers)
+        finally:
+            sweeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await sweeping
+
+
+def limits_of(settings: ServingSettings) -> ConnectionLimits:
+    """What one connection may cost."""
+    return ConnectionLimits(
+        settings.max_header_bytes, settings.header_seconds, settings.request_seconds, settings.max_connections
+    )
 
 
 @contextmanager
-def only_on(host: str) -> Iterator[None]:
-    """gRPC servers that are made meanwhile listen on this host; KServe's is fixed to every interface."""
+def grpc_servers(host: str, max_bytes: int) -> Iterator[None]:
+    """gRPC servers that are made meanwhile listen on this host and have limits; KServe's have neither."""
     make = grpc.aio.server
 
     def server(*args: Any, **kwargs: Any) -> grpc.aio.Server:
+        kwargs["options"] = channel_options(max_bytes)
+        kwargs["interceptors"] = (*kwargs.get("interceptors", ()), RequestLimit())
         made = make(*args, **kwargs)
         add_port = made.add_insecure_port
         place = f"[{host}]" if ":" in host else host
@@ -106,7 +126,7 @@ def add_protocol_errors(app: FastAPI) -> None:
 
     async def protocol(_: Request, error: Exception) -> JSONResponse:
         status = next(status for kind, status in STATUS.items() if isinstance(error, kind))
-        return JSONResponse({"error": str(error) or "This server does not offer that."}, status)
+        return error_answer(str(error) or "This server does not offer that.", status)
 
     for kind in STATUS:
         app.add_exception_handler(kind, protocol)

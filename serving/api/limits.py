@@ -1,5 +1,7 @@
 """What nobody may ask, and how much a request may send."""
 
+from typing import Final
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
@@ -7,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CLOSED = "/v2/repository"
 """KServe's model repository: one call to it would take a model, and with it all answers, away."""
+BODIES_AT_ONCE: Final = 64
+"""So many bodies of the longest kind may be in memory together."""
 
 
 class ClosedPaths:
@@ -31,12 +35,14 @@ class ClosedPaths:
 class BodyLimit:
     """ASGI middleware: 413 for a body above max_bytes, whether its length is declared or not.
 
-    Bytes are counted as they arrive: nobody's body is held in memory to find out.
+    Bytes are counted as they arrive: nobody's body is held in memory to find out. All bodies together have a limit
+    too, beyond which 429 is answered.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._held = 0  # bytes of all bodies that are read or answered right now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuses what is declared too long before it is read, and what turns out too long while it is read."""
@@ -45,26 +51,33 @@ class BodyLimit:
         elif _declared_bytes(scope) > self._max_bytes:
             await JSONResponse({"error": self._refusal}, 413)(scope, receive, send)
         else:
-            await self._app(scope, self._counted(receive), send)
+            await self._counted(scope, receive, send)
 
     @property
     def _refusal(self) -> str:
         return f"The body is longer than {self._max_bytes:,} bytes, the limit of this server. Send smaller batches."
 
-    def _counted(self, receive: Receive) -> Receive:
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = 0
 
         async def counted() -> Message:
             nonlocal received
             message = await receive()
-            received += len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            received += size
+            self._held += size
             if received > self._max_bytes:
                 raise HTTPException(413, self._refusal)  # passes through the body's reader to the error handlers
+            if self._held > BODIES_AT_ONCE * self._max_bytes:
+                raise HTTPException(429, "Too much is being sent at once. Try again.", {"Retry-After": "1"})
             return message
 
-        return counted
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._held -= received
 
 
 def _declared_bytes(scope: Scope) -> int:
     declared = Headers(scope=scope).get("content-length", "")
-    return int(declared) if declared.isdecimal() else 0
+    return int(declared[:20]) if declared.isdecimal() else 0

@@ -5,10 +5,13 @@ import re
 import secrets
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "x-request-id"
+CLIENT_LEFT = 499
+"""nginx's status for it; RFC 9110 has none, as nobody is there to read one."""
 ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """Ids of a caller are kept where they can stand in a log line."""
 
@@ -40,6 +43,10 @@ class RequestIds:
 
         try:
             await self._app(scope, receive, labelled)
+        except ClientDisconnect:  # nobody reads this; it is counted, and as no fault of the server
+            await JSONResponse({"error": "The client left before its request was whole."}, CLIENT_LEFT)(
+                scope, receive, labelled
+            )
         except Exception:
             logging.getLogger(__name__).exception("Request %s %s failed.", request_id, scope["path"])
             if started:  # the status is sent; breaking off is all that is left

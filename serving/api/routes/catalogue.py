@@ -17,7 +17,7 @@ from serving.service import Service
 class CatalogueChanges(ApiRequest):
     """Several items at once."""
 
-    items: Annotated[list[CatalogueItem], Field(min_length=1, max_length=MAX_CHANGED_ITEMS)]
+    items: Annotated[list[CatalogueItem], Field(min_length=1, max_length=MAX_CHANGED_ITEMS, fail_fast=True)]
 
 
 EXAMPLE = {"item_id": "new-1", "title": "Oat drink 1 l", "department": "GROCERY", "price": 2.49, "in_stock": True}

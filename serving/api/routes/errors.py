@@ -1,6 +1,7 @@
 """Every error as {"error": text} with a status that says whose fault it is; every answer counted."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contracts.errors import TandemError, faults_of
 from serving.metrics import Metrics
 
+MAX_TEXT: Final = 4000
+"""Characters of an error's text; what is wrong with a request must not cost more than an answer to it."""
+
 
 def add_error_answers(app: FastAPI) -> None:
     """Handlers for our own errors, for refused parameters and for what Starlette raises."""
@@ -20,11 +24,12 @@ def add_error_answers(app: FastAPI) -> None:
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:
         faults = error.errors() if isinstance(error, RequestValidationError) else []
-        return JSONResponse({"error": "; ".join(faults_of(faults, "request"))}, 400)
+        return error_answer("; ".join(faults_of(faults, "request")), 400)
 
     async def http(_: Request, error: Exception) -> JSONResponse:
-        status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "error")
-        return JSONResponse({"error": detail}, status)
+        if not isinstance(error, HTTPException):
+            return error_answer("error", 500)
+        return error_answer(error.detail, error.status_code, error.headers)
 
     app.add_exception_handler(TandemError, tandem)
     app.add_exception_handler(RequestValidationError, invalid)
@@ -35,7 +40,13 @@ def refusal(error: Exception) -> JSONResponse:
     """What a caller reads of an error of ours."""
     status = error.http_status if isinstance(error, TandemError) else 500
     headers = {"www-authenticate": "Bearer"} if status == 401 else None
-    return JSONResponse({"error": str(error)}, status, headers)
+    return error_answer(str(error), status, headers)
+
+
+def error_answer(text: str, status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """{"error": text}, of which MAX_TEXT characters are sent."""
+    shown = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+    return JSONResponse({"error": shown}, status, headers)
 
 
 class CountRequests:

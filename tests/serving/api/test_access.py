@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import StreamingResponse
 from kserve import ModelRepository
 from kserve.errors import InvalidInput as KServeInvalidInput
@@ -132,3 +132,31 @@ def test_all_settings_that_cannot_be_used_are_named_and_no_secret_is_shown(
 
 def test_a_key_is_not_shown_when_settings_are_printed() -> None:
     assert KEY not in repr(ServingSettings(api_key=SecretStr(KEY)))
+
+
+def test_a_client_that_leaves_in_mid_body_is_counted_as_that_and_not_as_a_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    registry = CollectorRegistry()
+    app = failing(registry)
+
+    @app.post("/body")
+    async def body(request: Request) -> int:
+        return len(await request.body())
+
+    async def ask() -> None:
+        coming = iter([{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}])
+        scope = {"type": "http", "method": "POST", "path": "/body", "headers": [], "query_string": b""}
+
+        async def receive() -> dict[str, object]:
+            return next(coming)
+
+        async def send(message: object) -> None:
+            pass
+
+        await app(scope, receive, send)  # type: ignore[arg-type]
+
+    asyncio.run(ask())
+    counted = {"variant": "stable", "route": "/body", "status": "499"}
+    assert registry.get_sample_value("tandem_http_requests_total", counted) == 1
+    assert caplog.text == ""

@@ -1,0 +1,65 @@
+"""What is declared of v2 tensors is looked at before anything is made of them."""
+
+from typing import Any
+
+import pytest
+from kserve import InferRequest
+from kserve.protocol.infer_type import InferInput
+
+from contracts.api.requests import RankingRequest, RecommendationRequest
+from contracts.errors import InvalidInput
+from serving.api.kserve_models import instances_of_v1, instances_of_v2
+
+FIELDS = RecommendationRequest.model_fields
+
+
+def instances(*tensors: tuple[str, list[Any], str, list[Any]], fields: Any = FIELDS) -> list[dict[str, Any]]:
+    inputs = [InferInput(name, shape, datatype, data) for name, shape, datatype, data in tensors]
+    return instances_of_v2(InferRequest("recommender", inputs), fields)
+
+
+def test_rows_and_tensors_are_counted_before_they_are_multiplied() -> None:
+    with pytest.raises(InvalidInput, match="80000 instances were sent, 1 to 64"):
+        instances(("n", [80_000], "INT32", [1] * 80_000), ("user_id", [1], "BYTES", ["1"]))
+    with pytest.raises(InvalidInput, match="There is no input 't0'; there is brand, category"):
+        instances(*[(f"t{number}", [1], "INT32", [1]) for number in range(1000)])
+    with pytest.raises(InvalidInput, match="1000 inputs were sent, and each may be there once"):
+        instances(*[("n", [1], "INT32", [1])] * 1000)
+
+
+@pytest.mark.parametrize("shape", [[], [1, 1, 1], [-1], [1, -1], ["1"], [1.0], [True], [None]])
+def test_a_shape_that_is_none_is_refused(shape: list[Any]) -> None:
+    with pytest.raises(InvalidInput, match=r"expected \[batch\] or \[batch, k\]"):
+        instances(("user_id", shape, "BYTES", ["1"]))
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"), [([0], "0 instances"), ([65], "65 instances"), ([1, 1001], "lists of 1001")]
+)
+def test_a_shape_beyond_the_limits_is_refused(shape: list[int], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        instances(("user_id", shape, "BYTES", ["1"]))
+
+
+@pytest.mark.parametrize("data", [[], [1, 2], [[1], [2]], ["x"], [None], [{}]])
+def test_data_that_is_not_as_declared_is_refused(data: list[Any]) -> None:
+    with pytest.raises(InvalidInput, match="cannot be read as INT32 of shape"):
+        instances(("n", [1], "INT32", data))
+
+
+def test_columns_become_rows() -> None:
+    found = instances(
+        ("user_id", [2], "BYTES", ["a", "b"]),
+        ("item_ids", [2, 2], "BYTES", ["x", "", "y", "z"]),
+        ("context", [1, 1], "BYTES", ["c"]),
+        fields=RankingRequest.model_fields,
+    )
+    assert found == [
+        {"user_id": "a", "item_ids": ["x"], "context": ["c"]},
+        {"user_id": "b", "item_ids": ["y", "z"], "context": ["c"]},
+    ]
+
+
+def test_nesting_without_end_is_no_json_of_ours() -> None:
+    with pytest.raises(InvalidInput, match="not JSON: recursion limit"):
+        instances_of_v1(b"[" * 100_000)
