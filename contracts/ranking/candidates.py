@@ -77,6 +77,13 @@ class ItemSide:
     popular: Rows  # rows by popularity, best first
     prices: Floats  # [num_items] asked now; NaN where no price is known
     in_stock: Mask  # [num_items]
+    # [num_items] codes of an attribute that filters and rules name, where items came later whose terms the towers do
+    # not know; a tower reads the catalogue's own codes, in which these terms are unknown.
+    later_codes: Mapping[str, npt.NDArray[np.int32]] = field(default_factory=dict)
+
+    def codes_of(self, attribute: str) -> npt.NDArray[np.int32]:
+        """[num_items] codes of the attribute, of later terms too."""
+        return self.later_codes.get(attribute, self.catalogue.codes[attribute])
 
     @cached_property
     def all_in_stock(self) -> bool:

@@ -11,14 +11,16 @@ from datetime import datetime
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import ValidationError
 
 from contracts.events.items import CatalogueItem
 from contracts.features import encoding, names
 from contracts.features.text import text_vectors
-from contracts.features.vocabulary import OUT_OF_VOCABULARY
+from contracts.features.vocabulary import OUT_OF_VOCABULARY, Vocabulary
 from contracts.ranking.candidates import PRICE_COLUMN, ItemSide
 from contracts.ranking.inputs import Catalogue
+from contracts.rules.selection import ATTRIBUTES
 from serving.bundles.bundle import LoadedBundle
 from serving.events.log import EventLog, Logged
 from serving.events.metrics import CatalogueMetrics
@@ -123,15 +125,45 @@ def laid_over(bundle: LoadedBundle, posted: Mapping[str, ReceivedItem]) -> Loade
         titles[row] = item.title or titles[row]
     titles += [item.title or UNNAMED for item in new]
     departments += [item.department or UNNAMED for item in new]
-    items = sealed.vocabularies[names.ITEM_ID]
+    vocabularies = _with_later_terms(sealed, new)
     return replace(
         sealed,
         base=sealed,
-        vocabularies={**sealed.vocabularies, names.ITEM_ID: items.extended([item.item_id for item in new])},
+        vocabularies=vocabularies,
         titles=tuple(titles),
         departments=tuple(departments),
-        items=_offered(_appended(sealed, new), changed, new),
+        items=replace(
+            _offered(_appended(sealed, new), changed, new), later_codes=_later_codes(sealed, new, vocabularies)
+        ),
     )
+
+
+def _with_later_terms(sealed: LoadedBundle, new: list[CatalogueItem]) -> dict[str, Vocabulary]:
+    """The vocabularies with the ids of the new items, and with what filters may call them."""
+    longer = {names.ITEM_ID: sealed.vocabularies[names.ITEM_ID].extended([item.item_id for item in new])}
+    for attribute in ATTRIBUTES:
+        vocabulary = sealed.vocabularies[attribute]
+        terms = list(dict.fromkeys(term for item in new if (term := getattr(item, attribute)) is not None))
+        known = vocabulary.encode(terms) != OUT_OF_VOCABULARY
+        if later := [term for term, is_known in zip(terms, known, strict=True) if not is_known]:
+            longer[attribute] = vocabulary.extended(later)
+    return {**sealed.vocabularies, **longer}
+
+
+def _later_codes(
+    sealed: LoadedBundle, new: list[CatalogueItem], vocabularies: Mapping[str, Vocabulary]
+) -> dict[str, npt.NDArray[np.int32]]:
+    """[num_items] codes of each attribute whose vocabulary has grown, by its name."""
+    return {
+        attribute: np.concatenate(
+            [
+                sealed.items.codes_of(attribute),
+                vocabularies[attribute].encode(getattr(item, attribute) for item in new),
+            ]
+        )
+        for attribute in ATTRIBUTES
+        if vocabularies[attribute] is not sealed.vocabularies[attribute]
+    }
 
 
 def _appended(sealed: LoadedBundle, new: list[CatalogueItem]) -> ItemSide:

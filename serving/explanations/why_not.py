@@ -34,7 +34,7 @@ def why_not(item_id: str, scope: RequestScope, ranked: RankedCandidates) -> Item
 def _not_retrieved(item_id: str, row: int, scope: RequestScope, ranked: RankedCandidates) -> ItemOutcome:
     rank, plan = _nearest_rank(row, scope, ranked), scope.bundle.plan
     if rank is None:
-        text = f"Not among the {len(ranked.rows)} most popular items that pass the filters."
+        text = f"Not among the {len(ranked.rows)} most popular items that may be in this list."
         return _outcome(item_id, scope, ranked, Stage.NOT_RETRIEVED, text)
     text = f"Place {rank:,} of the nearest, of which {plan.num_nearest} are looked at"
     if row in _bought(ranked):

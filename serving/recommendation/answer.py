@@ -101,7 +101,7 @@ def _answer(
         degraded_reason=ranked.reason,
         rules_version=scope.rules.rules_version,
         shortfall=shortfall,
-        shortfall_reason=_shortfall_reason(scope, ranked, arrangement) if shortfall else None,
+        shortfall_reason=shortfall_reason(scope, ranked, arrangement) if shortfall else None,
         notes=notes(request, scope.bundle, history_known=ranked.trace is not None),
         next_page=None if shortfall else page_token(scope.shown, [scope.bundle.item_ids[row] for row in rows]),
         items=items,
@@ -140,11 +140,16 @@ def _items(
     )
 
 
-def _shortfall_reason(scope: RequestScope, ranked: RankedCandidates, arrangement: Arrangement) -> str:
+def shortfall_reason(scope: RequestScope, ranked: RankedCandidates, arrangement: Arrangement) -> str:
     """Which rule or which filters left fewer items than asked for."""
     if arrangement.left_out:
         caps = ", ".join(sorted(set(arrangement.left_out.values())))
         return f"The rules {caps} leave out {len(arrangement.left_out)} of {len(ranked.rows)} candidates."
     bought = ranked.trace.user.history.item_rows if ranked.trace else NO_ROWS
     names = [name for name, _ in scope.filtered(bought).conditions]
-    return f"Only {len(ranked.rows)} items pass the filters {', '.join(names)}."
+    candidates, items = len(ranked.rows), len(scope.bundle.item_ids)
+    if names:
+        return f"Only {candidates} items pass the filters {', '.join(names)}."
+    if candidates == items:
+        return f"The catalogue has {items} items."
+    return f"Of the {items} items of the catalogue {candidates} are candidates for this list."

@@ -54,7 +54,7 @@ def _compiled(rule: Rule, items: ItemSide, vocabularies: Vocabularies) -> Compil
         rows = known_rows([rule.pin.item_id], vocabularies)
         return CompiledRule(rule, pinned_row=int(rows[0]) if len(rows) else None)
     if rule.cap:
-        return CompiledRule(rule, groups=items.catalogue.codes[rule.cap.per])
+        return CompiledRule(rule, groups=items.codes_of(rule.cap.per))
     if rule.diversity or rule.explore:
         return CompiledRule(rule, embeddings=items.embeddings if rule.diversity else None)
     members = np.ones(len(items.in_stock), np.bool_)

@@ -14,13 +14,16 @@ from contracts.errors import BundleRefused
 from contracts.events.items import CatalogueItem
 from contracts.events.log import ITEMS
 from contracts.features import encoding, names
-from contracts.ranking.candidates import FRESH, PRICE_COLUMN, SOURCES
+from contracts.features.vocabulary import OUT_OF_VOCABULARY
+from contracts.ranking.candidates import FRESH, NO_ROWS, PRICE_COLUMN, SOURCES
+from contracts.rules.selection import Filters
 from serving.bundles.bundle import CandidateTower, LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
 from serving.events.live_catalogue import LiveCatalogue, ReceivedItem, laid_over
 from serving.events.log import ConsumedLog, Entry
 from serving.events.metrics import CatalogueMetrics
 from serving.events.open_log import open_log
+from serving.retrieval import filters
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
@@ -164,3 +167,31 @@ def test_a_tower_that_was_altered_on_the_disk_is_refused(bundle: LoadedBundle, t
     changed = replace(bundle, candidate_tower=CandidateTower(altered, "0" * 64))
     with pytest.raises(BundleRefused, match=r"candidate_tower.onnx is missing or altered"):
         laid_over(changed, posted(CatalogueItem(item_id="new")))
+
+
+def test_what_a_posted_item_is_called_can_be_filtered_by(bundle: LoadedBundle) -> None:
+    """In any case, beside what the bundle knows; the towers read it as unknown all the same."""
+    size = len(bundle.item_ids)
+    own = bundle.vocabularies["department"].terms[0]
+    new = [
+        CatalogueItem(item_id="new-1", department="Pet care", category="Ünknown, with comma", brand="Rex"),
+        CatalogueItem(item_id="new-2", department="PET CARE"),
+        CatalogueItem(item_id="new-3", department=own),
+        CatalogueItem(item_id="new-4"),
+    ]
+    live = laid_over(bundle, posted(*new))
+
+    def passing(**asked: list[str]) -> list[int]:
+        found = filters.filtered(Filters(**asked), live.items, live.vocabularies, NO_ROWS, filters.Exclusions())
+        assert found.mask is not None
+        return np.flatnonzero(found.mask).tolist()
+
+    assert passing(department=["pet CARE"]) == [size, size + 1]
+    assert passing(category=["ünknown, with comma"]) == passing(brand=["rex"]) == [size]
+    known = filters.filtered(
+        Filters(department=[own]), bundle.items, bundle.vocabularies, NO_ROWS, filters.Exclusions()
+    )
+    assert known.mask is not None
+    assert passing(department=[own]) == [*np.flatnonzero(known.mask).tolist(), size + 2]
+    assert live.items.catalogue.codes["department"][size] == OUT_OF_VOCABULARY
+    assert live.sealed.vocabularies["department"].terms == bundle.vocabularies["department"].terms

@@ -371,3 +371,28 @@ def test_an_index_whose_lists_hold_too_little_is_left_for_brute_force() -> None:
     for k in (1000, SIZE, SIZE + 5):
         found, _ = nearest(index, embeddings, query, k)
         assert found.tolist() == exact_nearest(embeddings, query, k)[0].tolist()
+@pytest.mark.parametrize("spell", [str.upper, str.lower, str.title])
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [("privte", "private"), ("Soft-Drink", "soft-drinks"), ("PRODUSE", "produce"), ("tols", "tools")],
+)
+def test_what_is_near_is_named_in_any_case(asked: str, expected: str, spell: Callable[[str], str]) -> None:
+    terms = [spell(term) for term in ("alnatura", "bonduelle", "coop", "private", "produce", "soft-drinks", "tools")]
+    assert filters.near_terms(asked, terms)[0] == spell(expected)
+
+
+def test_of_many_terms_those_that_can_be_near_are_compared() -> None:
+    terms = [f"{letter}{number:05d}" for letter in "xyz" for number in range(10_000)] + ["Private"]
+    assert filters.near_terms("privte", terms) == ["Private"]
+    assert filters.near_terms("p" * 10_000, terms) == []
+
+
+def test_a_catalogue_without_brands_says_so() -> None:
+    with pytest.raises(InvalidInput, match="There is no brand 'x': no item of the catalogue has a brand"):
+        filters.filtered(
+            Filters(brand=["x"]),
+            items(),
+            vocabularies() | {"brand": Vocabulary([])},
+            NOTHING_BOUGHT,
+            filters.Exclusions(),
+        )
