@@ -11,6 +11,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 
 from pydantic import ValidationError
 
@@ -27,6 +28,13 @@ IDLE_SECONDS = 0.05
 LEASE_SECONDS = 10.0
 RETRY_SECONDS = 0.5
 TRIM_SECONDS = 3600.0
+TRIM_SHARE = 0.05
+"""Of the log, at most this in one pass; a log of 400 days has 0.01 % that is too old each hour."""
+TRIM_LEAST = 1000
+QUIET_SECONDS = 86_400.0
+"""Without an event for longer than this, time is taken to stand still: a clock that is ahead looks the same."""
+LOOK_SECONDS = 1.0
+SKEW_SECONDS = 60.0
 
 
 class EventConsumer:
@@ -42,9 +50,17 @@ class EventConsumer:
         self._holder = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
         self._leased_until = 0.0
         self._trimmed = time.monotonic()
+        self._looked = -LOOK_SECONDS
 
     def run(self, stop: threading.Event) -> None:
-        """Applies events until stop is set; what fails is counted and tried again."""
+        """Applies events until stop is set; what fails is counted and tried again. The lease is given back."""
+        try:
+            self._run(stop)
+        finally:
+            with suppress(TandemError):  # a log that does not answer now lets the lease run out
+                self._log.release(CONSUMER, self._holder)
+
+    def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 applied = self.step()
@@ -64,6 +80,7 @@ class EventConsumer:
         Raises LeaseLost, EventLogError or OnlineStoreError; the batch is then read again.
         """
         if not self._leads():
+            self._look()
             return 0
         position = self._log.position(CONSUMER)
         entries = self._log.read(position, BATCH_EVENTS)
@@ -81,8 +98,16 @@ class EventConsumer:
         if now < self._leased_until - LEASE_SECONDS / 2:
             return True
         leads = self._log.lease(CONSUMER, self._holder, LEASE_SECONDS)
+        self._metrics.leads(is_leading=leads)
         self._leased_until = now + LEASE_SECONDS if leads else 0.0
         return leads
+
+    def _look(self) -> None:
+        """Measures, now and then, how far the consumer that works is behind: it may be one that does not."""
+        now = time.monotonic()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            self._metrics.behind(self._log.end() - self._log.position(CONSUMER))
 
     def _apply(self, entries: Sequence[Logged]) -> None:
         by_user = self._by_user(entries)
@@ -111,4 +136,27 @@ class EventConsumer:
         """Removes what is past its retention, once an hour and only by the consumer that works."""
         if self._leased_until and time.monotonic() - self._trimmed > TRIM_SECONDS:
             self._trimmed = time.monotonic()
-            self._log.trim(time.time() - self._retention_seconds, self._log.position(CONSUMER))
+            self._remove_old(time.time())
+
+    def _remove_old(self, now: float) -> None:
+        """Old is what is far before the newest entry and before now, so that a clock that is ahead removes nothing.
+
+        Where entries of such a clock are in the log, one pass removes TRIM_SHARE of it at most, and says so.
+        """
+        first, end = self._log.read(0, 1), self._log.end()
+        newest = self._log.read(end - 1, 1)
+        if not first or not newest:
+            return
+        skew = newest[0].received_seconds - now
+        self._metrics.clock_is_behind(max(skew, 0.0))
+        if skew > SKEW_SECONDS:
+            logging.getLogger(__name__).warning(
+                "The newest event was received %.0f seconds from now: this clock is behind, or another was ahead.", skew
+            )
+        before = min(now, newest[0].received_seconds + QUIET_SECONDS) - self._retention_seconds
+        most = first[0].position + max(TRIM_LEAST, int(TRIM_SHARE * (end - first[0].position)))
+        removed = self._log.trim(before, min(self._log.position(CONSUMER), most))
+        if removed > TRIM_LEAST and removed >= most - first[0].position:
+            logging.getLogger(__name__).warning(
+                "%d events were removed as too old, as many as one pass may: is the clock right?", removed
+            )

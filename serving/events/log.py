@@ -79,6 +79,10 @@ class Positions(Protocol):
         """Whether holder may work for the consumer for so long; asking again prolongs. Raises EventLogError."""
         ...
 
+    def release(self, consumer: str, holder: str) -> None:
+        """Gives the lease back, if holder has it: another may work at once. Raises EventLogError."""
+        ...
+
     def commit(self, consumer: str, holder: str, position: int) -> None:
         """Notes the position. Raises LeaseLost unless holder has the lease, EventLogError."""
         ...

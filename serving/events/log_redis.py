@@ -35,6 +35,10 @@ if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
+RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1
+"""
 COMMIT = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
@@ -63,6 +67,7 @@ class RedisLog:
         self._positions = redis_key(stream, "consumers")
         self._append = self._redis.register_script(APPEND)
         self._lease = self._redis.register_script(LEASE)
+        self._release = self._redis.register_script(RELEASE)
         self._commit = self._redis.register_script(COMMIT)
         self._vouched = vouched
         self._checked = False
@@ -116,6 +121,10 @@ class RedisLog:
         """Whether holder may work for the consumer. Raises EventLogError."""
         keys = [redis_key(self._name, f"lease:{consumer}")]
         return bool(self._ask(lambda: self._lease(keys=keys, args=[holder, int(seconds * 1000)])))
+
+    def release(self, consumer: str, holder: str) -> None:
+        """Gives the lease back, if holder has it. Raises EventLogError."""
+        self._ask(lambda: self._release(keys=[redis_key(self._name, f"lease:{consumer}")], args=[holder]))
 
     def commit(self, consumer: str, holder: str, position: int) -> None:
         """Notes the position. Raises LeaseLost unless holder has the lease, EventLogError."""

@@ -11,6 +11,9 @@ from typing import Any
 from contracts.events.log import STREAMS
 from serving.events.log import Entry, EventLogError, EventLogRefused, LeaseLost, Logged
 
+FREE = ""
+"""Holder of a lease that was given back."""
+LEAST_STEP_SECONDS = 0.001
 BUSY_SECONDS = 10.0  # another process may hold the file while it commits
 
 
@@ -42,6 +45,7 @@ class SqliteLog:
                 "CREATE TABLE IF NOT EXISTS consumers (stream TEXT, name TEXT, position INTEGER NOT NULL DEFAULT 0, "
                 "holder TEXT NOT NULL, leased_until REAL NOT NULL, PRIMARY KEY (stream, name))"
             )
+        self._leases: dict[str, tuple[tuple[str, float], float, float]] = {}  # what was seen, since when, for how long
 
     def append(self, entries: Sequence[Entry]) -> list[bool]:
         """Whether each entry is new; one transaction and one sync for all. Raises EventLogError."""
@@ -70,15 +74,39 @@ class SqliteLog:
         return int(rows[0][0]) if rows else 0
 
     def lease(self, consumer: str, holder: str, seconds: float) -> bool:
-        """Whether holder may work for the consumer. Raises EventLogError."""
-        now = time.time()
-        statement = (
+        """Whether holder may work for the consumer. Raises EventLogError.
+
+        A lease has run out when it was not prolonged for its seconds, as the one who waits has counted them. The moment
+        in the table is not compared with any clock, it only differs from the last: one written by a clock that was an
+        hour ahead kept every consumer away for that hour.
+        """
+        found = "SELECT holder, leased_until FROM consumers WHERE stream = ? AND name = ?"
+        write = (
             "INSERT INTO consumers (stream, name, holder, leased_until) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET holder = excluded.holder, leased_until = excluded.leased_until "
-            "WHERE holder = excluded.holder OR leased_until < ?"
+            "ON CONFLICT DO UPDATE SET holder = excluded.holder, leased_until = excluded.leased_until"
         )
         with self._transaction() as writer:
-            return writer.execute(statement, (self._stream, consumer, holder, now + seconds, now)).rowcount == 1
+            seen: tuple[str, float] | None = writer.execute(found, (self._stream, consumer)).fetchone()
+            if seen is not None and seen[0] not in (holder, FREE) and not self._has_run_out(consumer, seen, seconds):
+                return False
+            until = max(time.time() + seconds, (seen[1] if seen else 0.0) + LEAST_STEP_SECONDS)
+            writer.execute(write, (self._stream, consumer, holder, until))
+        self._leases[consumer] = (holder, until), time.monotonic(), seconds
+        return True
+
+    def _has_run_out(self, consumer: str, seen: tuple[str, float], seconds: float) -> bool:
+        now = time.monotonic()
+        known, since, granted = self._leases.get(consumer, (None, now, seconds))
+        if known != seen:  # another took it, or prolonged it
+            since, granted = now, seconds
+        self._leases[consumer] = seen, since, granted
+        return now - since > granted
+
+    def release(self, consumer: str, holder: str) -> None:
+        """Gives the lease back, if holder has it. Raises EventLogError."""
+        statement = "UPDATE consumers SET holder = ? WHERE stream = ? AND name = ? AND holder = ?"
+        with self._transaction() as writer:
+            writer.execute(statement, (FREE, self._stream, consumer, holder))
 
     def commit(self, consumer: str, holder: str, position: int) -> None:
         """Notes the position. Raises LeaseLost unless holder has the lease, EventLogError."""

@@ -60,6 +60,11 @@ class ConsumerMetrics:
             buckets=FRESHNESS_BUCKETS_SECONDS, registry=registry,
         )  # fmt: skip
         self._lag = Gauge("tandem_event_lag", "Events in the log that have no effect yet.", registry=registry)
+        self._leads = Gauge("tandem_event_consumer_leads", "1 where this consumer applies events.", registry=registry)
+        self._skew = Gauge(
+            "tandem_event_clock_skew_seconds", "How far the newest event was received after now, by this clock.",
+            registry=registry,
+        )  # fmt: skip
         self._applied = Counter("tandem_events_applied_total", "Events with their effect in place.", registry=registry)
         self._failures = Counter(
             "tandem_event_consumer_failures_total", "Micro-batches that are tried again.", registry=registry
@@ -81,6 +86,14 @@ class ConsumerMetrics:
     def behind(self, events: int) -> None:
         """Sets how many events wait."""
         self._lag.set(events)
+
+    def leads(self, *, is_leading: bool) -> None:
+        """Whether this consumer applies events; the others stand by."""
+        self._leads.set(is_leading)
+
+    def clock_is_behind(self, seconds: float) -> None:
+        """By how much this clock is behind the one that received the newest event."""
+        self._skew.set(seconds)
 
     def failed(self) -> None:
         """One micro-batch is tried again."""

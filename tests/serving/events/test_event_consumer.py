@@ -269,3 +269,55 @@ def test_beyond_what_may_wait_requests_are_turned_away() -> None:
     time.sleep(0.05)
     assert writer.submit([Entry("b", "")]).result(5) == [True]
     writer.close()
+
+
+def test_a_consumer_that_ends_gives_its_lease_back(log: ConsumedLog, store: MemoryStore) -> None:
+    stop = threading.Event()
+    stop.set()
+    first = EventConsumer(log, store, ConsumerMetrics(CollectorRegistry()))
+    first.step()
+    registry = CollectorRegistry()
+    second = EventConsumer(log, store, ConsumerMetrics(registry))
+    second.step()
+    assert registry.get_sample_value("tandem_event_consumer_leads") == 0
+    first.run(stop)
+    second.step()
+    assert registry.get_sample_value("tandem_event_consumer_leads") == 1
+
+
+def test_who_stands_by_measures_the_lag_too(log: ConsumedLog, store: MemoryStore) -> None:
+    assert log.lease(CONSUMER, "somebody who hangs", 30.0)
+    log.append([Entry(str(number), "{}") for number in range(5)])
+    registry = CollectorRegistry()
+    EventConsumer(log, store, ConsumerMetrics(registry)).step()
+    assert registry.get_sample_value("tandem_event_lag") == 5
+
+
+@pytest.mark.parametrize("ahead_days", [450, 10_000])
+def test_a_clock_that_is_ahead_removes_nothing(log: ConsumedLog, store: MemoryStore, ahead_days: int) -> None:
+    log.append([Entry(str(number), "{}") for number in range(3000)])
+    consumer = EventConsumer(log, store, ConsumerMetrics(CollectorRegistry()))
+    log.lease(CONSUMER, consumer._holder, 30.0)
+    log.commit(CONSUMER, consumer._holder, 3000)
+    consumer._remove_old(time.time() + ahead_days * 86_400)
+    assert len(log.read(0, 5000)) == 3000
+
+
+def test_entries_of_a_clock_that_was_ahead_cost_a_part_of_the_log_and_a_line_in_the_servers(
+    log: ConsumedLog, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log.append([Entry(str(number), "{}") for number in range(30_000)])
+    later = time.time() + 450 * 86_400
+    with monkeypatch.context() as clock:
+        clock.setattr(time, "time", lambda: later)
+        log.append([Entry("ahead", "{}")])
+    registry = CollectorRegistry()
+    consumer = EventConsumer(log, store, ConsumerMetrics(registry))
+    log.lease(CONSUMER, consumer._holder, 30.0)
+    log.commit(CONSUMER, consumer._holder, 30_001)
+    consumer._remove_old(later)
+    assert len(log.read(0, 40_000)) == 30_001 - 1501  # 5 % of 30,000, and the first
+    assert "is the clock right?" in caplog.text
+    consumer._remove_old(time.time())
+    assert "this clock is behind, or another was ahead" in caplog.text
+    assert (registry.get_sample_value("tandem_event_clock_skew_seconds") or 0) > 449 * 86_400

@@ -204,3 +204,35 @@ def test_a_table_that_has_vanished_is_an_event_log_error_and_the_log_goes_on(tmp
 def test_there_are_only_the_streams_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no stream 'orders'"):
         open_log(f"sqlite:///{tmp_path / 'events.db'}", "orders")
+
+
+def test_a_lease_that_is_given_back_is_free_at_once(log: ConsumedLog) -> None:
+    assert log.lease("features", "one", 30.0)
+    log.release("features", "two")  # it has none
+    assert not log.lease("features", "two", 30.0)
+    log.commit("features", "one", 7)
+    log.release("features", "one")
+    assert log.lease("features", "two", 30.0)
+    assert log.position("features") == 7
+
+
+@pytest.mark.parametrize("ahead_seconds", [3600.0, -3600.0, 450 * 86_400.0])
+def test_a_clock_that_was_wrong_does_not_stretch_a_lease(
+    tmp_path: Path, ahead_seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'events.db'}"
+    wrong, right = open_log(url, INTERACTIONS), open_log(url, INTERACTIONS)
+    now = time.time()
+    with monkeypatch.context() as clock:
+        clock.setattr(time, "time", lambda: now + ahead_seconds)
+        assert wrong.lease("features", "killed", 0.2)
+    assert not right.lease("features", "next", 0.2)  # it begins to count here
+    assert wrong.lease("features", "killed", 0.2)  # it was alive after all, by a clock that is right again
+    time.sleep(0.15)
+    assert not right.lease("features", "next", 0.2)
+    time.sleep(0.25)
+    assert right.lease("features", "next", 0.2)
+    with pytest.raises(LeaseLost):
+        wrong.commit("features", "killed", 1)
+    for one in (wrong, right):
+        one.close()
