@@ -103,6 +103,8 @@ def observer_of(slots: Slots, settings: RolloutSettings) -> ClusterObserver:
     prometheus = httpx.Client(base_url=settings.metrics.prometheus_url, timeout=HTTP_TIMEOUT_SECONDS)
     mirror = None
     if settings.mirror.url:
-        asked = httpx.Client(base_url=settings.mirror.url, timeout=HTTP_TIMEOUT_SECONDS)
+        asked = httpx.Client(
+            base_url=settings.mirror.url, timeout=HTTP_TIMEOUT_SECONDS, headers=settings.mirror.headers()
+        )
         mirror = Mirror(asked, slots.headers, settings.mirror)
     return ClusterObserver(Prometheus(prometheus, settings.metrics), mirror, settings.analysis)

@@ -82,6 +82,21 @@ class Mirror(Part):
     requests_per_analysis: int = Field(50, ge=1, le=1000)
     users_file: Path | None = None  # one user id a line; without it the few example users of stable's bundle
     k: int = Field(10, ge=1, le=100)
+    # Holds a key with the scopes rollout, lists and history: without one a server with keys records mirrored lists as
+    # shown, and does not compare them. Its first line counts.
+    key_file: Path | None = None
+
+    def headers(self) -> dict[str, str]:
+        """What shows who asks. Raises InvalidInput when the file cannot be read or is empty."""
+        if self.key_file is None:
+            return {}
+        try:
+            key = self.key_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"mirror.keyFile {self.key_file} cannot be read: {error}") from error
+        if not key:
+            raise InvalidInput(f"mirror.keyFile {self.key_file} is empty; a key with the scope rollout is asked")
+        return {"Authorization": f"Bearer {key}"}
 
     def users(self) -> list[str]:
         """The user ids of the file; none without one. Raises InvalidInput when it cannot be read or is empty."""

@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 
 from contracts.api.requests import RankingRequest, RetrievalRequest
 from contracts.errors import TandemError
+from serving.api.access import Access
 from serving.api.app import add_routes
 from serving.api.kserve_models import models
 from serving.api.kserve_server import LoopbackModelServer, quiet, use_uvloop
@@ -53,10 +54,12 @@ def serve(settings: ServingSettings) -> None:
     Raises TandemError where the bundle or the feature store cannot be used.
     """
     service = new_service(settings, Metrics(REGISTRY, settings.variant))
-    add_routes(app, service)  # before KServe's own routes, so that / is the page
+    access = Access(settings)
+    add_routes(app, service, access)  # before KServe's own routes, so that / is the page
     use_uvloop()
-    server = LoopbackModelServer(settings)
+    server = LoopbackModelServer(settings, access)
     quiet(settings.log_level)
+    logging.getLogger(__name__).warning("%s", access.sentence())
     service.worker.submit(warm_up, service).result()
     background = start_background(service)
     gc.collect()
@@ -141,7 +144,7 @@ def warm_up(service: Service) -> None:
             ids = service.recommender.retrieve(RetrievalRequest(user_id=user_id, k=10)).item_ids
             service.recommender.rank(RankingRequest(user_id=user_id, item_ids=ids))
         except TandemError as error:  # the server can answer without the store, so it starts without it
-            logging.getLogger(__name__).warning("Warm-up for user %s was not answered: %s", user_id, error)
+            logging.getLogger(__name__).warning("Warm-up was not answered: %s", type(error).__name__)
 
 
 def _now(settings: ServingSettings, releases: Releases) -> Now:

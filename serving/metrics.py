@@ -49,6 +49,14 @@ class Metrics:
             "tandem_answers_total", "Lists answered, by degraded level.", ["variant", "level"], registry=registry
         )
         self._empty = Counter("tandem_empty_answers_total", "Lists without an item.", ["variant"], registry=registry)
+        self._forced_answers = Counter(
+            "tandem_forced_answers_total", "Lists of a slot that the caller chose; no other figure has them.",
+            ["variant"], registry=registry,
+        )  # fmt: skip
+        self._forced_requests = Counter(
+            "tandem_forced_requests_total", "HTTP requests to a slot that the caller chose; no other figure has them.",
+            ["variant", "route", "status"], registry=registry,
+        )  # fmt: skip
         self._requests = Counter(
             "tandem_http_requests_total", "HTTP requests answered, by route and status.",
             ["variant", "route", "status"], registry=registry,
@@ -91,12 +99,20 @@ class Metrics:
             histogram = self._stages[name] = self._stage.labels(name)
         return Stage(histogram)
 
-    def answered(self, variant: str, level: str, items: int, seconds: float) -> None:
-        """Counts one list and its items."""
+    def answered(self, variant: str, level: str, seconds: float, *, is_empty: bool) -> None:
+        """One list. is_empty: it has no item, and not because the request left none."""
         self._answer_seconds.labels(variant).observe(seconds)
         self._answers.labels(variant, level).inc()
-        if not items:
+        if is_empty:
             self._empty.labels(variant).inc()
+
+    def forced_answer(self, variant: str) -> None:
+        """One list of a slot that the caller has chosen."""
+        self._forced_answers.labels(variant).inc()
+
+    def forced_response(self, route: str, status: int) -> None:
+        """One HTTP request to a slot that the caller has chosen."""
+        self._forced_requests.labels(self._variant, route, str(status)).inc()
 
     def responded(self, route: str, status: int, variant: str | None = None) -> None:
         """One HTTP request by route template and status."""

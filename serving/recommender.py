@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from contracts.api.answers import Recommendations, ScoredItems
+from contracts.api.answers import COLD_LEVEL, Reason, Recommendations, ScoredItems
 from contracts.api.explanations import ItemOutcome
 from contracts.api.records import ImpressionRecord
 from contracts.api.requests import RankingRequest, RecommendationRequest, RetrievalRequest
@@ -65,12 +65,17 @@ class Recommender:
         self._explainer = Explainer(lookup, now)
 
     def steps(
-        self, request: RecommendationRequest, arrived: float | None = None, *, shown: bool = True
+        self,
+        request: RecommendationRequest,
+        arrived: float | None = None,
+        *,
+        shown: bool = True,
+        compared: bool = True,
     ) -> Stages[Recommendations]:
         """The user's list, best first; it pauses between the stages. The answer names its level of the ladder.
 
         arrived: when the request came, on time.monotonic's clock; it may have waited since. shown: whether somebody
-        will see the list; others are not recorded.
+        will see the list; others are not recorded. compared: whether it counts in a comparison of slots.
 
         Raises InvalidInput for a filter that the catalogue does not know and for a page token that no answer gave.
         """
@@ -86,7 +91,11 @@ class Recommender:
         if shown:
             self._record(given, scope)
         seconds = time.perf_counter() - started
-        self._metrics.answered(answered.variant, answered.degraded_level, len(answered.items), seconds)
+        if compared:
+            is_empty = not answered.items and not scope.leaves_nothing
+            self._metrics.answered(answered.variant, counted_level(answered), seconds, is_empty=is_empty)
+        else:
+            self._metrics.forced_answer(answered.variant)
         return answered
 
     def _made(self, scope: RequestScope, deadline: Deadline) -> Stages[CachedAnswer]:
@@ -168,6 +177,11 @@ class Recommender:
                 self._metrics.impression("written")
             except OSError:  # a full disk must not take recommendations down; the loss is counted and alerted on
                 self._metrics.impression("lost")
+
+
+def counted_level(answer: Recommendations) -> str:
+    """The level as metrics have it: an unknown user's list is cold, and none that a part has failed."""
+    return COLD_LEVEL if answer.degraded_reason is Reason.UNKNOWN_USER else answer.degraded_level
 
 
 def _rows_of(item_ids: list[str], bundle: LoadedBundle) -> Rows:

@@ -30,14 +30,21 @@ class Lists:
         self._recommender = recommender
         self._waiting: StageBatching[Recommendations] = StageBatching(worker)
 
-    async def answer(self, request: RecommendationRequest, *, shown: bool = True) -> Recommendations:
-        """The user's list. shown: whether somebody will see it. Raises TandemError."""
-        return await self._waiting.result(self._recommender.steps(request, monotonic(), shown=shown))
+    async def answer(
+        self, request: RecommendationRequest, *, shown: bool = True, compared: bool = True
+    ) -> Recommendations:
+        """The user's list. shown: whether somebody will see it. compared: whether it counts in a comparison of slots.
 
-    async def answers(self, requests: Sequence[RecommendationRequest], *, shown: bool = True) -> list[Recommendations]:
+        Raises TandemError.
+        """
+        return await self._waiting.result(self._recommender.steps(request, monotonic(), shown=shown, compared=compared))
+
+    async def answers(
+        self, requests: Sequence[RecommendationRequest], *, shown: bool = True, compared: bool = True
+    ) -> list[Recommendations]:
         """A list for each, in order; others are answered in between. Raises TandemError."""
         return await self._waiting.results(
-            self._recommender.steps(request, monotonic(), shown=shown) for request in requests
+            self._recommender.steps(request, monotonic(), shown=shown, compared=compared) for request in requests
         )
 
 

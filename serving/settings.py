@@ -22,13 +22,24 @@ class Clock(StrEnum):
 class ServingSettings(BaseSettings):
     """One server. Command line options of `tandem serve` set the same fields."""
 
-    model_config = SettingsConfigDict(env_prefix="TANDEM_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="TANDEM_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,  # compose files and charts set a variable that is left out to nothing
+    )
 
     bundle_dir: str = "bundles/current"  # a folder, a link that may move, or s3://bucket/prefix/VERSION
     bundle_cache: Path = Path("data/bundle-cache")  # copies of bundles from S3; a whole one is used again
     bundle_public_key: str | None = None  # Ed25519, base64, several by comma: only bundles they signed are served
     experiment: Path | None = None  # YAML file with a challenger bundle and its share of the users
-    api_key: SecretStr | None = Field(None, min_length=MIN_KEY_LENGTH)  # for events, admin and explanations
+    api_key: SecretStr | None = Field(
+        None, min_length=MIN_KEY_LENGTH
+    )  # opens everything; without one only this machine may
+    api_keys: Path | None = None  # YAML file with several keys and what each opens, read again when it changes
+    open_scopes: str = "lists"  # what needs no key, by comma: lists, history, events, catalogue, admin, metrics
+    allowed_hosts: str = ""  # names that are answered to, by comma; empty: any, on loopback addresses and localhost
+    allowed_origins: str = ""  # sites whose pages may post, such as https://shop.example, by comma
     max_body_bytes: int = Field(1_048_576, ge=1024)  # of one request
     max_header_bytes: int = Field(65_536, ge=4096)  # of one request, with its path and parameters
     header_seconds: float = Field(10, gt=0)  # until the headers of a request are whole

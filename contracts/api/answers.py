@@ -1,7 +1,7 @@
 """What is answered; every list says which bundle and variant made it and how much of the full path it took."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
@@ -23,6 +23,10 @@ class DegradedLevel(StrEnum):
     HISTORY = "history"  # from the user's own purchases: nothing could be retrieved
     SEGMENT = "segment"  # what people of the user's profile buy: the user has no history that can be read
     POPULARITY = "popularity"  # what everybody buys
+
+
+COLD_LEVEL: Final = "cold"
+"""In metrics, the level of lists for users of whom nothing is known: no part failed, and nothing better can be made."""
 
 
 class Reason(StrEnum):

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ValidationError
 from contracts.api.answers import DegradedLevel
 from contracts.errors import MissingArtifact, faults_of
 
+SLOT_HEADER: Final = "x-tandem-slot"
+"""Request header by which a gateway sends a request to the slot that it names, whatever the weights are."""
 MIRROR_HEADER: Final = "x-tandem-mirror"
 """Request header of who compares answers and shows them to nobody: such a list leaves no record."""
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import httpx
 
+from contracts.api.answers import COLD_LEVEL, DegradedLevel
 from contracts.errors import TandemError
 from rollout.analysis.measurements import Histogram, SlotNumbers
 from rollout.settings import Metrics
 
 REQUESTS, ANSWERS, EMPTY = "tandem_http_requests_total", "tandem_answers_total", "tandem_empty_answers_total"
 FOLLOWED, LATENCY = "tandem_followed_lists_total", "tandem_answer_seconds_bucket"
-FULL_LEVEL = "full"
+NOT_DEGRADED = (DegradedLevel.FULL, COLD_LEVEL)
 LOOK_BACK_SECONDS = 300  # before the window: where a series stood when it began, as long as Prometheus calls it alive
 Series = tuple[dict[str, str], list[tuple[float, float]]]  # labels, samples by time
 
@@ -49,7 +50,7 @@ class Prometheus:
             errors=_total(pair for pair in requests if pair[0].get("status", "").startswith("5")),
             answers=_total(answers),
             empty=_total(empty),
-            degraded=_total(pair for pair in answers if pair[0].get("level") != FULL_LEVEL),
+            degraded=_total(pair for pair in answers if pair[0].get("level") not in NOT_DEGRADED),
             clicks=_total(clicks),
             latency=histogram(latency),
         )

@@ -1,5 +1,6 @@
 """Slots in KServe's Standard mode: two InferenceServices behind the weights of one HTTPRoute."""
 
+from contracts.api.records import SLOT_HEADER
 from rollout.cluster.objects import (
     DEPLOYMENT,
     HTTP_ROUTE,
@@ -11,8 +12,6 @@ from rollout.cluster.objects import (
     require,
 )
 from rollout.slots.slots import BLUE, CONTAINER, GREEN, Readiness, bundle_of, condition, container_of, other, set_bundle
-
-SLOT_HEADER = "x-tandem-slot"
 
 
 class StandardSlots:

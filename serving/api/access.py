@@ -1,50 +1,210 @@
-"""Who may write and look inside: holders of the key, or with no key configured only this machine."""
+"""Who may ask what: holders of a key with that scope, or with no keys configured only this machine.
 
-import hmac
-from collections.abc import Awaitable, Callable
+The check stands in front of every route and before a body is read; a path that nothing here names is for
+administrators. Routes check again by their own dependency, which also puts the lock on the API page.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
 from ipaddress import ip_address
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
 
-from contracts.errors import NotAllowed
+from contracts.api.records import MIRROR_HEADER, SLOT_HEADER
+from contracts.errors import InvalidInput, NotAllowed
+from serving.api.keys import KeyRing, Scope
+from serving.api.routes.errors import refusal
 from serving.settings import ServingSettings
 
-FORWARDED = ("x-forwarded-for", "forwarded")
-BEARER = HTTPBearer(auto_error=False, description="The key that the server was started with (TANDEM_API_KEY).")
+FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
+BEARER = HTTPBearer(auto_error=False, description="A key of the server: TANDEM_API_KEY, or one of TANDEM_API_KEYS.")
 ApiKeyCheck = Callable[..., Awaitable[None]]
+Headers = Iterable[tuple[bytes, bytes]]
+
+BEARER_PREFIX: Final = b"bearer "
+OPEN: Final = ("/docs", "/openapi.json", "/swagger", "/bundle", "/favicon.ico", "/v2/health")
+NEEDED: Final = (
+    ("/recommendations", Scope.LISTS),
+    ("/items", Scope.LISTS),
+    ("/users", Scope.HISTORY),
+    ("/explain", Scope.HISTORY),
+    ("/events", Scope.EVENTS),
+    ("/metrics", Scope.METRICS),
+)
+"""By the beginning of a path; what is not named is for ADMIN."""
+MODELS: Final = ("/v1/models", "/v2/models")
+"""Whether a model is ready is open to probes; what it answers are lists."""
 
 
-def key_required(settings: ServingSettings) -> ApiKeyCheck:
-    """The dependency of routes for events, administration and explanations.
+class LacksScope(NotAllowed):
+    """A key that is known and does not open this."""
 
-    Raises NotAllowed (401) with what is expected.
-    """
+    http_status = 403
 
-    api_key = settings.api_key.get_secret_value() if settings.api_key else ""
 
-    async def with_key(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
-        sent = credentials.credentials if credentials else ""
-        # In constant time: how long a refusal takes must not say how much of a guess was right.
-        if not hmac.compare_digest(sent.encode(), api_key.encode()):
-            raise NotAllowed("This needs the header 'Authorization: Bearer KEY' with the key of TANDEM_API_KEY.")
+class Caller:
+    """Who sent one request, as far as a key or an address says."""
 
-    async def from_here(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
-        if not _is_local(request):
-            raise NotAllowed(
+    __slots__ = ("_access", "_address", "_headers")
+
+    def __init__(self, access: "Access", headers: Headers, address: str | None) -> None:
+        """address: of the other end of the connection, None where it has none."""
+        self._access = access
+        self._headers = headers
+        self._address = address
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the caller has this scope."""
+        return scope in self._access.open or self._is_allowed(scope)
+
+    def require(self, scope: Scope, *, open_too: bool = True) -> None:
+        """Returns for who has the scope. open_too: or where it is open to everybody.
+
+        Raises NotAllowed (401) or LacksScope (403) with what is expected.
+        """
+        if not (self.may(scope) if open_too else self._is_allowed(scope)):
+            raise self._refusal(scope)
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether nobody will see the answer; only a rollout may say so, or somebody could ask without a trace."""
+        return self._header(MIRROR_HEADER.encode()) == b"1" and self._is_allowed(Scope.ROLLOUT)
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether the caller has chosen the slot, so that the answer must not count in a comparison of slots."""
+        return self._header(SLOT_HEADER.encode()) is not None and not self.is_mirrored
+
+    def _is_allowed(self, scope: Scope) -> bool:
+        if not self._access.keys:
+            return self._is_local()
+        return scope in (self._access.keys.scopes(self._key()) or ())
+
+    def _refusal(self, scope: Scope) -> NotAllowed:
+        if not self._access.keys:
+            return NotAllowed(
                 "This server was started without TANDEM_API_KEY, so this works only from the machine it runs on. "
                 "Start it with a key and send 'Authorization: Bearer KEY'."
             )
+        if self._access.keys.scopes(self._key()) is not None:
+            return LacksScope(f"This key does not open this: it lacks the scope {scope.value}.")
+        return NotAllowed(
+            "This needs the header 'Authorization: Bearer KEY' with the key of TANDEM_API_KEY, or with one of "
+            f"TANDEM_API_KEYS that has the scope {scope.value}."
+        )
 
-    return with_key if api_key else from_here
+    def _key(self) -> str:
+        sent = self._header(b"authorization") or b""
+        is_bearer = sent[: len(BEARER_PREFIX)].lower() == BEARER_PREFIX
+        return sent[len(BEARER_PREFIX) :].decode("latin-1").strip() if is_bearer else ""
+
+    def _header(self, wanted: bytes) -> bytes | None:
+        for name, value in self._headers:
+            if name == wanted:
+                return value
+        return None
+
+    def _is_local(self) -> bool:
+        """Whether nobody stands between: a proxy on this machine speaks for callers elsewhere."""
+        if self._address is None or any(name in FORWARDED for name, _ in self._headers):
+            return False
+        try:
+            return ip_address(self._address).is_loopback
+        except ValueError:  # a socket without an address
+            return False
 
 
-def _is_local(request: Request) -> bool:
-    """Whether nobody stands between: a proxy on this machine speaks for callers elsewhere."""
-    if request.client is None or any(name in request.headers for name in FORWARDED):
-        return False
-    try:
-        return ip_address(request.client.host).is_loopback
-    except ValueError:  # a socket without an address
-        return False
+class Access:
+    """What is open, and which keys open the rest."""
+
+    def __init__(self, settings: ServingSettings) -> None:
+        """Raises InvalidInput for a file of keys or a list of open scopes that cannot be used."""
+        self.keys = KeyRing(settings)
+        self.open = _open(settings.open_scopes)
+
+    def caller(self, scope: AsgiScope) -> Caller:
+        """Who sent an HTTP request."""
+        client = scope.get("client")
+        return Caller(self, scope["headers"], client[0] if client else None)
+
+    def sentence(self) -> str:
+        """What anybody may do, for the log of a start."""
+        names = ", ".join(sorted(self.open)) or "nothing"
+        rest = "keys of that scope" if self.keys else "this machine, as there is no key"
+        return f"Open without a key: pages, health and {names} (TANDEM_OPEN_SCOPES). The rest is for {rest}."
+
+
+CALLER: ContextVar[Caller] = ContextVar("caller")
+"""Of the request that is being answered; KServe hands its models headers alone."""
+
+
+class CheckAccess:
+    """ASGI middleware: 401 or 403 for who may not ask, before anything is read of the body."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Passes on who may ask; what they are is known to the rest of the request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        caller = self._access.caller(scope)
+        CALLER.set(caller)
+        if caller.is_forced:
+            scope.setdefault("state", {})["forced"] = True  # for CountRequests
+        needed = scope_needed(scope["method"], scope["path"])
+        if needed is not None and not caller.may(needed):
+            try:
+                caller.require(needed)
+            except NotAllowed as error:
+                await refusal(error)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def scope_needed(method: str, path: str) -> Scope | None:
+    """The scope that a request needs, or None for one that is open to everybody."""
+    if path == "/" or path == "/v2" or _below(path, OPEN):
+        return None
+    if _below(path, MODELS):
+        return Scope.LISTS if method == "POST" else None
+    if method == "POST" and path in ("/items", "/items/"):
+        return Scope.CATALOGUE
+    return next((scope for beginning, scope in NEEDED if _below(path, (beginning,))), Scope.ADMIN)
+
+
+def needs(scope: Scope) -> ApiKeyCheck:
+    """The dependency of a route behind CheckAccess. Raises NotAllowed (401) or LacksScope (403)."""
+
+    async def check(_: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
+        CALLER.get().require(scope)
+
+    return check
+
+
+def key_required(settings: ServingSettings, scope: Scope = Scope.ADMIN) -> ApiKeyCheck:
+    """The dependency of a route that stands alone. Raises NotAllowed (401) or LacksScope (403)."""
+    access = Access(settings)
+
+    async def check(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
+        access.caller(request.scope).require(scope)
+
+    return check
+
+
+def _below(path: str, beginnings: tuple[str, ...]) -> bool:
+    return any(path == one or path.startswith(f"{one}/") for one in beginnings)
+
+
+def _open(names: str) -> frozenset[Scope]:
+    listed = [name.strip() for name in names.split(",") if name.strip()]
+    if unknown := [name for name in listed if name not in set(Scope)]:
+        there = ", ".join(Scope)
+        raise InvalidInput(f"TANDEM_OPEN_SCOPES names {unknown[0]!r}, which is no scope; there is {there}.")
+    return frozenset(map(Scope, listed))

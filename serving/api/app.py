@@ -2,7 +2,10 @@
 
 from fastapi import FastAPI
 
+from serving.api.access import Access, CheckAccess
+from serving.api.hosts import AllowedSites, SecurityHeaders
 from serving.api.limits import BodyLimit, ClosedPaths
+from serving.api.paths import MeantPaths
 from serving.api.request_ids import RequestIds
 from serving.api.routes import admin, catalogue, events, explain, items, page, progress, recommendations, users
 from serving.api.routes.errors import CountRequests, add_error_answers
@@ -12,7 +15,7 @@ from serving.service import Service
 SUBJECTS = (recommendations, users, items, explain, catalogue, events, admin, progress, page)
 
 
-def add_routes(app: FastAPI, service: Service) -> None:
+def add_routes(app: FastAPI, service: Service, access: Access) -> None:
     """Every route, the middleware and the answers to errors. To be called before KServe adds its own routes."""
     app.title, app.description = (
         "Tandem",
@@ -21,8 +24,12 @@ def add_routes(app: FastAPI, service: Service) -> None:
     for subject in SUBJECTS:
         app.include_router(subject.router(service))
     app.add_middleware(FastPath, service=service)
+    app.add_middleware(CheckAccess, access=access)
     app.add_middleware(ClosedPaths)
+    app.add_middleware(MeantPaths)
     app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
+    app.add_middleware(AllowedSites, settings=service.settings)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestIds)
     app.add_middleware(CountRequests, metrics=service.metrics)  # the last one is the outermost: failures count too
     add_error_answers(app)

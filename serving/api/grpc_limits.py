@@ -1,12 +1,16 @@
-"""What one gRPC call may cost; KServe's server takes messages of 8 MiB, any number of tensors and of calls."""
+"""What one gRPC call may cost and who may make it; KServe's server takes 8 MiB, any number of tensors, and anybody."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from urllib.parse import unquote
 
 import grpc
 from kserve.errors import InvalidInput
+from kserve.protocol.grpc.grpc_predict_v2_pb2 import ModelInferResponse
 
-from contracts.errors import MAX_FIELDS
+from contracts.errors import MAX_FIELDS, NotAllowed
+from serving.api.access import CALLER, Access, Caller
+from serving.api.keys import Scope
 
 MAX_METADATA_BYTES: Final = 16_384
 MAX_STREAMS: Final = 100
@@ -27,29 +31,62 @@ def channel_options(max_bytes: int) -> list[tuple[str, int]]:
     ]
 
 
-class RequestLimit(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """INVALID_ARGUMENT for more tensors than any model has inputs, before KServe makes an object of each."""
+class GuardedCalls(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """UNAUTHENTICATED or PERMISSION_DENIED for who may not ask; INVALID_ARGUMENT for too many tensors.
+
+    Tensors are counted before KServe makes an object of each. A server with keys asks for one here whatever is open
+    over HTTP: gRPC is for services, and these can hold a key.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler:
-        """The method's handler, behind the limit."""
+        """The method's handler, behind the checks; those that say whether the server is ready are open."""
         handler = await continuation(handler_call_details)
         if handler is None or not handler_call_details.method.endswith("/ModelInfer"):
             return handler
         return grpc.unary_unary_rpc_method_handler(
-            _limited(handler.unary_unary), handler.request_deserializer, handler.response_serializer
+            self._guarded(handler.unary_unary), handler.request_deserializer, handler.response_serializer
         )
 
+    def _guarded(self, infer: Call) -> Call:
+        async def guarded(request: Any, context: grpc.aio.ServicerContext) -> Any:
+            caller = self._caller(context)
+            try:
+                caller.require(Scope.LISTS, open_too=not self._access.keys)
+            except NotAllowed as error:
+                context.set_code(_code_of(error))
+                context.set_details(str(error))
+                return ModelInferResponse()  # which no client reads with such a code
+            for what in (request.inputs, request.outputs, request.raw_input_contents):
+                if len(what) > MAX_FIELDS:
+                    # KServe's error, which its own interceptor answers
+                    raise InvalidInput(f"{len(what)} tensors were sent, at most {MAX_FIELDS} are looked at.")
+            CALLER.set(caller)
+            return await infer(request, context)
 
-def _limited(infer: Call) -> Call:
-    async def limited(request: Any, context: grpc.aio.ServicerContext) -> Any:
-        for what in (request.inputs, request.outputs, request.raw_input_contents):
-            if len(what) > MAX_FIELDS:
-                text = f"{len(what)} tensors were sent, at most {MAX_FIELDS} are looked at."
-                raise InvalidInput(text)  # KServe's, which its own interceptor answers
-        return await infer(request, context)
+        return guarded
 
-    return limited
+    def _caller(self, context: grpc.aio.ServicerContext) -> Caller:
+        headers = [
+            (name.encode(), value if isinstance(value, bytes) else value.encode())
+            for name, value in context.invocation_metadata() or ()
+        ]
+        return Caller(self._access, headers, address_of(context.peer()))
+
+
+def address_of(peer: str) -> str | None:
+    """The address in gRPC's text for the other end: ipv4:127.0.0.1:5000 or ipv6:[::1]:5000, both escaped."""
+    kind, _, rest = unquote(peer).partition(":")
+    if kind not in ("ipv4", "ipv6"):
+        return None
+    return rest.rpartition(":")[0].strip("[]")
+
+
+def _code_of(error: NotAllowed) -> grpc.StatusCode:
+    return grpc.StatusCode.UNAUTHENTICATED if error.http_status == 401 else grpc.StatusCode.PERMISSION_DENIED

@@ -18,6 +18,7 @@ from contracts.api.limits import MAX_BATCH
 from contracts.api.requests import RankingRequest, RecommendationRequest, Request, RetrievalRequest
 from contracts.errors import InvalidInput, faults_of
 from contracts.rules.selection import MAX_LISTED_ITEMS
+from serving.api.routes.recommendations import lists_for_caller
 from serving.service import Lists, Service
 
 Asked = TypeVar("Asked", bound=Request)
@@ -88,7 +89,7 @@ class RecommenderModel(ProtocolModel[RecommendationRequest, Recommendations]):
 
     async def answers(self, requests: Sequence[RecommendationRequest]) -> list[Recommendations]:
         """The users' lists."""
-        return await self._lists.answers(requests)
+        return await lists_for_caller(self._lists, requests)
 
     def lists(self, answer: Recommendations) -> tuple[list[str], list[float]]:
         """(item ids, scores)."""

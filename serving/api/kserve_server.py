@@ -15,8 +15,9 @@ from kserve import ModelServer
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
+from serving.api.access import Access
 from serving.api.connections import ConnectionLimits, bounded, sweep
-from serving.api.grpc_limits import RequestLimit, channel_options
+from serving.api.grpc_calls import GuardedCalls, channel_options
 from serving.api.routes.errors import error_answer
 from serving.settings import ServingSettings
 
@@ -63,7 +64,7 @@ class StrictDecoding(DataPlane):  # type: ignore[misc]
 class LoopbackModelServer(ModelServer):  # type: ignore[misc]
     """KServe's server on the host that was asked for; its own is fixed to every interface."""
 
-    def __init__(self, settings: ServingSettings) -> None:
+    def __init__(self, settings: ServingSettings, access: Access) -> None:
         super().__init__(
             http_port=settings.http_port,
             grpc_port=settings.grpc_port or 8081,
@@ -74,6 +75,7 @@ class LoopbackModelServer(ModelServer):  # type: ignore[misc]
         self.model_repository_extension = FixedModels(model_registry=self.registered_models)
         self.dataplane = StrictDecoding(model_registry=self.registered_models)
         self._settings = settings
+        self._access = access
 
     async def _serve(self) -> None:
         server = self._rest_server  # made by start(), not yet listening
@@ -85,7 +87,7 @@ class LoopbackModelServer(ModelServer):  # type: ignore[misc]
         server._add_middlewares = lambda app: None
         sweeping = asyncio.create_task(sweep(server._server.server_state.connections))
         try:
-            with grpc_servers(self._settings.host, self._settings.max_body_bytes):
+            with grpc_servers(self._settings.host, self._settings.max_body_bytes, self._access):
                 await asyncio.gather(*self.servers)
         finally:
             sweeping.cancel()
@@ -101,13 +103,13 @@ def limits_of(settings: ServingSettings) -> ConnectionLimits:
 
 
 @contextmanager
-def grpc_servers(host: str, max_bytes: int) -> Iterator[None]:
-    """gRPC servers that are made meanwhile listen on this host and have limits; KServe's have neither."""
+def grpc_servers(host: str, max_bytes: int, access: Access) -> Iterator[None]:
+    """gRPC servers that are made meanwhile listen on this host, have limits and ask for keys; KServe's do not."""
     make = grpc.aio.server
 
     def server(*args: Any, **kwargs: Any) -> grpc.aio.Server:
         kwargs["options"] = channel_options(max_bytes)
-        kwargs["interceptors"] = (*kwargs.get("interceptors", ()), RequestLimit())
+        kwargs["interceptors"] = (*kwargs.get("interceptors", ()), GuardedCalls(access))
         made = make(*args, **kwargs)
         add_port = made.add_insecure_port
         place = f"[{host}]" if ":" in host else host
@@ -151,3 +153,4 @@ def quiet(level: str) -> None:
     for name in ("kserve", "kserve.trace", "uvicorn", "uvicorn.access", "uvicorn.error"):
         logging.getLogger(name).setLevel(level)
     logging.getLogger("kserve").addFilter(ExpectedErrors())
+    logging.getLogger("uvicorn.access").disabled = True  # its lines hold paths, and these hold ids of users

@@ -48,11 +48,17 @@ class RequestIds:
                 scope, receive, labelled
             )
         except Exception:
-            logging.getLogger(__name__).exception("Request %s %s failed.", request_id, scope["path"])
+            logging.getLogger(__name__).exception("Request %s %s failed.", request_id, _route(scope))
             if started:  # the status is sent; breaking off is all that is left
                 raise
             text = f"Internal error. The server's log has its text under request id {request_id}."
             await JSONResponse({"error": text}, 500)(scope, receive, labelled)
+
+
+def _route(scope: Scope) -> str:
+    """The route's template: a path may hold the id of a user."""
+    template: str = getattr(scope.get("route"), "path", "of no route")
+    return template
 
 
 def _request_id(scope: Scope) -> str:

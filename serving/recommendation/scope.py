@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
@@ -14,12 +15,16 @@ from contracts.features import names
 from contracts.features.names import USER_PROFILE
 from contracts.features.vocabulary import OUT_OF_VOCABULARY, Vocabulary
 from contracts.ranking.candidates import NO_ROWS, Mask
+from contracts.rules.selection import Filters
 from serving.bundles.bundle import LoadedBundle
 from serving.bundles.release import Assigned
 from serving.recommendation.page_token import Shown, rows_shown, shown_before
 from serving.retrieval import filters
 from serving.rules.compile import CompiledRules, denied
 from serving.rules.compiled_rule import CompiledRule
+
+FILTERING: Final = frozenset(Filters.model_fields) | {"context"}
+"""Fields of a request that leave items out."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,17 @@ class RequestScope:
     def allowed(self, bought: Rows) -> Mask | None:
         """[num_items] whether a row may be in the list; None where all may. bought: the user's own rows."""
         return self.filtered(bought).mask
+
+    @cached_property
+    def leaves_nothing(self) -> bool:
+        """Whether the request's own filters, or pages before it, let no item pass; asked where a list is empty."""
+        asked = self.request
+        if asked.page is not None or not asked.include_seen:
+            return True
+        if not asked.model_fields_set & FILTERING:
+            return False
+        mask = self.allowed(NO_ROWS)
+        return mask is not None and not mask.any()
 
     def segment(self) -> dict[str, int]:
         """Vocabulary codes of the profile values that the request names. Raises InvalidInput for one there is not."""

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 
+from contracts.api.records import SLOT_HEADER
 from rollout.analysis.measurements import SlotNumbers
 from rollout.analysis.mirror import Mirror
 from rollout.analysis.observer import ClusterObserver
@@ -18,7 +19,7 @@ from rollout.controller import Clock
 from rollout.record.state import Phase
 from rollout.settings import GateName, Metrics, RolloutSettings
 from rollout.settings import Mirror as MirrorSettings
-from rollout.slots.standard import SLOT_HEADER, StandardSlots
+from rollout.slots.standard import StandardSlots
 from tests.support.memory_cluster import RELEASE, MemoryObjects, standard_release
 from tests.support.programs import program
 from tests.support.rollouts import release_of

@@ -41,6 +41,17 @@
 - name: TANDEM_EVENT_LOG
   value: {{ include "tandem.eventLog" .root | quote }}
 {{- end }}
+- name: TANDEM_OPEN_SCOPES
+  value: {{ $values.server.openScopes | join "," | quote }}
+- name: TANDEM_ALLOWED_HOSTS
+  value: {{ $values.server.allowedHosts | join "," | quote }}
+- name: TANDEM_ALLOWED_ORIGINS
+  value: {{ $values.server.allowedOrigins | join "," | quote }}
+{{- with $values.server.apiKeysSecret }}
+# A folder and not one file: a mounted file never changes, and keys are rotated without a restart.
+- name: TANDEM_API_KEYS
+  value: /keys/keys.yaml
+{{- end }}
 {{- with $values.server.apiKeySecret }}
 - name: TANDEM_API_KEY
   valueFrom:

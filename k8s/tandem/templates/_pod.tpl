@@ -56,6 +56,11 @@ containers:
         readOnly: true
       - name: impressions
         mountPath: /var/log/tandem
+      {{- if $root.Values.server.apiKeysSecret }}
+      - name: keys
+        mountPath: /keys
+        readOnly: true
+      {{- end }}
       - name: tmp
         mountPath: /tmp
       - name: bundle-cache
@@ -69,6 +74,12 @@ volumes:
   - name: feature-repo
     configMap:
       name: {{ include "tandem.fullname" $root }}-feature-store
+  {{- with $root.Values.server.apiKeysSecret }}
+  - name: keys
+    secret:
+      secretName: {{ . }}
+      defaultMode: 0440
+  {{- end }}
   - name: impressions
     {{- if $root.Values.impressionLog.claimName }}
     persistentVolumeClaim:

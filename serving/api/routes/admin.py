@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends
 from contracts.api.answers import BundleCard
 from contracts.api.requests import BundleChange
 from contracts.errors import InvalidInput, TandemError
-from serving.api.access import key_required
+from serving.api.access import CALLER, needs
+from serving.api.keys import Scope
 from serving.bundles.live_releases import public_text
 from serving.service import Service
 
@@ -24,11 +25,11 @@ def router(service: Service) -> APIRouter:
 
     @routes.get("/bundle", summary="What serves right now, and what was refused last")
     async def bundle() -> BundleCard:
-        return service.releases.card()
+        """Ids of users are named to those who may see histories."""
+        card = service.releases.card()
+        return card if CALLER.get().may(Scope.HISTORY) else card.model_copy(update={"example_user_ids": []})
 
-    @routes.post(
-        "/admin/bundle", summary="Serve another bundle version", dependencies=[Depends(key_required(service.settings))]
-    )
+    @routes.post("/admin/bundle", summary="Serve another bundle version", dependencies=[Depends(needs(Scope.ADMIN))])
     async def change_bundle(asked: BundleChange) -> BundleCard:
         """Answers when it serves. Without a version, what TANDEM_BUNDLE_DIR names is read again.
 

@@ -29,11 +29,19 @@ def add_error_answers(app: FastAPI) -> None:
     async def http(_: Request, error: Exception) -> JSONResponse:
         if not isinstance(error, HTTPException):
             return error_answer("error", 500)
-        return error_answer(error.detail, error.status_code, error.headers)
+        return error_answer(error.detail, error.status_code, _with_head(error.headers))
 
     app.add_exception_handler(TandemError, tandem)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
+
+
+def _with_head(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """The headers, of which Allow names HEAD wherever it names GET: serving/api/paths.py answers it."""
+    methods = (headers or {}).get("Allow", "").split(", ")
+    if "GET" not in methods or "HEAD" in methods:
+        return headers
+    return {**(headers or {}), "Allow": ", ".join([*methods, "HEAD"])}
 
 
 def refusal(error: Exception) -> JSONResponse:
@@ -67,8 +75,11 @@ class CountRequests:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "unmatched")
-                variant = scope.get("state", {}).get("variant")  # routes that know it set it
-                self._metrics.responded(route, message["status"], variant)
+                state = scope.get("state", {})
+                if state.get("forced"):
+                    self._metrics.forced_response(route, message["status"])
+                else:  # routes that know the variant set it
+                    self._metrics.responded(route, message["status"], state.get("variant"))
             await send(message)
 
         return counted

@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 from contracts.api.answers import EventReceipt
 from contracts.api.limits import MAX_EVENTS
 from contracts.events.interactions import Interaction
-from serving.api.access import key_required
+from serving.api.access import needs
+from serving.api.keys import Scope
 from serving.api.routes.parameters import refuse_unknown_parameters
 from serving.events.intake import required
 from serving.events.metrics import InteractionMetrics
@@ -82,7 +83,7 @@ def router(service: Service) -> APIRouter:
         summary="What users did: one event, or a batch",
         responses={400: {"model": EventReceipt, "description": "Not one event of the batch could be kept"}},
         openapi_extra=BODY,
-        dependencies=[Depends(key_required(service.settings))],
+        dependencies=[Depends(needs(Scope.EVENTS))],
     )
     async def events(request: Request) -> JSONResponse:
         """202 once every accepted event is durable. Posting the same event_id again is harmless: it counts as

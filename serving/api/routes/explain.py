@@ -6,7 +6,8 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from contracts.api.explanations import ItemOutcome
 from contracts.api.requests import ListOptions
-from serving.api.access import key_required
+from serving.api.access import needs
+from serving.api.keys import Scope
 from serving.api.routes.parameters import Item, User, refuse_unknown_parameters
 from serving.api.routes.recommendations import REFUSED, asked
 from serving.service import Service
@@ -19,7 +20,7 @@ def router(service: Service) -> APIRouter:
     @routes.get(
         "/explain/{user_id}/{item_id}",
         summary="At which stage an item was lost, or where it is shown",
-        dependencies=[Depends(key_required(service.settings))],
+        dependencies=[Depends(needs(Scope.HISTORY))],
     )
     async def explain(
         request: Request, user_id: User, item_id: Item, options: Annotated[ListOptions, Query()]

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.api.requests import ListOptions, RecommendationRequest
 from contracts.errors import TandemError
+from serving.api.paths import id_in
 from serving.api.routes.errors import refusal
 from serving.api.routes.recommendations import answered
 from serving.bundles.experiment import VARIANT_HEADER
@@ -62,7 +63,8 @@ class FastPath:
 
 def asked_in(request: Request) -> RecommendationRequest | None:
     """The list that is asked for, or None where it is for FastAPI to say what is wrong."""
-    user_id = request.scope["path"][len(PREFIX) :]
+    segment = request.scope["path"][len(PREFIX) :]
+    user_id = id_in(segment)
     values: dict[str, Any] = {"user_id": user_id, "variant": request.headers.get(VARIANT_HEADER)}
     for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
         if name in LISTS:
@@ -72,6 +74,6 @@ def asked_in(request: Request) -> RecommendationRequest | None:
         else:
             return None
     try:
-        return None if "/" in user_id else RecommendationRequest.model_validate(values, strict=False)
+        return None if "/" in segment else RecommendationRequest.model_validate(values, strict=False)
     except ValidationError:
         return None

@@ -1,25 +1,22 @@
 """Parameters that several routes take."""
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Header, Path, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BeforeValidator, Field
 
-from contracts.api.records import MIRROR_HEADER
+from contracts.events.schema import MAX_ID_LENGTH
+from serving.api.paths import id_in
 from serving.bundles.experiment import VARIANT_HEADER
 
-Item = Annotated[str, Path(min_length=1, max_length=128, description="Id of the item, as in the catalogue.")]
-User = Annotated[str, Path(min_length=1, max_length=128, description="Id of the user, as in the event log.")]
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
+Item = Annotated[Id, BeforeValidator(id_in), Path(description="Id of the item, as in the catalogue.")]
+User = Annotated[Id, BeforeValidator(id_in), Path(description="Id of the user, as in the event log.")]
 ForcedVariant = Annotated[
     str | None,
     Header(alias=VARIANT_HEADER, max_length=32, description="Forces a variant, outside of the experiment's figures."),
 ]
-
-
-def is_mirrored(headers: Mapping[str, str]) -> bool:
-    """Whether nobody will see the answer."""
-    return headers.get(MIRROR_HEADER) == "1"
 
 
 def refuse_unknown_parameters(request: Request, known: set[str]) -> None:

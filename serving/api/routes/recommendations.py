@@ -1,13 +1,16 @@
 """Lists for users."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from contracts.api.answers import BatchAnswers, Recommendations, Refusal
 from contracts.api.requests import BatchRequest, ListOptions, RecommendationRequest
-from serving.api.routes.parameters import ForcedVariant, User, is_mirrored, refuse_unknown_parameters
-from serving.service import Service
+from serving.api.access import CALLER
+from serving.api.keys import Scope
+from serving.api.routes.parameters import ForcedVariant, User, refuse_unknown_parameters
+from serving.service import Lists, Service
 
 REFUSED: dict[int | str, dict[str, Any]] = {
     400: {"model": Refusal, "description": "What was asked cannot be answered; `error` says why and what would work."}
@@ -31,20 +34,22 @@ def router(service: Service) -> APIRouter:
         return await answered(service, request, asked(user_id, options, variant))
 
     @routes.post("/recommendations", summary="Lists for several users")
-    async def batch(request: Request, body: BatchRequest) -> BatchAnswers:
+    async def batch(body: BatchRequest) -> BatchAnswers:
         """Each request has the fields of GET /recommendations/{user_id} and its `user_id`; answers are in order.
 
         Each is answered from one bundle. Other clients are answered in between.
         """
-        shown = not is_mirrored(request.headers)
-        return BatchAnswers(answers=await service.lists.answers(body.requests, shown=shown))
+        return BatchAnswers(answers=await lists_for_caller(service.lists, body.requests))
 
     return routes
 
 
 async def answered(service: Service, request: Request, asking: RecommendationRequest) -> Response:
     """The list. Raises TandemError."""
-    answer = await service.lists.answer(asking, shown=not is_mirrored(request.headers))
+    caller = CALLER.get()
+    if asking.explain:
+        caller.require(Scope.HISTORY)
+    answer = await service.lists.answer(asking, shown=not caller.is_mirrored, compared=not caller.is_forced)
     request.state.variant = answer.variant  # for CountRequests
     # FastAPI would validate what is an answer already and write it with two passes.
     return Response(answer.model_dump_json(), media_type="application/json")
@@ -53,3 +58,11 @@ async def answered(service: Service, request: Request, asking: RecommendationReq
 def asked(user_id: str, options: ListOptions, variant: str | None = None) -> RecommendationRequest:
     """The request that a path, its query parameters and the variant's header make."""
     return RecommendationRequest(user_id=user_id, variant=variant, **options.model_dump(exclude_unset=True))
+
+
+async def lists_for_caller(lists: Lists, requests: Sequence[RecommendationRequest]) -> list[Recommendations]:
+    """A list for each, in order, as the caller may have it. Raises TandemError."""
+    caller = CALLER.get()
+    if any(asking.explain for asking in requests):  # a reason says what the user has bought
+        caller.require(Scope.HISTORY)
+    return await lists.answers(requests, shown=not caller.is_mirrored, compared=not caller.is_forced)

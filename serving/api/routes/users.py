@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 
 from contracts.api.answers import History
 from contracts.api.limits import MAX_HISTORY
+from serving.api.access import needs
+from serving.api.keys import Scope
 from serving.api.routes.parameters import User, refuse_unknown_parameters
 from serving.service import Service
 
@@ -14,7 +16,11 @@ def router(service: Service) -> APIRouter:
     """GET /users/{user_id}/history."""
     routes = APIRouter(tags=["users"])
 
-    @routes.get("/users/{user_id}/history", summary="A user's latest distinct purchases")
+    @routes.get(
+        "/users/{user_id}/history",
+        summary="A user's latest distinct purchases",
+        dependencies=[Depends(needs(Scope.HISTORY))],
+    )
     async def history(
         request: Request,
         user_id: User,

@@ -1,6 +1,7 @@
 """Keys, ids and failures at the edge, in process: who is let in, and what a caller learns when something breaks."""
 
 import asyncio
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -145,7 +146,9 @@ def test_a_client_that_leaves_in_mid_body_is_counted_as_that_and_not_as_a_failur
         return len(await request.body())
 
     async def ask() -> None:
-        coming = iter([{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}])
+        coming: Iterator[dict[str, object]] = iter(
+            [{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}]
+        )
         scope = {"type": "http", "method": "POST", "path": "/body", "headers": [], "query_string": b""}
 
         async def receive() -> dict[str, object]:
@@ -154,9 +157,15 @@ def test_a_client_that_leaves_in_mid_body_is_counted_as_that_and_not_as_a_failur
         async def send(message: object) -> None:
             pass
 
-        await app(scope, receive, send)  # type: ignore[arg-type]
+        await app(scope, receive, send)
 
     asyncio.run(ask())
     counted = {"variant": "stable", "route": "/body", "status": "499"}
     assert registry.get_sample_value("tandem_http_requests_total", counted) == 1
     assert caplog.text == ""
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in ServingSettings.model_fields:
+        monkeypatch.setenv(f"TANDEM_{field.upper()}", "")
+    assert read_settings() == ServingSettings()

@@ -129,7 +129,10 @@ def test_a_refused_bundle_leaves_the_old_one_and_a_line_on_the_card(server: str,
     card = httpx.get(f"{server}/bundle").json()
     assert (card["bundle_version"], card["last_refusal"]["asked"]) == (serves, "0000000000ff")
     assert str(shop) not in json.dumps(card)
-    assert 'tandem_bundle_refusals_total{reason="MissingArtifact"}' in httpx.get(f"{server}/metrics").text
+    assert (
+        'tandem_bundle_refusals_total{reason="MissingArtifact"}'
+        in httpx.get(f"{server}/metrics", headers=WITH_KEY).text
+    )
 
 
 def test_an_experiment_can_be_turned_up_while_it_runs_and_a_variant_forced(

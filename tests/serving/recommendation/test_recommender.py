@@ -5,6 +5,8 @@ import shutil
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,13 +18,17 @@ from contracts.api.requests import RankingRequest, RecommendationRequest, Retrie
 from contracts.bundle import manifest as parts
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
 from contracts.features.names import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
+from contracts.ranking.candidates import NO_ROWS
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
 from serving.events.impressions import ImpressionSink, JsonLinesImpressions
 from serving.features.lookup import FeastLookup, OnlineStoreError, UserFeatures
 from serving.metrics import Metrics
+from serving.recommendation.answer import shortfall_reason
+from serving.recommendation.ranked_candidates import RankedCandidates
 from serving.recommender import Recommender
 from serving.runtime.clock import frozen_clock, wall_clock
+from serving.runtime.stage_batching import Stages, alone
 from serving.users import UnknownUser, Users
 from tests.support.recommender import new_recommender, recommend
 from training.workspace import Workspace
@@ -111,6 +117,65 @@ def test_an_answer_names_its_variant_and_is_counted_and_timed_under_it(
     assert registry.get_sample_value("tandem_answers_total", {"variant": "stable", "level": "full"}) == 1
     assert registry.get_sample_value("tandem_answer_seconds_count", {"variant": "stable"}) == 1
     assert registry.get_sample_value("tandem_empty_answers_total", {"variant": "stable"}) == 0
+
+
+def counts(registry: CollectorRegistry) -> dict[str, float]:
+    names = ("tandem_answers_total", "tandem_empty_answers_total", "tandem_forced_answers_total")
+    found: dict[str, float] = {}
+    for family in registry.collect():
+        for sample in family.samples:
+            if sample.name in names and sample.value:
+                found[sample.labels.get("level", sample.name)] = sample.value
+    return found
+
+
+def test_an_unknown_user_is_no_failure_of_a_slot(build: Build, registry: CollectorRegistry) -> None:
+    assert recommend(build(), RecommendationRequest(user_id="stranger")).degraded_level == DegradedLevel.POPULARITY
+    assert counts(registry) == {"cold": 1}
+
+
+@pytest.mark.parametrize(
+    "asked", [{"price_min": 9e8}, {"only": ["no such item"]}, {"price_min": 9e8, "include_seen": False}]
+)
+def test_a_list_that_the_request_left_empty_is_not_counted_as_empty(
+    build: Build, registry: CollectorRegistry, user: str, asked: dict[str, Any]
+) -> None:
+    answer = recommend(build(), RecommendationRequest.model_validate({"user_id": user, **asked}))
+    assert answer.items == []
+    assert answer.shortfall == 10
+    assert counts(registry) == {"full": 1}
+
+
+@pytest.mark.parametrize("asked", [{}, {"price_min": 0.5}, {"exclude": ["no such item"]}])
+def test_a_list_that_the_bundle_left_empty_is_counted(
+    build: Build, registry: CollectorRegistry, user: str, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
+) -> None:
+    nothing = RankedCandidates(NO_ROWS, np.zeros(0, np.float32), np.zeros(0, np.uint8))
+
+    def empty(*_: object) -> Stages[RankedCandidates]:
+        yield
+        return nothing
+
+    recommender = build()
+    monkeypatch.setattr(recommender, "_ladder", SimpleNamespace(ranked_candidates=empty))
+    recommend(recommender, RecommendationRequest.model_validate({"user_id": user, **asked}))
+    assert counts(registry) == {"full": 1, "tandem_empty_answers_total": 1}
+
+
+def test_a_slot_that_the_caller_chose_is_counted_apart(build: Build, registry: CollectorRegistry, user: str) -> None:
+    alone(build().steps(RecommendationRequest(user_id=user), compared=False))
+    assert counts(registry) == {"tandem_forced_answers_total": 1}
+    assert registry.get_sample_value("tandem_answer_seconds_count", {"variant": "stable"}) is None
+
+
+def test_a_whole_catalogue_that_is_too_small_is_told_as_that(build: Build, user: str) -> None:
+    scope = build()._scope(RecommendationRequest(user_id=user))
+    for rows, said in (
+        (len(scope.bundle.item_ids), "The catalogue has "),
+        (3, "items of the catalogue 3 are candidates"),
+    ):
+        ranked = RankedCandidates(np.arange(rows), np.zeros(rows, np.float32), np.zeros(rows, np.uint8))
+        assert said in shortfall_reason(scope, ranked, SimpleNamespace(left_out={}))  # type: ignore[arg-type]
 
 
 def test_ranking_names_the_items_it_does_not_know(build: Build, user: str) -> None:

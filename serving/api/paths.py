@@ -1,0 +1,54 @@
+"""Paths as clients mean them: ids with reserved characters, and HEAD wherever there is GET."""
+
+from typing import Final
+from urllib.parse import unquote
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+ESCAPED: Final = (("%", "%25"), ("/", "%2F"))
+"""Of a segment's characters only these stay escaped in scope["path"], so that routes split it where the client did."""
+
+
+class MeantPaths:
+    """ASGI middleware: `a%2Fb` is one segment, and HEAD is answered as GET without its body.
+
+    uvicorn unescapes the whole path, and after that nothing tells an id with a slash from two segments.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on as it is meant."""
+        if scope["type"] == "http":
+            raw = scope.get("raw_path") or b""
+            if b"%" in raw:
+                scope["path"] = "/".join(_escaped(segment) for segment in raw.decode("ascii", "replace").split("/"))
+            if scope["method"] == "HEAD":
+                scope["method"], send = "GET", _without_body(send)
+        await self._app(scope, receive, send)
+
+
+def id_in(segment: str) -> str:
+    """The id that a segment of scope["path"] holds."""
+    if "%" not in segment:
+        return segment
+    for character, escape in reversed(ESCAPED):
+        segment = segment.replace(escape, character)
+    return segment
+
+
+def _escaped(segment: str) -> str:
+    meant = unquote(segment)
+    for character, escape in ESCAPED:
+        meant = meant.replace(character, escape)
+    return meant
+
+
+def _without_body(send: Send) -> Send:
+    async def headers_alone(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return headers_alone
