@@ -5,7 +5,6 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.errors import few_fields
-
 from contracts.limits import MAX_ID, MAX_TERM
 
 MAX_CHANGED_ITEMS: Final = 1000

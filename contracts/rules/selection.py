@@ -8,8 +8,6 @@ from contracts.limits import MAX_ID, MAX_TERM
 
 MAX_TERMS: Final = 50
 MAX_LISTED_ITEMS: Final = 1000
-MAX_TERM_LENGTH: Final = 256
-"""Characters of a category, department or brand, as long as one that is posted."""
 ATTRIBUTES: Final = ("category", "department", "brand")
 """Columns of the catalogue that a selection may name; spelling in upper or lower case does not matter."""
 

@@ -26,7 +26,7 @@ ApiKeyCheck = Callable[..., Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
 
 BEARER_PREFIX: Final = b"bearer "
-OPEN: Final = ("/docs", "/openapi.json", "/swagger", "/bundle", "/favicon.ico", "/v2/health")
+OPEN: Final = ("/docs", "/openapi.json", "/swagger", "/bundle", "/progress", "/favicon.ico", "/v2/health")
 NEEDED: Final = (
     ("/recommendations", Scope.LISTS),
     ("/items", Scope.LISTS),

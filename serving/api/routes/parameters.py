@@ -6,11 +6,11 @@ from fastapi import Header, Path, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator, Field
 
-from contracts.events.schema import MAX_ID_LENGTH
+from contracts.limits import MAX_ID
 from serving.api.paths import id_in
 from serving.bundles.experiment import VARIANT_HEADER
 
-Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 Item = Annotated[Id, BeforeValidator(id_in), Path(description="Id of the item, as in the catalogue.")]
 User = Annotated[Id, BeforeValidator(id_in), Path(description="Id of the user, as in the event log.")]
 ForcedVariant = Annotated[

@@ -371,6 +371,8 @@ def test_an_index_whose_lists_hold_too_little_is_left_for_brute_force() -> None:
     for k in (1000, SIZE, SIZE + 5):
         found, _ = nearest(index, embeddings, query, k)
         assert found.tolist() == exact_nearest(embeddings, query, k)[0].tolist()
+
+
 @pytest.mark.parametrize("spell", [str.upper, str.lower, str.title])
 @pytest.mark.parametrize(
     ("asked", "expected"),
