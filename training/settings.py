@@ -54,9 +54,8 @@ LOWEST = 1e-9
 """Numbers are positive unless their key is listed here."""
 ZERO_MEANS_SOMETHING = frozenset(
     {"max_users", "max_dropped_share", "repeat_weight", "user_evenness", "id_dropout", "dropout", "seed",
-     "fine_tune_epochs", "cross_layers", "num_popular", "num_engaged", "threads",
-     "two_tower_weeks", "uniform_negatives", "hard_negatives",
-     "sequence_share",
+     "fine_tune_epochs", "cross_layers", "num_popular", "num_engaged", "num_neighbours", "threads",
+     "two_tower_weeks", "uniform_negatives", "hard_negatives", "sequence_share",
      "sequence_dropout", "encoder_dropout", "cart_weight", "like_weight", "view_weight",
      "engagement_weight", "distillation_weight", "cold_user_share"}
 )  # fmt: skip
@@ -154,6 +153,15 @@ class IndexSettings:
 
 
 @dataclass(frozen=True)
+class NeighbourSettings:
+    """Hyper-parameters of the item-to-item weights."""
+
+    max_items: int = 8000  # the most bought ones; a dense matrix of so many squared is inverted for each moment
+    per_item: int = 64  # heaviest weights that are kept
+    regularization: float = 300.0  # of EASE, in purchases
+
+
+@dataclass(frozen=True)
 class RankerSettings:
     """Hyper-parameters of ranking and of the candidate union it ranks."""
 
@@ -161,6 +169,7 @@ class RankerSettings:
     num_repeat: int = 350  # of these at most from the user's own history
     num_popular: int = 100  # of these by popularity of the last 28 days
     num_engaged: int = 50  # of these at most what the user has looked at lately and never bought
+    num_neighbours: int = 150  # of these at most by item-to-item weights, of what the user has not bought
     engagement_weight: float = (
         1.0  # of the network's heads for carts and for views; that for purchases has 1; 0: it alone
     )
@@ -190,6 +199,7 @@ class Settings:
     features: FeatureSettings = field(default_factory=FeatureSettings)
     two_tower: TwoTowerSettings = field(default_factory=TwoTowerSettings)
     index: IndexSettings = field(default_factory=IndexSettings)
+    neighbours: NeighbourSettings = field(default_factory=NeighbourSettings)
     ranker: RankerSettings = field(default_factory=RankerSettings)
 
     def to_dict(self) -> dict[str, Any]:

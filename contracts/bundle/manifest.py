@@ -7,6 +7,8 @@ bundle/<version>/
     items.npz                codes [num_items, 5], statistics [num_items, 25], text [num_items, 16] and prices
                              [num_items], NaN: not known
     text_projection.npy      n-grams of a title to its row of text (contracts/features/text.py)
+    neighbours.npz           item-to-item weights (contracts/ranking/neighbours.py); a bundle made before
+                             they were known has none
     segments.npz             what people of each profile value buy (contracts/ranking/segments.py)
     display.json             title and department of each catalogue row, for people
     item_embeddings.npy      [num_items, embedding_dim] float32
@@ -45,6 +47,7 @@ OUTSIDE_OF_DIGESTS: Final = frozenset({MANIFEST, SIGNATURE})
 """The manifest holds the digests and the signature is over the manifest: neither can be in its list."""
 VOCABULARIES: Final = "vocabularies.json"
 ITEMS: Final = "items.npz"
+NEIGHBOURS: Final = "neighbours.npz"
 SEGMENTS: Final = "segments.npz"
 DISPLAY: Final = "display.json"
 TEXT_PROJECTION: Final = "text_projection.npy"

@@ -20,6 +20,7 @@ from contracts.ranking.inputs import (
     ranking_inputs,
     scaled_user_statistics,
 )
+from contracts.ranking.neighbours import Neighbours, Scored
 
 TWO_TOWER: Final = "two_tower"
 REPEAT: Final = "repeat"
@@ -28,9 +29,10 @@ FRESH: Final = "fresh"  # joined the catalogue after the bundle was made
 CONTEXT: Final = "context"  # goes with the items of the page or basket that the request names
 RULE: Final = "rule"  # a business rule pins it, or asks for some of its kind
 ENGAGED: Final = "looked"  # looked at lately, and never bought
-SOURCES: Final = (TWO_TOWER, REPEAT, POPULAR, FRESH, CONTEXT, RULE, ENGAGED)
+NEIGHBOURS: Final = "neighbours"  # bought by those who bought what the user did
+SOURCES: Final = (TWO_TOWER, REPEAT, POPULAR, FRESH, CONTEXT, RULE, ENGAGED, NEIGHBOURS)
 """Bit i of a source mask stands for SOURCES[i]."""
-BY_RIGHT: Final = (RULE, CONTEXT, FRESH, ENGAGED, REPEAT, POPULAR, TWO_TOWER)
+BY_RIGHT: Final = (RULE, CONTEXT, FRESH, ENGAGED, REPEAT, POPULAR, NEIGHBOURS, TWO_TOWER)
 """What is asked for comes first, and the towers fill what is left."""
 _BIT: Final = {source: np.uint8(1 << bit) for bit, source in enumerate(SOURCES)}
 
@@ -50,7 +52,7 @@ _POSITION_BITS: Final = 24  # of a candidate in the sources together, which leav
 
 @dataclass(frozen=True)
 class CandidatePlan:
-    """How many candidates there are together, and how many three of the sources may propose.
+    """How many candidates there are together, and how many four of the sources may propose.
 
     The towers fill what the others leave: the less is known of a user, the more they have to say.
     """
@@ -59,6 +61,7 @@ class CandidatePlan:
     num_repeat: int
     num_popular: int
     num_engaged: int = 0
+    num_neighbours: int = 0
 
     @property
     def num_nearest(self) -> int:
@@ -77,6 +80,7 @@ class ItemSide:
     popular: Rows  # rows by popularity, best first
     prices: Floats  # [num_items] asked now; NaN where no price is known
     in_stock: Mask  # [num_items]
+    neighbours: Neighbours | None = None  # where the bundle holds item-to-item weights
     # [num_items] codes of an attribute that filters and rules name, where items came later whose terms the towers do
     # not know; a tower reads the catalogue's own codes, in which these terms are unknown.
     later_codes: Mapping[str, npt.NDArray[np.int32]] = field(default_factory=dict)
@@ -109,12 +113,19 @@ class Shortlist:
 
     rows: Rows
     sources: npt.NDArray[np.uint8]  # bit mask over SOURCES
-    inputs: Floats  # [k, len(RANKING_FEATURES)], and LOOK_FEATURES where the user's looks are read
+    inputs: (
+        Floats  # [k, len(RANKING_FEATURES)], then ENGAGEMENT_FEATURES and NEIGHBOUR_FEATURES where the bundle has them
+    )
     proposed: Mapping[str, Rows] = field(default_factory=dict)  # by source, in its own order
 
 
 def item_side(
-    catalogue: Catalogue, embeddings: Floats, popular_column: int, max_popular: int, prices: Floats | None = None
+    catalogue: Catalogue,
+    embeddings: Floats,
+    popular_column: int,
+    max_popular: int,
+    prices: Floats | None = None,
+    neighbours: Neighbours | None = None,
 ) -> ItemSide:
     """The item side, with its derived matrices computed once and every item in stock.
 
@@ -131,6 +142,7 @@ def item_side(
         popular=np.argsort(-popularity, kind="stable")[:max_popular],
         prices=paid if prices is None else np.where(np.isnan(prices), paid, prices).astype(np.float32),
         in_stock=np.ones(len(embeddings), np.bool_),
+        neighbours=neighbours,
     )
 
 
@@ -148,6 +160,7 @@ def shortlist(
     What the user has bought is not proposed by the towers: repeats have a source of their own.
     allowed: what may be shown; each source goes on to its next best where it is not. also: rows of further SOURCES.
     """
+    scored = items.neighbours.scored(user.history, user.now) if items.neighbours else None
     proposed = {
         **(also or {}),
         REPEAT: repeat_candidates(allowed_history(user.history, allowed), plan.num_repeat, user.now),
@@ -155,27 +168,31 @@ def shortlist(
         ENGAGED: engaged_candidates(user, allowed, plan.num_engaged),
         TWO_TOWER: nearest[~user.history.positions(nearest)[1]],
     }
+    if scored:
+        proposed[NEIGHBOURS] = neighbour_candidates(user.history, scored, allowed, plan.num_neighbours)
     rows, sources = union({source: proposed[source] for source in BY_RIGHT if source in proposed})
     if allowed is not None:  # an index that was asked without the filter, or a caller's own rows
         kept = allowed[rows]
         rows, sources = rows[kept], sources[kept]
     rows, sources = rows[: plan.num_candidates], sources[: plan.num_candidates]
-    return Shortlist(rows, sources, _ranker_inputs(user, rows, items), proposed)
+    return Shortlist(rows, sources, _ranker_inputs(user, rows, items, scored), proposed)
 
 
 def shortlist_of(user: UserSide, rows: Rows, items: ItemSide) -> Shortlist:
     """Given catalogue rows with the ranker's input, whichever source would propose them."""
-    return Shortlist(rows, np.zeros(len(rows), np.uint8), _ranker_inputs(user, rows, items))
+    scored = items.neighbours.scored(user.history, user.now) if items.neighbours else None
+    return Shortlist(rows, np.zeros(len(rows), np.uint8), _ranker_inputs(user, rows, items, scored))
 
 
-def _ranker_inputs(user: UserSide, rows: Rows, items: ItemSide) -> Floats:
+def _ranker_inputs(user: UserSide, rows: Rows, items: ItemSide, scored: Scored | None) -> Floats:
     scores = items.embeddings.take(rows, axis=0) @ user.query
     pairs = pair_features(user.history, rows, scores, items.catalogue, user.baskets, user.now)
     statistics = items.scaled_statistics.take(rows, axis=0)
     engagements = (
         None if user.engagements is None else engagement_features(user.engagements, rows, items.catalogue, user.now)
     )
-    return ranking_inputs(pairs, statistics, scaled_user_statistics(user.statistics), engagements)
+    near = scored.features(rows) if scored else None
+    return ranking_inputs(pairs, statistics, scaled_user_statistics(user.statistics), engagements, near)
 
 
 def allowed_history(history: UserHistory, allowed: Mask | None) -> UserHistory:
@@ -205,6 +222,12 @@ def engaged_candidates(user: UserSide, allowed: Mask | None, limit: int) -> Rows
     rows = user.engagements.item_rows
     new = rows[~user.history.positions(rows)[1]]
     return first_allowed(new, allowed, limit)
+
+
+def neighbour_candidates(history: UserHistory, scored: Scored, allowed: Mask | None, limit: int) -> Rows:
+    """Up to limit rows that the user has not bought, the highest sums of weights from what was bought first."""
+    rows = scored.best_rows(allowed, limit + len(history))
+    return rows[~history.positions(rows)[1]][:limit]
 
 
 def repeat_candidates(history: UserHistory, limit: int, now: float) -> Rows:

@@ -182,21 +182,17 @@ def _text_affinity(history: UserHistory, text: Floats, candidates: Rows) -> Floa
     return affinity
 
 
-def ranking_inputs(pairs: Floats, items: Floats, user: Floats, engagements: Floats | None = None) -> Floats:
+def ranking_inputs(
+    pairs: Floats, items: Floats, user: Floats, engagements: Floats | None = None, neighbours: Floats | None = None
+) -> Floats:
     """[k, len(RANKING_FEATURES)] from [k, pair], [k, item] and [user] features, the last two scaled.
 
-    With looks [k, len(LOOK_FEATURES)] they are the last columns.
+    Behind them stand engagements [k, len(ENGAGEMENT_FEATURES)] and neighbours [k, len(NEIGHBOUR_FEATURES)] where there
+    are any.
     """
-    ends = np.cumsum(
-        [pairs.shape[1], items.shape[1], len(user), 0 if engagements is None else engagements.shape[1]]
-    ).tolist()
-    inputs = np.empty((len(pairs), ends[-1]), np.float32)
-    inputs[:, : ends[0]] = pairs
-    inputs[:, ends[0] : ends[1]] = items
-    inputs[:, ends[1] : ends[2]] = user
-    if engagements is not None:
-        inputs[:, ends[2] :] = engagements
-    return inputs
+    more = [part for part in (engagements, neighbours) if part is not None]
+    parts = [pairs, items, np.broadcast_to(user, (len(pairs), len(user))), *more]
+    return np.concatenate(parts, axis=1, dtype=np.float32)
 
 
 def scaled_user_statistics(statistics: Floats) -> Floats:

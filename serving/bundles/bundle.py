@@ -21,6 +21,7 @@ from contracts.features import names
 from contracts.features.vocabulary import Vocabulary, vocabularies_from_json
 from contracts.ranking.candidates import NO_ROWS, POPULAR_COLUMN, CandidatePlan, ItemSide, Mask, item_side
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, RANKING_FEATURES, Catalogue
+from contracts.ranking.neighbours import NEIGHBOUR_FEATURES, Neighbours, load_neighbours
 from contracts.ranking.segments import Segments, segment_starts
 from serving.bundles.signature import check_signature
 from serving.retrieval.search import best, nearest
@@ -83,7 +84,7 @@ class LoadedBundle:
     def reads_engagements(self) -> bool:
         """Whether the log that trained the ranker had looks; without them nobody's are read."""
         width = self.ranker.get_inputs()[0].shape[-1]  # a name where a graph leaves it open, which no ranker does
-        return isinstance(width, int) and width > len(RANKING_FEATURES)
+        return isinstance(width, int) and width > _width_without_engagements(self)
 
     def embed(self, inputs: dict[str, Any]) -> Floats:
         """[batch, embedding_dim] query embeddings."""
@@ -139,7 +140,7 @@ def load_bundle(folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> LoadedBu
         titles=tuple(display["title"]),
         departments=tuple(map(intern, display["department"])),  # few of them, each on thousands of items
         segments=_segments(folder, vocabularies),
-        items=item_side(catalogue, embeddings, POPULAR_COLUMN, len(embeddings), prices),
+        items=item_side(catalogue, embeddings, POPULAR_COLUMN, len(embeddings), prices, _neighbours(folder, manifest)),
         plan=plan,
         index=faiss.read_index(str(folder / parts.INDEX)),
         query_tower=_session(folder / parts.QUERY_TOWER),
@@ -156,9 +157,30 @@ def _segments(folder: Path, vocabularies: dict[str, Vocabulary]) -> Segments:
         return Segments(matrices["rows"], matrices["buyers"], segment_starts(vocabularies))
 
 
+def _neighbours(folder: Path, manifest: Manifest) -> Neighbours | None:
+    """None for a bundle without weights, such as one made before they were known. Raises BundleRefused."""
+    if parts.NEIGHBOURS not in manifest.files:
+        return None
+    try:
+        return load_neighbours(folder / parts.NEIGHBOURS)
+    except ValueError as error:
+        raise BundleRefused(f"Bundle {manifest.bundle_version} does not fit together: {error}.") from error
+
+
+def _width_without_engagements(loaded: LoadedBundle) -> int:
+    """Inputs of a ranker of this bundle that reads no engagements."""
+    return len(RANKING_FEATURES) + (len(NEIGHBOUR_FEATURES) if loaded.items.neighbours else 0)
+
+
 def _plan(manifest: Manifest) -> CandidatePlan:
     ranker = manifest.parameters("ranker")
-    return CandidatePlan(ranker["num_candidates"], ranker["num_repeat"], ranker["num_popular"], ranker["num_engaged"])
+    return CandidatePlan(
+        ranker["num_candidates"],
+        ranker["num_repeat"],
+        ranker["num_popular"],
+        ranker["num_engaged"],
+        ranker.get("num_neighbours", 0),  # a bundle made before there were any
+    )
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
@@ -178,6 +200,8 @@ def _check_dimensions(loaded: LoadedBundle) -> None:
         "titles": len(loaded.titles),
     }
     faults = [f"{size} {what}, {rows} item ids" for what, size in sizes.items() if size != rows]
+    if loaded.items.neighbours and loaded.items.neighbours.num_items != rows:
+        faults.append(f"{loaded.items.neighbours.num_items} items in {parts.NEIGHBOURS}, {rows} item ids")
     if len(loaded.segments.rows) != expected:
         faults.append(f"{len(loaded.segments.rows)} segments, {expected} profile values")
     widths = {
@@ -190,7 +214,7 @@ def _check_dimensions(loaded: LoadedBundle) -> None:
         for what, width in widths.items()
         if width != manifest.embedding_dim
     ]
-    ranked, computed = loaded.ranker.get_inputs()[0].shape[-1], len(RANKING_FEATURES)
+    ranked, computed = loaded.ranker.get_inputs()[0].shape[-1], _width_without_engagements(loaded)
     if ranked not in (computed, computed + len(ENGAGEMENT_FEATURES)):
         with_engagements = computed + len(ENGAGEMENT_FEATURES)
         faults.append(

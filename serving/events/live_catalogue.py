@@ -206,6 +206,7 @@ def _appended(sealed: LoadedBundle, new: list[CatalogueItem]) -> ItemSide:
         popular=np.concatenate([side.popular, rows]),
         prices=np.concatenate([side.prices, np.full(len(new), np.nan, np.float32)]),
         in_stock=np.concatenate([side.in_stock, np.ones(len(new), np.bool_)]),
+        neighbours=side.neighbours,
     )
 
 

@@ -9,7 +9,7 @@ from contracts.arrays import Floats, Rows
 from contracts.features.engagements import NO_ENGAGEMENTS, UserEngagements
 from contracts.features.history import UserHistory
 from contracts.features.names import DAY_SECONDS
-from contracts.ranking.candidates import CONTEXT, ENGAGED, POPULAR, REPEAT, RULE, TWO_TOWER, ItemSide
+from contracts.ranking.candidates import CONTEXT, ENGAGED, NEIGHBOURS, POPULAR, REPEAT, RULE, TWO_TOWER, ItemSide
 
 ALIKE = 0.5
 """Least cosine at which two items are called similar."""
@@ -34,6 +34,7 @@ def reason(row: int, sources: Sequence[str], rules: Sequence[str], known: Reason
         REPEAT: _repeat(row, known),
         ENGAGED: _engaged(row, known),
         CONTEXT: _with(row, known.context, known, "which you are looking at"),
+        NEIGHBOURS: _with(row, known.history.item_rows, known, "which you buy"),
         TWO_TOWER: _with(row, known.history.item_rows, known, "which you buy"),
         POPULAR: _popular(row, known),
         RULE: f"Chosen by the shop: {', '.join(rules)}." if rules else None,

@@ -13,6 +13,7 @@ from contracts.ranking.candidates import (
     CONTEXT,
     ENGAGED,
     FRESH,
+    NEIGHBOURS,
     POPULAR,
     REPEAT,
     RULE,
@@ -32,6 +33,7 @@ from contracts.ranking.candidates import (
     union,
 )
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, PAIR_FEATURES, RANKING_FEATURES, Catalogue
+from contracts.ranking.neighbours import NEIGHBOUR_FEATURES, Neighbours
 
 DAY = 86_400.0
 NOW = 182 * DAY
@@ -323,3 +325,28 @@ def test_inputs_of_engagements_are_of_the_users_own(items: ItemSide) -> None:
     spend = names.USER_STATISTICS.index("user_spend_28d")
     column = RANKING_FEATURES.index("user_spend_28d")
     assert shortlist_of(user, rows(3), items).inputs[0, column] == pytest.approx(np.log1p(spend))
+
+
+def with_weights(items: ItemSide) -> ItemSide:
+    """What buys 5 says 2 (.5), 0 (.25) and 4 (.125)."""
+    near, weights = np.zeros((len(BUYERS) + 1, 3), np.int32), np.zeros((len(BUYERS) + 1, 3), np.float32)
+    near[6], weights[6] = (3, 1, 5), (0.5, 0.25, 0.125)
+    return replace(items, neighbours=Neighbours(np.arange(len(BUYERS)), near, weights, len(BUYERS)))
+
+
+def test_neighbours_of_purchases_are_candidates(items: ItemSide) -> None:
+    user, plan = user_with(history_of((5, 1, 1, 0), (0, 1, 0, 10))), replace(PLAN, num_candidates=9, num_neighbours=1)
+    proposed = shortlist(user, rows(4, 3), with_weights(items), plan).proposed
+    assert proposed[NEIGHBOURS].tolist() == [2]  # 0 was bought, and 4 is one too many
+    allowed = np.ones(len(BUYERS), np.bool_)
+    allowed[2] = False
+    assert shortlist(user, rows(4, 3), with_weights(items), plan, allowed).proposed[NEIGHBOURS].tolist() == [4]
+    assert NEIGHBOURS not in shortlist(user, rows(4, 3), items, plan).proposed
+
+
+def test_scores_of_neighbours_are_the_last_inputs(items: ItemSide) -> None:
+    user = user_with(history_of((5, 1, 1, 182)))
+    inputs = shortlist_of(user, rows(2, 4, 5), with_weights(items)).inputs
+    assert inputs.shape == (3, len(RANKING_FEATURES) + len(NEIGHBOUR_FEATURES))
+    assert inputs[:, -3:-1].tolist() == [[0.5, 1.0], [0.125, 0.25], [0.0, 0.0]]
+    assert shortlist_of(user, rows(2, 4, 5), items).inputs.shape == (3, len(RANKING_FEATURES))

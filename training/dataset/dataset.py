@@ -28,6 +28,7 @@ from contracts.features.vocabulary import Vocabulary, vocabularies_from_json
 from contracts.ranking.inputs import Catalogue
 from training.dataset.item_text import fit_projection, item_text
 from training.dataset.positives import POSITIVE_TYPES, engagements, purchases, thinned
+from training.dataset.purchase_log import PurchaseLog, read_purchases
 from training.engine import read_parquet, remove
 from training.feature_store.store import features_as_of, open_store
 from training.progress import Report
@@ -161,6 +162,10 @@ class Dataset:
         """Distinct catalogue rows that each user bought in [start, end), for labels and for the test."""
         return self._by_user("purchases.parquet", [("seconds", ">=", start), ("seconds", "<", end)])
 
+    def purchases(self) -> PurchaseLog:
+        """Everything that was ever bought, line by line."""
+        return read_purchases(self.folder / "purchases.parquet", self.vocabularies)
+
     def engaged_with(self, kind: EventType, start: int, end: int) -> dict[str, Rows]:
         """The same of what a user did to an item in a visit without buying it then, at the most: one of LOOK_TYPES."""
         of_kind = ("type", "==", POSITIVE_TYPES.index(kind))
@@ -262,10 +267,7 @@ def _write_moment(
 
 
 def _query_inputs(
-    table: pa.Table,
-    vocabularies: dict[str, Vocabulary],
-    hour: npt.NDArray[np.int32],
-    weekday: npt.NDArray[np.int32],
+    table: pa.Table, vocabularies: dict[str, Vocabulary], hour: npt.NDArray[np.int32], weekday: npt.NDArray[np.int32]
 ) -> encoding.Inputs:
     features: dict[str, Sequence[Any]] = {name: _strings(table, name) for name in names.USER_PROFILE}
     features |= _columns(table, names.USER_STATISTICS)
@@ -290,8 +292,7 @@ def _columns(table: pa.Table, columns: Sequence[str]) -> dict[str, Any]:
 
 
 def _strings(table: pa.Table, column: str) -> list[str]:
-    values: list[str] = table.column(column).to_pylist()
-    return values
+    return list(table.column(column).to_pylist())
 
 
 def _lists(table: pa.Table, column: str) -> list[Any]:

@@ -42,7 +42,11 @@ def shortlists(
     """
     plan = candidate_plan(ranker)
     items = item_side(
-        dataset.catalogue(moment.item_statistics), embeddings.items(moment.seconds), POPULAR_COLUMN, plan.num_popular
+        dataset.catalogue(moment.item_statistics),
+        embeddings.items(moment.seconds),
+        POPULAR_COLUMN,
+        plan.num_popular,
+        neighbours=embeddings.neighbours(moment.seconds),
     )
     asked = (embeddings.queries(moment.seconds) if queries is None else queries)[list(users)]
     nearest = search(embeddings.index(moment.seconds), asked, plan.num_nearest)
@@ -61,4 +65,10 @@ def user_side(moment: Moment, row: int, query: Floats) -> UserSide:
 
 def candidate_plan(settings: RankerSettings) -> CandidatePlan:
     """The sources' shares of the candidates."""
-    return CandidatePlan(settings.num_candidates, settings.num_repeat, settings.num_popular, settings.num_engaged)
+    return CandidatePlan(
+        settings.num_candidates,
+        settings.num_repeat,
+        settings.num_popular,
+        settings.num_engaged,
+        settings.num_neighbours,
+    )

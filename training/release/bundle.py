@@ -18,6 +18,7 @@ from contracts.bundle import manifest as bundle
 from contracts.events.schema import UNKNOWN
 from contracts.features import encoding, names
 from contracts.features.names import DAY_SECONDS, REFERENCE_LENGTH
+from contracts.ranking.neighbours import Neighbours
 from contracts.ranking.segments import SEGMENT_DAYS, Segments, segments_of
 from training.dataset.dataset import Dataset, Moment
 from training.ranking.scoring import rank_with_scores
@@ -67,7 +68,7 @@ def sealed_bundle(
     items = embeddings.items(moment.seconds)
     with bundle.write_bundle(workspace.bundles) as folder:
         _copy_models(workspace, folder)
-        write_shop(folder, dataset, moment, items, _segments(dataset, moment))
+        write_shop(folder, dataset, moment, items, _segments(dataset, moment), embeddings.neighbours(moment.seconds))
         if workspace.evaluation.exists():
             shutil.copyfile(workspace.evaluation, folder / bundle.EVALUATION)
         _write_cards(folder, dataset, cards, len(items))
@@ -92,9 +93,14 @@ def sealed_bundle(
 
 
 def write_shop(
-    folder: Path, dataset: Dataset, moment: Moment, embeddings: npt.NDArray[np.float32], segments: Segments
+    folder: Path,
+    dataset: Dataset,
+    moment: Moment,
+    embeddings: npt.NDArray[np.float32],
+    segments: Segments,
+    neighbours: Neighbours | None = None,
 ) -> None:
-    """All of a bundle that is neither model nor index; embeddings and segments are as of the moment."""
+    """All of a bundle that is neither model nor index; embeddings, segments and neighbours are as of the moment."""
     shutil.copyfile(dataset.folder / "vocabularies.json", folder / bundle.VOCABULARIES)
     np.save(folder / bundle.ITEM_EMBEDDINGS, embeddings)
     shutil.copyfile(dataset.folder / bundle.TEXT_PROJECTION, folder / bundle.TEXT_PROJECTION)
@@ -105,6 +111,8 @@ def write_shop(
         text=dataset.text,
         prices=dataset.prices(),
     )
+    if neighbours:
+        neighbours.save(folder / bundle.NEIGHBOURS)
     np.savez_compressed(folder / bundle.SEGMENTS, rows=segments.rows, buyers=segments.buyers)
     (folder / bundle.DISPLAY).write_text(json.dumps(_display(dataset)))
 

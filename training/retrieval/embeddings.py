@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.arrays import Floats
+from contracts.ranking.neighbours import Neighbours, load_neighbours
 from training.retrieval.index import build_index, save_index
 from training.settings import IndexSettings
 
@@ -39,6 +40,20 @@ class Embeddings:
     def items(self, seconds: int) -> Floats:
         """[num_items, embedding_dim]; row i is catalogue row i."""
         return self._load(f"items_{seconds}.npy")
+
+    def save_neighbours(self, seconds: int, neighbours: Neighbours) -> None:
+        """Item-to-item weights as of a moment."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        neighbours.save(self.neighbours_path(seconds))
+
+    def neighbours(self, seconds: int) -> Neighbours | None:
+        """Item-to-item weights as of a moment; None where the step that wrote this folder knew none."""
+        path = self.neighbours_path(seconds)
+        return load_neighbours(path) if path.is_file() else None
+
+    def neighbours_path(self, seconds: int) -> Path:
+        """Where they lie."""
+        return self.folder / f"neighbours_{seconds}.npz"
 
     def index(self, seconds: int) -> faiss.Index:
         """Of the moment's items; candidates are looked up in it offline as in the server."""

@@ -13,7 +13,8 @@ from training.retrieval.embeddings import Embeddings
 from training.retrieval.export import export_towers
 from training.retrieval.fit import Towers, epochs_for, fit, new_towers
 from training.retrieval.index import index_recall
-from training.settings import IndexSettings, Settings
+from training.retrieval.neighbours import learn_neighbours
+from training.settings import IndexSettings, NeighbourSettings, Settings
 from training.workspace import REPORT, Workspace
 
 
@@ -33,6 +34,7 @@ def fit_towers(dataset: Dataset, folder: Path, settings: Settings, progress: Pro
     timeline, positives, embeddings = dataset.timeline, dataset.positives(), Embeddings(folder)
     towers = new_towers(dataset, positives, settings.two_tower)
     tower = settings.two_tower
+    _save_neighbours(dataset, embeddings, settings.neighbours)
     windows_start = timeline.ranker_starts[0]
     base_window = timeline.two_tower_start, windows_start
     epochs = epochs_for(positives, *base_window, tower)
@@ -53,6 +55,13 @@ def fit_towers(dataset: Dataset, folder: Path, settings: Settings, progress: Pro
     report = {"losses": losses, f"index_recall@{settings.index.recall_k}": recall}
     (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n")
     return losses
+
+
+def _save_neighbours(dataset: Dataset, embeddings: Embeddings, settings: NeighbourSettings) -> None:
+    """Of every moment, from what was bought before it alone: a label window's purchases would give its labels away."""
+    log, timeline = dataset.purchases(), dataset.timeline
+    for seconds in dict.fromkeys((*timeline.ranker_starts, timeline.cutoff, timeline.data_end)):
+        embeddings.save_neighbours(seconds, learn_neighbours(log, seconds, len(dataset.item_ids), settings))
 
 
 def _embed(towers: Towers, moment: Moment, embeddings: Embeddings, settings: IndexSettings) -> None:

@@ -20,6 +20,7 @@ from contracts.features.names import DAY_SECONDS
 from contracts.ranking.segments import SEGMENT_DAYS, Segments, segments_of
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from training.dataset.dataset import Dataset, Moment, Positives
+from training.dataset.purchase_log import PurchaseLog
 from training.engine import connect_duckdb
 from training.features.copurchase import companions
 from training.features.snapshots import basket, of_type
@@ -85,6 +86,12 @@ class Shop(Dataset):
             types=known.types[kept],
         )
 
+    def purchases(self) -> PurchaseLog:
+        """Of users and items that are not new."""
+        log = super().purchases()
+        new = self.vocabularies[names.USER_ID].encode(self.newcomers) - 1
+        return log.kept(~np.isin(log.users, new) & ~np.isin(log.items, self.new_items))
+
     def _without_new_items(self, queries: encoding.Inputs) -> encoding.Inputs:
         sequence = queries[encoding.SEQUENCE]
         seen = np.where(np.isin(sequence, self.new_items + 1), 0, sequence)
@@ -142,7 +149,8 @@ def opened(shop: Shop, settings: Settings, folder: Path) -> LoadedBundle:
         for name in (parts.QUERY_TOWER, parts.CANDIDATE_TOWER, parts.INDEX):
             (folder / "towers" / name).rename(writing / name)
         ranker.export(writing)
-        write_shop(writing, shop, shop.now, embeddings.items(shop.start), shop.segments())
+        neighbours = embeddings.neighbours(shop.start)
+        write_shop(writing, shop, shop.now, embeddings.items(shop.start), shop.segments(), neighbours)
         sealed = parts.seal(
             writing,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
