@@ -9,7 +9,16 @@ from pathlib import Path
 from benchmarks.quality.contest import Outcome, Read, outcomes
 from benchmarks.quality.entrants import ENTRANTS, FINAL_LIST, OURS
 from benchmarks.quality.sets import READERS, Places, benchmark_folder, read
-from benchmarks.quality.table import differences, header, oracle_shares, published_rows, row, slices_table, verdicts
+from benchmarks.quality.table import (
+    differences,
+    discoveries_table,
+    header,
+    oracle_shares,
+    published_rows,
+    row,
+    slices_table,
+    verdicts,
+)
 from contracts.errors import MissingArtifact
 
 
@@ -37,7 +46,7 @@ def contest(name: str, reader: Read, only: list[str], *, smoke: bool) -> None:
         print(row(measured), flush=True)
         claims += verdicts(data, measured) if measured.name in (OURS, FINAL_LIST.name) and not smoke else []
     sliced = [] if smoke else slices_table(data, table)
-    less = [] if smoke else [*differences(data, table), ""]
+    less = [] if smoke else [*differences(data, table), "", *discoveries_table(data, table), ""]
     shares = [] if smoke else oracle_shares(data, table)
     took = f"{data.title}: {time.perf_counter() - started:.0f} s in all"
     print("\n".join([*published_rows(data), "", *less, *sliced, *claims, *shares, took]), flush=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.quality.discoveries import Discoveries, discoveries, mean_of
 from benchmarks.quality.entrants import Choice, Entrant
 from benchmarks.quality.metrics import Values, interval, per_user
 from benchmarks.quality.peers.peer import counts, top_lists
@@ -37,6 +38,7 @@ class Outcome:
     seconds: float  # of fitting and asking one seed
     memory_mb: float  # the most that its process ever held
     of_users: tuple[Values, Values]  # [users] of each figure, mean over seeds
+    new: Discoveries | None = None  # of what is new to the user, mean over seeds
 
 
 def outcomes(read: Read, entrants: Iterable[Entrant], *, smoke: bool) -> Iterator[Outcome]:
@@ -56,14 +58,19 @@ def _outcome(read: Read, entrant: Entrant, smoke: bool) -> Outcome:
     chosen, trials = _search(data, entrant, smoke)
     searched = time.perf_counter()
     split = _split(data.test, smoke)
-    runs = [_asked(data, entrant.build(**chosen, **seed), split) for seed in _seeds(entrant, smoke)]
+    runs, new = list[tuple[Values, Values]](), list[Discoveries]()
+    for seed in _seeds(entrant, smoke):
+        peer = entrant.build(**chosen, **seed)
+        runs.append(_asked(data, peer, split))
+        if found := discoveries(peer, split):
+            new.append(found)
     seconds = (time.perf_counter() - searched) / len(runs)
     recalls, ndcgs = (np.stack(values) for values in zip(*runs, strict=True))  # [seeds, users]
     of_users = recalls.mean(axis=0), ndcgs.mean(axis=0)
     return Outcome(
         entrant.name, chosen, trials, interval(of_users[0]), interval(of_users[1]),
         (float(recalls.mean(axis=1).std()), float(ndcgs.mean(axis=1).std())), searched - started, seconds,
-        peak_mb(), of_users,
+        peak_mb(), of_users, mean_of(new) if new else None,
     )  # fmt: skip
 
 

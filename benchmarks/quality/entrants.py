@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from benchmarks.quality.peers.fading import FadingEase, SimilarUsers
 from benchmarks.quality.peers.peer import Peer
 from benchmarks.quality.peers.simple import Ease, GpTopFreq, ItemKnn, Popularity
 from benchmarks.quality.peers.tifu_knn import TifuKnn
@@ -74,6 +75,15 @@ POPULAR_EASE = replace(
     EASE, name="EASE of the 8,000 most popular", grid=[{**one, "max_items": 8000} for one in EASE.grid]
 )
 LARGE_EASE = replace(EASE, name="EASE of the 12,500 most popular")
+FADING_EASE = Entrant(
+    "EASE, fading", FadingEase,
+    [{"regularization": r, "half_life_days": h} for r in (200.0, 500.0, 2000.0) for h in (60.0, 180.0)],
+    smoke={"max_items": 1000},
+)  # fmt: skip
+SIMILAR_USERS = Entrant(
+    "similar users, fading", SimilarUsers,
+    [{"half_life_days": h, "own_share": s} for h in (60.0, 180.0) for s in (0.5, 0.9)],
+)  # fmt: skip
 IALS = Entrant(
     "implicit iALS", _implicit_als,
     [{"factors": 128, "regularization": r, "alpha": a} for r in (0.01, 1.0) for a in (1.0, 10.0)], (1, 2, 3),
@@ -136,6 +146,10 @@ BEAUTY_OURS = (
     Entrant("Tandem, GRU", _ours(50, BEAUTY_TOWERS | {"encoder": "gru"}), smoke=QUICK),
     Entrant("Tandem, mean", _ours(50, BEAUTY_TOWERS | {"encoder": "mean"}), smoke=QUICK),
 )  # fmt: skip
+TEMPORAL = (
+    POPULARITY, GP_TOP_FREQ, ITEM_KNN, EASE, FADING_EASE, SIMILAR_USERS, IALS, TIFU_KNN, LIGHTGBM,
+    Entrant(OURS, _pipeline_list),
+)  # fmt: skip
 ENTRANTS: dict[str, tuple[Entrant, ...]] = {
     "journey": (
         POPULARITY, GP_TOP_FREQ, LARGE_KNN, POPULAR_EASE, IALS, TIFU_KNN, LIGHTGBM, Entrant(OURS, _pipeline_list),
@@ -144,6 +158,8 @@ ENTRANTS: dict[str, tuple[Entrant, ...]] = {
         POPULARITY, GP_TOP_FREQ, ITEM_KNN, EASE, IALS, TIFU_KNN, LIGHTGBM, Entrant(OURS, _pipeline_list),
         Entrant(ORACLE, _oracle),
     ),
+    "online_retail": TEMPORAL,
+    "movielens": TEMPORAL,
     "gowalla": (POPULARITY, ITEM_KNN, LARGE_EASE, IALS, BPR, *GOWALLA_OURS),
     "beauty": (POPULARITY, ITEM_KNN, EASE, IALS, BPR, *BEAUTY_OURS),
     "tafeng": (POPULARITY, GP_TOP_FREQ, TIFU_KNN, EASE, IALS, LIGHTGBM, FINAL_LIST),

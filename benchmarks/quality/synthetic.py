@@ -3,9 +3,6 @@
 The pipeline trains on it in a workspace of its own, once; that folder is used again while it is there.
 """
 
-import shutil
-import subprocess
-import sys
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,16 +13,13 @@ import numpy as np
 from benchmarks.quality.peers.peer import Scores
 from benchmarks.quality.pipeline_sets import window
 from benchmarks.quality.splits import DataSet, Split
+from benchmarks.quality.workspaces import train
 from contracts.arrays import Rows
 from contracts.features import names
 from training.dataset.dataset import Dataset
 from training.ingest.adapters.synthetic import Truth, oracle_scores
 from training.workspace import Workspace
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-COMMANDS: Final = (
-    "ingest", "features", "copurchase", "materialize", "dataset", "train-towers", "train-ranker",
-)  # fmt: skip
 SIZES: Final = {"interactions": 300_000, "users": 2000, "products": 2000}
 """150 looks, carts and purchases a user and year: minutes of training, and a taste that can be known."""
 PARAMS: Final = """
@@ -38,7 +32,11 @@ SMOKE_SIZES: Final = {"interactions": 30_000, "users": 300, "products": 300}
 def synthetic(folder: Path, *, smoke: bool) -> DataSet:
     """The last 28 days of the shop; a smoke run makes a smaller one."""
     root = folder / ("synthetic-smoke" if smoke else "synthetic")
-    _train(root, *((SMOKE_SIZES, "") if smoke else (SIZES, PARAMS)))
+    sizes, params = (SMOKE_SIZES, "") if smoke else (SIZES, PARAMS)
+    root.mkdir(parents=True, exist_ok=True)
+    mapping = root / "sizes.yaml"
+    mapping.write_text("".join(f"{name}: {size}\n" for name, size in sizes.items()))
+    train(root, f"ingest: {{adapter: synthetic, mapping: {mapping.resolve()}}}\n{params}")
     return DataSet(
         "synthetic, last 28 days", ("recall@20", "ndcg@20"), partial(window, root, 1), partial(window, root, 0), {},
         oracle_share=(0.8, 0.9),
@@ -66,19 +64,3 @@ class Oracle:
         """Log-probabilities of a purchase."""
         scores = oracle_scores(self._truth, [self._users[user] for user in users], self._at)
         return scores[:, self._columns].astype(np.float32)
-
-
-def _train(root: Path, sizes: dict[str, int], params: str) -> None:
-    """Runs the pipeline where it has not; what it says goes to stderr."""
-    if Workspace(root).ranker.exists():
-        return
-    root.mkdir(parents=True, exist_ok=True)
-    ignored = shutil.ignore_patterns("data", "__pycache__")
-    shutil.copytree(ROOT / "feature_repo", root / "feature_repo", ignore=ignored, dirs_exist_ok=True)
-    (root / "sizes.yaml").write_text("".join(f"{name}: {size}\n" for name, size in sizes.items()))
-    ingest = f"ingest: {{adapter: synthetic, mapping: {root.resolve() / 'sizes.yaml'}}}\n"
-    (root / "params.yaml").write_text(ingest + params)
-    for command in COMMANDS:
-        subprocess.run(
-            [sys.executable, "-m", "tandem", command, "--root", str(root)], stdout=sys.stderr, check=True
-        )  # fmt: skip

@@ -70,6 +70,30 @@ def differences(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield f"| {other.name} | {' | '.join(_interval(interval(own - its)) for own, its in pairs)} |"
 
 
+def discoveries_table(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What is new to each user, those with a history apart, and ours less each other entrant, user by user; nothing for
+    a set that does not ask for it.
+    """
+    known = {one.name: one.new for one in outcomes if one.new is not None}
+    if not known:
+        return
+    users, warm = next((len(one.warm), int(one.warm.sum())) for one in known.values())
+    names = " | ".join(data.metrics)
+    yield f"| new to the user, {users} users | {names} | {warm} warm: {names} | {users - warm} cold: {names} | items |"
+    yield f"|---|{'---|' * 7}"
+    for name, own in known.items():
+        groups = (np.ones(users, np.bool_), own.warm, ~own.warm)
+        figures = (_interval(interval(values[group])) if group.any() else "" for group in groups
+                   for values in (own.recall, own.ndcg))  # fmt: skip
+        yield f"| {name} | {' | '.join(figures)} | {own.items:.0f} |"
+    ours = known.pop(OURS, None)
+    if ours is None:
+        return
+    for name, other in known.items():
+        less = (interval(ours.recall - other.recall), interval(ours.ndcg - other.ndcg))
+        yield f"| {OURS} less {name} | {' | '.join(map(_interval, less))} | | | | | |"
+
+
 def slices_table(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
     """The first figure by slice of the users, and the best that could be; nothing for a set without slices."""
     if data.slices is None or not outcomes:
