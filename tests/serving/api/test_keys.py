@@ -8,10 +8,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
-from serving.api.grpc_calls import address_of
 
 from contracts.errors import InvalidInput
 from serving.api.access import CALLER, Access, Caller, CheckAccess, scope_needed
+from serving.api.grpc_calls import address_of
 from serving.api.keys import LOOK_SECONDS, KeyRing, Scope, read_keys
 from serving.api.routes.errors import add_error_answers
 from serving.settings import ServingSettings
