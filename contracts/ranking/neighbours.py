@@ -7,7 +7,7 @@ user's score of an item is the sum of the weights from what the user has bought,
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -71,13 +71,13 @@ class Neighbours:
         )
 
 
-def load_neighbours(path: Path) -> Neighbours:
+def load_neighbours(file: Path | IO[bytes]) -> Neighbours:
     """What `save` wrote. Raises ValueError where it is meant for other inputs than this release computes."""
-    with np.load(path) as arrays:
+    with np.load(file) as arrays:
         features = tuple(arrays["features"].tolist())
         if features != NEIGHBOUR_FEATURES:
             raise ValueError(
-                f"{path.name} is for the inputs {', '.join(features)}, this release computes "
+                f"the item-to-item weights are for the inputs {', '.join(features)}, this release computes "
                 f"{', '.join(NEIGHBOUR_FEATURES)}"
             )
         return Neighbours(arrays["rows"], arrays["near"], arrays["weights"], int(arrays["num_items"]))

@@ -1,9 +1,11 @@
 """A verified bundle in memory: models, index and item matrices."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from sys import intern
 from typing import Any
@@ -23,7 +25,7 @@ from contracts.ranking.candidates import NO_ROWS, POPULAR_COLUMN, CandidatePlan,
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, RANKING_FEATURES, Catalogue
 from contracts.ranking.neighbours import NEIGHBOUR_FEATURES, Neighbours, load_neighbours
 from contracts.ranking.segments import Segments, segment_starts
-from serving.bundles.signature import check_signature
+from serving.bundles.sealed_files import SealedFiles, regular_bytes
 from serving.retrieval.search import best, nearest
 
 
@@ -36,9 +38,10 @@ class CandidateTower:
 
     @cached_property
     def _loaded(self) -> onnxruntime.InferenceSession:
-        if not self._path.is_file() or parts.sha256_of(self._path) != self._sha256:
+        content = regular_bytes(self._path) if self._path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() != self._sha256:
             raise BundleRefused(f"{self._path.name} is missing or altered since the bundle was loaded.")
-        return _session(self._path)
+        return _session(content)
 
     def embed(self, inputs: dict[str, Any]) -> Floats:
         """[n, embedding_dim] of n items; an input that is left out is zero. Raises BundleRefused."""
@@ -119,12 +122,15 @@ def load_bundle(folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> LoadedBu
     Raises MissingArtifact where there is none, BundleRefused where it is altered, mixed, of another contract version,
     not signed with one of the keys (if there are any), or where its parts do not fit together.
     """
-    folder = folder.resolve()  # a link like `current` may move while files are read
-    manifest = parts.verify(folder, for_serving=True)
-    check_signature(folder, keys)
-    vocabularies = vocabularies_from_json(json.loads((folder / parts.VOCABULARIES).read_text()))
-    display = json.loads((folder / parts.DISPLAY).read_text())
-    with np.load(folder / parts.ITEMS) as matrices:
+    return from_files(SealedFiles(folder, keys))
+
+
+def from_files(files: SealedFiles) -> LoadedBundle:
+    """The bundle in memory, of bytes that are checked already. Raises BundleRefused where parts do not fit together."""
+    manifest = files.manifest
+    vocabularies = vocabularies_from_json(json.loads(files.read(parts.VOCABULARIES)))
+    display = json.loads(files.read(parts.DISPLAY))
+    with np.load(BytesIO(files.read(parts.ITEMS))) as matrices:
         codes, statistics, text, prices = (matrices[name] for name in ("codes", "statistics", "text", "prices"))
     catalogue = Catalogue(
         codes={column: codes[:, i] for i, column in enumerate(names.ITEM_CONTENT)},
@@ -133,38 +139,38 @@ def load_bundle(folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> LoadedBu
         text=text,
     )
     plan = _plan(manifest)
-    embeddings = np.load(folder / parts.ITEM_EMBEDDINGS)
+    embeddings = np.load(BytesIO(files.read(parts.ITEM_EMBEDDINGS)))
     loaded = LoadedBundle(
         manifest=manifest,
         vocabularies=vocabularies,
         titles=tuple(display["title"]),
         departments=tuple(map(intern, display["department"])),  # few of them, each on thousands of items
-        segments=_segments(folder, vocabularies),
-        items=item_side(catalogue, embeddings, POPULAR_COLUMN, len(embeddings), prices, _neighbours(folder, manifest)),
+        segments=_segments(files.read(parts.SEGMENTS), vocabularies),
+        items=item_side(catalogue, embeddings, POPULAR_COLUMN, len(embeddings), prices, _neighbours(files)),
         plan=plan,
-        index=faiss.read_index(str(folder / parts.INDEX)),
-        query_tower=_session(folder / parts.QUERY_TOWER),
-        ranker=_session(folder / parts.RANKER),
-        text_projection=np.load(folder / parts.TEXT_PROJECTION),
-        candidate_tower=CandidateTower(folder / parts.CANDIDATE_TOWER, manifest.files[parts.CANDIDATE_TOWER].sha256),
+        index=faiss.deserialize_index(np.frombuffer(files.read(parts.INDEX), np.uint8)),
+        query_tower=_session(files.read(parts.QUERY_TOWER)),
+        ranker=_session(files.read(parts.RANKER)),
+        text_projection=np.load(BytesIO(files.read(parts.TEXT_PROJECTION))),
+        candidate_tower=CandidateTower(files.path(parts.CANDIDATE_TOWER), manifest.files[parts.CANDIDATE_TOWER].sha256),
     )
     _check_dimensions(loaded)
     return loaded
 
 
-def _segments(folder: Path, vocabularies: dict[str, Vocabulary]) -> Segments:
-    with np.load(folder / parts.SEGMENTS) as matrices:
+def _segments(content: bytes, vocabularies: dict[str, Vocabulary]) -> Segments:
+    with np.load(BytesIO(content)) as matrices:
         return Segments(matrices["rows"], matrices["buyers"], segment_starts(vocabularies))
 
 
-def _neighbours(folder: Path, manifest: Manifest) -> Neighbours | None:
+def _neighbours(files: SealedFiles) -> Neighbours | None:
     """None for a bundle without weights, such as one made before they were known. Raises BundleRefused."""
-    if parts.NEIGHBOURS not in manifest.files:
+    if not files.has(parts.NEIGHBOURS):
         return None
     try:
-        return load_neighbours(folder / parts.NEIGHBOURS)
+        return load_neighbours(BytesIO(files.read(parts.NEIGHBOURS)))
     except ValueError as error:
-        raise BundleRefused(f"Bundle {manifest.bundle_version} does not fit together: {error}.") from error
+        raise BundleRefused(f"Bundle {files.manifest.bundle_version} does not fit together: {error}.") from error
 
 
 def _width_without_engagements(loaded: LoadedBundle) -> int:
@@ -183,11 +189,11 @@ def _plan(manifest: Manifest) -> CandidatePlan:
     )
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
+def _session(model: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _check_dimensions(loaded: LoadedBundle) -> None:

@@ -10,8 +10,12 @@ import numpy as np
 import onnxruntime
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from contracts.bundle.golden import golden_from
+from contracts.bundle.manifest import GOLDEN
 from contracts.errors import BundleRefused, TandemError
-from serving.bundles.bundle import LoadedBundle, load_bundle
+from serving.bundles.bundle import LoadedBundle, from_files
+from serving.bundles.sealed_files import SealedFiles
+from serving.bundles.soundness import check_sound
 from serving.bundles.sources import BundleSource
 from serving.runtime.huge_pages import use_huge_pages
 
@@ -39,7 +43,11 @@ class Loader:
         faiss.omp_set_num_threads(1)  # of this thread, which may be another than the one that answers
         folder = self.source.fetch(version)
         try:
-            bundle = tried(load_bundle(folder, self._keys))
+            files = SealedFiles(folder, self._keys)
+            if version is not None and files.manifest.bundle_version != version:
+                raise BundleRefused(f"Bundle {version} is refused: it holds {files.manifest.bundle_version}.")
+            golden = golden_from(files.read(GOLDEN)) if files.has(GOLDEN) else None
+            bundle = tried(check_sound(from_files(files), golden))
             bundle = self.finish(bundle) if self.finish else bundle
             give_back_memory()
             use_huge_pages()

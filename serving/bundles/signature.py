@@ -23,16 +23,22 @@ def check_signature(bundle: Path, keys: Sequence[Ed25519PublicKey]) -> None:
 
     Raises BundleRefused for an unsigned bundle and for a signature of nobody who is trusted.
     """
-    if keys and not any(_signed_by(key, bundle) for key in keys):
+    if keys:
+        check_signed(bundle, signed_bytes(bundle), keys)
+
+
+def check_signed(bundle: Path, manifest: bytes, keys: Sequence[Ed25519PublicKey]) -> None:
+    """The same over the manifest's bytes that were read already, so that no others are used later."""
+    if keys and not any(_signed_by(key, read_signature(bundle), manifest) for key in keys):
         raise BundleRefused(
             f"Bundle {bundle.name} is refused: its signature is not of a key this server trusts "
             "(TANDEM_BUNDLE_PUBLIC_KEY), or its manifest was changed after it was signed."
         )
 
 
-def _signed_by(key: Ed25519PublicKey, bundle: Path) -> bool:
+def _signed_by(key: Ed25519PublicKey, signature: bytes, manifest: bytes) -> bool:
     try:
-        key.verify(read_signature(bundle), signed_bytes(bundle))
+        key.verify(signature, manifest)
     except InvalidSignature:
         return False
     return True

@@ -82,7 +82,5 @@ def test_a_file_reads_back(weights: Neighbours, tmp_path: Path) -> None:
 
 def test_a_file_for_other_inputs_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "neighbours.npz", features=np.array(["nearness"]))
-    with pytest.raises(
-        ValueError, match=r"neighbours\.npz is for the inputs nearness, this release computes neighbour"
-    ):
+    with pytest.raises(ValueError, match=r"weights are for the inputs nearness, this release computes neighbour"):
         load_neighbours(tmp_path / "neighbours.npz")

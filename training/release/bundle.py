@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.bundle import manifest as bundle
+from contracts.bundle.golden import GOLDEN_USERS
 from contracts.events.schema import UNKNOWN
 from contracts.features import encoding, names
 from contracts.features.names import DAY_SECONDS, REFERENCE_LENGTH
@@ -23,6 +24,7 @@ from contracts.ranking.segments import SEGMENT_DAYS, Segments, segments_of
 from training.dataset.dataset import Dataset, Moment
 from training.ranking.scoring import rank_with_scores
 from training.ranking.shortlists import shortlists
+from training.release.golden import write_golden
 from training.release.model_card import markdown
 from training.release.signing import Sign
 from training.retrieval.embeddings import Embeddings
@@ -75,6 +77,9 @@ def sealed_bundle(
         users = _spread(len(moment.user_ids), reference_users)
         reference = _reference(workspace, dataset, moment, users, embeddings, settings)
         pq.write_table(reference, folder / bundle.REFERENCE)
+        asked = users[:GOLDEN_USERS].tolist()
+        candidates = shortlists(dataset, moment, asked, embeddings, settings.ranker)
+        write_golden(folder, moment.queries, asked, candidates)
         sealed = bundle.seal(
             folder,
             sign,

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contracts.bundle.manifest import NEIGHBOURS, read_manifest
+from contracts.bundle.manifest import NEIGHBOURS, write_bundle
 from contracts.errors import BundleRefused
-from serving.bundles.bundle import LoadedBundle, _check_dimensions, _neighbours, load_bundle
+from serving.bundles.bundle import LoadedBundle, _check_dimensions, load_bundle
+from tests.support.variations import copied, reseal
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
@@ -26,10 +27,14 @@ def test_a_trained_bundle_has_weights_that_its_ranker_reads(bundle: LoadedBundle
 
 
 def test_weights_for_other_inputs_are_refused(trained: Workspace, tmp_path: Path) -> None:
-    current = trained.bundles / "current"
-    np.savez(tmp_path / NEIGHBOURS, features=np.array(["nearness"]))
-    with pytest.raises(BundleRefused, match=r"does not fit together: neighbours\.npz is for the inputs nearness"):
-        _neighbours(tmp_path, read_manifest(current))
+    with write_bundle(tmp_path) as folder:
+        copied(trained.bundles / "current", folder)
+        np.savez(folder / NEIGHBOURS, features=np.array(["nearness"]))
+        sealed = reseal(folder)
+    with pytest.raises(
+        BundleRefused, match="does not fit together: the item-to-item weights are for the inputs nearness"
+    ):
+        load_bundle(sealed)
 
 
 def test_weights_of_another_catalogue_are_refused(bundle: LoadedBundle) -> None:

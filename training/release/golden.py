@@ -1,0 +1,36 @@
+"""Golden requests of a bundle that is about to be sealed, answered by the models that lie in its folder."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from contracts.bundle import manifest as bundle
+from contracts.bundle.golden import GOLDEN_CANDIDATES, GOLDEN_NEAREST, GOLDEN_USERS, Golden
+from contracts.ranking.candidates import Shortlist
+
+
+def write_golden(
+    folder: Path, queries: Mapping[str, npt.NDArray[np.generic]], users: Sequence[int], candidates: Sequence[Shortlist]
+) -> None:
+    """Puts the file of golden requests into the bundle's folder.
+
+    queries: inputs of the query tower, a row for each user of the moment. users: rows of these; candidates[i] are of
+    users[i].
+    """
+    rows = list(users)[:GOLDEN_USERS]
+    shortest = min(GOLDEN_CANDIDATES, *(len(one.inputs) for one in candidates[: len(rows)]))
+    tower = onnxruntime.InferenceSession(str(folder / bundle.QUERY_TOWER))
+    ranker = onnxruntime.InferenceSession(str(folder / bundle.RANKER))
+    asked = {one.name: np.ascontiguousarray(queries[one.name][rows]) for one in tower.get_inputs()}
+    inputs = np.stack([one.inputs[:shortest] for one in candidates[: len(rows)]]).astype(np.float32)
+    (embeddings,) = tower.run(None, asked)
+    name = ranker.get_inputs()[0].name
+    scores = np.stack([ranker.run(None, {name: one[np.newaxis]})[0][0] for one in inputs])
+    index = faiss.read_index(str(folder / bundle.INDEX))
+    _, nearest = index.search(embeddings, min(GOLDEN_NEAREST, index.ntotal))
+    golden = Golden(asked, embeddings, nearest.astype(np.int64), inputs, scores)
+    (folder / bundle.GOLDEN).write_bytes(golden.to_bytes())
