@@ -32,7 +32,7 @@ def test_weights_for_other_inputs_are_refused(trained: Workspace, tmp_path: Path
         np.savez(folder / NEIGHBOURS, features=np.array(["nearness"]))
         sealed = reseal(folder)
     with pytest.raises(
-        BundleRefused, match="does not fit together: the item-to-item weights are for the inputs nearness"
+        BundleRefused, match="weights are for the inputs nearness"
     ):
         load_bundle(sealed)
 
