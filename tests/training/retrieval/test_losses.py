@@ -94,6 +94,16 @@ def test_the_models_towers_know_whether_they_train(training: bool) -> None:
     assert (query.modes, candidate.modes) == ([training], [training] * 2)
 
 
+def test_the_models_towers_do_not_train_unless_it_is_said() -> None:
+    query, candidate = Rows((1.0, 0.0)), Rows((1.0, 0.0))
+    towers: list[Any] = [query, candidate]
+    batch = {ROW: [0], "candidate_id": [8], "sampling_probability": [0.5], "weight": [1.0]}
+    TwoTowerModel(towers[0], towers[1], TwoTowerSettings()).compute_loss(
+        {name: tf.constant(values) for name, values in batch.items()}
+    )
+    assert query.modes + candidate.modes == [False, False]
+
+
 def test_full_softmax_is_each_positives_cross_entropy_over_the_catalogue() -> None:
     queries = tf.constant([[1.0, 0.0], [0.0, 1.0]])
     catalogue = tf.constant([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
