@@ -121,7 +121,7 @@ def windows(name: str, *values: float) -> dict[str, float]:
     return {f"{name}_{length}d": value for length, value in zip(names.WINDOWS_DAYS, values, strict=True)}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture  # made for each test: a broken version of the code must be asked by all of them
 def users() -> dict[Any, Any]:
     return statistics_of(ADA + OTHERS)
 
@@ -189,7 +189,7 @@ def test_hours_are_the_local_ones_before_and_after_the_clocks_change() -> None:
     assert (friday["user_evening_share_365d"], friday["user_weekend_share_365d"]) == (1, 0)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def items() -> dict[Any, Any]:
     events = events_of(ADA + OTHERS)
     pairs = pairs_as_of(events.filter(events.event_type == "purchase").mutate(in_run_up=False), SNAPSHOTS)
@@ -205,60 +205,45 @@ NOTHING = dict.fromkeys(names.ITEM_STATISTICS, 0.0) | {
 }
 
 
-@pytest.mark.parametrize(
-    ("item", "expected"),
-    [
-        (
-            "milk",  # by ada alone, 365, 28 and 7 days ago
-            {
-                **windows("item_purchases", 1, 1, 2, 3), **windows("item_buyers", 1, 1, 1, 1),
-                **windows("item_views", 1, 1, 1, 2), **windows("item_cart_adds", 0, 1, 1, 1),
-                "item_trend_7d": 2 / (1 / 4 + 1), "item_trend_28d": 2 / (2 * 28 / 91 + 1),
-                "item_season_28d": 1,  # a year ago
-                "item_repeat_share_365d": 1, "item_repeat_gap_days": (365 - 7) / 2, "item_discount_share_91d": 1 / 2,
-                "item_price": 8 / 3, "item_age_days": 365,
-            },
-        ),
-        (
-            "tea",  # bob twice, half a day apart; cid twice, a day apart; dan once
-            {
-                **windows("item_purchases", 2, 3, 5, 5), **windows("item_buyers", 1, 2, 3, 3),
-                "item_trend_7d": 3 / (3 / 4 + 1), "item_trend_28d": 4 / (5 * 28 / 91 + 1),
-                "item_repeat_share_365d": 2 / 3, "item_repeat_gap_days": (0.5 + 1) / 2,
-                "item_price": 6,  # bob 3, cid 6, dan 9
-                "item_relative_price": 6 / 5.5,  # the soap, of no subcategory either, costs 5
-                "item_age_days": 50,
-            },
-        ),
-        (
-            "soap",
-            {
-                **windows("item_purchases", 0, 0, 0, 1), **windows("item_buyers", 0, 0, 0, 1), "item_season_28d": 1,
-                "item_price": 5, "item_relative_price": 5 / 5.5, "item_age_days": 365,
-            },
-        ),
-        (
-            "sample",  # costs nothing, as does all of its subcategory
-            {
-                **windows("item_purchases", 0, 1, 1, 1), **windows("item_buyers", 0, 1, 1, 1),
-                "item_trend_7d": 1 / (1 / 4 + 1), "item_trend_28d": 2 / (28 / 91 + 1), "item_age_days": 20,
-            },
-        ),
-        ("pepper", windows("item_views", 1, 1, 1, 2)),  # only viewed, of no known age
-        (
-            "salt",  # to be had in five days, and bought before
-            {
-                **windows("item_purchases", 2, 2, 2, 2), **windows("item_buyers", 1, 1, 1, 1), "item_price": 1,
-                "item_trend_7d": 3 / (2 / 4 + 1), "item_trend_28d": 3 / (2 * 28 / 91 + 1),
-                "item_repeat_share_365d": 1, "item_repeat_gap_days": 7 - 1.75,
-            },
-        ),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)  # fmt: skip
-def test_every_statistic_of_an_item(items: dict[Any, Any], item: str, expected: dict[str, float]) -> None:
-    found = {name: items[item, AT][name] for name in names.ITEM_STATISTICS}
-    assert found == pytest.approx(NOTHING | expected)
+EXPECTED: dict[str, dict[str, float]] = {
+    "milk": {  # by ada alone, 365, 28 and 7 days ago
+        **windows("item_purchases", 1, 1, 2, 3), **windows("item_buyers", 1, 1, 1, 1),
+        **windows("item_views", 1, 1, 1, 2), **windows("item_cart_adds", 0, 1, 1, 1),
+        "item_trend_7d": 2 / (1 / 4 + 1), "item_trend_28d": 2 / (2 * 28 / 91 + 1),
+        "item_season_28d": 1,  # a year ago
+        "item_repeat_share_365d": 1, "item_repeat_gap_days": (365 - 7) / 2, "item_discount_share_91d": 1 / 2,
+        "item_price": 8 / 3, "item_age_days": 365,
+    },
+    "tea": {  # bob twice, half a day apart; cid twice, a day apart; dan once
+        **windows("item_purchases", 2, 3, 5, 5), **windows("item_buyers", 1, 2, 3, 3),
+        "item_trend_7d": 3 / (3 / 4 + 1), "item_trend_28d": 4 / (5 * 28 / 91 + 1),
+        "item_repeat_share_365d": 2 / 3, "item_repeat_gap_days": (0.5 + 1) / 2,
+        "item_price": 6,  # bob 3, cid 6, dan 9
+        "item_relative_price": 6 / 5.5,  # the soap, of no subcategory either, costs 5
+        "item_age_days": 50,
+    },
+    "soap": {
+        **windows("item_purchases", 0, 0, 0, 1), **windows("item_buyers", 0, 0, 0, 1), "item_season_28d": 1,
+        "item_price": 5, "item_relative_price": 5 / 5.5, "item_age_days": 365,
+    },
+    "sample": {  # costs nothing, as does all of its subcategory
+        **windows("item_purchases", 0, 1, 1, 1), **windows("item_buyers", 0, 1, 1, 1),
+        "item_trend_7d": 1 / (1 / 4 + 1), "item_trend_28d": 2 / (28 / 91 + 1), "item_age_days": 20,
+    },
+    "pepper": windows("item_views", 1, 1, 1, 2),  # only viewed, of no known age
+    "salt": {  # to be had in five days, and bought before
+        **windows("item_purchases", 2, 2, 2, 2), **windows("item_buyers", 1, 1, 1, 1), "item_price": 1,
+        "item_trend_7d": 3 / (2 / 4 + 1), "item_trend_28d": 3 / (2 * 28 / 91 + 1),
+        "item_repeat_share_365d": 1, "item_repeat_gap_days": 7 - 1.75,
+    },
+}  # fmt: skip
+
+
+def test_every_statistic_of_every_item(items: dict[Any, Any]) -> None:
+    assert {item for item, at in items if at == AT} == EXPECTED.keys() | {"bread"}
+    for item, expected in EXPECTED.items():
+        found = {name: items[item, AT][name] for name in names.ITEM_STATISTICS}
+        assert found == pytest.approx(NOTHING | expected), item
 
 
 def test_items_have_rows_at_the_snapshots_that_know_them(items: dict[Any, Any]) -> None:
