@@ -38,6 +38,9 @@ class ServingSettings(BaseSettings):
     )  # opens everything; without one only this machine may
     api_keys: Path | None = None  # YAML file with several keys and what each opens, read again when it changes
     open_scopes: str = "lists"  # what needs no key, by comma: lists, history, events, catalogue, admin, metrics
+    lists_per_second: float = Field(0, ge=0)  # for one caller, by key or address; 0: no limit
+    lists_at_once: float = Field(200, ge=64)  # by one caller, before that limit holds; a body may ask for 64
+    trusted_proxies: int = Field(0, ge=0)  # in front: the address of a caller is so many places from the right
     allowed_hosts: str = ""  # names that are answered to, by comma; empty: any, on loopback addresses and localhost
     allowed_origins: str = ""  # sites whose pages may post, such as https://shop.example, by comma
     max_body_bytes: int = Field(1_048_576, ge=1024)  # of one request

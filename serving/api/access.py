@@ -17,6 +17,7 @@ from starlette.types import Scope as AsgiScope
 from contracts.api.records import MIRROR_HEADER, SLOT_HEADER
 from contracts.errors import InvalidInput, NotAllowed
 from serving.api.keys import KeyRing, Scope
+from serving.api.rate_limits import RateLimit, TooManyRequests
 from serving.api.routes.errors import refusal
 from serving.settings import ServingSettings
 
@@ -69,6 +70,11 @@ class Caller:
         if not (self.may(scope) if open_too else self._is_allowed(scope)):
             raise self._refusal(scope)
 
+    def charge(self, lists: float) -> None:
+        """Counts what is asked for against the caller's rate. Raises TooManyRequests (429)."""
+        if self._access.limit is not None and not self.is_mirrored:
+            self._access.limit.charge(self._name(), lists)
+
     @property
     def is_mirrored(self) -> bool:
         """Whether nobody will see the answer; only a rollout may say so, or somebody could ask without a trace."""
@@ -96,6 +102,17 @@ class Caller:
             "This needs the header 'Authorization: Bearer KEY' with the key of TANDEM_API_KEY, or with one of "
             f"TANDEM_API_KEYS that has the scope {scope.value}."
         )
+
+    def _name(self) -> str:
+        """Of the caller, for its rate: a key that is known, else an address."""
+        key = self._key()
+        if key and self._access.keys.scopes(key) is not None:
+            return f"key {hash(key)}"
+        if self._access.proxies:
+            forwarded = (self._header(b"x-forwarded-for") or b"").decode("latin-1").split(",")
+            if len(forwarded) >= self._access.proxies:
+                return forwarded[-self._access.proxies].strip()[:64]
+        return self._address or ""
 
     def _key(self) -> str:
         sent = self._header(b"authorization") or b""
@@ -125,6 +142,9 @@ class Access:
         """Raises InvalidInput for a file of keys or a list of open scopes that cannot be used."""
         self.keys = KeyRing(settings)
         self.open = _open(settings.open_scopes)
+        self.proxies = settings.trusted_proxies
+        rate = settings.lists_per_second
+        self.limit = RateLimit(rate, settings.lists_at_once) if rate else None
 
     def caller(self, scope: AsgiScope) -> Caller:
         """Who sent an HTTP request."""
@@ -159,12 +179,13 @@ class CheckAccess:
         if caller.is_forced:
             scope.setdefault("state", {})["forced"] = True  # for CountRequests
         needed = scope_needed(scope["method"], scope["path"])
-        if needed is not None and not caller.may(needed):
+        if needed is not None:
             try:
                 caller.require(needed)
-            except NotAllowed as error:
+                caller.charge(1)
+            except (NotAllowed, TooManyRequests) as error:
                 await refusal(error)(scope, receive, send)
-            return
+                return
         await self._app(scope, receive, send)
 
 

@@ -11,6 +11,7 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2 import ModelInferResponse
 from contracts.errors import MAX_FIELDS, NotAllowed
 from serving.api.access import CALLER, Access, Caller
 from serving.api.keys import Scope
+from serving.api.rate_limits import TooManyRequests
 
 MAX_METADATA_BYTES: Final = 16_384
 MAX_STREAMS: Final = 100
@@ -59,7 +60,8 @@ class GuardedCalls(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             caller = self._caller(context)
             try:
                 caller.require(Scope.LISTS, open_too=not self._access.keys)
-            except NotAllowed as error:
+                caller.charge(1)
+            except (NotAllowed, TooManyRequests) as error:
                 context.set_code(_code_of(error))
                 context.set_details(str(error))
                 return ModelInferResponse()  # which no client reads with such a code
@@ -88,5 +90,7 @@ def address_of(peer: str) -> str | None:
     return rest.rpartition(":")[0].strip("[]")
 
 
-def _code_of(error: NotAllowed) -> grpc.StatusCode:
+def _code_of(error: NotAllowed | TooManyRequests) -> grpc.StatusCode:
+    if isinstance(error, TooManyRequests):
+        return grpc.StatusCode.RESOURCE_EXHAUSTED
     return grpc.StatusCode.UNAUTHENTICATED if error.http_status == 401 else grpc.StatusCode.PERMISSION_DENIED

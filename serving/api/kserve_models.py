@@ -18,6 +18,7 @@ from contracts.api.limits import MAX_BATCH
 from contracts.api.requests import RankingRequest, RecommendationRequest, Request, RetrievalRequest
 from contracts.errors import InvalidInput, faults_of
 from contracts.rules.selection import MAX_LISTED_ITEMS
+from serving.api.access import CALLER
 from serving.api.routes.recommendations import lists_for_caller
 from serving.service import Lists, Service
 
@@ -35,7 +36,7 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
 
     @abstractmethod
     async def answers(self, requests: Sequence[Asked]) -> list[Answered]:
-        """Of each request, in order; others are answered in between."""
+        """Of each request, in order; others are answered in between. Raises TooManyRequests."""
 
     @abstractmethod
     def lists(self, answer: Answered) -> tuple[list[str], list[float]]:
@@ -108,6 +109,7 @@ class StageModel(ProtocolModel[Asked, ScoredItems]):
 
     async def answers(self, requests: Sequence[Asked]) -> list[ScoredItems]:
         """The items of each request, best first."""
+        CALLER.get().charge(len(requests) - 1)
         return [await self._service.computed(self._score, request) for request in requests]
 
     def lists(self, answer: ScoredItems) -> tuple[list[str], list[float]]:

@@ -51,7 +51,8 @@ def regular_bytes(path: Path) -> bytes:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe would be waited for without end
     except OSError as error:
         raise BundleRefused(f"{path.name} of bundle {path.parent.name} cannot be read: {error.strerror}.") from error
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise BundleRefused(f"{path.name} of bundle {path.parent.name} is no plain file.")
     with os.fdopen(file, "rb") as opened:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise BundleRefused(f"{path.name} of bundle {path.parent.name} is no plain file.")
         return opened.read()

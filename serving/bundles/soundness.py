@@ -38,7 +38,7 @@ def check_sound(bundle: LoadedBundle, golden: Golden | None) -> LoadedBundle:
 def _impossible(manifest: Manifest, bundle: LoadedBundle) -> Iterator[str]:
     try:
         ZoneInfo(manifest.time_zone)
-    except (OSError, ValueError):  # a text like ../x is a ValueError, a name that there is not an OSError
+    except (OSError, ValueError, KeyError):  # what is no name of a file, a folder, and what is not there
         yield f"{manifest.time_zone[:64]!r} is no time zone"
     for name in ("data_end_timestamp", "training_cutoff_timestamp"):
         moment = getattr(manifest, name)

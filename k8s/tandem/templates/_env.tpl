@@ -43,6 +43,10 @@
 {{- end }}
 - name: TANDEM_OPEN_SCOPES
   value: {{ $values.server.openScopes | join "," | quote }}
+- name: TANDEM_LISTS_PER_SECOND
+  value: {{ $values.server.listsPerSecond | quote }}
+- name: TANDEM_TRUSTED_PROXIES
+  value: {{ $values.server.trustedProxies | quote }}
 - name: TANDEM_ALLOWED_HOSTS
   value: {{ $values.server.allowedHosts | join "," | quote }}
 - name: TANDEM_ALLOWED_ORIGINS

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import TandemError, faults_of
+from serving.api.rate_limits import TooManyRequests
 from serving.metrics import Metrics
 
 MAX_TEXT: Final = 4000
@@ -48,6 +49,8 @@ def refusal(error: Exception) -> JSONResponse:
     """What a caller reads of an error of ours."""
     status = error.http_status if isinstance(error, TandemError) else 500
     headers = {"www-authenticate": "Bearer"} if status == 401 else None
+    if isinstance(error, TooManyRequests):
+        headers = {"retry-after": str(error.retry_seconds)}
     return error_answer(str(error), status, headers)
 
 

@@ -12,6 +12,8 @@ from serving.api.keys import Scope
 from serving.api.routes.parameters import ForcedVariant, User, refuse_unknown_parameters
 from serving.service import Lists, Service
 
+EXPLAINED = 4
+"""Lists that one with reasons counts as: it reads the store once more for each item."""
 REFUSED: dict[int | str, dict[str, Any]] = {
     400: {"model": Refusal, "description": "What was asked cannot be answered; `error` says why and what would work."}
 }
@@ -49,6 +51,7 @@ async def answered(service: Service, request: Request, asking: RecommendationReq
     caller = CALLER.get()
     if asking.explain:
         caller.require(Scope.HISTORY)
+        caller.charge(EXPLAINED - 1)
     answer = await service.lists.answer(asking, shown=not caller.is_mirrored, compared=not caller.is_forced)
     request.state.variant = answer.variant  # for CountRequests
     # FastAPI would validate what is an answer already and write it with two passes.
@@ -65,4 +68,5 @@ async def lists_for_caller(lists: Lists, requests: Sequence[RecommendationReques
     caller = CALLER.get()
     if any(asking.explain for asking in requests):  # a reason says what the user has bought
         caller.require(Scope.HISTORY)
+    caller.charge(sum(EXPLAINED if asking.explain else 1 for asking in requests) - 1)  # one was counted before
     return await lists.answers(requests, shown=not caller.is_mirrored, compared=not caller.is_forced)

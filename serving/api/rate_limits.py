@@ -1,0 +1,60 @@
+"""How much one caller may ask for a second, so that some do not slow down all the others."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from contracts.errors import TandemError
+from serving.runtime.bounded import BoundedDict
+
+CALLERS: Final = 20_000
+"""Remembered at once; who is forgotten begins anew."""
+
+
+class TooManyRequests(TandemError):
+    """A caller that has used up what it may ask for now."""
+
+    http_status = 429
+
+    def __init__(self, text: str, retry_seconds: int) -> None:
+        super().__init__(text)
+        self.retry_seconds = retry_seconds
+
+
+@dataclass
+class _Bucket:
+    tokens: float
+    at: float
+
+
+class RateLimit:
+    """A token bucket for each caller: `burst` lists at once, and then `per_second`."""
+
+    def __init__(self, per_second: float, burst: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._per_second = per_second
+        self._burst = burst
+        self._now = now
+        self._buckets: BoundedDict[str, _Bucket] = BoundedDict(CALLERS)
+
+    def charge(self, caller: str, lists: float) -> None:
+        """Takes what is asked for off the caller's tokens. Raises TooManyRequests where there are too few.
+
+        More than a burst at once empties the bucket and more: it is answered once the bucket is full, and then waited
+        for.
+        """
+        now = self._now()
+        bucket = self._buckets.get(caller) or _Bucket(self._burst, now)
+        bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) * self._per_second)
+        bucket.at = now
+        self._buckets[caller] = bucket
+        needed = min(lists, self._burst)
+        if bucket.tokens < needed:
+            seconds = math.ceil((needed - bucket.tokens) / self._per_second)
+            raise TooManyRequests(
+                f"Too many lists are asked for: {self._per_second:g} a second are made for one caller, and "
+                f"{self._burst:g} at once. Try again in {seconds} s.",
+                seconds,
+            )
+        bucket.tokens -= lists

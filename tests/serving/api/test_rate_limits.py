@@ -1,0 +1,73 @@
+"""What one caller may ask for a second, by hand on a clock of our own."""
+
+import pytest
+from pydantic import SecretStr
+
+from serving.api.access import Access, Caller
+from serving.api.rate_limits import RateLimit, TooManyRequests
+from serving.settings import ServingSettings
+
+
+class Clock:
+    """Seconds that a test sets."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_a_burst_and_then_so_many_a_second() -> None:
+    clock = Clock()
+    limit = RateLimit(10, 64, clock)
+    for _ in range(64):
+        limit.charge("one", 1)
+    with pytest.raises(
+        TooManyRequests, match=r"10 a second are made for one caller, and 64 at once\. Try again in 1 s"
+    ):
+        limit.charge("one", 1)
+    limit.charge("other", 64)
+    clock.seconds = 0.5
+    for _ in range(5):
+        limit.charge("one", 1)
+    with pytest.raises(TooManyRequests) as refused:
+        limit.charge("one", 64)
+    assert refused.value.retry_seconds == 7  # 64 / 10
+
+
+def test_what_is_more_than_a_burst_is_answered_when_the_bucket_is_full_and_then_waited_for() -> None:
+    clock = Clock()
+    limit = RateLimit(10, 64, clock)
+    limit.charge("one", 256)
+    clock.seconds = 19.0  # 192 are owed
+    with pytest.raises(TooManyRequests):
+        limit.charge("one", 1)
+    clock.seconds = 19.4
+    limit.charge("one", 1)
+
+
+def named(access: Access, key: str = "", address: str = "10.0.0.8", forwarded: str = "") -> str:
+    headers = [(b"authorization", f"Bearer {key}".encode())] if key else []
+    return Caller(access, [*headers, (b"x-forwarded-for", forwarded.encode())], address)._name()
+
+
+def test_a_caller_is_a_key_that_is_known_or_an_address() -> None:
+    access = Access(ServingSettings(api_key=SecretStr("a key of many letters"), lists_per_second=1))
+    assert named(access) == named(access, "another key of letters") == named(access, forwarded="1.1.1.1") == "10.0.0.8"
+    assert named(access, "a key of many letters") == named(access, "a key of many letters", "10.0.0.9") != "10.0.0.8"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "caller"),
+    [(1, "6.6.6.6, 1.1.1.1", "1.1.1.1"), (2, "6.6.6.6, 1.1.1.1, 10.0.0.1", "1.1.1.1"), (2, "1.1.1.1", "10.0.0.8")],
+)
+def test_behind_proxies_the_address_is_the_one_that_they_saw(proxies: int, forwarded: str, caller: str) -> None:
+    access = Access(ServingSettings(lists_per_second=1, trusted_proxies=proxies))
+    assert named(access, forwarded=forwarded) == caller
+
+
+def test_without_a_limit_nothing_is_counted() -> None:
+    caller = Caller(Access(ServingSettings()), [], "10.0.0.8")
+    for _ in range(10_000):
+        caller.charge(64)
