@@ -31,9 +31,7 @@ def test_weights_for_other_inputs_are_refused(trained: Workspace, tmp_path: Path
         copied(trained.bundles / "current", folder)
         np.savez(folder / NEIGHBOURS, features=np.array(["nearness"]))
         sealed = reseal(folder)
-    with pytest.raises(
-        BundleRefused, match="weights are for the inputs nearness"
-    ):
+    with pytest.raises(BundleRefused, match="weights are for the inputs nearness"):
         load_bundle(sealed)
 
 
