@@ -67,7 +67,7 @@ ADA = [
 OTHERS = [
     bought("bob", "v1", "tea", days(4)), bought("bob", "v2", "tea", days(3.5), price=4.0),
     bought("cid", "w1", "tea", days(40), price=6.0), bought("cid", "w2", "tea", days(39), price=6.0),
-    bought("dan", "x1", "tea", days(20), price=9.0), bought("dan", "x1", "sample", days(20), price=0.0),
+    bought("dan", "x1", "tea", days(20), price=9.0), bought("dan", "x1", "sample", days(20), price=0.0, off=1.0),
     looked("eve", "view", "pepper", days(200)),
 ]  # fmt: skip
 ITEMS = [
@@ -229,6 +229,7 @@ EXPECTED: dict[str, dict[str, float]] = {
     "sample": {  # costs nothing, as does all of its subcategory
         **windows("item_purchases", 0, 1, 1, 1), **windows("item_buyers", 0, 1, 1, 1),
         "item_trend_7d": 1 / (1 / 4 + 1), "item_trend_28d": 2 / (28 / 91 + 1), "item_age_days": 20,
+        "item_discount_share_91d": 1,  # of one purchase
     },
     "pepper": windows("item_views", 1, 1, 1, 2),  # only viewed, of no known age
     "salt": {  # to be had in five days, and bought before
