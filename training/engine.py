@@ -38,6 +38,7 @@ def connect_duckdb(limits: DuckDBSettings | None = None) -> ibis.BaseBackend:
     options |= {"threads": limits.threads} if limits.threads else {}
     connection = ibis.duckdb.connect(**options)
     connection.raw_sql("SET TimeZone = 'UTC'")
+    connection.raw_sql("SET enable_progress_bar = false")  # commands have a line of their own
     connection.raw_sql(f"SET disabled_optimizers = '{BROKEN_OPTIMIZERS}'")
     return connection
 
