@@ -129,8 +129,8 @@ def _limited(source: Source, max_users: int) -> Source:
     chosen = everybody.filter(_.user_id.notnull()).order_by("user_id").limit(max_users)
     return replace(
         source,
-        users=source.users.semi_join(chosen, "user_id"),
-        events=source.events.semi_join(chosen, "user_id"),
+        users=source.users.filter(_.user_id.isin(chosen.user_id)),  # Ibis refuses a semi-join of what is a join itself
+        events=source.events.filter(_.user_id.isin(chosen.user_id)),
     )
 
 

@@ -13,6 +13,7 @@ from contracts.bundle.manifest import RANKER
 from contracts.errors import BundleRefused
 from contracts.features import names
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, RANKING_FEATURES
+from contracts.ranking.neighbours import NEIGHBOUR_FEATURES
 from serving.bundles.bundle import LoadedBundle, _check_dimensions, load_bundle
 from serving.bundles.release import OneRelease
 from serving.features.lookup import FeastLookup, UserFeatures
@@ -25,7 +26,8 @@ from training.settings import RankerSettings
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
-WITH_ENGAGEMENTS = len(RANKING_FEATURES) + len(ENGAGEMENT_FEATURES)
+WITHOUT_ENGAGEMENTS = len(RANKING_FEATURES) + len(NEIGHBOUR_FEATURES)
+WITH_ENGAGEMENTS = WITHOUT_ENGAGEMENTS + len(ENGAGEMENT_FEATURES)
 
 
 class Visitor:
@@ -81,7 +83,9 @@ def test_a_bundle_of_a_log_without_looks_reads_none(trained: Workspace, bundle: 
 
 
 def test_a_ranker_of_another_width_is_refused(bundle: LoadedBundle, tmp_path: Path) -> None:
-    computed = len(RANKING_FEATURES)
-    expected = f"the ranker reads 5 features, this server computes {computed}, or {WITH_ENGAGEMENTS} with engagements"
+    expected = (
+        f"the ranker reads 5 features, this server computes {WITHOUT_ENGAGEMENTS}, or {WITH_ENGAGEMENTS} "
+        "with engagements"
+    )
     with pytest.raises(BundleRefused, match=expected):
         _check_dimensions(with_ranker(bundle, 5, tmp_path))

@@ -207,3 +207,12 @@ def test_refused_events_do_not_stay_for_the_next_step(tmp_path: Path) -> None:
 
 def test_users_with_events_and_no_row_are_counted(tmp_path: Path) -> None:
     assert ingested(tmp_path, [*GOOD, event("walk-in", user_id="u9")]).users_not_in_table == 1
+
+
+def test_the_first_users_of_the_journey_are_taken_with_their_purchases(empty_workspace: Workspace) -> None:
+    """Its table of users is a join of two files."""
+    report = ingest(empty_workspace, IngestSettings(max_users=2), connect_duckdb())
+    users = pq.read_table(empty_workspace.ingested("users")).column("user_id").to_pylist()
+    events = pq.read_table(empty_workspace.ingested("events")).column("user_id").to_pylist()
+    assert set(users) == set(events) == {"1", "10"}
+    assert report.events_kept == len(events) > 100
