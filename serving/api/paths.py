@@ -25,7 +25,7 @@ class MeantPaths:
             if b"%" in raw:
                 scope["path"] = "/".join(_escaped(segment) for segment in raw.decode("ascii", "replace").split("/"))
             if scope["method"] == "HEAD":
-                scope["method"], send = "GET", _without_body(send)
+                scope["method"], send = "GET", _without_body(scope, send)
         await self._app(scope, receive, send)
 
 
@@ -45,8 +45,9 @@ def _escaped(segment: str) -> str:
     return meant
 
 
-def _without_body(send: Send) -> Send:
+def _without_body(scope: Scope, send: Send) -> Send:
     async def headers_alone(message: Message) -> None:
+        scope["method"] = "HEAD"  # the server looks here too, and would miss the body that the length promises
         if message["type"] == "http.response.body":
             message = {**message, "body": b""}
         await send(message)

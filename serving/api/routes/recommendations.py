@@ -48,11 +48,7 @@ def router(service: Service) -> APIRouter:
 
 async def answered(service: Service, request: Request, asking: RecommendationRequest) -> Response:
     """The list. Raises TandemError."""
-    caller = CALLER.get()
-    if asking.explain:
-        caller.require(Scope.HISTORY)
-        caller.charge(EXPLAINED - 1)
-    answer = await service.lists.answer(asking, shown=not caller.is_mirrored, compared=not caller.is_forced)
+    answer = await service.lists.answer(asking, **_as_the_caller_may([asking], counted=1))
     request.state.variant = answer.variant  # for CountRequests
     # FastAPI would validate what is an answer already and write it with two passes.
     return Response(answer.model_dump_json(), media_type="application/json")
@@ -65,8 +61,20 @@ def asked(user_id: str, options: ListOptions, variant: str | None = None) -> Rec
 
 async def lists_for_caller(lists: Lists, requests: Sequence[RecommendationRequest]) -> list[Recommendations]:
     """A list for each, in order, as the caller may have it. Raises TandemError."""
-    caller = CALLER.get()
-    if any(asking.explain for asking in requests):  # a reason says what the user has bought
+    return await lists.answers(requests, **_as_the_caller_may(requests, counted=1))
+
+
+def _as_the_caller_may(requests: Sequence[RecommendationRequest], counted: int) -> dict[str, bool]:
+    """How `Lists` answers these. counted: lists that the caller's rate has been charged for before the body was read.
+
+    Raises NotAllowed, LacksScope or TooManyRequests.
+    """
+    caller = CALLER.get(None)
+    if caller is None:  # a route alone, without CheckAccess in front
+        return {"shown": True}
+    explained = sum(asking.explain for asking in requests)
+    if explained:  # a reason says what the user has bought
         caller.require(Scope.HISTORY)
-    caller.charge(sum(EXPLAINED if asking.explain else 1 for asking in requests) - 1)  # one was counted before
-    return await lists.answers(requests, shown=not caller.is_mirrored, compared=not caller.is_forced)
+    caller.charge(len(requests) + explained * (EXPLAINED - 1) - counted)
+    shown = {"shown": not caller.is_mirrored}
+    return shown | {"compared": False} if caller.is_forced else shown

@@ -16,6 +16,7 @@ from fastapi import FastAPI, Request
 
 from serving.api.connections import MAX_PIPELINED, ConnectionLimits, Refusals, bounded, sweep
 from serving.api.limits import BODIES_AT_ONCE, BodyLimit
+from serving.api.paths import MeantPaths
 from serving.api.request_ids import RequestIds
 from tests.support.servers import free_port
 
@@ -28,6 +29,7 @@ def small_app() -> FastAPI:
     app = FastAPI()
     app.add_middleware(BodyLimit, max_bytes=1000)
     app.add_middleware(RequestIds)
+    app.add_middleware(MeantPaths)
 
     @app.get("/")
     async def index() -> str:
@@ -209,3 +211,10 @@ def test_all_bodies_together_have_a_limit() -> None:
 
     asyncio.run(ask())
     assert len(answers) == BODIES_AT_ONCE + 1
+
+
+def test_a_connection_goes_on_after_head(port: int) -> None:
+    head = b"HEAD / HTTP/1.1\r\nhost: shop\r\n\r\n"
+    answer = said(port, head * 2 + GET + b"connection: close\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 200") == 3
+    assert answer.count(b"here") == 1

@@ -1,0 +1,1 @@
+"""The server as a stranger meets it: `python -m tests.attack` prints a line for each attack."""
