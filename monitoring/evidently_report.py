@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from contracts.outside_text import in_page
 from monitoring.psi import METHOD, Sample, psi
 from monitoring.reference import CATEGORICAL, NUMERICAL
 from monitoring.result import FeatureDrift
@@ -58,6 +59,11 @@ class FeatureReport:
         path.write_text(page.replace("<body>", f"<body>{header}", 1), encoding="utf-8")
 
 
+def _for_page(frame: pd.DataFrame, texts: Sequence[str]) -> pd.DataFrame:
+    """The frame with its texts as a page may hold them: Evidently puts them between script tags as they are."""
+    return frame.assign(**{column: [in_page(str(value)) for value in frame[column]] for column in texts})
+
+
 def compare(
     current: pd.DataFrame, reference: pd.DataFrame, thresholds: Mapping[str, float], drift_share: float
 ) -> FeatureReport:
@@ -71,7 +77,9 @@ def compare(
     preset = DataDriftPreset(
         columns=columns, method=METHOD, per_column_threshold=dict(thresholds), drift_share=drift_share
     )
-    datasets = [Dataset.from_pandas(frame[columns], data_definition=definition) for frame in (current, reference)]
+    texts = definition.categorical_columns or []
+    shown = [_for_page(frame[columns], texts) for frame in (current, reference)]
+    datasets = [Dataset.from_pandas(frame, data_definition=definition) for frame in shown]
     with warnings.catch_warnings():
         # Evidently correlates all numeric columns for a plot of its own; a constant column has no correlation.
         warnings.filterwarnings("ignore", "invalid value encountered in divide", RuntimeWarning)

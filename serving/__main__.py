@@ -91,7 +91,7 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
     recommender = Recommender(
         releases,
         lookup,
-        JsonLinesImpressions(log) if log else NoImpressions(),
+        JsonLinesImpressions(log, settings.impression_log_bytes) if log else NoImpressions(),
         metrics,
         now,
         RuleBook(settings.rules, metrics.registry),

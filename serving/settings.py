@@ -37,7 +37,9 @@ class ServingSettings(BaseSettings):
         None, min_length=MIN_KEY_LENGTH
     )  # opens everything; without one only this machine may
     api_keys: Path | None = None  # YAML file with several keys and what each opens, read again when it changes
-    open_scopes: str = "lists"  # what needs no key, by comma: lists, history, events, catalogue, admin, metrics
+    open_scopes: str = (
+        "lists"  # what needs no key, by comma: lists, history, events, catalogue, admin, metrics; or none
+    )
     lists_per_second: float = Field(0, ge=0)  # for one caller, by key or address; 0: no limit
     lists_at_once: float = Field(200, ge=64)  # by one caller, before that limit holds; a body may ask for 64
     trusted_proxies: int = Field(0, ge=0)  # in front: the address of a caller is so many places from the right
@@ -57,6 +59,7 @@ class ServingSettings(BaseSettings):
     grpc_port: int | None = Field(None, ge=1, le=65535)  # no gRPC unless a port is given
     variant: str = Field("stable", pattern=r"^[a-z0-9_-]{1,32}$")  # of this server, in metrics and answers
     clock: Clock = Clock.WALL  # "data" freezes now at the bundle's data end: for demos on historical data
+    impression_log_bytes: int = Field(0, ge=0)  # of that log and the one before it; 0: no limit
     impression_log: Path | None = None  # JSON lines of what was shown; read by `tandem drift`
     progress_file: Path | None = None  # JSON of what is being computed for this server; the demo writes one
     event_log: str = ""  # sqlite:///path or redis://host:port/db; without one nothing can be posted

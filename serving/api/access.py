@@ -26,6 +26,8 @@ BEARER = HTTPBearer(auto_error=False, description="A key of the server: TANDEM_A
 ApiKeyCheck = Callable[..., Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
 
+NOTHING: Final = "none"
+"""TANDEM_OPEN_SCOPES where nothing is open: an empty variable is as good as none, and lists are open then."""
 BEARER_PREFIX: Final = b"bearer "
 OPEN: Final = ("/docs", "/openapi.json", "/swagger", "/bundle", "/progress", "/favicon.ico", "/v2/health")
 NEEDED: Final = (
@@ -224,7 +226,7 @@ def _below(path: str, beginnings: tuple[str, ...]) -> bool:
 
 
 def _open(names: str) -> frozenset[Scope]:
-    listed = [name.strip() for name in names.split(",") if name.strip()]
+    listed = [name.strip() for name in names.split(",") if name.strip() not in ("", NOTHING)]
     if unknown := [name for name in listed if name not in set(Scope)]:
         there = ", ".join(Scope)
         raise InvalidInput(f"TANDEM_OPEN_SCOPES names {unknown[0]!r}, which is no scope; there is {there}.")

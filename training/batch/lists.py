@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from contracts.errors import InvalidInput
 from contracts.features import names
+from contracts.outside_text import from_sheet, in_sheet
 from training.dataset.dataset import Dataset
 from training.ranking.scoring import rank_with_scores
 from training.ranking.shortlists import shortlists
@@ -61,7 +62,8 @@ def write_lists(table: pa.Table, path: Path) -> None:
         pq.write_table(table, path)
         return
     text = pa.array([json.dumps(products) for products in table.column(PRODUCTS).to_pylist()])
-    pyarrow.csv.write_csv(table.set_column(1, PRODUCTS, text), path)
+    users = pa.array([in_sheet(user) for user in table.column(names.USER_ID).to_pylist()])
+    pyarrow.csv.write_csv(table.set_column(0, names.USER_ID, users).set_column(1, PRODUCTS, text), path)
 
 
 def read_lists(path: Path) -> dict[str, list[str]]:
@@ -124,6 +126,8 @@ def _columns(path: Path) -> tuple[list[str], list[list[str]]]:
         table = pyarrow.csv.read_csv(path, convert_options=options)
         lists = [json.loads(text) for text in table.column(PRODUCTS).to_pylist()]
     users = table.column(names.USER_ID).to_pylist()
+    if path.suffix != ".parquet":
+        users = [user and from_sheet(user) for user in users]
     if None in users:
         raise ValueError(f"row {users.index(None) + 1} has no user_id")
     return [str(user) for user in users], [_items(products) for products in lists]

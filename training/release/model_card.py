@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from contracts.outside_text import in_markdown
 from training.evaluation.gate import losses
 from training.metrics.ranking_metrics import NDCG_AT
 
@@ -69,7 +70,8 @@ def ranker_of(metrics: Metrics) -> str:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; all columns but the first to the right."""
-    lines = [header, ("---", *("---:" for _ in header[1:])), *rows]
+    cells = [[in_markdown(cell) for cell in row] for row in rows]
+    lines = [header, ("---", *("---:" for _ in header[1:])), *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -35,6 +35,8 @@
 {{- end }}
 - name: TANDEM_IMPRESSION_LOG
   value: /var/log/tandem/{{ ternary "$(POD_NAME)" "impressions" (eq $values.mode "Standard") }}.jsonl
+- name: TANDEM_IMPRESSION_LOG_BYTES
+  value: {{ $values.impressionLog.maxBytes | int64 | quote }}
 - name: TANDEM_LOG_LEVEL
   value: {{ $values.server.logLevel }}
 {{- if $values.events.enabled }}
@@ -42,7 +44,7 @@
   value: {{ include "tandem.eventLog" .root | quote }}
 {{- end }}
 - name: TANDEM_OPEN_SCOPES
-  value: {{ $values.server.openScopes | join "," | quote }}
+  value: {{ $values.server.openScopes | join "," | default "none" | quote }}
 - name: TANDEM_LISTS_PER_SECOND
   value: {{ $values.server.listsPerSecond | quote }}
 - name: TANDEM_TRUSTED_PROXIES

@@ -36,7 +36,7 @@ def caller(access: Access, key: str = "", address: str | None = "10.0.0.8", **he
 
 
 def test_each_key_opens_its_scopes_and_no_other(file: Path) -> None:
-    access = Access(ServingSettings(api_keys=file, open_scopes=""))
+    access = Access(ServingSettings(api_keys=file, open_scopes="none"))
     opened = {key: {scope.value for scope in Scope if caller(access, key).may(scope)} for key in (SITE, OPS, "x", "")}
     assert opened == {SITE: {"lists", "events"}, OPS: {"history", "admin", "metrics", "rollout"}, "x": set(), "": set()}
 
@@ -63,7 +63,7 @@ def test_without_keys_only_this_machine_may_see_more_than_lists() -> None:
 def test_what_is_open_is_said() -> None:
     access = Access(ServingSettings(open_scopes="lists, metrics"))
     assert access.sentence().startswith("Open without a key: pages, health and lists, metrics (")
-    assert "pages, health and nothing" in Access(ServingSettings(open_scopes="")).sentence()
+    assert "pages, health and nothing" in Access(ServingSettings(open_scopes="none")).sentence()
     with pytest.raises(InvalidInput, match="names 'list', which is no scope; there is lists, history"):
         Access(ServingSettings(open_scopes="list"))
 
