@@ -21,6 +21,7 @@ from serving.api.rate_limits import RateLimit, TooManyRequests
 from serving.api.routes.errors import refusal
 from serving.settings import ServingSettings
 
+MIRROR, SLOT = MIRROR_HEADER.encode(), SLOT_HEADER.encode()
 FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
 BEARER = HTTPBearer(auto_error=False, description="A key of the server: TANDEM_API_KEY, or one of TANDEM_API_KEYS.")
 ApiKeyCheck = Callable[..., Awaitable[None]]
@@ -80,12 +81,12 @@ class Caller:
     @property
     def is_mirrored(self) -> bool:
         """Whether nobody will see the answer; only a rollout may say so, or somebody could ask without a trace."""
-        return self._header(MIRROR_HEADER.encode()) == b"1" and self._is_allowed(Scope.ROLLOUT)
+        return self._header(MIRROR) == b"1" and self._is_allowed(Scope.ROLLOUT)
 
     @property
     def is_forced(self) -> bool:
         """Whether the caller has chosen the slot, so that the answer must not count in a comparison of slots."""
-        return self._header(SLOT_HEADER.encode()) is not None and not self.is_mirrored
+        return self._header(SLOT) is not None and not self.is_mirrored
 
     def _is_allowed(self, scope: Scope) -> bool:
         if not self._access.keys:
@@ -193,6 +194,8 @@ class CheckAccess:
 
 def scope_needed(method: str, path: str) -> Scope | None:
     """The scope that a request needs, or None for one that is open to everybody."""
+    if path.startswith("/recommendations/"):  # the most asked path, before all others are looked at
+        return Scope.LISTS
     if path == "/" or path == "/v2" or _below(path, OPEN):
         return None
     if _below(path, MODELS):

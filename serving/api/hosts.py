@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.runtime.bounded import BoundedDict
 from serving.settings import ServingSettings
 
+HOSTS_REMEMBERED = 1000
 READING = ("GET", "HEAD", "OPTIONS")
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -33,6 +35,7 @@ class AllowedSites:
         self._hosts = _listed(settings.allowed_hosts)
         self._origins = _listed(settings.allowed_origins)
         self._is_local = _is_loopback(settings.host)
+        self._ours: BoundedDict[bytes, bool] = BoundedDict(HOSTS_REMEMBERED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on what comes from where it may."""
@@ -45,15 +48,16 @@ class AllowedSites:
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         hosts = [value for name, value in scope["headers"] if name == b"host"]
-        if len(hosts) > 1 or (not hosts and scope.get("http_version") == "1.1"):
+        if len(hosts) != 1 and (hosts or scope.get("http_version") == "1.1"):
             return 400, f"A request has one Host header, this one has {len(hosts)}."
-        host = hosts[0].decode("latin-1") if hosts else ""
-        if hosts and not self._is_ours(host):
-            return (
-                403,
-                f"This server does not answer to the name {host[:128]!r}. Names are set by TANDEM_ALLOWED_HOSTS.",
-            )
-        return None if scope["method"] in READING else self._refusal_of_change(scope, host)
+        host = hosts[0] if hosts else b""
+        is_ours = self._ours.get(host)
+        if is_ours is None:  # to read a name costs a hundredth of a list
+            is_ours = self._ours[host] = not hosts or self._is_ours(host.decode("latin-1"))
+        if not is_ours:
+            shown = host[:128].decode("latin-1")
+            return 403, f"This server does not answer to the name {shown!r}. Names are set by TANDEM_ALLOWED_HOSTS."
+        return None if scope["method"] in READING else self._refusal_of_change(scope, host.decode("latin-1"))
 
     def _refusal_of_change(self, scope: Scope, host: str) -> tuple[int, str] | None:
         headers = dict(scope["headers"])
