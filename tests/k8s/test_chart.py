@@ -174,6 +174,24 @@ def test_a_training_run_releases_what_it_has_published() -> None:
     assert "initContainers" not in materialize and materialize["automountServiceAccountToken"] is False
 
 
+def test_jobs_that_write_bundles_have_another_account_than_the_predictors() -> None:
+    values = CHART / "ci" / "training-values.yaml"
+    accounts = {name: pod["serviceAccountName"] for name, pod in pods(values)}
+    assert accounts["CronJob shop-train"] == accounts["CronJob shop-materialize"] == "shop-train"
+    assert accounts["InferenceService shop-blue"] == accounts["InferenceService shop-green"] == "shop"
+    assert named("ServiceAccount", "shop-train", values)
+
+
+@pytest.mark.parametrize(("values", "between"), [("registry-folder", "/"), ("training", "-")])
+def test_prefix_and_name_of_an_image_are_joined_as_the_registry_has_them(values: str, between: str) -> None:
+    images = {
+        container["image"].rpartition(":")[0]
+        for _, pod in pods(CHART / "ci" / f"{values}-values.yaml")
+        for container in pod["containers"]
+    }
+    assert images == {f"registry.example.com/tandem{between}{image}" for image in ("serving", "training")}
+
+
 def test_every_worker_knows_all_of_them_and_its_own_place() -> None:
     values = CHART / "ci" / "workers-values.yaml"
     [pod] = [pod for name, pod in pods(values) if name == "TrainingRuntime shop-towers"]

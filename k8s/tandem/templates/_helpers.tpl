@@ -33,7 +33,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- define "tandem.image" -}}
 {{- $root := index . 0 -}}
 {{- $target := index . 1 -}}
-{{- $repository := printf "%s-%s" $root.Values.images.prefix $target -}}
+{{- $repository := printf "%s%s%s" $root.Values.images.prefix ($root.Values.images.separator | default "-") $target -}}
 {{- with index $root.Values.images.digests $target -}}
 {{- printf "%s@%s" $repository . -}}
 {{- else -}}

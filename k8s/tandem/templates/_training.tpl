@@ -19,13 +19,8 @@ spec:
         {{- include "tandem.stableLabels" $root | nindent 8 }}
         app.kubernetes.io/component: {{ .part }}
     spec:
-      {{- if .release }}
       serviceAccountName: {{ include "tandem.trainingAccount" $root }}
-      automountServiceAccountToken: true
-      {{- else }}
-      serviceAccountName: {{ include "tandem.serviceAccountName" $root }}
-      automountServiceAccountToken: false
-      {{- end }}
+      automountServiceAccountToken: {{ if .release }}true{{ else }}false{{ end }}
       enableServiceLinks: false
       restartPolicy: Never
       {{- include "tandem.imagePullSecrets" $root | nindent 6 }}
@@ -150,7 +145,7 @@ spec:
 {{- if and .Values.training.enabled .Values.training.rollout (include "tandem.serves" .) }}yes{{ end -}}
 {{- end }}
 
-{{/* Account of a training run that may also release: the predictors must not have that right. */}}
+{{/* Account of the jobs that write bundles and features, and may also release: the predictors must not have these rights. */}}
 {{- define "tandem.trainingAccount" -}}
 {{- .Values.serviceAccount.existingName | default (printf "%s-train" (include "tandem.fullname" .)) -}}
 {{- end }}
