@@ -1,5 +1,7 @@
 resource "aws_ecr_repository" "this" {
-  name = var.repository_name
+  for_each = var.images
+
+  name = "${var.prefix}/${each.key}"
 
   # A tag means one image for ever: what was tested is what runs, and a rollback gets what it names.
   image_tag_mutability = "IMMUTABLE"
@@ -14,8 +16,21 @@ resource "aws_ecr_repository" "this" {
   }
 }
 
+# Before, there was one repository, for the serving image.
+moved {
+  from = aws_ecr_repository.this
+  to   = aws_ecr_repository.this["serving"]
+}
+
+moved {
+  from = aws_ecr_lifecycle_policy.this
+  to   = aws_ecr_lifecycle_policy.this["serving"]
+}
+
 resource "aws_ecr_lifecycle_policy" "this" {
-  repository = aws_ecr_repository.this.name
+  for_each = var.images
+
+  repository = aws_ecr_repository.this[each.key].name
 
   policy = jsonencode({
     rules = [
