@@ -12,6 +12,11 @@ variable "kms_key_arn" {
   description = "Customer managed KMS key; null encrypts with the key of S3 (AES256)."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias."
+  }
 }
 
 variable "noncurrent_version_days" {
