@@ -86,10 +86,15 @@ def recorded_lists(path: Path, limit: int | None = None) -> Iterator[tuple[Impre
         if isinstance(record, str):
             raise InvalidInput(f"{path}, line {number}, is not an impression record: {record}")
         try:
-            asked = RecommendationRequest(user_id=record.user_id, **{"n": len(record.item_ids) or 10, **record.request})
+            asked = request_of(record)
         except (ValidationError, TypeError) as error:
             raise InvalidInput(f"{path}, line {number}, is not an impression record: {error}") from error
         yield record, asked
+
+
+def request_of(record: ImpressionRecord) -> RecommendationRequest:
+    """What a recorded list answered. Raises ValidationError or TypeError for a request that is none."""
+    return RecommendationRequest(user_id=record.user_id, **{"n": len(record.item_ids) or 10, **record.request})
 
 
 def would_show(shown: Sequence[str], order: Sequence[str]) -> list[bool]:

@@ -18,6 +18,7 @@ from tandem.commands import (
     off_policy,
     pipeline,
     release,
+    replay,
     reports,
     retrain,
     rollout,
@@ -37,7 +38,22 @@ app = typer.Typer(
     "evaluate → bundle[/], each as a command of its own or all together by [bold]dvc repro[/]. Then [bold]serve[/] "
     "answers and [bold]drift[/] watches.\n\nExample: [cyan]tandem ingest && tandem features[/]",
 )
-GROUPS = (init, pipeline, serve, events, release, experiment, off_policy, lists, rules, reports, rollout, retrain, tune)
+GROUPS = (
+    init,
+    pipeline,
+    serve,
+    events,
+    release,
+    experiment,
+    off_policy,
+    replay,
+    lists,
+    rules,
+    reports,
+    rollout,
+    retrain,
+    tune,
+)
 for group in GROUPS:
     app.add_typer(group.app)
 

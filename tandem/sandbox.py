@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from training.workspace import Workspace
 
 if TYPE_CHECKING:
+    from serving.bundles.bundle import LoadedBundle
+    from serving.features.lookup import FeatureLookup
     from serving.recommender import Recommender
+    from serving.runtime.clock import Now
 
 
 def recommenders(
@@ -17,27 +20,30 @@ def recommenders(
 
     Raises TandemError where bundle, feature store or rules cannot be used.
     """
+    from serving.bundles.bundle import load_bundle
+    from serving.features.lookup import FeastLookup
+    from serving.runtime.clock import frozen_clock, wall_clock
+
+    loaded, lookup = load_bundle(workspace.bundles / bundle), FeastLookup(workspace.feature_repo)
+    manifest = loaded.manifest
+    now = frozen_clock(manifest.data_end_timestamp) if historical else wall_clock(manifest.time_zone)
+    return [recommender_over(loaded, lookup, now, path) for path in rules]
+
+
+def recommender_over(bundle: "LoadedBundle", lookup: "FeatureLookup", now: "Now", rules: Path | None) -> "Recommender":
+    """Answers as a server with this bundle and these rules would. Raises MissingArtifact or InvalidInput for rules."""
     from prometheus_client import CollectorRegistry
 
-    from serving.bundles.bundle import load_bundle
     from serving.bundles.release import OneRelease
     from serving.events.impressions import NoImpressions
-    from serving.features.lookup import FeastLookup
     from serving.metrics import Metrics
     from serving.recommendation.safeguards import Safeguards
     from serving.recommender import Recommender
     from serving.resilience.circuit_breakers import CircuitBreakers
     from serving.retrieval.index_recall import IndexRecall
     from serving.rules.rule_file import RuleBook
-    from serving.runtime.clock import frozen_clock, wall_clock
 
-    loaded, lookup = load_bundle(workspace.bundles / bundle), FeastLookup(workspace.feature_repo)
-    manifest, releases = loaded.manifest, OneRelease(loaded, "sandbox")
-    now = frozen_clock(manifest.data_end_timestamp) if historical else wall_clock(manifest.time_zone)
-
-    def over(path: Path | None) -> Recommender:
-        metrics = Metrics(CollectorRegistry())
-        book, safeguards = RuleBook(path, metrics.registry), Safeguards(CircuitBreakers(metrics))
-        return Recommender(releases, lookup, NoImpressions(), metrics, now, book, IndexRecall(0), safeguards)
-
-    return [over(path) for path in rules]
+    metrics = Metrics(CollectorRegistry())
+    book, safeguards = RuleBook(rules, metrics.registry), Safeguards(CircuitBreakers(metrics))
+    releases = OneRelease(bundle, "sandbox")
+    return Recommender(releases, lookup, NoImpressions(), metrics, now, book, IndexRecall(0), safeguards)
