@@ -1,6 +1,7 @@
 """The measures by hand, the sums over lists, what thresholds say, and the comment."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_rank_biased_overlap_of_lists_of_two_lengths() -> None:
     assert rank_biased_overlap("", "ab") == 0.0
 
 
-def shown(number: int, items: str, user: int = 1, new: str = "", **fields: object) -> ReplayedList:
+def shown(number: int, items: str, user: int = 1, new: str = "", **fields: Any) -> ReplayedList:
     """One letter an item, three asked for."""
     listed = [ReplayedItem(item_id=item, title=f"the {item}", new=item in new) for item in items]
     return ReplayedList.model_validate(
@@ -69,7 +70,7 @@ def answers(*lists: ReplayedList, version: str = "before", **fields: object) -> 
 
 def example() -> Effect:
     """Users 1 (two lists, one changes), 2 (cold, becomes shorter) and a request that the challenger refuses."""
-    cold = {"user": 2, "surface": "mail", "segments": (COLD,), "level": DegradedLevel.POPULARITY}
+    cold: dict[str, Any] = {"user": 2, "surface": "mail", "segments": (COLD,), "level": DegradedLevel.POPULARITY}
     before = answers(shown(1, "abc", new="c"), shown(2, "abc"), shown(3, "xyz", **cold), shown(4, "abc"))
     after = answers(
         shown(1, "abc"), shown(2, "abd", new="ab"), shown(3, "", **cold), refused(4, "no such shelf"), version="after"
