@@ -11,12 +11,16 @@ ACTIONLINT_VERSION := v1.7.7
 VERSITYGW_VERSION := v1.8.0
 PROMETHEUS_VERSION := v0.313.2 # of the Go module: Prometheus 3.13.2
 WORKERS ?= 2
+GITLEAKS_VERSION := v8.30.1
+GRYPE_VERSION := v0.121.3
+PIP_AUDIT_VERSION := 2.10.1
 
 export PATH := $(CURDIR)/$(TOOLS):$(CURDIR)/$(BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-tools test-spark mutants check bench bench-quality images e2e clean tools lock
+.PHONY: help demo test test-fast test-tools test-spark mutants check bench bench-quality effect train audit scan-secrets scan-image \
+	images e2e clean tools lock
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -57,6 +61,23 @@ bench-quality: $(INSTALLED) ## Our lists beside the baselines, and beside peers 
 	$(if $(SMOKE),,$(if $(filter journey,$(or $(DATA),journey)),dvc repro --quiet train-ranker && tandem evaluate))
 	python -m benchmarks.quality $(if $(DATA),--data $(DATA)) $(if $(ONLY),--only $(ONLY)) $(if $(SMOKE),--smoke)
 
+effect: $(INSTALLED) ## What this checkout does to lists, compared with the one in BASE (OUT: folder for effect.md)
+	scripts/effect $(BASE) $(or $(OUT),effect)
+
+train: $(INSTALLED) ## Train into ROOT, hold to gates and to the champion's lists, sign, publish (scripts/train names the settings)
+	scripts/train $(or $(ROOT),trained)
+
+audit: $(INSTALLED) ## Known vulnerabilities in the locked packages, and the workflows' pins asked of GitHub
+	for lock in serving training monitoring; do uv tool run pip-audit==$(PIP_AUDIT_VERSION) --require-hashes --disable-pip -r locks/$$lock.txt || exit 1; done
+	zizmor --persona=pedantic .github
+
+scan-secrets: $(TOOLS)/gitleaks ## Secrets in the files and in the history
+	gitleaks git --no-banner --redact .
+
+scan-image: $(TOOLS)/grype ## Known vulnerabilities in the serving image, which it builds
+	scripts/build-images serving
+	grype --fail-on high "registry.local/tandem-serving:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)"
+
 images: ## Build the serving, training and monitoring images with docker, podman or buildah
 	scripts/build-images
 
@@ -80,6 +101,12 @@ $(TOOLS)/actionlint:
 # promtool comes with it.
 $(TOOLS)/prometheus:
 	scripts/build-prometheus $(PROMETHEUS_VERSION) $(TOOLS)
+
+$(TOOLS)/gitleaks:
+	GOBIN=$(CURDIR)/$(TOOLS) go install github.com/zricethezav/gitleaks/v8@$(GITLEAKS_VERSION)
+
+$(TOOLS)/grype:
+	GOBIN=$(CURDIR)/$(TOOLS) go install github.com/anchore/grype/cmd/grype@$(GRYPE_VERSION)
 
 # An S3 server for the end-to-end run, where its public image cannot be pulled.
 $(TOOLS)/versitygw:

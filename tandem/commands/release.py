@@ -41,6 +41,35 @@ def promote(
     _done("promoted", make_current(bundle), url)
 
 
+@app.command(rich_help_panel=OPERATION)
+def publish(
+    version: Annotated[str, typer.Argument(help="Version below bundles/.")],
+    to: Annotated[str, typer.Option(help="Folder or URL (s3://bucket/prefix) to copy it to.")],
+    receipt: Annotated[
+        Path | None, typer.Option(help="File that gets its URL; `tandem rollout start --bundle-file` reads it.")
+    ] = None,
+    root: Root = HERE,
+    force: Annotated[bool, typer.Option(help="Whatever its gate says.")] = False,
+) -> None:
+    """Copy a sealed bundle to where a cluster's servers fetch it, the manifest last.
+
+    Exit code 2 where the bundle's own evaluation says that its list loses to the champion's or to a simple one.
+
+    Example: tandem publish 3f4a0503dde1 --to s3://shop/bundles
+    """
+    from contracts.bundle.manifest import read_manifest
+    from training.evaluation.gate import require_no_loss
+    from training.release.publish import publish as copy_to
+
+    bundle = _bundles(root) / version
+    if not force:
+        require_no_loss(read_manifest(bundle).metrics)
+    url = copy_to(bundle, to)
+    if receipt:
+        receipt.write_text(f"{url}\n", encoding="utf-8")
+    console.print(f"  published {url}", highlight=False, soft_wrap=True)
+
+
 def rollback_here(root: Path, to: str, url: str) -> None:
     """Goes back to the bundle that served before, or to version `to`; waits for the server at url, if one is given."""
     from contracts.bundle.promotions import rollback

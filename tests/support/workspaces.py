@@ -6,12 +6,7 @@ from pathlib import Path
 from training.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
-SLICE = """
-ingest: {max_users: 250}
-features: {ranker_windows: 1, two_tower_weeks: 10}
-two_tower: {epochs: 1, min_steps: 1, fine_tune_epochs: 1, batch_size: 512}
-ranker: {epochs: 1, num_candidates: 450, num_popular: 50}
-"""
+SLICE = (ROOT / "scripts" / "slice.yaml").read_text()
 PIPELINE = (
     "ingest",
     "features",

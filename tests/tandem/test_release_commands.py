@@ -16,6 +16,7 @@ from serving.bundles.signature import public_keys
 from tandem.__main__ import app
 from tandem.serving_version import wait_until_served
 from tests.support.bundles import PARTS, make_bundle
+from training.evaluation.gate import GateFailed
 
 CARD = BundleCard(
     bundle_version="old",
@@ -114,6 +115,22 @@ def test_promoting_what_is_not_there_changes_nothing(tmp_path: Path, versions: t
     with pytest.raises(MissingArtifact, match="No bundle at"):
         run("promote", "gone", "--root", str(tmp_path))
     assert current_version(tmp_path / "bundles") == versions[1]
+
+
+def test_a_bundle_is_published_and_the_receipt_names_it(tmp_path: Path, versions: tuple[str, str]) -> None:
+    receipt = tmp_path / "receipt.txt"
+    shared = tmp_path / "shared"
+    run("publish", versions[0], "--root", str(tmp_path), "--to", str(shared), "--receipt", str(receipt))
+    assert receipt.read_text() == f"{shared}/{versions[0]}\n"
+    assert (shared / versions[0] / "manifest.json").is_file()
+    lost = {"gate": {"rivals": {"popularity": {"mean": -0.1, "low": -0.2, "high": -0.05}}}}
+    worse = make_bundle(tmp_path / "bundles", PARTS | {"items.npz": b"worse"}, metrics=lost).name
+    with pytest.raises(GateFailed, match="loses to popularity"):
+        run("publish", worse, "--root", str(tmp_path), "--to", str(shared))
+    assert not (shared / worse).exists()
+    assert f"published {shared}/{worse}" in run(
+        "publish", worse, "--root", str(tmp_path), "--to", str(shared), "--force"
+    )
 
 
 def test_a_new_key_prints_what_a_server_takes(tmp_path: Path) -> None:
