@@ -215,6 +215,7 @@ def bundle(
     """
     from contracts.bundle.manifest import read_manifest
     from training.evaluation.gate import require_no_loss
+    from training.registry import follow
     from training.release.bundle import assemble
     from training.release.publish import publish as copy_to
     from training.release.signing import signer
@@ -233,6 +234,8 @@ def bundle(
     console.print(f"  bundles/{folder.name}, with model_card.html")
     if promote:
         promote_if_good(folder, force=force)
+    if told := follow(project.workspace):
+        console.print(f"  {told}", highlight=False, soft_wrap=True)
 
 
 def promote_if_good(bundle: Path, *, force: bool) -> None:

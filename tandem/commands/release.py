@@ -39,6 +39,7 @@ def promote(
     if not force:
         require_no_loss(manifest.metrics)
     _done("promoted", make_current(bundle), url)
+    follow_in_registry(root)
 
 
 @app.command(rich_help_panel=OPERATION)
@@ -76,6 +77,16 @@ def rollback_here(root: Path, to: str, url: str) -> None:
 
     change = rollback(_bundles(root), to or None)
     _done(f"rolled back from {change.rolled_back_from} to", change, url)
+    follow_in_registry(root)
+
+
+def follow_in_registry(root: Path) -> None:
+    """MLflow's aliases after a change of what serves, once it has been made: nothing waits for them."""
+    from training.registry import follow
+    from training.workspace import Workspace
+
+    if told := follow(Workspace(root.resolve())):
+        console.print(f"  {told}", highlight=False, soft_wrap=True)
 
 
 @keys.command("new")

@@ -1,0 +1,77 @@
+"""MLflow's registry follows what serves: a version a bundle, alias `champion` and alias `challenger`."""
+
+import logging
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+from contracts.bundle.promotions import current_version, promotions
+from training.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+MODEL: Final = "tandem"
+CHAMPION: Final = "champion"  # the bundle that `current` names
+CHALLENGER: Final = "challenger"  # the newest bundle that was never promoted
+BUNDLE_TAG: Final = "bundle_version"
+
+
+def store_uri(workspace: Workspace) -> str:
+    """The workspace's own SQLite store, of runs and of the registry."""
+    return f"sqlite:///{workspace.root / 'mlflow.db'}"
+
+
+def register(workspace: Workspace, bundle_version: str, run_id: str) -> None:
+    """Makes a bundle a version of the registered model, linked to its run; one that is there already stays."""
+    client = _client(workspace)
+    if not client.search_registered_models(f"name = '{MODEL}'"):
+        client.create_registered_model(MODEL)
+    if bundle_version not in _versions(client):
+        source = (workspace.bundles / bundle_version).as_uri()
+        client.create_model_version(MODEL, source, run_id, tags={BUNDLE_TAG: bundle_version})
+
+
+def follow(workspace: Workspace) -> str | None:
+    """Points both aliases to where the history of promotions says; gives what keeps it from that, for people, or None.
+
+    A promotion or rollback holds whatever becomes of the aliases: they are for people who look into MLflow.
+    """
+    if not (workspace.root / "mlflow.db").is_file():
+        return None  # nothing was trained here
+    if find_spec("mlflow") is None:
+        return "MLflow is not installed here, so its aliases champion and challenger are left as they are"
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError  # MLflow passes on what opening the store raises
+
+    try:
+        client = _client(workspace)
+        versions = _versions(client)
+        promoted = {change.bundle_version for change in promotions(workspace.bundles)}
+        waiting = [version for version in versions if version not in promoted]
+        _point(client, CHAMPION, versions.get(current_version(workspace.bundles) or ""))
+        _point(client, CHALLENGER, versions[waiting[-1]] if waiting else None)
+    except (MlflowException, SQLAlchemyError) as error:
+        return f"MLflow's aliases champion and challenger could not be moved: {error}"
+    return None
+
+
+def _client(workspace: Workspace) -> "MlflowClient":
+    from mlflow import MlflowClient
+
+    for chatty in ("alembic", "mlflow"):  # both announce the creation of the store table by table
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    return MlflowClient(store_uri(workspace), store_uri(workspace))
+
+
+def _versions(client: "MlflowClient") -> "dict[str, ModelVersion]":
+    """Registered version by bundle version, oldest first."""
+    found = sorted(client.search_model_versions(f"name = '{MODEL}'"), key=lambda version: int(version.version))
+    return {version.tags[BUNDLE_TAG]: version for version in found}
+
+
+def _point(client: "MlflowClient", alias: str, to: "ModelVersion | None") -> None:
+    if to is not None:
+        client.set_registered_model_alias(MODEL, alias, to.version)
+    elif client.search_registered_models(f"name = '{MODEL}'"):
+        client.delete_registered_model_alias(MODEL, alias)
