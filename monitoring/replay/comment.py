@@ -9,7 +9,7 @@ from monitoring.replay.thresholds import Held, new_share
 MARKER: Final = "<!-- tandem replay -->"
 """First line, which GitHub does not show: scripts/renew-comment finds the comment by it."""
 SEGMENTS_SHOWN: Final = 12
-TITLES_SHOWN: Final = 5
+TITLES_SHOWN: Final = 10
 TITLE_LENGTH: Final = 60
 LATENCY: Final = "Time of a list here"
 """Begins the one line that differs from run to run."""
@@ -105,7 +105,7 @@ def _groups(kind: str, groups: Mapping[str, Change], k: int) -> Iterator[str]:
         yield f"| {code(name)} | {figures} |"
     if (left := len(groups) - SEGMENTS_SHOWN) > 0:
         yield ""
-        yield f"{left} more of them changed less; `--json` has all."
+        yield f"{left} more changed as little or less; `--json` has all."
 
 
 def _examples(examples: Sequence[Example]) -> Iterator[str]:
@@ -121,7 +121,8 @@ def _examples(examples: Sequence[Example]) -> Iterator[str]:
         yield "| place | before | after |"
         yield "|---:|---|---|"
         for place in range(min(TITLES_SHOWN, max(len(one.before), len(one.after)))):
-            yield f"| {place + 1} | {_title(one.before, place)} | {_title(one.after, place)} |"
+            before, after = _title(one.before, place), _title(one.after, place)
+            yield f"| {place + 1} | {before} | {'=' if before == after else after} |"
     yield ""
     yield "</details>"
 

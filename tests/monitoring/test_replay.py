@@ -206,7 +206,7 @@ def test_the_comment_is_found_by_its_first_line_and_says_everything() -> None:
     assert "Of 5 requests 1 were refused by a side and 1 were for later pages" in text
     assert "- 1 × `challenger: no such shelf`" in text
     assert f"{LATENCY}: p50 1.0 ms, p95 2.0 ms → not measured" in text
-    assert "| 3 | `the c` | `the d` |" in text
+    assert "| 2 | `the b` | = |\n| 3 | `the c` | `the d` |" in text
     assert "| 1 | `the x` | – |" in text
 
 
@@ -221,7 +221,7 @@ def test_an_effect_of_nothing_needs_no_examples() -> None:
 def test_segments_beyond_the_table_are_counted() -> None:
     side = answers(shown(1, "abc", segments=tuple(f"s={at}" for at in range(14))))
     effect = effect_of(side, side, 3)
-    assert "2 more of them changed less" in comment(effect, [], None, None)
+    assert "2 more changed as little or less" in comment(effect, [], None, None)
 
 
 def test_a_title_can_neither_end_a_cell_nor_a_code_span() -> None:
