@@ -19,7 +19,8 @@ BUNDLE_TAG: Final = "bundle_version"
 
 def store_uri(workspace: Workspace) -> str:
     """The workspace's own SQLite store, of runs and of the registry."""
-    return f"sqlite:///{workspace.root / 'mlflow.db'}"
+    # As SQLite's own URI, or `?` and `#` in the path of the workspace would end it.
+    return f"sqlite:///{(workspace.root / 'mlflow.db').absolute().as_uri()}?uri=true"
 
 
 def register(workspace: Workspace, bundle_version: str, run_id: str) -> None:
