@@ -13,9 +13,9 @@ from contracts.errors import InvalidInput
 from training.settings import DuckDBSettings, Engine
 
 BROKEN_OPTIMIZERS = "join_filter_pushdown"
-"""DuckDB 2.0.0 ends a join that follows an ASOF join of more than some 400,000 rows with an internal error ("narrowed
-column received a non-dictionary chunk"). tests/training/test_engine_joins.py shows it: once plain DuckDB passes there,
-this can go."""
+"""DuckDB 2.0.0 ended the join of 414,760 rows of a real log that follows an ASOF join with an internal error ("narrowed
+column received a non-dictionary chunk"). Rows made up at that size (tests/training/test_engine_joins.py) pass either way,
+and do not show when this can go: once `tandem dataset` passes on Online Retail (docs/examples) without it."""
 
 
 def connect(engine: Engine, spark_master: str, limits: DuckDBSettings | None = None) -> ibis.BaseBackend:
