@@ -14,8 +14,8 @@ from training.settings import DuckDBSettings, Engine
 
 BROKEN_OPTIMIZERS = "join_filter_pushdown"
 """DuckDB 2.0.0 ended the join of 414,760 rows of a real log that follows an ASOF join with an internal error ("narrowed
-column received a non-dictionary chunk"). Rows made up at that size (tests/training/test_engine_joins.py) pass either way,
-and do not show when this can go: once `tandem dataset` passes on Online Retail (docs/examples) without it."""
+column received a non-dictionary chunk"). Rows made up at that size (tests/training/test_engine_joins.py) pass either
+way and do not show when this can go: it can, once `tandem dataset` passes on Online Retail (docs/examples) without."""
 
 
 def connect(engine: Engine, spark_master: str, limits: DuckDBSettings | None = None) -> ibis.BaseBackend:
