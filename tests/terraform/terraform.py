@@ -43,7 +43,7 @@ def aws_on_loopback(port: int) -> Iterator[str]:
 def _answering(address: str) -> str:
     for _ in range(240):
         try:
-            urllib.request.urlopen(f"{address}/moto-api/data.json", timeout=5).close()
+            urllib.request.urlopen(f"{address}/moto-api/", timeout=5).close()
             return address
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.25)
