@@ -2,7 +2,7 @@
 
 import uuid
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import kserve.errors
@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from contracts.api.answers import Recommendations, ScoredItems
 from contracts.api.limits import MAX_BATCH
 from contracts.api.requests import RankingRequest, RecommendationRequest, Request, RetrievalRequest
-from contracts.errors import InvalidInput, faults_of
+from contracts.errors import MAX_FIELDS, InvalidInput, faults_of
 from contracts.rules.selection import MAX_LISTED_ITEMS
 from serving.api.access import CALLER
 from serving.api.routes.recommendations import lists_for_caller
@@ -51,7 +51,7 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
         """
         try:
             if isinstance(payload, InferRequest):
-                requests = self._validated(instances_of_v2(payload, self.request.model_fields))
+                requests = self._validated(instances_of_v2(payload))
                 return self._v2_response(payload, await self.answers(requests))
             requests = self._validated(instances_of_v1(payload))
             return {"predictions": [answer.model_dump(mode="json") for answer in await self.answers(requests)]}
@@ -150,16 +150,16 @@ def refuse_many(instances: int) -> None:
         raise InvalidInput(f"{instances} instances were sent, 1 to {MAX_BATCH} are answered at once.")
 
 
-def instances_of_v2(request: InferRequest, fields: Collection[str]) -> list[dict[str, Any]]:
+def instances_of_v2(request: InferRequest) -> list[dict[str, Any]]:
     """One instance a row of the input tensors; a tensor of one row holds for every row.
 
-    Lists like item_ids or department are [batch, k], with "" after the end of a shorter one. fields: names that an
-    input may have. Names, number and shapes of the tensors are looked at before anything is made of them: a body of
-    200 kB can describe more rows times tensors than memory holds.
+    Lists like item_ids or department are [batch, k], with "" after the end of a shorter one. Number and shapes of the
+    tensors are looked at before anything is made of them: a body of 200 kB can describe more rows times tensors than
+    memory holds.
 
-    Raises InvalidInput for a tensor that is none of the fields, and where the tensors' first dimensions disagree.
+    Raises InvalidInput for tensors that cannot be one batch, and where their first dimensions disagree.
     """
-    refuse_tensors(request.inputs, fields)
+    refuse_tensors(request.inputs)
     columns = {tensor.name: _values(tensor) for tensor in request.inputs}
     batch = max((len(values) for values in columns.values()), default=0)
     if uneven := {name: len(values) for name, values in columns.items() if len(values) not in (1, batch)}:
@@ -169,13 +169,12 @@ def instances_of_v2(request: InferRequest, fields: Collection[str]) -> list[dict
     ]
 
 
-def refuse_tensors(tensors: Sequence[InferInput], fields: Collection[str]) -> None:
+def refuse_tensors(tensors: Sequence[InferInput]) -> None:
     """Raises InvalidInput for tensors that cannot be the columns of one batch, by what is declared of them."""
-    names = [tensor.name for tensor in tensors[: len(fields) + 1]]
-    if unknown := [name for name in names if name not in fields]:
-        raise InvalidInput(f"There is no input {str(unknown[0])[:128]!r}; there is {', '.join(sorted(fields))}.")
-    if len(set(names)) < len(tensors):
-        raise InvalidInput(f"{len(tensors)} inputs were sent, and each may be there once: {', '.join(sorted(fields))}.")
+    if len(tensors) > MAX_FIELDS:
+        raise InvalidInput(f"{len(tensors)} inputs were sent, at most {MAX_FIELDS} are looked at.")
+    if len({tensor.name for tensor in tensors}) < len(tensors):
+        raise InvalidInput(f"{len(tensors)} inputs were sent, and some of them have the same name.")
     for tensor in tensors:
         shape = tensor.shape
         if not 1 <= len(shape) <= 2 or not all(type(size) is int and size >= 0 for size in shape):

@@ -6,25 +6,22 @@ import pytest
 from kserve import InferRequest
 from kserve.protocol.infer_type import InferInput
 
-from contracts.api.requests import RankingRequest, RecommendationRequest
 from contracts.errors import InvalidInput
 from serving.api.kserve_models import instances_of_v1, instances_of_v2
 
-FIELDS = RecommendationRequest.model_fields
 
-
-def instances(*tensors: tuple[str, list[Any], str, list[Any]], fields: Any = FIELDS) -> list[dict[str, Any]]:
+def instances(*tensors: tuple[str, list[Any], str, list[Any]]) -> list[dict[str, Any]]:
     inputs = [InferInput(name, shape, datatype, data) for name, shape, datatype, data in tensors]
-    return instances_of_v2(InferRequest("recommender", inputs), fields)
+    return instances_of_v2(InferRequest("recommender", inputs))
 
 
 def test_rows_and_tensors_are_counted_before_they_are_multiplied() -> None:
     with pytest.raises(InvalidInput, match="80000 instances were sent, 1 to 64"):
         instances(("n", [80_000], "INT32", [1] * 80_000), ("user_id", [1], "BYTES", ["1"]))
-    with pytest.raises(InvalidInput, match="There is no input 't0'; there is brand, category"):
+    with pytest.raises(InvalidInput, match="1000 inputs were sent, at most 64 are looked at"):
         instances(*[(f"t{number}", [1], "INT32", [1]) for number in range(1000)])
-    with pytest.raises(InvalidInput, match="1000 inputs were sent, and each may be there once"):
-        instances(*[("n", [1], "INT32", [1])] * 1000)
+    with pytest.raises(InvalidInput, match="2 inputs were sent, and some of them have the same name"):
+        instances(*[("n", [1], "INT32", [1])] * 2)
 
 
 @pytest.mark.parametrize("shape", [[], [1, 1, 1], [-1], [1, -1], ["1"], [1.0], [True], [None]])
@@ -52,7 +49,6 @@ def test_columns_become_rows() -> None:
         ("user_id", [2], "BYTES", ["a", "b"]),
         ("item_ids", [2, 2], "BYTES", ["x", "", "y", "z"]),
         ("context", [1, 1], "BYTES", ["c"]),
-        fields=RankingRequest.model_fields,
     )
     assert found == [
         {"user_id": "a", "item_ids": ["x"], "context": ["c"]},
