@@ -25,7 +25,8 @@ def raw_files(root: Root = HERE) -> None:
 
     project = open_project(root)
     files = note_raw_files(project.workspace, project.settings.ingest)
-    console.print(f"  {files:,} raw files noted", highlight=False)
+    if files:  # a package's data has none
+        console.print(f"  {files:,} raw files noted", highlight=False)
 
 
 @app.command(rich_help_panel=PIPELINE)
