@@ -30,6 +30,8 @@ def add_members() -> None:
     arguments = list(inspect.signature(CacheCluster).parameters)
 
     def create_with_members(self: Any, **asked: Any) -> Any:
+        # moto makes members by this number alone, which is for groups with shards.
+        asked["replicas_per_node_group"] = (asked["num_cache_clusters"] or 1) - 1
         group = create(self, **asked)
         for name in group.member_clusters:
             known = asked | {

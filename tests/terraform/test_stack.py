@@ -74,7 +74,7 @@ def test_an_environment_is_made_unchanged_and_gone(name: str, aws: str, tmp_path
     environment.init("state-of-terraform", f"tandem/{name}.tfstate")
     before = held_by(aws)
 
-    applied = environment.done("apply", "-auto-approve", "-input=false", "-no-color")
+    applied = environment.done("apply", "-parallelism=4", "-auto-approve", "-input=false", "-no-color")
     [made] = re.findall(r"(\d+) added, 0 changed, 0 destroyed", applied)
     assert environment.planned() == []
     assert_chart_takes(environment.done("output", "-raw", "helm_values"), environment, tmp_path)

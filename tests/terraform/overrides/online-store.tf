@@ -1,7 +1,7 @@
 # What moto forgets between the writing and the reading would be a change at every plan.
 resource "aws_elasticache_replication_group" "this" {
   lifecycle {
-    ignore_changes = [auth_token, num_cache_clusters, security_group_ids, transit_encryption_mode]
+    ignore_changes = [auth_token, security_group_ids, transit_encryption_mode]
   }
 }
 
