@@ -57,7 +57,9 @@ def off_policy(
         soft_wrap=True,
     )
     if not logged.says_something:
-        console.print("  [bold red]The judged lists were shown too rarely for an estimate: explore more, or longer.[/]")
+        console.print(
+            "  The judged lists were shown too rarely for an estimate: explore more, or longer.", style="bold red"
+        )
 
 
 def _logged(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from contracts.errors import InvalidInput
 from tandem.commands.options import HERE, OPERATION, BundleOption, Root, open_project
@@ -158,6 +159,6 @@ def _print(effect: "Effect", verdicts: "list[Held]", after: "Answers") -> None:
     )
     broken = [one for one in verdicts if not one.holds]
     for one in broken:
-        console.print(f"[red]does not hold:[/] {one.sentence()}", highlight=False, soft_wrap=True)
+        console.print(Text("does not hold:", "red"), one.sentence(), highlight=False, soft_wrap=True)
     if not broken:
-        console.print(f"[green]holds:[/] all {len(verdicts)} thresholds", highlight=False)
+        console.print(Text("holds:", "green"), f"all {len(verdicts)} thresholds", highlight=False)

@@ -97,7 +97,7 @@ def test_the_models_towers_know_whether_they_train(training: bool) -> None:
 def test_the_models_towers_do_not_train_unless_it_is_said() -> None:
     query, candidate = Rows((1.0, 0.0)), Rows((1.0, 0.0))
     towers: list[Any] = [query, candidate]
-    batch = {ROW: [0], "candidate_id": [8], "sampling_probability": [0.5], "weight": [1.0]}
+    batch = {ROW: [0, 0], "candidate_id": [7, 8], "sampling_probability": [0.5, 0.5], "weight": [1.0, 1.0]}
     TwoTowerModel(towers[0], towers[1], TwoTowerSettings()).compute_loss(
         {name: tf.constant(values) for name, values in batch.items()}
     )
