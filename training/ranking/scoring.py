@@ -24,8 +24,10 @@ def rank_with_scores(candidates: Sequence[Shortlist], ranker: Path) -> list[tupl
 def exported_scores(candidates: Sequence[Shortlist], ranker: Path) -> list[Floats]:
     """[k_i] scores of each user's candidates in their order, by the ranker that was exported to a folder.
 
-    Raises MissingArtifact where there is none.
+    A ranker without neighbours reads the first columns: the neighbours' are the last ones.
+
+    Raises MissingArtifact where there is no ranker.
     """
     session = onnxruntime.InferenceSession(str(require(ranker / RANKER, "tandem train-ranker")))
-    name = session.get_inputs()[0].name
-    return [session.run(None, {name: one.inputs[np.newaxis]})[0][0] for one in candidates]
+    read = session.get_inputs()[0]
+    return [session.run(None, {read.name: one.inputs[np.newaxis, :, : read.shape[-1]]})[0][0] for one in candidates]
