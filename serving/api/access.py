@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from ipaddress import ip_address
 from typing import Annotated, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
@@ -210,16 +210,6 @@ def needs(scope: Scope) -> ApiKeyCheck:
 
     async def check(_: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
         CALLER.get().require(scope)
-
-    return check
-
-
-def key_required(settings: ServingSettings, scope: Scope = Scope.ADMIN) -> ApiKeyCheck:
-    """The dependency of a route that stands alone. Raises NotAllowed (401) or LacksScope (403)."""
-    access = Access(settings)
-
-    async def check(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
-        access.caller(request.scope).require(scope)
 
     return check
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from contracts.errors import InvalidInput, faults_of
-from serving.runtime.file_stamp import Stamp, stamp_of
+from serving.runtime.file_stamp import FileChanges
 from serving.settings import MIN_KEY_LENGTH, ServingSettings
 
 LOOK_SECONDS: Final = 1.0
@@ -70,8 +69,7 @@ class KeyRing:
         own = settings.api_key.get_secret_value() if settings.api_key else ""
         self._own = {_digest(own): EVERY_SCOPE} if own else {}
         self._file = settings.api_keys
-        self._seen: Stamp | None = stamp_of(self._file) if self._file else None
-        self._looked = time.monotonic()
+        self._changes = FileChanges(self._file, LOOK_SECONDS) if self._file else None
         self._scopes = self._own | (read_keys(self._file) if self._file else {})
 
     def __bool__(self) -> bool:
@@ -84,14 +82,8 @@ class KeyRing:
         return self._scopes.get(_digest(key))
 
     def _look(self) -> None:
-        now = time.monotonic()
-        if self._file is None or now - self._looked < LOOK_SECONDS:
+        if self._file is None or self._changes is None or not self._changes.happened():
             return
-        self._looked = now
-        stamp = stamp_of(self._file)
-        if stamp in (None, self._seen):
-            return
-        self._seen = stamp
         try:
             self._scopes = self._own | read_keys(self._file)
         except InvalidInput as error:

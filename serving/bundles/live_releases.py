@@ -16,7 +16,7 @@ from serving.bundles.experiment import Experiment, read_experiment
 from serving.bundles.loader import Finish, Loader
 from serving.bundles.release import Assigned, Live
 from serving.metrics import Metrics
-from serving.runtime.file_stamp import Stamp, stamp_of
+from serving.runtime.file_stamp import FileChanges
 
 FOLDERS = re.compile(r"/[^\s:;,]*/")
 """Paths stay in the log; what is shown to callers names files and versions."""
@@ -38,7 +38,7 @@ class LiveReleases:
         self._changing = threading.Lock()
         self._refusal: RefusedChange | None = None
         self._seen = loader.source.identity()
-        self._seen_experiment = self._experiment_stamp()
+        self._experiment_changes = FileChanges(experiment_file) if experiment_file else None
         self._stable = self._previous = ""  # versions
         self._serve(Live(loader.load(), variant))
         if experiment_file is not None:
@@ -81,13 +81,12 @@ class LiveReleases:
 
         A refusal is kept as `change` keeps it, and not tried again until something changes again.
         """
-        identity, stamp = self._loader.source.identity(), self._experiment_stamp()
+        identity = self._loader.source.identity()
         if identity not in (None, self._seen):
             self._seen = identity
             with suppress(TandemError):
                 self.change()
-        if self._experiment_file is not None and stamp not in (None, self._seen_experiment):
-            self._seen_experiment = stamp
+        if self._experiment_file and self._experiment_changes and self._experiment_changes.happened():
             with suppress(TandemError), self._changing, self._refusals(self._experiment_file.name):
                 self._serve(self._with_experiment(read_experiment(self._experiment_file)))
 
@@ -131,9 +130,6 @@ class LiveReleases:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             self._refusal = RefusedChange(refused_at=now, asked=asked, reason=public_text(error))
             raise
-
-    def _experiment_stamp(self) -> Stamp | None:
-        return stamp_of(self._experiment_file) if self._experiment_file else None
 
 
 def public_text(error: TandemError) -> str:

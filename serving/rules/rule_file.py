@@ -1,7 +1,6 @@
 """The rules file of a server: read at start, read again when it has changed, and kept when a change is faulty."""
 
 import logging
-import time
 from pathlib import Path
 
 import yaml
@@ -11,7 +10,7 @@ from contracts.errors import InvalidInput, MissingArtifact, TandemError
 from contracts.rules.rules import RuleSet, rule_set
 from serving.bundles.bundle import LoadedBundle
 from serving.rules.compile import NO_RULES, CompiledRules, compiled
-from serving.runtime.file_stamp import stamp_of
+from serving.runtime.file_stamp import FileChanges
 
 LOOK_EVERY_SECONDS = 1.0
 
@@ -41,8 +40,7 @@ class RuleBook:
             "tandem_rules_read_total", "Changes of the rules file, read or refused.", ["outcome"], registry=registry
         )
         self._rules = read_rules(path) if path else None
-        self._stamp = stamp_of(path) if path else None
-        self._checked_at = time.monotonic()
+        self._changes = FileChanges(path, LOOK_EVERY_SECONDS, gone_counts=True) if path else None
         self._compiled: tuple[LoadedBundle, RuleSet, CompiledRules] | None = None
 
     def over(self, bundle: LoadedBundle) -> CompiledRules:
@@ -59,14 +57,8 @@ class RuleBook:
         return known[2]
 
     def _read_if_changed(self) -> None:
-        now = time.monotonic()
-        if self._path is None or now - self._checked_at < LOOK_EVERY_SECONDS:
+        if self._path is None or self._changes is None or not self._changes.happened():
             return
-        self._checked_at = now
-        stamp = stamp_of(self._path)
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
         try:
             self._rules = read_rules(self._path)
             outcome = "read"

@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from contracts.errors import InvalidInput
-from serving.api.access import key_required
+from serving.api.access import Access, CheckAccess, needs
+from serving.api.keys import Scope
 from serving.api.kserve_server import FixedModels
 from serving.api.request_ids import RequestIds
 from serving.api.routes.errors import CountRequests, add_error_answers
@@ -37,7 +38,9 @@ def guarded(api_key: str | None) -> FastAPI:
     add_error_answers(app)
     settings = ServingSettings(api_key=SecretStr(api_key) if api_key else None)
 
-    @app.get("/", dependencies=[Depends(key_required(settings))])
+    app.add_middleware(CheckAccess, access=Access(settings))
+
+    @app.get("/", dependencies=[Depends(needs(Scope.ADMIN))])
     async def inside() -> str:
         return "inside"
 

@@ -70,11 +70,13 @@ def test_what_is_open_is_said() -> None:
 
 def test_keys_are_changed_while_the_server_runs(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     ring = KeyRing(ServingSettings(api_keys=file))
+    changes = ring._changes
+    assert changes is not None
 
     def later(text: str, mtime: int) -> None:
         file.write_text(text)
         os.utime(file, (mtime, mtime))
-        ring._looked -= LOOK_SECONDS
+        changes._looked -= LOOK_SECONDS
 
     later(FILE.replace(SITE, "the site's next key"), 1)
     assert ring.scopes(SITE) is None
@@ -84,7 +86,7 @@ def test_keys_are_changed_while_the_server_runs(file: Path, caplog: pytest.LogCa
     assert "The keys stay as they were" in caplog.text
     assert "short" not in caplog.text
     file.unlink()
-    ring._looked -= LOOK_SECONDS
+    changes._looked -= LOOK_SECONDS
     assert ring.scopes("the site's next key")
 
 
