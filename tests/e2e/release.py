@@ -57,8 +57,8 @@ def rollout_values(world: World) -> list[str]:
     """Options of helm for a release that asks both slots through the gateway."""
     return [
         "rollout.enabled=true",
-        f"rollout.analysis.mirror.url={_gateway_from_inside(world)}",
-        f"rollout.analysis.mirror.host={world.host}",
+        f"rollout.mirror.url={_gateway_from_inside(world)}",
+        f"rollout.mirror.host={world.host}",
         f"rollout.users={{{','.join(world.user_ids)}}}",
     ]
 

@@ -92,10 +92,10 @@
 {{- with .Values.rollout -}}
 {{- $compared := or (has "overlap" .analysis.gates) (has "coverage" .analysis.gates) -}}
 {{- if and $.Values.training.rollout (or $compared (has "answered" .analysis.gates)) (not .mirror.url) -}}
-{{- $faults = append $faults "training.rollout is set and rollout.analysis.mirror.url is empty: answered, overlap and coverage ask both slots through the gateway" -}}
+{{- $faults = append $faults "training.rollout is set and rollout.mirror.url is empty: answered, overlap and coverage ask both slots through the gateway" -}}
 {{- end -}}
 {{- if and $.Values.training.rollout $compared (lt (len .users) (int .analysis.minMirroredUsers)) -}}
-{{- $faults = append $faults (printf "training.rollout is set and rollout.users names %d users: overlap and coverage need %d (rollout.analysis.gates.minMirroredUsers)" (len .users) (int .analysis.minMirroredUsers)) -}}
+{{- $faults = append $faults (printf "training.rollout is set and rollout.users names %d users: overlap and coverage need %d (rollout.analysis.minMirroredUsers)" (len .users) (int .analysis.minMirroredUsers)) -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.rollout.bundle (not .Values.rollout.enabled) -}}
