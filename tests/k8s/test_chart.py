@@ -174,6 +174,31 @@ def test_a_training_run_releases_what_it_has_published() -> None:
     assert "initContainers" not in materialize and materialize["automountServiceAccountToken"] is False
 
 
+@every_values_file
+def test_mounted_secrets_are_readable_for_the_user_of_the_pod(values: Path) -> None:
+    """A volume belongs to root: its files are read by all, or by the group that the pod gives them."""
+    for name, pod in each(pods(values)):
+        for volume in pod.get("volumes", []):
+            mode = volume.get("secret", {}).get("defaultMode", 0o644)
+            assert mode & 0o004 or (mode & 0o040 and pod["securityContext"]["fsGroup"] == 1000), (name, volume)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"), [("rollout", "Job"), ("training-rollout", "CronJob")], ids=["by hand", "after training"]
+)
+def test_every_release_has_the_key_that_its_settings_name(values: str, kind: str) -> None:
+    path = CHART / "ci" / f"{values}-values.yaml"
+    settings = yaml.safe_load(named("ConfigMap", "shop-rollout-settings", path)["data"]["rollout.yaml"])
+    [release] = [
+        container
+        for name, pod in pods(path)
+        for container in pod["containers"]
+        if container.get("command") == ["tandem", "rollout", "start"] and name.startswith(f"{kind} ")
+    ]
+    assert settings["mirror"]["keyFile"].startswith("/key/")
+    assert "/key" in [mount["mountPath"] for mount in release["volumeMounts"]]
+
+
 def test_jobs_that_write_bundles_have_another_account_than_the_predictors() -> None:
     values = CHART / "ci" / "training-values.yaml"
     accounts = {name: pod["serviceAccountName"] for name, pod in pods(values)}

@@ -78,7 +78,8 @@ volumes:
   - name: keys
     secret:
       secretName: {{ . }}
-      defaultMode: 0440
+      # Knative knows no group of a pod's files.
+      defaultMode: {{ ternary "0440" "0444" $standard }}
   {{- end }}
   - name: impressions
     {{- if $root.Values.impressionLog.claimName }}

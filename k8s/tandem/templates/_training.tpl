@@ -104,17 +104,13 @@ spec:
             - name: workspace
               mountPath: /workspace
               readOnly: true
-            - name: settings
-              mountPath: /settings
-              readOnly: true
+            {{- include "tandem.rolloutMounts" $root | nindent 12 }}
             - name: tmp
               mountPath: /tmp
       {{- end }}
       volumes:
         {{- if .release }}
-        - name: settings
-          configMap:
-            name: {{ $name }}-rollout-settings
+        {{- include "tandem.rolloutVolumes" $root | nindent 8 }}
         {{- end }}
         - name: workspace
           {{- if $root.Values.training.claimName }}
