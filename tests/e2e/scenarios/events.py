@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 from tests.e2e.cluster import until
@@ -11,6 +12,7 @@ KEY = {"authorization": "Bearer end-to-end-only-0123456789"}
 FRESH_SECONDS = 20
 LONG = 50
 POSTED = 200
+POSITION = Path(__file__).resolve().parents[1] / "position.py"
 
 
 def an_event_changes_the_next_list(world: World) -> str:
@@ -30,11 +32,13 @@ def an_event_changes_the_next_list(world: World) -> str:
     return f"{len(items)} purchases in the history after {fresh:.1f} s, {moved} of {LONG} places have another item"
 
 
-def events_need_the_key(world: World) -> str:
-    """Without it nothing is kept."""
-    refused = world.gateway.post("/events", _purchase(world.user_ids[0], "1"))
-    assert refused.status_code == 401, f"{refused.status_code} {refused.text}"
-    return "401 without the key"
+def events_and_histories_need_the_key(world: World) -> str:
+    """Without it nothing is kept, and nobody reads what a user has bought."""
+    user = world.user_ids[0]
+    posted = world.gateway.post("/events", _purchase(user, "1"))
+    read = world.gateway.client.get(f"/users/{user}/history")
+    assert (posted.status_code, read.status_code) == (401, 401), f"{posted.text}; {read.text}"
+    return "401 without the key, to write and to read"
 
 
 def no_event_is_lost_when_pods_are_killed(world: World) -> str:
@@ -73,23 +77,17 @@ def _post_until_answered(world: World, event: dict[str, Any]) -> int:
 
 
 def _history(world: World, user: str) -> set[str]:
-    body = world.gateway.client.get(f"/users/{user}/history", params={"n": 50}).json()
-    return {item["item_id"] for item in body.get("items", [])}
+    answer = world.gateway.client.get(f"/users/{user}/history", params={"n": 50}, headers=KEY)
+    assert answer.status_code == 200, f"{answer.status_code} {answer.text}"
+    return {item["item_id"] for item in answer.json()["items"]}
 
 
 def _applied(world: World) -> int:
     """Events that were applied, by the consumer's position in the log: a counter would begin again with its pod."""
-    lines = world.cluster.kubectl("exec", f"deployment/{world.settings.release}-events", "--", "python", "-c", POSITION)
+    lines = world.cluster.kubectl(
+        "exec", f"deployment/{world.settings.release}-events", "--", "python", "-c", POSITION.read_text()
+    )
     return int(lines.strip().splitlines()[-1])
-
-
-POSITION = """
-import os
-from contracts.events.log import INTERACTIONS
-from serving.events.consumer import CONSUMER
-from serving.events.log import open_log
-print(open_log(os.environ["TANDEM_EVENT_LOG"], INTERACTIONS, vouched=True).position(CONSUMER))
-"""
 
 
 def _kill(world: World, selector: str) -> None:
@@ -97,4 +95,4 @@ def _kill(world: World, selector: str) -> None:
     world.cluster.kubectl("delete", "pod", pod, "--grace-period=0", "--force")
 
 
-SCENARIOS = (events_need_the_key, an_event_changes_the_next_list, no_event_is_lost_when_pods_are_killed)
+SCENARIOS = (events_and_histories_need_the_key, an_event_changes_the_next_list, no_event_is_lost_when_pods_are_killed)
