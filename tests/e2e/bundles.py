@@ -12,7 +12,7 @@ import onnx
 import pyarrow.parquet as pq
 from onnx import TensorProto, helper
 
-from contracts.bundle.manifest import DISPLAY, MANIFEST, RANKER, REFERENCE, read_manifest, seal, write_bundle
+from contracts.bundle.manifest import DISPLAY, MANIFEST, RANKER, REFERENCE, SIGNATURE, read_manifest, seal, write_bundle
 from training.release.publish import publish
 
 Change = Callable[[Path, dict[str, Any]], None]
@@ -28,6 +28,7 @@ def release(installed: Path, change: Change, url: str) -> str:
     with tempfile.TemporaryDirectory() as folder, write_bundle(Path(folder)) as temporary:
         shutil.copytree(installed, temporary, dirs_exist_ok=True)
         (temporary / MANIFEST).unlink()
+        (temporary / SIGNATURE).unlink(missing_ok=True)  # of what was changed
         fields = manifest.model_dump(
             exclude={"files", "bundle_version", "contract_version", "schema_hash", "manifest_sha256"}
         )

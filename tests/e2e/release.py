@@ -6,16 +6,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.e2e import bundles, install
 from tests.e2e.cluster import Cluster, until
+from tests.e2e.traffic import Answer, Traffic
 from tests.e2e.world import BUCKET, World
 
 PROMOTED, ABORTED = 0, 3
 LONGEST_SECONDS = 420
+SETTLE_SECONDS = 3
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,48 @@ class Ended:
         """
         allowed = self.largest_share / 100 * requests
         return allowed + 3 * math.sqrt(allowed)
+
+
+@dataclass(frozen=True)
+class Clients:
+    """What clients saw while something was done."""
+
+    traffic: Traffic  # of everybody, by the weights
+    stable: Traffic  # of clients that ask by header for the slot that was stable at first
+
+    @property
+    def failed(self) -> list[Answer]:
+        """Answers that are not 200, of both."""
+        return self.traffic.failed + self.stable.failed
+
+    def faults(self) -> str:
+        """The first failures, for the message."""
+        return self.traffic.faults() or self.stable.faults()
+
+    def figures(self) -> str:
+        """Counts, for a scenario's line."""
+        return (
+            f"{len(self.traffic.answers)} requests, {len(self.traffic.failed)} failed, {self.traffic.harmed} harmed, "
+            f"on stable {len(self.stable.answers)} and {len(self.stable.failed)} failed"
+        )
+
+
+@contextmanager
+def clients(world: World) -> Iterator[Clients]:
+    """Steady requests while the block runs and a moment longer."""
+    rate, before = world.settings.requests_per_second, weights(world)
+    slot = max(before, key=lambda name: before[name])
+    load = world.gateway.under_load
+    with load(world.user_ids, rate) as traffic, load(world.user_ids, rate / 4, slot) as stable:
+        yield Clients(traffic, stable)
+        time.sleep(SETTLE_SECONDS)
+
+
+def weights(world: World) -> dict[str, int]:
+    """Percent of each slot, as the route has them (Standard mode)."""
+    backends = world.cluster.get("httproute", world.settings.release)["spec"]["rules"][-1]["backendRefs"]
+    prefix = f"{world.settings.release}-"
+    return {one["name"].removeprefix(prefix).removesuffix("-predictor"): one.get("weight", 1) for one in backends}
 
 
 def released(world: World, bundle: str) -> Ended:
@@ -70,20 +116,25 @@ def tandem(*arguments: str) -> str:
     return done.stdout
 
 
+def gateway_from_here(world: World) -> str:
+    """The gateway as the run itself reaches it."""
+    return str(world.gateway.client.base_url)
+
+
 def _gateway_from_inside(world: World) -> str:
     """The gateway as a pod reaches it: its Service, or without one its own address."""
     if not world.settings.gateway_service:
-        return str(world.gateway.client.base_url)
+        return gateway_from_here(world)
     namespace, name = world.settings.gateway_service.split("/")
     return f"http://{Cluster(namespace).get('service', name)['spec']['clusterIP']}"
 
 
-def published(world: World, change: bundles.Change) -> str:
-    """URL of a bundle made from the installed one, in the cluster's object storage."""
+def published(world: World, change: bundles.Change, version: str = "") -> str:
+    """URL of a bundle made from a published one: from the installed one where no version is named."""
     with tempfile.TemporaryDirectory() as folder:
-        installed = Path(folder) / world.version
+        installed = Path(folder) / (version or world.version)
         client = world.s3()
-        listed = client.list_objects_v2(Bucket=BUCKET, Prefix=f"bundles/{world.version}/")["Contents"]
+        listed = client.list_objects_v2(Bucket=BUCKET, Prefix=f"bundles/{installed.name}/")["Contents"]
         for key in (entry["Key"] for entry in listed):
             target = installed / key.split("/", 2)[2]
             target.parent.mkdir(parents=True, exist_ok=True)

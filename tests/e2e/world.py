@@ -20,6 +20,8 @@ from tests.e2e.traffic import Gateway
 
 BUCKET = "tandem"
 CREDENTIALS = {"aws_access_key_id": "e2e", "aws_secret_access_key": "end-to-end-only", "region_name": "us-east-1"}
+API_KEY = "end-to-end-only-0123456789"
+"""That the servers ask for, as manifests/s3.yaml has it."""
 MANIFESTS = Path(__file__).parent / "manifests"
 
 
@@ -34,6 +36,8 @@ class World:
     host: str = ""  # that the gateway routes by
     bundle_url: str = ""  # s3://… of the bundle that was installed
     user_ids: list[str] = field(default_factory=list)  # known to that bundle
+    trained_url: str = ""  # s3://… of the bundle that the workflow `train` has published
+    served_before: str = ""  # version that was stable before that one was released
 
     @property
     def slots(self) -> tuple[str, str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.cluster import until
-from tests.e2e.world import World
+from tests.e2e.world import API_KEY, World
 
-KEY = {"authorization": "Bearer end-to-end-only-0123456789"}
+KEY = {"authorization": f"Bearer {API_KEY}"}
 FRESH_SECONDS = 20
 LONG = 50
 POSTED = 200

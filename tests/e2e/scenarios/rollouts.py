@@ -1,45 +1,45 @@
 """Releases that decide for themselves, while clients ask: a good one is promoted, a bad one rolled back."""
 
 import time
-from dataclasses import dataclass
 
 from tests.e2e import bundles, install
 from tests.e2e.cluster import until
-from tests.e2e.release import ABORTED, PROMOTED, Ended, published, released, rollout_values, tandem
-from tests.e2e.traffic import Traffic
+from tests.e2e.release import (
+    ABORTED,
+    PROMOTED,
+    SETTLE_SECONDS,
+    Clients,
+    Ended,
+    clients,
+    published,
+    released,
+    rollout_values,
+    tandem,
+    weights,
+)
 from tests.e2e.world import World
 
 LONGEST_TRAINING_SECONDS = 1200
-SETTLE_SECONDS = 3
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a rollout ended, and what clients saw meanwhile."""
-
-    ended: Ended
-    traffic: Traffic  # of everybody, by the weights
-    stable: Traffic  # of clients that ask for the stable slot by header
 
 
 def a_good_bundle_promotes_itself(world: World) -> str:
     """To 100 %, without a failed request."""
-    outcome = _release(world, bundles.good)
-    assert outcome.ended.exit_code == PROMOTED, outcome.ended.last_line
-    assert not outcome.traffic.failed + outcome.stable.failed, outcome.traffic.faults()
-    shares = outcome.traffic.by_variant()
-    assert max(_weights(world).values()) == 100 and len(shares) == 2, shares
-    return f"promoted in {outcome.ended.seconds:.0f} s, {_figures(outcome)}, {dict(shares)} by slot"
+    ended, asking = _release(world, bundles.good)
+    assert ended.exit_code == PROMOTED, ended.last_line
+    assert not asking.failed, asking.faults()
+    shares = asking.traffic.by_variant()
+    assert max(weights(world).values()) == 100 and len(shares) == 2, shares
+    return f"promoted in {ended.seconds:.0f} s, {asking.figures()}, {dict(shares)} by slot"
 
 
 def helm_rollback_keeps_what_was_promoted(world: World) -> str:
     """The older revision has the weights and bundles of before; what the rollout came to is put back."""
-    before, serving = _weights(world), world.gateway.recommend(world.user_ids[0]).bundle_version
+    before, serving = weights(world), world.gateway.recommend(world.user_ids[0]).bundle_version
     install.upgrade(world, *rollout_values(world))
     with world.gateway.under_load(world.user_ids, world.settings.requests_per_second) as traffic:
         started = time.monotonic()
         world.cluster.helm("rollback", world.settings.release)
-        until("weights of before", lambda: _weights(world) == before, 180)
+        until("weights of before", lambda: weights(world) == before, 180)
         seconds = time.monotonic() - started
         for slot in world.slots:
             world.cluster.kubectl("rollout", "status", f"deployment/{slot}-predictor", "--timeout=300s")
@@ -54,7 +54,7 @@ def helm_rollback_keeps_what_was_promoted(world: World) -> str:
 
 def rollback_takes_seconds(world: World) -> str:
     """`tandem rollback` to the bundle that was promoted before, which is still loaded."""
-    before = _weights(world)
+    before = weights(world)
     with world.gateway.under_load(world.user_ids, world.settings.requests_per_second) as traffic:
         started = time.monotonic()
         tandem("rollback", "--release", world.settings.release, "--namespace", world.settings.namespace)
@@ -66,7 +66,7 @@ def rollback_takes_seconds(world: World) -> str:
         )
         seconds = time.monotonic() - started
         time.sleep(SETTLE_SECONDS)
-    assert _weights(world) != before and seconds < 30, seconds
+    assert weights(world) != before and seconds < 30, seconds
     assert not traffic.failed, traffic.faults()
     return f"back in {seconds:.1f} s, {len(traffic.answers)} requests, 0 failed"
 
@@ -103,51 +103,32 @@ def a_training_run_releases_itself(world: World) -> str:
         seconds = time.monotonic() - started
         time.sleep(SETTLE_SECONDS)
     after = world.gateway.recommend(world.user_ids[0]).bundle_version
-    assert max(_weights(world).values()) == 100 and after != before, f"{before} serves: {_weights(world)}"
+    assert max(weights(world).values()) == 100 and after != before, f"{before} serves: {weights(world)}"
     assert not traffic.failed, f"{len(traffic.failed)} of {len(traffic.answers)} failed: {traffic.faults()}"
     return f"{after} trained and promoted in {seconds:.0f} s, {len(traffic.answers)} requests, 0 failed"
 
 
 def _rolled_back(world: World, change: bundles.Change) -> str:
-    before = _weights(world)
-    outcome = _release(world, change)
-    ended = outcome.ended
+    before = weights(world)
+    ended, asking = _release(world, change)
     assert ended.exit_code == ABORTED, f"exit code {ended.exit_code}: {ended.last_line}"
-    assert _weights(world) == before, _weights(world)
-    assert not outcome.stable.failed, f"{len(outcome.stable.failed)} failed on stable: {outcome.stable.faults()}"
-    harmed, most = outcome.traffic.harmed, ended.most_harmed(len(outcome.traffic.answers))
+    assert weights(world) == before, weights(world)
+    assert not asking.stable.failed, f"{len(asking.stable.failed)} failed on stable: {asking.stable.faults()}"
+    harmed, most = asking.traffic.harmed, ended.most_harmed(len(asking.traffic.answers))
     assert harmed <= most, f"{harmed} harmed, a canary of {ended.largest_share} % harms {most:.0f} at most"
-    return f"rolled back in {ended.seconds:.0f} s at {ended.largest_share} %, {_figures(outcome)}; {ended.last_line}"
+    return f"rolled back in {ended.seconds:.0f} s at {ended.largest_share} %, {asking.figures()}; {ended.last_line}"
 
 
-def _release(world: World, change: bundles.Change) -> Outcome:
-    """A release under load: of everybody, and of clients that ask for the stable slot by header."""
+def _release(world: World, change: bundles.Change) -> tuple[Ended, Clients]:
+    """A release under load."""
     bundle = published(world, change)
-    rate, before = world.settings.requests_per_second, _weights(world)
-    slot = max(before, key=lambda name: before[name])
-    load = world.gateway.under_load
-    with load(world.user_ids, rate) as traffic, load(world.user_ids, rate / 4, slot) as stable:
+    with clients(world) as asking:
         ended = released(world, bundle)
-        time.sleep(SETTLE_SECONDS)
-    return Outcome(ended, traffic, stable)
+    return ended, asking
 
 
 def _answering(world: World) -> set[str]:
     return {world.gateway.recommend(user).bundle_version for user in world.user_ids}
-
-
-def _weights(world: World) -> dict[str, int]:
-    backends = world.cluster.get("httproute", world.settings.release)["spec"]["rules"][-1]["backendRefs"]
-    prefix = f"{world.settings.release}-"
-    return {one["name"].removeprefix(prefix).removesuffix("-predictor"): one.get("weight", 1) for one in backends}
-
-
-def _figures(outcome: Outcome) -> str:
-    traffic = outcome.traffic
-    return (
-        f"{len(traffic.answers)} requests, {len(traffic.failed)} failed, {traffic.harmed} harmed, "
-        f"on stable {len(outcome.stable.answers)} and {len(outcome.stable.failed)} failed"
-    )
 
 
 SCENARIOS = (
