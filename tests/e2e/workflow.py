@@ -57,8 +57,8 @@ def dispatch(
     entries = list(_entries(done.stdout + done.stderr))
     summary = "".join(entry["content"] for entry in entries if entry.get("command") == "summary")
     said = [entry["msg"].strip() for entry in entries if entry.get("raw_output") or entry.get("level") == "error"]
-    last = "\n".join(said[-12:]) or (done.stderr or done.stdout)[-1000:]
-    return Ran(done.returncode, time.monotonic() - started, summary, last)
+    last = "\n".join(said[-12:]) or done.stderr or done.stdout
+    return Ran(done.returncode, time.monotonic() - started, summary, last[-2000:])
 
 
 def _entries(log: str) -> Iterator[dict[str, Any]]:
