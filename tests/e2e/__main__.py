@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from subprocess import SubprocessError
 
 from rich.console import Console
 
 from tests.e2e import install
 from tests.e2e.cluster import Cluster, CommandFailed
-from tests.e2e.scenarios import events, knative, requests, resilience, rollouts, watching, workflows
+from tests.e2e.scenarios import events, knative, requests, resilience, rollouts, upgrades, watching, workflows
 from tests.e2e.settings import EndToEndSettings
 from tests.e2e.world import World
 
@@ -18,7 +19,7 @@ Scenario = Callable[[World], str]
 INSTALLATION: tuple[Scenario, ...] = (install.stores, install.first_bundle, install.slots)
 STANDARD: tuple[Scenario, ...] = (
     *requests.SCENARIOS, *events.SCENARIOS, *resilience.SCENARIOS, *watching.SCENARIOS, *rollouts.SCENARIOS,
-    *workflows.SCENARIOS,
+    *upgrades.SCENARIOS, *workflows.SCENARIOS,
 )  # fmt: skip
 KNATIVE: tuple[Scenario, ...] = (requests.recommendations, *knative.SCENARIOS)
 console = Console(highlight=False, soft_wrap=True)
@@ -42,7 +43,7 @@ def attempt(world: World, scenario: Scenario) -> bool:
     name = scenario.__name__.replace("_", " ")
     try:
         figures = scenario(world)
-    except (AssertionError, TimeoutError, CommandFailed, OSError) as error:
+    except (AssertionError, TimeoutError, CommandFailed, OSError, SubprocessError) as error:
         console.print(f"FAILED  {name} ({time.monotonic() - started:.0f} s): {error}", markup=False)
         return False
     console.print(f"ok      {name} ({time.monotonic() - started:.0f} s): {figures}", markup=False)

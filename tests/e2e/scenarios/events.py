@@ -22,7 +22,7 @@ def an_event_changes_the_next_list(world: World) -> str:
     # What another user is recommended and this one has not bought: candidates and features both change.
     items = set(world.gateway.recommend(world.user_ids[2], n=LONG).item_ids[:5]) - _history(world, user)
     started = time.monotonic()
-    posted = world.gateway.post("/events", {"events": [_purchase(user, item) for item in items]}, KEY)
+    posted = world.gateway.post("/events", {"events": [purchase(user, item) for item in items]}, KEY)
     assert posted.status_code == 202, f"{posted.status_code} {posted.text}"
     until("the purchases in the history", lambda: items <= _history(world, user), FRESH_SECONDS, 0.1)
     fresh = time.monotonic() - started
@@ -35,7 +35,7 @@ def an_event_changes_the_next_list(world: World) -> str:
 def events_and_histories_need_the_key(world: World) -> str:
     """Without it nothing is kept, and nobody reads what a user has bought."""
     user = world.user_ids[0]
-    posted = world.gateway.post("/events", _purchase(user, "1"))
+    posted = world.gateway.post("/events", purchase(user, "1"))
     read = world.gateway.client.get(f"/users/{user}/history")
     assert (posted.status_code, read.status_code) == (401, 401), f"{posted.text}; {read.text}"
     return "401 without the key, to write and to read"
@@ -44,25 +44,26 @@ def events_and_histories_need_the_key(world: World) -> str:
 def no_event_is_lost_when_pods_are_killed(world: World) -> str:
     """What was answered 202 is in the log, after a predictor and the consumer were killed meanwhile."""
     kept = 0
-    before = _applied(world)
+    before = applied(world)
     for number in range(POSTED):
         if number == POSTED // 3:
             _kill(world, f"serving.kserve.io/inferenceservice={world.slots[0]}")
             _kill(world, "app.kubernetes.io/component=events")
-        event = _purchase(world.user_ids[number % len(world.user_ids)], "819063")
-        kept += _post_until_answered(world, event)
-    until("all events applied", lambda: _applied(world) >= before + kept, 120)
-    applied = _applied(world) - before
-    assert applied == kept, f"{kept} kept, {applied} applied"
-    return f"{POSTED} posted, {kept} answered 202, {applied} in the log and applied"
+        event = purchase(world.user_ids[number % len(world.user_ids)], "819063")
+        kept += post_until_answered(world, event)
+    until("all events applied", lambda: applied(world) >= before + kept, 120)
+    seen = applied(world) - before
+    assert seen == kept, f"{kept} kept, {seen} applied"
+    return f"{POSTED} posted, {kept} answered 202, {seen} in the log and applied"
 
 
-def _purchase(user: str, item: str) -> dict[str, Any]:
+def purchase(user: str, item: str) -> dict[str, Any]:
+    """One event."""
     name = uuid.uuid4().hex
     return {"event_id": name, "event_type": "purchase", "user_id": user, "item_id": item, "basket_id": name}
 
 
-def _post_until_answered(world: World, event: dict[str, Any]) -> int:
+def post_until_answered(world: World, event: dict[str, Any]) -> int:
     """1 once it was answered 202. A client asks again with the same event_id, so nothing is kept twice."""
     import httpx
 
@@ -82,7 +83,7 @@ def _history(world: World, user: str) -> set[str]:
     return {item["item_id"] for item in answer.json()["items"]}
 
 
-def _applied(world: World) -> int:
+def applied(world: World) -> int:
     """Events that were applied, by the consumer's position in the log: a counter would begin again with its pod."""
     lines = world.cluster.kubectl(
         "exec", f"deployment/{world.settings.release}-events", "--", "python", "-c", POSITION.read_text()

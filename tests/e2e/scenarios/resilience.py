@@ -45,11 +45,11 @@ def helm_upgrade_and_rollback(world: World) -> str:
         time.sleep(QUIET_SECONDS)
         started = time.monotonic()
         install.upgrade(world, "server.logLevel=ERROR")
-        _wait_replaced(world, "ERROR")
+        wait_replaced(world, "ERROR")
         upgraded = elapsed(started)
         started = time.monotonic()
         world.cluster.helm("rollback", world.settings.release)
-        _wait_replaced(world, "WARNING")
+        wait_replaced(world, "WARNING")
         rolled_back = elapsed(started)
         time.sleep(QUIET_SECONDS)
     assert not traffic.failed, f"{len(traffic.failed)} of {len(traffic.answers)} failed: {traffic.faults()}"
@@ -101,13 +101,13 @@ def _ready_pods(world: World, service: str) -> list[str]:
     ]
 
 
-def _wait_replaced(world: World, log_level: str) -> None:
-    """Until both Deployments ask for pods with that setting and have all of them."""
+def wait_replaced(world: World, wanted: str) -> None:
+    """Until both Deployments ask for pods with that text in their specification and have all of them."""
     for service in world.slots:
         deployment = f"{service}-predictor"
         until(
-            f"{deployment} with log level {log_level}",
-            lambda: log_level in json.dumps(world.cluster.get("deployment", deployment)["spec"]["template"]),  # noqa: B023
+            f"{deployment} with {wanted}",
+            lambda: wanted in json.dumps(world.cluster.get("deployment", deployment)["spec"]["template"]),  # noqa: B023
             60,
         )
         world.cluster.kubectl("rollout", "status", f"deployment/{deployment}", "--timeout=300s")

@@ -46,6 +46,7 @@ def act_train(world: World) -> str:
 
 def act_release_of_a_good_bundle(world: World) -> str:
     """What `train` has published ends with all of the traffic, and the job green."""
+    assert world.trained_url, "the workflow `train` has published nothing"
     world.served_before = world.gateway.recommend(world.user_ids[0]).bundle_version
     with clients(world) as asking:
         ran = _release(world, world.trained_url)
@@ -58,6 +59,7 @@ def act_release_of_a_good_bundle(world: World) -> str:
 
 def act_release_of_a_bad_bundle(world: World) -> str:
     """Right digests, full lists, and the worst items in them: the job is red, and says what would have passed."""
+    assert world.trained_url, "the workflow `train` has published nothing"
     before, bundle = weights(world), published(world, bundles.upside_down, _version(world.trained_url))
     with clients(world) as asking:
         ran = _release(world, bundle)
