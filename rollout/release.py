@@ -9,7 +9,6 @@ from contracts.errors import InvalidInput
 from rollout.analysis.mirror import Mirror
 from rollout.analysis.observer import ClusterObserver
 from rollout.analysis.prometheus import Prometheus
-from rollout.cluster.kubernetes import connect
 from rollout.cluster.objects import Objects
 from rollout.controller import Clock, Controller
 from rollout.record.announce import Announcer, Events, Exposition, JsonLines
@@ -69,12 +68,12 @@ class Release:
 
 def record_of(release: str, namespace: str) -> Record:
     """What the cluster remembers of a release."""
-    return Store(connect(namespace), release, holder="").read()
+    return Store(_objects_in(namespace), release, holder="").read()
 
 
 def restored(release: str, namespace: str) -> Rollout | None:
     """The rollout whose shares and bundles are in place again; None where there was none."""
-    objects = connect(namespace)
+    objects = _objects_in(namespace)
     return restore(Store(objects, release, holder=""), StandardSlots(objects, release))
 
 
@@ -82,13 +81,20 @@ def open_release(
     release: str, namespace: str, settings: RolloutSettings, holder: str, metrics_port: int = 0
 ) -> Release:
     """The release in a namespace of the cluster that is at hand."""
-    objects, registry = connect(namespace), CollectorRegistry()
+    objects, registry = _objects_in(namespace), CollectorRegistry()
     if metrics_port:
         start_http_server(metrics_port, registry=registry)
     slots, clock = slots_of(objects, release, settings), Clock()
     store = Store(objects, release, holder)
     announcers: list[Announcer] = [Events(objects, release), JsonLines(release), Exposition(registry)]
     return Release(Controller(slots, store, observer_of(slots, settings), announcers, settings, clock), store, clock)
+
+
+def _objects_in(namespace: str) -> Objects:
+    """Objects of a namespace of the cluster that is at hand."""
+    from rollout.cluster.kubernetes import connect  # the client takes seconds to load, and only a real cluster needs it
+
+    return connect(namespace)
 
 
 def slots_of(objects: Objects, release: str, settings: RolloutSettings) -> Slots:

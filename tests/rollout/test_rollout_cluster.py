@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from rollout.cluster.kubernetes import connect
 from rollout.cluster.objects import (
     CONFIG_MAP,
     HTTP_ROUTE,
@@ -73,6 +72,8 @@ def kubectl(*arguments: str) -> str:
 def real() -> Iterator[RealObjects]:
     if not IMAGE or not os.environ.get("KUBECONFIG"):
         pytest.skip("needs KUBECONFIG of a cluster with KServe and E2E_IMAGE, an image that answers on port 8080")
+    from rollout.cluster.kubernetes import connect  # takes seconds to load
+
     namespace = f"tandem-rollout-{secrets.token_hex(3)}"
     kubectl("create", "namespace", namespace)
     yield RealObjects(connect(namespace))

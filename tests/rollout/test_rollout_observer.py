@@ -7,7 +7,6 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from kubernetes.config import kube_config
 
 from contracts.api.records import MIRROR_HEADER
 from contracts.errors import InvalidInput
@@ -16,7 +15,6 @@ from rollout.analysis.measurements import Mirrored, SlotNumbers
 from rollout.analysis.mirror import Mirror
 from rollout.analysis.observer import ClusterObserver
 from rollout.analysis.prometheus import MetricsUnavailable
-from rollout.cluster.kubernetes import connect
 from rollout.cluster.objects import ClusterProblem, Conflict, Kind, Object
 from rollout.record.state import Phase, Rollout, Step
 from rollout.record.store import Store
@@ -202,6 +200,10 @@ def test_commands_without_a_cluster_say_so(
 
 
 def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kubernetes.config import kube_config  # takes seconds to load, here and not in every worker
+
+    from rollout.cluster.kubernetes import connect
+
     kubeconfig = {
         "apiVersion": "v1", "kind": "Config", "current-context": "c",
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c", "namespace": "shop"}}],
