@@ -6,6 +6,8 @@ from serving.runtime import feast_import  # noqa: F401 - before anything imports
 import os
 import signal
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +23,7 @@ from tandem.__main__ import main
 from tandem.commands.options import HERE, Root, open_project
 from tandem.demo.pipeline import Demo, build
 from tandem.demo.record import Record
-from tandem.demo.run import INTERRUPTED, record_file
+from tandem.demo.run import END_SECONDS, INTERRUPTED, record_file
 from tandem.demo.stages import DvcStages
 from tandem.demo.steps import TITLES, Step
 from tandem.demo.times import Times
@@ -29,6 +31,7 @@ from tandem.demo.times import Times
 NICE = 10
 """The server answers first."""
 TRACE = "failure.log"
+WATCH_SECONDS = 0.5
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -37,6 +40,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def compute(
     root: Root = HERE,
     until: Annotated[Step, typer.Option(help="The last bundle that is made.")] = Step.FULL,
+    parent: Annotated[int, typer.Option(help="End when this process does, which started this one (0: go on).")] = 0,
 ) -> None:
     """Make the demo's bundles, those that are due."""
     project = open_project(root)
@@ -49,6 +53,8 @@ def compute(
     interruption = Interruption()
     for kind in (signal.SIGINT, signal.SIGTERM):
         signal.signal(kind, interruption)
+    if parent:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:
         build(Demo(project.workspace, project.settings, DvcStages(project.workspace.root, _command), record), until)
     except (KeyboardInterrupt, Exception) as error:  # of any library underneath: the server goes on
@@ -56,7 +62,7 @@ def compute(
             record.end(State.STOPPED)
             raise typer.Exit(INTERRUPTED) from None
         record.end(State.FAILED, f"{record.last}: {error}")
-        raise TandemError(f"The demo failed at {record.last}: {_told(error, file.with_name(TRACE))}") from error
+        raise TandemError(f"The demo failed at {record.last}: {_message(error, file.with_name(TRACE))}") from error
 
 
 class Interruption:
@@ -71,7 +77,16 @@ class Interruption:
         raise KeyboardInterrupt
 
 
-def _told(error: BaseException, trace: Path) -> str:
+def _end_with(parent: int) -> None:
+    """Ends this process after its parent, as the parent would have; one that was killed could not."""
+    while os.getppid() == parent:
+        time.sleep(WATCH_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(END_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _message(error: BaseException, trace: Path) -> str:
     """The error's words; of one that is not ours also its kind, with the trace in a file."""
     if isinstance(error, TandemError):
         return str(error)

@@ -170,7 +170,7 @@ def promote_small(demo: Demo, version: str, metrics: Mapping[str, Any]) -> None:
     lost = losses(metrics["gate"])
     if not lost:
         promote(demo.workspace.bundles / version)
-    demo.record.tell(Step.FIRST, ndcg=_ndcg(metrics, COUNTED))
+    demo.record.update(Step.FIRST, ndcg=_ndcg(metrics, COUNTED))
     demo.record.serves(Step.SMALL, version, _ndcg(metrics), note=NOT_BETTER if lost else None)
 
 
@@ -192,7 +192,7 @@ def _full(demo: Demo) -> None:
         if ran:
             record.serves(Step.FULL, version, _ndcg(metrics), note)
         else:
-            record.tell(Step.FULL, bundle_version=version, ndcg=_ndcg(metrics), note=note)
+            record.update(Step.FULL, bundle_version=version, ndcg=_ndcg(metrics), note=note)
 
 
 def _servable(workspace: Workspace) -> bool:

@@ -67,10 +67,10 @@ class Record:
     def serves(self, step: str, version: str, ndcg: float | None = None, note: str | None = None) -> None:
         """The step's bundle can serve from now on, or there is a note on why it does not."""
         seconds = round(self._clock() - self._started, 1)
-        self.tell(step, bundle_version=version, seconds=seconds, ndcg=ndcg, note=note)
+        self.update(step, bundle_version=version, seconds=seconds, ndcg=ndcg, note=note)
 
-    def tell(self, step: str, **known: object) -> None:
-        """Something that became known of a step."""
+    def update(self, step: str, **known: object) -> None:
+        """Fields of a step that have become known."""
         steps = [one.model_copy(update=known) if one.name == step else one for one in self._progress.steps]
         self._say(steps=steps)
 

@@ -1,5 +1,6 @@
 """The process of `tandem demo`: it starts the computation, and serves as soon as there is a bundle."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def serve_while_computing(workspace: Workspace, port: int) -> None:
         load_server()
         wait_for_bundle(workspace, computation)
         serve_here(workspace, CURRENT, HOST, port, historical=True, progress_file=record_file(workspace), **PATIENT)
-        failed = computation.poll() not in (None, 0, INTERRUPTED)  # the terminal tells both of a Ctrl-C
+        failed = computation.poll() not in (None, 0, INTERRUPTED)  # a Ctrl-C reaches both
     if failed:
         raise TandemError(
             f"The computation ended with exit code {computation.returncode}, see above; the server went on with what "
@@ -67,8 +68,8 @@ def serve_while_computing(workspace: Workspace, port: int) -> None:
 
 @contextmanager
 def computing(workspace: Workspace, until: Step) -> Iterator[subprocess.Popen[bytes]]:
-    """The computation in a process of its own, which ends with the block."""
-    command = [*COMPUTE, "--root", str(workspace.root), "--until", until]
+    """The computation in a process of its own, which ends with the block, and with this process however that ends."""
+    command = [*COMPUTE, "--root", str(workspace.root), "--until", until, "--parent", str(os.getpid())]
     computation = subprocess.Popen(command, **PIPES)
     try:
         yield computation

@@ -86,7 +86,7 @@ def test_a_bundle_is_said_with_the_seconds_until_it_could_serve(tmp_path: Path) 
     record = record_in(tmp_path, clock)
     clock.seconds += 28.0
     record.serves("first", "v1")
-    record.tell("first", ndcg=0.338)
+    record.update("first", ndcg=0.338)
     assert written(tmp_path).steps[0] == Step(
         name="first", title="From counts", bundle_version="v1", seconds=28.0, ndcg=0.338
     )

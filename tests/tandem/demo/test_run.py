@@ -143,3 +143,44 @@ def test_what_stops_the_computation_is_told_apart_from_what_breaks_it(
     assert f'"state":"{state}"' in run.record_file(empty_workspace).read_text()
     trace = run.record_file(empty_workspace).with_name("failure.log")
     assert ("no such column" in trace.read_text()) if state == "failed" else not trace.exists()
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tandem.demo import run
+from tandem.demo.steps import Step
+from training.workspace import Workspace
+run.COMPUTE = (sys.executable, "-c", sys.argv[2])
+with run.computing(Workspace(Path(sys.argv[1])), Step.FULL) as computation:
+    computation.wait()
+"""
+ENDLESS = """
+import sys, time
+from tandem import demo_process as computation
+def build(*_):
+    print("computing", flush=True)
+    {does}
+    while True:
+        time.sleep(60)
+computation.build = build
+computation.END_SECONDS = 0.1
+computation.main(sys.argv[1:], computation.app)
+"""
+
+
+DEAF_TO_SIGNALS = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+
+
+@pytest.mark.parametrize(("does", "says_so"), [("", True), (DEAF_TO_SIGNALS, False)])
+def test_the_computation_ends_with_a_server_that_is_killed(
+    empty_workspace: Workspace, does: str, says_so: bool
+) -> None:
+    command = [sys.executable, "-c", KILLED, str(empty_workspace.root), ENDLESS.format(does=does)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "computing\n"
+        parent.kill()
+        assert parent.stdout.read() == ""  # to the end: nobody holds the other side any more
+    record = run.record_file(empty_workspace)
+    assert (record.is_file() and '"state":"stopped"' in record.read_text()) is says_so
