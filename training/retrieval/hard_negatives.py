@@ -39,6 +39,7 @@ class HardNegatives:
         """Mines by embeddings of all queries and all items, [n, embedding_dim] each."""
         index = build_index(items, queries, IndexSettings())
         near = search(index, queries, min(DEPTH, self._num_items))
+        near = np.pad(near, ((0, 0), (0, max(0, KEPT - near.shape[1]))), constant_values=-1)  # a catalogue of fewer
         bought = np.isin(self._users[:, np.newaxis] * self._num_items + near, self._bought) | (near < 0)
         # Any KEPT of those that are not bought; what a query lacks is drawn evenly.
         order = np.argsort(np.where(bought, np.inf, self._random.random(near.shape)), axis=1)[:, :KEPT]
