@@ -1,6 +1,7 @@
 """The server against requests made up from its own OpenAPI page: whatever is sent, no answer is a server error."""
 
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,8 +22,10 @@ from training.release.publish import publish
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
+"""Requests for each operation; `.ci/full` searches longer."""
 SETTINGS = settings(
-    max_examples=40,  # per operation; more of them are how a longer search is made
+    max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
     database=None,
@@ -109,7 +112,7 @@ def test_no_body_of_kserves_protocols_is_a_server_error(server: str, path: str) 
     with httpx.Client(base_url=server, timeout=60) as client:
 
         @given(body=BODY, headers=HEADERS, model=st.sampled_from(["recommender", "retrieval", "ranking"]))
-        @settings(SETTINGS, max_examples=400)
+        @settings(SETTINGS, max_examples=10 * EXAMPLES)
         def ask(body: bytes, headers: dict[str, str], model: str) -> None:
             answer = client.post(path.format(model), content=body, headers=headers)
             assert answer.status_code < 500, f"{headers} {body!r}: {answer.text}"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.support.servers import free_port
+from tests.support.train_as_worker import trained_by
 from training.retrieval.distribution import output
 from training.workspace import Workspace
 
@@ -34,10 +35,10 @@ def result(process: subprocess.Popen[str]) -> Any:
 
 
 def test_two_workers_learn_what_one_learns(trained: Workspace) -> None:
-    alone = result(start(trained, {}))
     workers = [f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"]
     config = [{"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}} for index in range(2)]
     processes = [start(trained, {"TF_CONFIG": json.dumps(one)}) for one in config]
+    alone = trained_by(trained)  # meanwhile
     first, second = [result(process) for process in processes]
     assert first["losses"] == pytest.approx(second["losses"], rel=1e-6)  # both report the whole batch
     # Not equal bit by bit: hours are hidden at random, and sums are taken in another order.
