@@ -8,7 +8,7 @@ from contracts.errors import MissingArtifact
 
 
 def shown_lists(path: Path) -> tuple[list[ImpressionRecord], int]:
-    """(records of an impression log, lines that are none). Raises MissingArtifact without the log."""
+    """(records of an impression log, lines that are not records). Raises MissingArtifact without the log."""
     lines = [record for _, record in impression_records(path)]
     records = [record for record in lines if isinstance(record, ImpressionRecord)]
     return records, len(lines) - len(records)

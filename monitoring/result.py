@@ -53,7 +53,7 @@ class Exposure(Finding):
 
 
 class DriftResult(Finding):
-    """Served features against the bundle's reference sample, and what the log says besides."""
+    """Served features against the bundle's reference sample, and what else the log says."""
 
     bundle_version: str  # of the reference sample
     created_at: str  # of this report; ISO 8601, UTC

@@ -115,7 +115,7 @@ class Controller:
             self._store.release()
 
     def _claim(self) -> Record:
-        """The record. What a killed controller decided last is told again, in case it died before it could."""
+        """The record. The last decision of a killed controller is announced again: it may have died before."""
         record = self._store.claim(self._settings.claim_seconds, self._clock.wait)
         if record.holder and record.rollout and record.rollout.decision:
             self._announce(record.rollout, record.rollout.decision)
@@ -195,7 +195,7 @@ class Controller:
             return rollout
         analysis, step = self._observer.look(rollout)
         judgement = judge(rollout.model_copy(update={"step": step}), analysis, self._settings)
-        if judgement.told:
+        if judgement.announced:
             return self._save(rollout.model_copy(update={"step": step, **judgement.changes}))
         changes = {"step": step, **judgement.changes}
         return self._decide(rollout, judgement.choice, judgement.sentence, analysis, **changes)

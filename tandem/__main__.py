@@ -60,7 +60,7 @@ for group in GROUPS:
 
 def main(arguments: list[str] | None = None, run: Callable[..., object] = app) -> None:
     """Runs a command; a TandemError is one clear line and exit code 2."""
-    # What libraries tell each other's developers is not for users. Feast resets the filters, so they are not enough.
+    # What libraries say to developers is not for users. Feast resets the filters, so they are not enough.
     end_quietly()
     logging.captureWarnings(True)
     for chatty in ("feast", "py.warnings", "tensorflow", "tf2onnx"):

@@ -43,7 +43,7 @@ TABLE_TITLES = {"all_items": "All items", "new_to_user": "Items new to the user"
 def working(title: str) -> Iterator["Work"]:
     """A progress line while the block runs, a done line with the seconds after it.
 
-    Where the output is no terminal, a line every half minute says how far the work is.
+    Where the output is not a terminal, a line every half minute says how far the work is.
     """
     work = Work(title)
     with _bar(work) if console.is_terminal else _lines(work):

@@ -123,7 +123,7 @@ class Companion(BaseModel):
 
 
 class AlsoBought(BaseModel):
-    """What was bought together with an item, most frequent first; empty for an item nobody has met."""
+    """What was bought together with an item, most frequent first; empty for an item that nobody has bought."""
 
     item_id: str
     items: list[Companion]

@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import BaseModel, Field
 
 STALE_SECONDS: Final = 30.0
-"""A pipeline writes every second; one that has not written for so long has ended without a word."""
+"""A pipeline writes every second; one that has not written for this long was killed."""
 
 
 class State(StrEnum):

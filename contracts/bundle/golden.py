@@ -44,7 +44,7 @@ class Golden:
 
 
 def golden_from(content: bytes) -> Golden:
-    """The golden requests of a .npz file. Raises KeyError or ValueError where it is none."""
+    """The golden requests of a .npz file. Raises KeyError or ValueError where the file is something else."""
     with np.load(io.BytesIO(content)) as arrays:
         queries = {name.removeprefix(QUERY_PREFIX): arrays[name] for name in arrays if name.startswith(QUERY_PREFIX)}
         return Golden(queries, arrays["embeddings"], arrays["nearest"], arrays["candidates"], arrays["scores"])

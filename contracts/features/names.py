@@ -105,9 +105,8 @@ MODELLED_USER_STATISTICS: Final = (
     "user_days_since_last",
     "user_basket_gap_days",
 )
-"""Those that towers and ranker read. They are the same for every candidate of a user, and each one more tells users
-apart rather than their tastes: with all of them, the ranker's NDCG@20 on the validation window fell from .366 to
-.364."""
+"""The statistics that towers and ranker read. They are the same for every candidate of a user, so more of them identify
+the user instead of a taste: with all of them, the ranker's NDCG@20 on the validation window fell from .366 to .364."""
 
 USER_STATISTICS_VALUES: Final = "user_statistics_values"
 """USER_STATISTICS in this order as one array feature: Feast's online read costs by the number of features."""
@@ -190,9 +189,9 @@ between purchases of those buyers. Price: mean paid per unit over a year; relati
 Age: since the catalogue's date, else since the first purchase within a year."""
 
 ITEM_HOLIDAYS: Final = ("item_holiday_lift", "item_coming_holiday_lift_28d")
-"""Logarithms. Lift: the share of an item's purchases of a year that lies in the weeks up to public holidays, by that of
-all purchases; an item with few of them has that of its subcategory. Coming: how much more of it than of everything
-this predicts for the 28 days that come next."""
+"""Logarithms. Lift: the share of an item's purchases of a year that lies in the weeks up to public holidays, divided by
+the same share of all purchases. An item with few such purchases has the lift of its subcategory. Coming: how much the
+item's share of all purchases rises in the next 28 days, as its lift predicts."""
 
 RETRIEVED_ITEM_STATISTICS: Final = tuple(
     name

@@ -11,7 +11,7 @@ from contracts.arrays import Floats
 
 TEXT_DIM: Final = 16
 BUCKETS: Final = 4096
-"""N-grams are told apart by hash; the few thousand that tell titles apart rarely share one."""
+"""An n-gram has the bucket of its hash. A few thousand n-grams distinguish titles, and these rarely share a bucket."""
 GRAM: Final = 4
 """Characters of an n-gram: endings and spellings of a word meet, as whole words would not."""
 

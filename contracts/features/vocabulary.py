@@ -49,8 +49,8 @@ class Vocabulary:
         """[n] what `encode` gives, in half the time for dozens of terms out of many thousands.
 
         A dictionary's table, its keys and its values lie all over the memory, and each lookup waits for them one after
-        the other. Sorted hashes lie together. Terms are told apart by all 64 bits of their hash: that one the
-        vocabulary lacks has the hash of one it has does not happen in a century of requests.
+        the other. Sorted hashes lie together. Terms are compared by all 64 bits of their hash. An unknown term
+        with the hash of a known one is not expected in a century of requests.
         """
         if len(self._hashes) == 0:
             return self.encode(values)

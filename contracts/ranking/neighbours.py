@@ -21,7 +21,7 @@ HALF_LIFE_DAYS: Final = 91.0
 LATEST: Final = 200
 """Purchased items that are summed, the latest first: older ones have faded."""
 RANKED: Final = 200
-"""Places that are told apart; everything below shares the next one."""
+"""Ranks with a value of their own; all lower ranks share the next value."""
 
 NEIGHBOUR_FEATURES: Final = ("neighbour_score", "neighbour_share", "neighbour_place")
 """The score, its share of the user's highest and log1p of its place; the last columns of the ranker's input, where the

@@ -145,7 +145,7 @@ class RuleSet(_Part):
 
     @property
     def rules_version(self) -> str:
-        """The file's version and a digest of its content: a file changed under the same version is told apart."""
+        """The file's version and a digest of its content, which changes where the version was not changed."""
         return f"{self.version}-{hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]}"
 
 

@@ -10,12 +10,12 @@ from rollout.settings import GateName, RolloutSettings
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is decided and what changes by it; `told` when it is the pause that was told already."""
+    """What is decided and what changes by it; `announced` when it is a pause that was announced already."""
 
     choice: Choice
     sentence: str
     changes: dict[str, object] = field(default_factory=dict)
-    told: bool = False
+    announced: bool = False
 
 
 def judge(rollout: Rollout, analysis: Analysis, settings: RolloutSettings) -> Judgement:
@@ -37,10 +37,10 @@ def _failed(rollout: Rollout, analysis: Analysis, limit: int) -> Judgement:
 
 
 def _inconclusive(rollout: Rollout, analysis: Analysis) -> Judgement:
-    """A pause is told when it begins and when it waits for other gates, not at every look."""
+    """A pause is announced when it begins and when it waits for other gates, not at every look."""
     last = rollout.decision
-    told = last is not None and last.choice is Choice.PAUSED and _waiting(last.gates) == _waiting(analysis.gates)
-    return Judgement(Choice.PAUSED, analysis.sentence, {"waits_for": analysis.sentence}, told)
+    announced = last is not None and last.choice is Choice.PAUSED and _waiting(last.gates) == _waiting(analysis.gates)
+    return Judgement(Choice.PAUSED, analysis.sentence, {"waits_for": analysis.sentence}, announced)
 
 
 def _successful(rollout: Rollout, analysis: Analysis, settings: RolloutSettings) -> Judgement:

@@ -1,4 +1,4 @@
-"""One look at both slots: Prometheus for what users met, the mirror for what both answer to the same users."""
+"""One look at both slots: Prometheus for what users got, the mirror for what both answer to the same users."""
 
 import time
 from collections.abc import Callable

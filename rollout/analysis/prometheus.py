@@ -81,8 +81,8 @@ class Prometheus:
 def increment(samples: Sequence[tuple[float, float]], since: float) -> float:
     """How far a counter rose after `since`; a fall is a restart, from which it rose to where it is.
 
-    A series without a sample before `since` began at 0. That is wrong for a process that Prometheus met late: then all
-    of its series count from its start, and the shares are over its whole life.
+    A series without a sample before `since` began at 0. That is wrong for a process that Prometheus found late:
+    then all of its series count from its start, and the shares are over its whole life.
     """
     previous = next((value for at, value in reversed(samples) if at <= since), 0.0)
     total = 0.0

@@ -16,7 +16,7 @@ MAX_MESSAGE = 1024  # of an Event
 
 
 class Announcer(Protocol):
-    """Told of each decision after it was recorded; after a crash of the latest one once more."""
+    """Hears of each decision after it was recorded; after a crash, of the latest one again."""
 
     def announce(self, rollout: Rollout, decision: Decision) -> None:
         """Passes the decision on."""
@@ -25,7 +25,7 @@ class Announcer(Protocol):
 class Events:
     """Events of ConfigMap `<release>-rollout`, so that `kubectl describe` of it shows what happened.
 
-    The name is made of the rollout and the number of the decision: told twice, it is there once.
+    The name is made of the rollout and the number of the decision: a decision announced twice is one Event.
     """
 
     def __init__(self, objects: Objects, release: str) -> None:
@@ -61,7 +61,7 @@ class Events:
 
 
 class JsonLines:
-    """One line a decision, on standard output unless told otherwise."""
+    """One line a decision, by default on standard output."""
 
     def __init__(self, release: str, stream: TextIO | None = None) -> None:
         self._release = release

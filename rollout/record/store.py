@@ -57,7 +57,7 @@ class Store:
             if (now := self.read()).heartbeat != seen.heartbeat:
                 raise RolloutHeld(
                     f"rollout {self.name} is in the hands of {now.holder}, which is at work; watch it with "
-                    "`tandem rollout status`, tell it with `tandem rollout promote` or `abort`"
+                    "`tandem rollout status`, steer it with `tandem rollout promote` or `abort`"
                 )
 
         def take(record: Record) -> Record:

@@ -235,8 +235,8 @@ def bundle(
     console.print(f"  bundles/{folder.name}, with model_card.html")
     if promote:
         promote_if_good(folder, force=force)
-    if told := follow(project.workspace):
-        console.print(f"  {told}", highlight=False, soft_wrap=True)
+    if change := follow(project.workspace):
+        console.print(f"  {change}", highlight=False, soft_wrap=True)
 
 
 def promote_if_good(bundle: Path, *, force: bool) -> None:

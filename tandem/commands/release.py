@@ -85,8 +85,8 @@ def follow_in_registry(root: Path) -> None:
     from training.registry import follow
     from training.workspace import Workspace
 
-    if told := follow(Workspace(root.resolve())):
-        console.print(f"  {told}", highlight=False, soft_wrap=True)
+    if change := follow(Workspace(root.resolve())):
+        console.print(f"  {change}", highlight=False, soft_wrap=True)
 
 
 @keys.command("new")

@@ -32,7 +32,7 @@ def test_a_failure_within_the_limit_is_forgiven_and_starts_the_count_anew() -> N
     found = judge(rollout(successful=1, since=7.0), analysis(Verdict.FAILED), SETTINGS)
     sentence = "failure 1 of 1 that are forgiven; errors: so"
     step = Step(failed=1, successful=0, since=7.0)
-    assert found == Judgement(Choice.FORGIVEN, sentence, {"step": step, "waits_for": ""}, told=False)
+    assert found == Judgement(Choice.FORGIVEN, sentence, {"step": step, "waits_for": ""}, announced=False)
 
 
 def test_a_failure_beyond_the_limit_aborts() -> None:

@@ -13,14 +13,14 @@ def publish_features(workspace: Workspace, feature_store: Path) -> None:
 
     Raises MissingArtifact where that file, or a feature table, is missing.
     """
-    published = beside(workspace, require(feature_store, "helm upgrade"))
+    published = with_store(workspace, require(feature_store, "helm upgrade"))
     limits = load_settings(workspace.root / "params.yaml").duckdb
     apply_definitions(published)
     materialize_users(published, limits=limits)
     materialize_copurchase(published, limits=limits)
 
 
-def beside(workspace: Workspace, feature_store: Path) -> Workspace:
+def with_store(workspace: Workspace, feature_store: Path) -> Workspace:
     """The same data with another feature_store.yaml: the pipeline's own stores stay as DVC knows them."""
     published = Workspace(workspace.root / "published")
     shutil.rmtree(published.root, ignore_errors=True)

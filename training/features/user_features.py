@@ -29,7 +29,7 @@ EPOCH_WEEKDAY = 3  # 1 January 1970 was a Thursday; Monday is 0
 def user_statistics(visits: ibis.Table, pairs: ibis.Table, items: ibis.Table, snapshots: tuple[int, ...]) -> ibis.Table:
     """Counts, spend, rhythm, habits and affinities per (user, snapshot) with any event in a year, as one array."""
     bought = pairs.filter(_.snapshot.isin(snapshots))
-    known = _beside(_beside(_rhythm(visits, snapshots), _variety(bought)), _affinities(bought, items))
+    known = _joined(_joined(_rhythm(visits, snapshots), _variety(bought)), _affinities(bought, items))
     baskets, purchases = ibis.greatest(_.user_baskets_365d, 1), ibis.greatest(_.user_purchases_365d, 1)
     gap_days = _.span / DAY_SECONDS / ibis.greatest(_.user_baskets_365d - 1, 1)
     gap_count = ibis.greatest(_.gap_count, 1).cast("float64")
@@ -82,10 +82,10 @@ def _affinities(pairs: ibis.Table, items: ibis.Table) -> ibis.Table:
         .agg(**{f"user_top_{column}_share_365d": _.n.max() / _.n.sum(), f"user_{column}s_365d": _.count()})
         for column in ("department", "brand")
     )
-    return _beside(departments, brands)
+    return _joined(departments, brands)
 
 
-def _beside(left: ibis.Table, right: ibis.Table) -> ibis.Table:
+def _joined(left: ibis.Table, right: ibis.Table) -> ibis.Table:
     return left.left_join(right, ["snapshot", "user_id"]).drop("snapshot_right", "user_id_right")
 
 
