@@ -3,6 +3,7 @@
 bundle/<version>/
     manifest.json            everything below, with the SHA-256 of each file
     manifest.sig             Ed25519 signature of manifest.json, where it was signed (contracts/bundle/signature.py)
+    model.sig                OpenSSF model signature, where one was made (training/release/model_signature.py)
     vocabularies.json        terms of each categorical column; item_id's term i is catalogue row i everywhere else
     items.npz                codes [num_items, 5], statistics [num_items, 25], text [num_items, 16] and prices
                              [num_items], NaN: not known
@@ -43,8 +44,9 @@ from contracts.renamed_settings import RENAMED_SETTINGS
 
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.sig"
-OUTSIDE_OF_DIGESTS: Final = frozenset({MANIFEST, SIGNATURE})
-"""The manifest holds the digests and the signature is over the manifest: neither can be in its list."""
+MODEL_SIGNATURE: Final = "model.sig"
+OUTSIDE_OF_DIGESTS: Final = frozenset({MANIFEST, SIGNATURE, MODEL_SIGNATURE})
+"""The manifest holds the digests and the signatures are over the manifest: none of them can be in its list."""
 VOCABULARIES: Final = "vocabularies.json"
 ITEMS: Final = "items.npz"
 NEIGHBOURS: Final = "neighbours.npz"
@@ -143,7 +145,7 @@ def sha256_of(path: Path) -> str:
 
 
 def digests(folder: Path) -> dict[str, FileDigest]:
-    """Digest of every file below folder but the manifest and its signature, by relative POSIX path."""
+    """Digest of every file below folder but the manifest and the signatures, by relative POSIX path."""
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     return {name: digest_of(path) for name, path in files.items() if name not in OUTSIDE_OF_DIGESTS}
 
@@ -178,7 +180,7 @@ def write_bundle(bundles: Path) -> Iterator[Path]:
 def seal(temporary: Path, sign: Callable[[Path], None] | None = None, **fields: Any) -> Path:
     """The finished bundle's folder: digests taken, manifest written and signed, renamed to its version.
 
-    sign puts a signature next to the manifest. fields are Manifest's, less files, bundle_version, contract_version and
+    sign puts signatures next to the manifest. fields are Manifest's, less files, bundle_version, contract_version and
     schema_hash. Nothing serves it yet: that is contracts/bundle/promotions.py.
     """
     files = digests(temporary)

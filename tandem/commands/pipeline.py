@@ -203,6 +203,13 @@ def bundle(
     sign_key: Annotated[
         Path | None, typer.Option(help="Private key to sign with (tandem keys new).", envvar="TANDEM_SIGNING_KEY")
     ] = None,
+    model_sign_key: Annotated[
+        Path | None,
+        typer.Option(
+            help="Private key of an OpenSSF model signature next to ours (tandem keys new-model).",
+            envvar="TANDEM_MODEL_SIGNING_KEY",
+        ),
+    ] = None,
     publish: Annotated[str, typer.Option(help="Folder or URL (s3://bucket/prefix) to copy the bundle to.")] = "",
     promote: Annotated[bool, typer.Option(help="Make it the one that serves: servers here change to it.")] = True,
     force: Annotated[bool, typer.Option(help="Publish and promote whatever the gate says.")] = False,
@@ -218,13 +225,13 @@ def bundle(
     from training.evaluation.gate import require_no_loss
     from training.registry import follow
     from training.release.bundle import assemble
+    from training.release.model_signature import signers
     from training.release.publish import publish as copy_to
-    from training.release.signing import signer
     from training.tracking import log_run
 
     project = open_project(root)
     with working("bundle") as work:
-        folder = assemble(project.workspace, project.settings, signer(sign_key) if sign_key else None)
+        folder = assemble(project.workspace, project.settings, signers(sign_key, model_sign_key))
         work.note("MLflow")
         log_run(project.workspace, project.settings, folder)
         if publish:

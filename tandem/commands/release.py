@@ -102,6 +102,19 @@ def new(path: Annotated[Path, typer.Argument(help="File for the private key; it 
     console.print(f"  TANDEM_BUNDLE_PUBLIC_KEY={public}", highlight=False, soft_wrap=True)
 
 
+@keys.command("new-model")
+def new_model(path: Annotated[Path, typer.Argument(help="File for the private key; it must not exist.")]) -> None:
+    """Make a key of OpenSSF model signatures, which `model_signing verify key` checks with the public half.
+
+    Example: tandem keys new-model model-signing.pem
+    """
+    from training.release.model_signature import new_model_key
+
+    public = new_model_key(path)
+    console.print(f"  private key: {path} (keep it where bundles are built)", highlight=False, soft_wrap=True)
+    console.print(f"  public key: {public} (give it to who checks)", highlight=False, soft_wrap=True)
+
+
 def _bundles(root: Path) -> Path:
     """Without reading params.yaml: a rollback must not wait for somebody's mended parameter."""
     from training.workspace import Workspace

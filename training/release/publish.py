@@ -5,7 +5,7 @@ from typing import Any
 
 import fsspec  # type: ignore[import-untyped,unused-ignore]  # ships no types
 
-from contracts.bundle.manifest import MANIFEST, SIGNATURE, verify
+from contracts.bundle.manifest import MANIFEST, MODEL_SIGNATURE, SIGNATURE, verify
 from contracts.errors import InvalidInput, TandemError
 
 
@@ -21,9 +21,9 @@ def publish(bundle: Path, url: str) -> str:
     except (ImportError, ValueError) as error:
         raise InvalidInput(f"{url} cannot be opened: {error}") from error
     target = f"{folder.rstrip('/')}/{manifest.bundle_version}"
-    signature = [SIGNATURE] if (bundle / SIGNATURE).is_file() else []
+    signatures = [name for name in (SIGNATURE, MODEL_SIGNATURE) if (bundle / name).is_file()]
     try:
-        for name in [*manifest.files, *signature, MANIFEST]:
+        for name in [*manifest.files, *signatures, MANIFEST]:
             _put(filesystem, bundle / name, f"{target}/{name}")
     except (
         Exception

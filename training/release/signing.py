@@ -7,6 +7,7 @@ from pathlib import Path
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from contracts.bundle.signature import public_key_text, signed_bytes, write_signature
 from contracts.errors import InvalidInput, MissingArtifact
@@ -22,6 +23,15 @@ def new_key(path: Path) -> str:
     Raises InvalidInput where there is a file already: a lost key cannot be made again.
     """
     key = Ed25519PrivateKey.generate()
+    write_private(key, path)
+    return public_key_text(key.public_key().public_bytes_raw())
+
+
+def write_private(key: PrivateKeyTypes, path: Path) -> None:
+    """Writes a private key as PEM, PKCS 8, without a passphrase, readable by its owner alone.
+
+    Raises InvalidInput where there is a file already, or where none can be written.
+    """
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     try:
         with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
@@ -30,7 +40,19 @@ def new_key(path: Path) -> str:
         raise InvalidInput(f"{path} exists, and a key that is overwritten is lost. Name another file.") from error
     except OSError as error:
         raise InvalidInput(f"Cannot write a key to {path}: {error.strerror}.") from error
-    return public_key_text(key.public_key().public_bytes_raw())
+
+
+def read_private(path: Path, command: str) -> PrivateKeyTypes:
+    """The private key in a PEM file; command makes such a key.
+
+    Raises MissingArtifact without the file and InvalidInput where it holds none.
+    """
+    if not path.is_file():
+        raise MissingArtifact(f"There is no signing key at {path}. Make one with `{command} {path}`.")
+    try:
+        return serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise InvalidInput(f"{path} is not a private key in PEM without a passphrase.") from error
 
 
 def signer(path: Path) -> Sign:
@@ -38,12 +60,7 @@ def signer(path: Path) -> Sign:
 
     Raises MissingArtifact without the file and InvalidInput where it holds another kind of key.
     """
-    if not path.is_file():
-        raise MissingArtifact(f"There is no signing key at {path}. Make one with `tandem keys new {path}`.")
-    try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise InvalidInput(f"{path} is not a private key in PEM without a passphrase.") from error
+    key = read_private(path, "tandem keys new")
     if not isinstance(key, Ed25519PrivateKey):
         raise InvalidInput(f"{path} is a key of another kind; bundles are signed with Ed25519 (`tandem keys new`).")
     return lambda bundle: write_signature(bundle, key.sign(signed_bytes(bundle)))

@@ -63,6 +63,10 @@ spec:
             - name: TANDEM_SIGNING_KEY
               value: /signing-key/signing-key
             {{- end }}
+            {{- if $root.Values.training.modelSigningKeySecret }}
+            - name: TANDEM_MODEL_SIGNING_KEY
+              value: /model-signing-key/model-signing-key
+            {{- end }}
           {{- include "tandem.storeCredentials" $root | nindent 10 }}
           resources:
             {{- toYaml $root.Values.training.resources | nindent 12 }}
@@ -82,6 +86,11 @@ spec:
             {{- if $root.Values.training.signingKeySecret }}
             - name: signing-key
               mountPath: /signing-key
+              readOnly: true
+            {{- end }}
+            {{- if $root.Values.training.modelSigningKeySecret }}
+            - name: model-signing-key
+              mountPath: /model-signing-key
               readOnly: true
             {{- end }}
             - name: tmp
@@ -129,6 +138,11 @@ spec:
         {{- end }}
         {{- with $root.Values.training.signingKeySecret }}
         - name: signing-key
+          secret:
+            secretName: {{ . }}
+        {{- end }}
+        {{- with $root.Values.training.modelSigningKeySecret }}
+        - name: model-signing-key
           secret:
             secretName: {{ . }}
         {{- end }}
