@@ -1,6 +1,6 @@
 {{/* Stops the rendering with every fault at once; values.schema.json has already refused unknown keys and wrong types. */}}
 {{- define "tandem.requireConsistentValues" -}}
-{{- $faults := concat (include "tandem.bundleFaults" . | fromJsonArray) (include "tandem.storeFaults" . | fromJsonArray) (include "tandem.trafficFaults" . | fromJsonArray) (include "tandem.jobFaults" . | fromJsonArray) -}}
+{{- $faults := concat (include "tandem.bundleFaults" . | fromJsonArray) (include "tandem.storeFaults" . | fromJsonArray) (include "tandem.trafficFaults" . | fromJsonArray) (include "tandem.jobFaults" . | fromJsonArray) (include "tandem.admissionFaults" . | fromJsonArray) -}}
 {{- if not .Values.images.prefix -}}
 {{- $faults = prepend $faults "images.prefix is empty: name the images, like registry.example.com/tandem" -}}
 {{- end -}}
@@ -100,6 +100,25 @@
 {{- end -}}
 {{- if and .Values.rollout.bundle (not .Values.rollout.enabled) -}}
 {{- $faults = append $faults "rollout.bundle is set and rollout.enabled is not: the Job needs the account" -}}
+{{- end -}}
+{{- toJson $faults -}}
+{{- end }}
+
+{{/* A policy that refuses the release's own pods is found here, not when the first one does not start. */}}
+{{- define "tandem.admissionFaults" -}}
+{{- $faults := list -}}
+{{- if and .Values.admission.images.enabled .Values.admission.images.requireDigests -}}
+{{- $used := list "serving" -}}
+{{- if .Values.training.enabled }}{{ $used = append $used "training" }}{{ end -}}
+{{- if .Values.drift.enabled }}{{ $used = append $used "monitoring" }}{{ end -}}
+{{- range $used -}}
+{{- if not (index $.Values.images.digests .) -}}
+{{- $faults = append $faults (printf "admission.images.requireDigests is set and images.digests.%s is empty: the policy would refuse that image" .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.admission.provenance.enabled (not .Values.admission.provenance.workflow) -}}
+{{- $faults = append $faults "admission.provenance.enabled is set and admission.provenance.workflow is empty: name the workflow whose images may run" -}}
 {{- end -}}
 {{- toJson $faults -}}
 {{- end }}
