@@ -21,7 +21,7 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-tools test-spark mutants check bench bench-quality effect train audit scan-secrets scan-image \
+.PHONY: help demo test test-fast test-tools test-spark mutants check bench bench-quality effect train audit licences sbom scan-secrets scan-image \
 	images e2e clean tools lock
 
 help: ## Show this list
@@ -52,6 +52,8 @@ check: $(INSTALLED) tools ## Format, lint, types, layers, chart, Terraform, work
 	mypy
 	lint-imports
 	scripts/check-infra
+	scripts/licences --check
+	scripts/check-wheel
 
 bench: $(INSTALLED) ## Speed of serving, of events and of data work: an hour and a half (BENCH=--short EVENTS=2000000: minutes)
 	python -m benchmarks.serving $(BENCH)
@@ -68,6 +70,12 @@ effect: $(INSTALLED) ## What this checkout does to lists, compared with the one 
 
 train: $(INSTALLED) ## Train into ROOT, hold to gates and to the champion's lists, sign, publish (scripts/train names the settings)
 	scripts/train $(or $(ROOT),trained)
+
+licences: $(INSTALLED) ## Write docs/licences.md: the licence of each locked package, held to what pyproject.toml allows
+	scripts/licences
+
+sbom: $(INSTALLED) ## A CycloneDX bill of materials of each lock, into OUT (sbom)
+	scripts/sbom $(or $(OUT),sbom)
 
 audit: $(INSTALLED) ## Known vulnerabilities in the locked packages, and the workflows' pins asked of GitHub
 	for lock in serving training monitoring; do uv tool run pip-audit==$(PIP_AUDIT_VERSION) --require-hashes --disable-pip -r locks/$$lock.txt || exit 1; done
