@@ -54,7 +54,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's TANDEM_* variables must not change what tests see."""
-    for name in [name for name in os.environ if name.startswith("TANDEM_")]:
+    for name in [name for name in os.environ if name.startswith("TANDEM_") or name == "MLFLOW_TRACKING_URI"]:
         monkeypatch.delenv(name)
 
 

@@ -1,10 +1,13 @@
 """MLflow's registry follows what serves: a version a bundle, alias `champion` and alias `challenger`."""
 
 import logging
+from collections.abc import Collection, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from contracts.bundle.promotions import current_version, promotions
+from contracts.errors import MissingArtifact
+from training.settings import mlflow_url
 from training.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -12,15 +15,23 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 MODEL: Final = "tandem"
+STORE: Final = "mlflow.db"
 CHAMPION: Final = "champion"  # the bundle that `current` names
 CHALLENGER: Final = "challenger"  # the newest bundle that was never promoted
 BUNDLE_TAG: Final = "bundle_version"
 
 
 def store_uri(workspace: Workspace) -> str:
-    """The workspace's own SQLite store, of runs and of the registry."""
+    """The store of runs and of the registry: a shared MLflow, or the workspace's own in SQLite."""
+    if url := mlflow_url():
+        return url
     # As SQLite's own URI, or `?` and `#` in the path of the workspace would end it.
-    return f"sqlite:///{(workspace.root / 'mlflow.db').absolute().as_uri()}?uri=true"
+    return f"sqlite:///{(workspace.root / STORE).absolute().as_uri()}?uri=true"
+
+
+def has_store(workspace: Workspace) -> bool:
+    """Whether there is a store to look into; asking one makes it otherwise."""
+    return bool(mlflow_url()) or (workspace.root / STORE).is_file()
 
 
 def register(workspace: Workspace, bundle_version: str, run_id: str) -> None:
@@ -33,12 +44,47 @@ def register(workspace: Workspace, bundle_version: str, run_id: str) -> None:
         client.create_model_version(MODEL, source, run_id, tags={BUNDLE_TAG: bundle_version})
 
 
+def run_tags(workspace: Workspace, bundle_version: str) -> dict[str, str]:
+    """Tags of the run that made a bundle. Raises MissingArtifact where none is known."""
+    found = _versions(_client(workspace)).get(bundle_version) if has_store(workspace) else None
+    if found is None:
+        raise MissingArtifact(
+            f"No run of bundle {bundle_version} is in {mlflow_url() or workspace.root / STORE}: it was made elsewhere, "
+            "or before runs were registered. Name the workspace that made it with --root."
+        )
+    tags: dict[str, str] = _client(workspace).get_run(found.run_id).data.tags
+    return tags
+
+
 def follow(workspace: Workspace) -> str | None:
     """Points both aliases to where the history of promotions says; gives what keeps it from that, for people, or None.
 
     A promotion or rollback holds whatever becomes of the aliases: they are for people who look into MLflow.
     """
-    if not (workspace.root / "mlflow.db").is_file():
+    if not has_store(workspace):
+        return None  # nothing was trained here
+    promoted = {change.bundle_version for change in promotions(workspace.bundles)}
+    return point(workspace, current_version(workspace.bundles), promoted)
+
+
+def follow_rollout(workspace: Workspace, stable: Sequence[str], refused: Collection[str]) -> str | None:
+    """The same after a rollout on a cluster; URLs or paths of bundles that were stable, latest last, or taken back.
+
+    A version that the registry does not know moves nothing: it was trained elsewhere.
+    """
+    served = [_version_in(url) for url in stable]
+    tried = {*served, *(_version_in(url) for url in refused)}
+    return point(workspace, served[-1] if served else None, tried)
+
+
+def _version_in(url: str) -> str:
+    """s3://bucket/prefix/VERSION or a path."""
+    return url.rstrip("/").rpartition("/")[2]
+
+
+def point(workspace: Workspace, serving: str | None, tried: Collection[str]) -> str | None:
+    """Champion is the version that serves, challenger the newest that was never tried; as `follow` says it."""
+    if not has_store(workspace):
         return None  # nothing was trained here
     if find_spec("mlflow") is None:
         return "MLflow is not installed here, so its aliases champion and challenger are left as they are"
@@ -48,9 +94,8 @@ def follow(workspace: Workspace) -> str | None:
     try:
         client = _client(workspace)
         versions = _versions(client)
-        promoted = {change.bundle_version for change in promotions(workspace.bundles)}
-        waiting = [version for version in versions if version not in promoted]
-        _point(client, CHAMPION, versions.get(current_version(workspace.bundles) or ""))
+        waiting = [version for version in versions if version not in tried]
+        _point(client, CHAMPION, versions.get(serving or ""))
         _point(client, CHALLENGER, versions[waiting[-1]] if waiting else None)
     except (MlflowException, SQLAlchemyError) as error:
         return f"MLflow's aliases champion and challenger could not be moved: {error}"

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
@@ -205,6 +206,11 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the manifest and for MLflow."""
         return asdict(self)
+
+
+def mlflow_url() -> str:
+    """URL of a shared MLflow, by MLflow's own variable; empty keeps runs and aliases in the workspace."""
+    return os.environ.get("MLFLOW_TRACKING_URI", "")
 
 
 def load_settings(path: Path) -> Settings:

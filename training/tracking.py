@@ -11,25 +11,29 @@ from typing import Any
 import mlflow
 
 from contracts.bundle.manifest import MANIFEST, sha256_of
+from training.content_digest import content_digest
 from training.registry import BUNDLE_TAG, register, store_uri
-from training.settings import Settings
+from training.settings import Settings, mlflow_url
 from training.workspace import Workspace
 
 EXPERIMENT = "tandem"
+TABLES = ("events", "users", "items")
+CHANGED = "changed"
 
 
 def use_experiment(workspace: Workspace, name: str) -> None:
-    """Runs that start from here on are the experiment's, in the workspace's own SQLite store."""
+    """Runs that start from here on are the experiment's, in a shared MLflow or in the workspace's own store."""
     for chatty in ("alembic", "mlflow"):  # both announce the creation of the store table by table
         logging.getLogger(chatty).setLevel(logging.ERROR)
     mlflow.set_tracking_uri(store_uri(workspace))
     if mlflow.get_experiment_by_name(name) is None:
-        mlflow.create_experiment(name, artifact_location=(workspace.root / "mlruns").as_uri())
+        # A shared MLflow has a place of its own for files.
+        mlflow.create_experiment(name, None if mlflow_url() else (workspace.root / "mlruns").as_uri())
     mlflow.set_experiment(name)
 
 
 def log_run(workspace: Workspace, settings: Settings, bundle: Path) -> None:
-    """Logs the bundle to the workspace's own SQLite store, and registers it there as a version of the model."""
+    """Logs the bundle to MLflow, and registers it there as a version of the model."""
     use_experiment(workspace, EXPERIMENT)
     metrics = json.loads(workspace.metrics.read_text())
     tags = {BUNDLE_TAG: bundle.name, **made_from(workspace)}
@@ -45,15 +49,22 @@ def log_run(workspace: Workspace, settings: Settings, bundle: Path) -> None:
 
 
 def made_from(workspace: Workspace) -> dict[str, str]:
-    """What the bundle is made from, as tags: the code's commit, and SHA-256 of each table that ingest wrote.
+    """What the bundle is made from, as tags: the code's commit, and two digests of each table that ingest wrote.
 
-    "changed" follows a commit whose files were edited since; without git there is no commit to name.
+    sha256 is of the file's bytes, content of its rows in any order.
     """
-    tables = {name: workspace.ingested(name) for name in ("events", "users", "items")}
+    tables = {name: path for name in TABLES if (path := workspace.ingested(name)).exists()}
     digests = {f"data.{name}.sha256": sha256_of(path) for name, path in tables.items() if path.is_file()}
+    digests |= {f"data.{name}.content": content_digest(path) for name, path in tables.items()}
+    commit = commit_here()
+    return digests | ({"code.commit": commit} if commit else {})
+
+
+def commit_here() -> str:
+    """Commit of the code that runs; "changed" follows where files were edited since, and without git it is empty."""
     code = Path(__file__).resolve().parents[1]
     commit, edited = _git(code, "rev-parse", "HEAD"), _git(code, "status", "--porcelain", "--untracked-files=no")
-    return digests | ({"code.commit": f"{commit} changed" if edited else commit} if commit else {})
+    return f"{commit} {CHANGED}" if commit and edited else commit
 
 
 def _git(folder: Path, *words: str) -> str:

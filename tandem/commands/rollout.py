@@ -14,7 +14,7 @@ from tandem.commands.release import UrlOption, rollback_here
 from tandem.console import console
 
 if TYPE_CHECKING:
-    from rollout.record.state import Rollout
+    from rollout.record.state import Record, Rollout
     from rollout.release import Release
     from rollout.settings import RolloutSettings
 
@@ -33,6 +33,9 @@ Bundle = Annotated[str, typer.Option("--bundle", help="Bundle to release, as the
 BundleFile = Annotated[
     Path | None,
     typer.Option("--bundle-file", help="File that names it: `tandem retrain --receipt` writes one."),
+]
+Registry = Annotated[
+    Path, typer.Option("--root", help="Folder with mlflow.db, whose aliases follow; none is no fault.")
 ]
 
 
@@ -58,6 +61,7 @@ def start(
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the controller's own metrics; 0 opens none.")
     ] = 0,
+    root: Registry = HERE,
 ) -> None:
     """Roll a bundle out step by step, each one analysed; goes on where a killed controller stopped.
 
@@ -68,7 +72,7 @@ def start(
     loaded = _settings(settings)
     loaded.refuse_unanswerable_gates()
     opened = _open(release, namespace, loaded, metrics_port)
-    end(opened.controller.start(named_bundle(bundle, bundle_file), again))
+    _ended(opened, opened.controller.start(named_bundle(bundle, bundle_file), again), root)
 
 
 @rollouts.command("status")
@@ -85,26 +89,33 @@ def status(release: ReleaseOption, namespace: NamespaceOption = "") -> None:
 
 
 @rollouts.command("promote")
-def promote(release: ReleaseOption, namespace: NamespaceOption = "", settings: SettingsOption = None) -> None:
+def promote(
+    release: ReleaseOption, namespace: NamespaceOption = "", settings: SettingsOption = None, root: Registry = HERE
+) -> None:
     """Give the canary all traffic now, whatever its analysis says.
 
     Example: tandem rollout promote --release shop
     """
     from rollout.record.state import Request
 
-    end(_open(release, namespace, _settings(settings)).ask(Request.PROMOTE))
+    opened = _open(release, namespace, _settings(settings))
+    _ended(opened, opened.ask(Request.PROMOTE), root)
 
 
 @rollouts.command("abort")
-def abort(release: ReleaseOption, namespace: NamespaceOption = "", settings: SettingsOption = None) -> None:
+def abort(
+    release: ReleaseOption, namespace: NamespaceOption = "", settings: SettingsOption = None, root: Registry = HERE
+) -> None:
     """Give stable all traffic now; the canary's slot gets its earlier bundle back.
 
     Example: tandem rollout abort --release shop
     """
     from rollout.record.state import Request
 
-    _open(release, namespace, _settings(settings)).ask(Request.ABORT)
+    opened = _open(release, namespace, _settings(settings))
+    opened.ask(Request.ABORT)
     console.print("aborted; all traffic is on stable")
+    follow_record(opened.store.read(), root)
 
 
 @rollouts.command("restore")
@@ -149,7 +160,7 @@ def rollback(
         rollback_here(root, to, url)
         return
     opened = _open(release, namespace, _settings(settings))
-    end(opened.roll_back(to or None))
+    _ended(opened, opened.roll_back(to or None), root)
 
 
 def named_bundle(bundle: str, file: Path | None) -> str:
@@ -163,6 +174,20 @@ def named_bundle(bundle: str, file: Path | None) -> str:
     if not named:
         raise InvalidInput(f"--bundle-file {file} is empty; `tandem retrain --receipt` writes a URL into it")
     return named
+
+
+def follow_record(record: "Record", root: Path) -> None:
+    """Points MLflow's aliases to what a rollout has come to; where nothing was trained in root, nothing is done."""
+    from training.registry import follow_rollout
+    from training.workspace import Workspace
+
+    if told := follow_rollout(Workspace(root.resolve()), record.history, record.refused):
+        console.print(f"  {told}", highlight=False, soft_wrap=True)
+
+
+def _ended(opened: "Release", rollout: "Rollout | None", root: Path) -> None:
+    follow_record(opened.store.read(), root)
+    end(rollout)
 
 
 def _settings(path: Path | None) -> "RolloutSettings":

@@ -3,13 +3,18 @@
 import subprocess
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
+from contracts.bundle.manifest import sha256_of
 from contracts.bundle.promotions import promote, rollback
+from contracts.errors import MissingArtifact
 from tests.support.bundles import PARTS, make_bundle
 from training import registry
-from training.registry import CHALLENGER, CHAMPION, MODEL, follow, register, store_uri
+from training.content_digest import content_digest
+from training.registry import CHALLENGER, CHAMPION, MODEL, follow, follow_rollout, register, run_tags, store_uri
 from training.tracking import made_from
 from training.workspace import Workspace
 
@@ -56,6 +61,30 @@ def test_the_aliases_follow_what_serves(registered: tuple[Workspace, list[str]])
     assert aliases(workspace) == {CHAMPION: third}  # what was rolled back from is no challenger
 
 
+def test_the_aliases_follow_a_rollout_on_a_cluster(registered: tuple[Workspace, list[str]]) -> None:
+    workspace, (first, second, third) = registered
+    urls = [f"s3://shop/bundles/{version}" for version in (first, second, third)]
+    assert follow_rollout(workspace, urls[:1], []) is None
+    assert aliases(workspace) == {CHAMPION: first, CHALLENGER: third}
+    follow_rollout(workspace, urls[:2], {urls[2]: "errors"})  # promoted, and the next one aborted
+    assert aliases(workspace) == {CHAMPION: second}
+    follow_rollout(workspace, urls[:1], {urls[1]: "it was rolled back from"})
+    assert aliases(workspace) == {CHAMPION: first, CHALLENGER: third}
+    follow_rollout(workspace, ["s3://shop/bundles/from-elsewhere/"], [])
+    assert aliases(workspace) == {CHALLENGER: third}  # the champion was trained elsewhere
+
+
+def test_a_shared_mlflow_holds_the_aliases_of_workspaces_that_have_none(
+    registered: tuple[Workspace, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, (first, _, third) = registered
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store_uri(workspace))
+    elsewhere = Workspace(tmp_path / "elsewhere")
+    assert follow_rollout(elsewhere, [f"s3://shop/bundles/{first}"], []) is None
+    assert aliases(elsewhere) == aliases(workspace) == {CHAMPION: first, CHALLENGER: third}
+    assert not (elsewhere.root / "mlflow.db").exists()
+
+
 def test_a_version_names_its_run_and_its_folder(registered: tuple[Workspace, list[str]]) -> None:
     workspace, versions = registered
     client = MlflowClient(store_uri(workspace), store_uri(workspace))
@@ -65,9 +94,19 @@ def test_a_version_names_its_run_and_its_folder(registered: tuple[Workspace, lis
     assert all(client.get_run(version.run_id) for version in found)
 
 
+def test_the_tags_of_a_bundles_run_are_found_by_its_version(registered: tuple[Workspace, list[str]]) -> None:
+    workspace, versions = registered
+    assert isinstance(run_tags(workspace, versions[0]), dict)
+    with pytest.raises(MissingArtifact, match=r"No run of bundle gone is in .*mlflow\.db.*--root"):
+        run_tags(workspace, "gone")
+
+
 def test_nothing_keeps_a_promotion_from_happening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = Workspace(tmp_path)
     assert follow(workspace) is None  # nothing was trained here
+    assert follow_rollout(workspace, ["s3://shop/bundles/v"], []) is None
+    with pytest.raises(MissingArtifact, match="No run of bundle v"):
+        run_tags(workspace, "v")
     (tmp_path / "mlflow.db").write_text("no database")
     assert "could not be moved" in (follow(workspace) or "")
     monkeypatch.setattr(registry, "find_spec", lambda _: None)
@@ -75,13 +114,13 @@ def test_nothing_keeps_a_promotion_from_happening(tmp_path: Path, monkeypatch: p
 
 
 def test_a_run_names_the_tables_and_the_commit(tmp_path: Path) -> None:
-    """SHA-256 of the empty file is known to everybody."""
     workspace = Workspace(tmp_path)
     workspace.ingested("events").parent.mkdir(parents=True)
-    workspace.ingested("events").touch()
+    pq.write_table(pa.table({"user_id": ["u1"]}), workspace.ingested("events"))
     tags = made_from(workspace)
-    assert tags["data.events.sha256"].startswith("e3b0c44298fc1c14")
-    assert "data.users.sha256" not in tags
+    assert tags["data.events.sha256"] == sha256_of(workspace.ingested("events"))
+    assert tags["data.events.content"] == content_digest(workspace.ingested("events"))
+    assert not {"data.users.sha256", "data.users.content"} & tags.keys()
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
     if done.returncode == 0:

@@ -1,0 +1,156 @@
+"""Two bundles part by part: what is the same to the bit, what within a tolerance, and what differs.
+
+Data becomes the same arrays every time. Trained weights do not: on several cores sums are added in another order, and
+what a tower has learned after an epoch differs by more than rounding. So weights are described, and what is held to a
+tolerance is what they are worth: the metrics of the lists.
+"""
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from contracts.bundle import manifest as bundle
+from contracts.bundle.manifest import Manifest, read_manifest
+
+ROUNDING: Final = 1e-4
+"""Relative to the largest value: sums of 32-bit numbers in another order."""
+TRAINED: Final = (
+    bundle.ITEM_EMBEDDINGS,
+    bundle.INDEX,
+    bundle.QUERY_TOWER,
+    bundle.CANDIDATE_TOWER,
+    bundle.RANKER,
+    bundle.GOLDEN,
+    bundle.REFERENCE,
+    bundle.EVALUATION,
+    bundle.MODEL_CARD,
+    bundle.MODEL_CARD_PAGE,
+    f"{bundle.SAVED_MODELS}/",
+)
+"""Parts that follow from trained weights, by the beginning of the path."""
+JUDGED: Final = ("all_items", "new_to_user")
+LIST_METRICS: Final = ("ndcg@20", "recall@20")
+
+
+class Verdict(StrEnum):
+    """How a part compares."""
+
+    EQUAL = "bit-equal"
+    WITHIN = "within tolerance"
+    TRAINED = "trained"  # differs, as weights do; the metrics say whether it matters
+    DIFFERS = "differs"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file or metric of both bundles."""
+
+    name: str
+    verdict: Verdict
+    words: str = ""
+
+
+def compared(before: Path, again: Path, tolerance: float) -> list[Part]:
+    """Files, then metrics; tolerance: how far a metric may be from the recorded one."""
+    manifests = read_manifest(before), read_manifest(again)
+    return [*_files(before, again, *manifests), *_metrics(*manifests, tolerance)]
+
+
+def reproduced(parts: list[Part]) -> bool:
+    """Whether nothing differs but what weights explain."""
+    return all(part.verdict is not Verdict.DIFFERS for part in parts)
+
+
+def _files(before: Path, again: Path, recorded: Manifest, made: Manifest) -> Iterator[Part]:
+    for name in sorted(recorded.files.keys() | made.files.keys()):
+        if name not in made.files or name not in recorded.files:
+            where = "the recorded bundle" if name in recorded.files else "the one made again"
+            yield Part(name, Verdict.TRAINED if name.startswith(TRAINED) else Verdict.DIFFERS, f"only in {where}")
+        elif recorded.files[name].sha256 == made.files[name].sha256:
+            yield Part(name, Verdict.EQUAL)
+        else:
+            yield _part(name, before / name, again / name)
+
+
+def _part(name: str, before: Path, again: Path) -> Part:
+    """Of a file whose bytes differ."""
+    read = READERS.get(before.suffix)
+    if read is None:
+        return Part(name, Verdict.TRAINED if name.startswith(TRAINED) else Verdict.DIFFERS, "other bytes")
+    distance = _distance(read(before), read(again))
+    if distance == 0:
+        return Part(name, Verdict.EQUAL, "the same values in other bytes")
+    if distance is not None and distance <= ROUNDING:
+        return Part(name, Verdict.WITHIN, f"values up to {distance:.1e} apart, of the largest")
+    words = "of other shape" if distance is None else f"values up to {distance:.1e} apart, of the largest"
+    return Part(name, Verdict.TRAINED if name.startswith(TRAINED) else Verdict.DIFFERS, words)
+
+
+def _distance(before: Mapping[str, np.ndarray], again: Mapping[str, np.ndarray]) -> float | None:
+    """Largest difference of a value relative to the largest value of its array; None where shapes or texts differ."""
+    if before.keys() != again.keys():
+        return None
+    largest = 0.0
+    for name, array in before.items():
+        other = again[name]
+        if array.shape != other.shape or array.dtype != other.dtype:
+            return None
+        if not np.issubdtype(array.dtype, np.number):
+            if not np.array_equal(array, other):
+                return None
+            continue
+        apart = np.abs(np.nan_to_num(array.astype(np.float64)) - np.nan_to_num(other.astype(np.float64)))
+        scale = max(float(np.abs(np.nan_to_num(array.astype(np.float64))).max(initial=0.0)), 1e-12)
+        largest = max(largest, float(apart.max(initial=0.0)) / scale)
+    return largest
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    loaded = np.load(io.BytesIO(path.read_bytes()))
+    return {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded}
+
+
+def _columns(path: Path) -> dict[str, np.ndarray]:
+    table = pq.read_table(path)
+    return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+
+
+def _weights(path: Path) -> dict[str, np.ndarray]:
+    """By place, as the exporter numbers names anew in each process."""
+    import onnx
+
+    graph = onnx.load(str(path)).graph
+    return {str(place): onnx.numpy_helper.to_array(one) for place, one in enumerate(graph.initializer)}
+
+
+READERS: Final[Mapping[str, Callable[[Path], dict[str, np.ndarray]]]] = {
+    ".npy": _arrays,
+    ".npz": _arrays,
+    ".parquet": _columns,
+    ".onnx": _weights,
+}
+
+
+def _metrics(recorded: Manifest, made: Manifest, tolerance: float) -> Iterator[Part]:
+    before, again = dict(_judged(recorded.metrics)), dict(_judged(made.metrics))
+    for name in sorted(before.keys() | again.keys()):
+        if name not in before or name not in again:
+            yield Part(name, Verdict.DIFFERS, "measured on one side alone")
+            continue
+        apart = abs(before[name] - again[name])
+        verdict = Verdict.EQUAL if apart == 0 else Verdict.WITHIN if apart <= tolerance else Verdict.DIFFERS
+        yield Part(name, verdict, f"{before[name]:.4f} recorded, {again[name]:.4f} made again")
+
+
+def _judged(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """The metrics of every list, by table."""
+    for table in JUDGED:
+        for name, values in metrics.get(table, {}).items():
+            for metric in LIST_METRICS:
+                yield f"{table} {name} {metric}", float(values[metric])
