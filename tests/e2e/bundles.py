@@ -4,6 +4,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,18 @@ import onnx
 import pyarrow.parquet as pq
 from onnx import TensorProto, helper
 
-from contracts.bundle.manifest import DISPLAY, MANIFEST, RANKER, REFERENCE, SIGNATURE, read_manifest, seal, write_bundle
+from contracts.bundle.golden import golden_from
+from contracts.bundle.manifest import (
+    DISPLAY,
+    GOLDEN,
+    MANIFEST,
+    RANKER,
+    REFERENCE,
+    SIGNATURE,
+    read_manifest,
+    seal,
+    write_bundle,
+)
 from training.release.publish import publish
 
 Change = Callable[[Path, dict[str, Any]], None]
@@ -83,13 +95,15 @@ def empty(folder: Path, fields: dict[str, Any]) -> None:
 
 
 def upside_down(folder: Path, fields: dict[str, Any]) -> None:
-    """Scores of the wrong sign: full lists, of the candidates that fit worst."""
+    """Scores of the wrong sign from the start, golden requests among them: full lists, of what fits worst."""
     model = onnx.load(str(folder / RANKER))
     (output,) = model.graph.output
     for node in model.graph.node:
         node.output[:] = [f"{name}_right" if name == output.name else name for name in node.output]
     model.graph.node.append(helper.make_node("Neg", [f"{output.name}_right"], [output.name]))
     onnx.save(model, str(folder / RANKER))
+    golden = golden_from((folder / GOLDEN).read_bytes())
+    (folder / GOLDEN).write_bytes(replace(golden, scores=-golden.scores).to_bytes())
 
 
 def _shorten_sample(folder: Path, rows: int) -> None:
