@@ -18,6 +18,7 @@ from contracts.bundle.manifest import (
     DISPLAY,
     GOLDEN,
     MANIFEST,
+    MODEL_SIGNATURE,
     RANKER,
     REFERENCE,
     SIGNATURE,
@@ -40,7 +41,8 @@ def release(installed: Path, change: Change, url: str) -> str:
     with tempfile.TemporaryDirectory() as folder, write_bundle(Path(folder)) as temporary:
         shutil.copytree(installed, temporary, dirs_exist_ok=True)
         (temporary / MANIFEST).unlink()
-        (temporary / SIGNATURE).unlink(missing_ok=True)  # of what was changed
+        for signature in (SIGNATURE, MODEL_SIGNATURE):  # of what is changed
+            (temporary / signature).unlink(missing_ok=True)
         fields = manifest.model_dump(
             exclude={"files", "bundle_version", "contract_version", "schema_hash", "manifest_sha256"}
         )

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -32,13 +33,16 @@ def act_train(world: World) -> str:
             "train",
             {"slice": "true"},
             variables={"AWS_ROLE": "stand-in", "AWS_REGION": "us-east-1", "BUNDLES": f"s3://{BUCKET}/bundles"},
-            secrets={"SIGNING_KEY": _private_key()},
+            secrets={
+                "SIGNING_KEY": _text(Ed25519PrivateKey.generate()),
+                "MODEL_SIGNING_KEY": _text(ec.generate_private_key(ec.SECP256R1())),
+            },
             environment={name: value for name, value in os.environ.items() if name.startswith("AWS_")},
             artifacts=Path(folder),
         )
         assert ran.is_green, ran.last_lines
         world.trained_url = (Path(folder) / "training" / "published.txt").read_text().strip()
-    assert ", signed" in ran.summary and world.trained_url in ran.summary, ran.summary
+    assert ", signed, with an OpenSSF model signature" in ran.summary and world.trained_url in ran.summary, ran.summary
     return (
         f"green in {ran.seconds:.0f} s: trained, held to its gates, signed and published {_version(world.trained_url)}"
     )
@@ -117,8 +121,7 @@ def _settings(world: World, folder: Path) -> Path:
     return file
 
 
-def _private_key() -> str:
-    key = Ed25519PrivateKey.generate()
+def _text(key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
