@@ -17,11 +17,14 @@ from serving.api.access import Access
 from serving.api.app import add_routes
 from serving.api.kserve_models import models
 from serving.api.kserve_server import LoopbackModelServer, quiet, use_uvloop
+from serving.bundles.health import BundleHealth
 from serving.bundles.live_releases import LiveReleases
 from serving.bundles.loader import Loader, give_back_memory
+from serving.bundles.proofs import Proofs
 from serving.bundles.release import Releases
 from serving.bundles.signature import public_keys
 from serving.bundles.sources import source_of
+from serving.bundles.trial import Trial, TrialLimits
 from serving.bundles.watcher import Watch
 from serving.events.cache_invalidator import Follower, follow
 from serving.events.consumer import EventConsumer
@@ -78,9 +81,14 @@ def serve(settings: ServingSettings) -> None:
 def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
     """The collaborators of one process. Raises TandemError where bundle or feature store cannot be used."""
     loader = Loader(
-        source_of(settings.bundle_dir, settings.bundle_cache), public_keys(settings.bundle_public_key or "")
+        source_of(settings.bundle_dir, settings.bundle_cache),
+        public_keys(settings.bundle_public_key or ""),
+        Trial(
+            TrialLimits(settings.bundle_trial_seconds, settings.bundle_trial_megabytes), Proofs(settings.bundle_cache)
+        ),
     )
-    releases = LiveReleases(loader, metrics, settings.variant, settings.experiment)
+    health = BundleHealth(settings.bundle_failure_share, settings.bundle_failure_seconds)
+    releases = LiveReleases(loader, metrics, settings.variant, settings.experiment, health)
     now = _now(settings, releases)
     safeguards = safeguards_of(settings, metrics)
     lookup = GuardedLookup(

@@ -11,11 +11,12 @@ from contracts.api.explanations import ItemOutcome
 from contracts.api.records import ImpressionRecord
 from contracts.api.requests import RankingRequest, RecommendationRequest, RetrievalRequest
 from contracts.arrays import Floats, Rows
-from contracts.errors import InvalidInput
+from contracts.errors import InvalidInput, TandemError
 from contracts.features import names
 from contracts.features.vocabulary import OUT_OF_VOCABULARY
 from contracts.ranking.candidates import shortlist_of
 from serving.bundles.bundle import LoadedBundle
+from serving.bundles.health import Outcome, outcome_of
 from serving.bundles.release import Releases
 from serving.events.impressions import ImpressionSink
 from serving.explanations.why import Explainer
@@ -85,7 +86,7 @@ class Recommender:
             given = replace(given, answer=again(given.answer))
         else:
             since = time.monotonic() if arrived is None else arrived
-            given = yield from self._made(scope, Deadline(self._budget, since))
+            given = yield from self._counted(scope, Deadline(self._budget, since))
             self._cache.keep(scope, given)
         answered = given.answer
         if shown:
@@ -97,6 +98,19 @@ class Recommender:
         else:
             self._metrics.forced_answer(answered.variant)
         return answered
+
+    def _counted(self, scope: RequestScope, deadline: Deadline) -> Stages[CachedAnswer]:
+        """The list, and what it says of its bundle."""
+        try:
+            given = yield from self._made(scope, deadline)
+        except TandemError:  # the request's own fault
+            raise
+        except Exception:
+            self._releases.answered(scope.assigned, Outcome.RAISED)
+            raise
+        if outcome := outcome_of(given.answer):
+            self._releases.answered(scope.assigned, outcome)
+        return given
 
     def _made(self, scope: RequestScope, deadline: Deadline) -> Stages[CachedAnswer]:
         ranked = yield from self._ladder.ranked_candidates(scope, deadline)

@@ -32,6 +32,12 @@ class ServingSettings(BaseSettings):
     bundle_dir: str = "bundles/current"  # a folder, a link that may move, or s3://bucket/prefix/VERSION
     bundle_cache: Path = Path("data/bundle-cache")  # copies of bundles from S3; a whole one is used again
     bundle_public_key: str | None = None  # Ed25519, base64, several by comma: only bundles they signed are served
+    bundle_trial_seconds: float = Field(120, ge=1)  # for a new bundle to load and answer in a process of its own
+    bundle_trial_megabytes: int = Field(4096, ge=256)  # of memory that this process may use
+    bundle_failure_share: float = Field(
+        0.5, ge=0, le=1
+    )  # of lists that its models fail, to leave it; 0: it is never left
+    bundle_failure_seconds: float = Field(60, gt=0)  # in which at least 20 lists are looked at for that
     experiment: Path | None = None  # YAML file with a challenger bundle and its share of the users
     api_key: SecretStr | None = Field(
         None, min_length=MIN_KEY_LENGTH

@@ -28,7 +28,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -146,8 +146,13 @@ def sha256_of(path: Path) -> str:
 
 def digests(folder: Path) -> dict[str, FileDigest]:
     """Digest of every file below folder but the manifest and the signatures, by relative POSIX path."""
-    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {name: digest_of(path) for name, path in files.items() if name not in OUTSIDE_OF_DIGESTS}
+    return {name: digest_of(folder / name) for name in files_of(folder)}
+
+
+def files_of(folder: Path) -> list[str]:
+    """The files that `digests` names, by relative POSIX path."""
+    names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [name for name in names if name not in OUTSIDE_OF_DIGESTS]
 
 
 def digest_of(path: Path) -> FileDigest:
@@ -208,12 +213,22 @@ def read_manifest(bundle: Path) -> Manifest:
 
     Raises MissingArtifact where there is no bundle and BundleRefused where the manifest is of another contract.
     """
-    path = bundle / MANIFEST
-    if not path.is_file():
+    require_manifest(bundle)
+    return manifest_from((bundle / MANIFEST).read_bytes(), bundle)
+
+
+def require_manifest(bundle: Path) -> None:
+    """Raises MissingArtifact where there is no bundle."""
+    if not (bundle / MANIFEST).is_file():
         raise MissingArtifact(f"No bundle at {bundle}: {MANIFEST} is missing. Build one with `tandem bundle`.")
+
+
+def manifest_from(content: bytes, bundle: Path) -> Manifest:
+    """The manifest in the bytes of a bundle's file. Raises BundleRefused where it is of another contract."""
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
+        path = bundle / MANIFEST
         raise BundleRefused(f"{path} is not a manifest of contract version {CONTRACT_VERSION}: {error}") from error
     if manifest.contract_version != CONTRACT_VERSION:
         raise BundleRefused(
@@ -238,16 +253,32 @@ def verify(bundle: Path, *, for_serving: bool = False) -> Manifest:
     """
     manifest = read_manifest(bundle)
     found = digests(bundle)
-    missing = manifest.files.keys() - found.keys()
-    faults = [f"{name} is missing" for name in missing if is_served(name) or not for_serving]
-    faults += [f"{name} is not in the manifest" for name in found.keys() - manifest.files.keys()]
+    faults = listing_faults(manifest, found.keys(), for_serving=for_serving)
     faults += [
-        f"{name} is altered (SHA-256 {found[name].sha256[:12]}…, manifest says {manifest.files[name].sha256[:12]}…)"
+        altered(name, found[name].sha256, manifest.files[name].sha256)
         for name in found.keys() & manifest.files.keys()
         if found[name] != manifest.files[name]
     ]
+    refuse(manifest, faults)
+    return manifest
+
+
+def listing_faults(manifest: Manifest, found: Collection[str], *, for_serving: bool) -> list[str]:
+    """What is wrong with the names of a bundle's files, before any of them is read."""
+    missing = manifest.files.keys() - set(found)
+    faults = [f"{name} is missing" for name in missing if is_served(name) or not for_serving]
+    faults += [f"{name} is not in the manifest" for name in set(found) - manifest.files.keys()]
     if version_of(manifest.files) != manifest.bundle_version:
         faults.append("the version does not match the listed digests: parts of several bundles are mixed")
+    return faults
+
+
+def altered(name: str, found: str, listed: str) -> str:
+    """The fault of a file whose SHA-256 is another than the manifest's."""
+    return f"{name} is altered (SHA-256 {found[:12]}…, manifest says {listed[:12]}…)"
+
+
+def refuse(manifest: Manifest, faults: Sequence[str]) -> None:
+    """Raises BundleRefused naming the faults, if there are any."""
     if faults:
         raise BundleRefused(f"Bundle {manifest.bundle_version} is refused: {'; '.join(sorted(faults))}.")
-    return manifest

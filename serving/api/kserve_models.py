@@ -29,10 +29,20 @@ Answered = TypeVar("Answered", bound=BaseModel)
 class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
     """Protocol handling around one function of the recommender."""
 
-    def __init__(self, name: str, request: type[Asked]) -> None:
+    def __init__(self, name: str, request: type[Asked], is_ready: Callable[[], bool]) -> None:
+        """is_ready: whether there is a bundle that answers; probes ask it."""
+        self._is_ready = is_ready
         super().__init__(name)
         self.request = request
-        self.ready = True
+
+    @property
+    def ready(self) -> bool:
+        """For KServe, which refuses requests with 503 meanwhile."""
+        return self._is_ready()
+
+    @ready.setter
+    def ready(self, value: bool) -> None:
+        """Nothing: KServe sets it to False before it knows more."""
 
     @abstractmethod
     async def answers(self, requests: Sequence[Asked]) -> list[Answered]:
@@ -84,8 +94,8 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
 class RecommenderModel(ProtocolModel[RecommendationRequest, Recommendations]):
     """The whole path."""
 
-    def __init__(self, name: str, lists: Lists) -> None:
-        super().__init__(name, RecommendationRequest)
+    def __init__(self, name: str, lists: Lists, is_ready: Callable[[], bool]) -> None:
+        super().__init__(name, RecommendationRequest, is_ready)
         self._lists = lists
 
     async def answers(self, requests: Sequence[RecommendationRequest]) -> list[Recommendations]:
@@ -103,7 +113,7 @@ class StageModel(ProtocolModel[Asked, ScoredItems]):
     def __init__(
         self, name: str, request: type[Asked], score: Callable[[Asked], ScoredItems], service: Service
     ) -> None:
-        super().__init__(name, request)
+        super().__init__(name, request, lambda: service.releases.is_ready)
         self._score = score
         self._service = service
 
@@ -121,7 +131,7 @@ def models(service: Service) -> list[Model]:
     """The models of one process, under the names that clients and probes use."""
     recommender = service.recommender
     return [
-        RecommenderModel("recommender", service.lists),
+        RecommenderModel("recommender", service.lists, lambda: service.releases.is_ready),
         StageModel("retrieval", RetrievalRequest, recommender.retrieve, service),
         StageModel("ranking", RankingRequest, recommender.rank, service),
     ]

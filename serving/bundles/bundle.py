@@ -1,10 +1,9 @@
 """A verified bundle in memory: models, index and item matrices."""
 
-import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 from sys import intern
@@ -25,27 +24,24 @@ from contracts.ranking.candidates import NO_ROWS, POPULAR_COLUMN, CandidatePlan,
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, RANKING_FEATURES, Catalogue
 from contracts.ranking.neighbours import NEIGHBOUR_FEATURES, Neighbours, load_neighbours
 from contracts.ranking.segments import Segments, segment_starts
-from serving.bundles.sealed_files import SealedFiles, regular_bytes
+from serving.bundles.sealed_files import SealedFiles
 from serving.retrieval.search import best, nearest
 
 
 class CandidateTower:
     """Items to embeddings; loaded with the first new item, as most servers never meet one."""
 
-    def __init__(self, path: Path, sha256: str) -> None:
-        self._path = path
-        self._sha256 = sha256
+    def __init__(self, read: Callable[[], bytes]) -> None:
+        """read: the model's bytes as the manifest names them, or BundleRefused."""
+        self._read = read
 
     @cached_property
     def _loaded(self) -> onnxruntime.InferenceSession:
-        content = regular_bytes(self._path) if self._path.is_file() else b""
-        if hashlib.sha256(content).hexdigest() != self._sha256:
-            raise BundleRefused(f"{self._path.name} is missing or altered since the bundle was loaded.")
-        return _session(content)
+        return _session(self._read())
 
     def embed(self, inputs: dict[str, Any]) -> Floats:
         """[n, embedding_dim] of n items; an input that is left out is zero. Raises BundleRefused."""
-        rows = len(next(iter(inputs.values())))
+        rows = len(next(iter(inputs.values()), [0]))  # one item of zeros where nothing is given
         given = dict(inputs)
         for tensor in self._loaded.get_inputs():
             kind = np.int32 if "int32" in tensor.type else np.float32
@@ -117,12 +113,15 @@ class LoadedBundle:
 
 
 def load_bundle(folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> LoadedBundle:
-    """The bundle in memory, after every check; nothing is parsed before digests and signature are right.
+    """The bundle in memory, after every check; nothing is parsed before its digest and the signature are right.
 
     Raises MissingArtifact where there is none, BundleRefused where it is altered, mixed, of another contract version,
     not signed with one of the keys (if there are any), or where its parts do not fit together.
     """
-    return from_files(SealedFiles(folder, keys))
+    files = SealedFiles(folder, keys)
+    bundle = from_files(files)
+    files.check_rest()
+    return bundle
 
 
 def from_files(files: SealedFiles) -> LoadedBundle:
@@ -152,7 +151,7 @@ def from_files(files: SealedFiles) -> LoadedBundle:
         query_tower=_session(files.read(parts.QUERY_TOWER)),
         ranker=_session(files.read(parts.RANKER)),
         text_projection=np.load(BytesIO(files.read(parts.TEXT_PROJECTION))),
-        candidate_tower=CandidateTower(files.path(parts.CANDIDATE_TOWER), manifest.files[parts.CANDIDATE_TOWER].sha256),
+        candidate_tower=CandidateTower(partial(files.read, parts.CANDIDATE_TOWER)),
     )
     _check_dimensions(loaded)
     return loaded

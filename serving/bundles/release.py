@@ -7,6 +7,7 @@ from typing import Protocol
 from contracts.errors import InvalidInput
 from serving.bundles.bundle import LoadedBundle
 from serving.bundles.experiment import CHALLENGER, Experiment
+from serving.bundles.health import Outcome
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ class Releases(Protocol):
 
     def serving(self) -> Assigned:
         """The snapshot for requests that are about no user."""
+        ...
+
+    def answered(self, assigned: Assigned, outcome: Outcome) -> None:
+        """What a request got of its bundle."""
         ...
 
     def replace(self, change: Callable[[LoadedBundle], LoadedBundle]) -> None:
@@ -84,6 +89,9 @@ class OneRelease:
     def serving(self) -> Assigned:
         """The one there is."""
         return Assigned(self._live.stable, self._live.variant)
+
+    def answered(self, assigned: Assigned, outcome: Outcome) -> None:
+        """Nothing: there is no other to go back to."""
 
     def replace(self, change: Callable[[LoadedBundle], LoadedBundle]) -> None:
         """One assignment: a request sees the one or the other."""

@@ -1,4 +1,4 @@
-"""The files of a bundle as the bytes that were signed: what is checked is what is parsed.
+"""The files of a bundle as the bytes that were signed: what is checked is what is parsed, and each is hashed once.
 
 A path that is checked and then opened again may lead to another file by then: of 40 loads under renames 9 took an
 unsigned ranker.
@@ -12,7 +12,15 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from contracts.bundle.manifest import MANIFEST, Manifest, verify
+from contracts.bundle.manifest import (
+    MANIFEST,
+    altered,
+    files_of,
+    listing_faults,
+    manifest_from,
+    refuse,
+    require_manifest,
+)
 from contracts.errors import BundleRefused
 from serving.bundles.signature import check_signed
 
@@ -21,28 +29,39 @@ class SealedFiles:
     """A bundle's manifest, and each of its files by name."""
 
     def __init__(self, folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> None:
-        """Raises MissingArtifact, or BundleRefused naming every file that is altered, missing or unlisted."""
-        self._folder = folder.resolve()  # a link like `current` may move while files are read
-        self.manifest: Manifest = verify(self._folder, for_serving=True)
-        raw = regular_bytes(self._folder / MANIFEST)
-        check_signed(self._folder, raw, keys)
-        if Manifest.model_validate_json(raw) != self.manifest:
-            raise BundleRefused(f"Bundle {self._folder.name} is refused: its manifest changed while it was read.")
+        """The manifest and its signature are checked, and that files and manifest name each other.
+
+        Raises MissingArtifact, or BundleRefused naming every file that is missing or unlisted.
+        """
+        self.folder = folder.resolve()  # a link like `current` may move while files are read
+        require_manifest(self.folder)
+        raw = regular_bytes(self.folder / MANIFEST)
+        self.digest = hashlib.sha256(raw).hexdigest()
+        self.manifest = manifest_from(raw, self.folder)
+        check_signed(self.folder, raw, keys)
+        refuse(self.manifest, listing_faults(self.manifest, files_of(self.folder), for_serving=True))
+        self._unread = set(self.manifest.files)
 
     def read(self, name: str) -> bytes:
         """The file's bytes. Raises BundleRefused unless they are those that the manifest names."""
-        content = regular_bytes(self._folder / name)
-        if hashlib.sha256(content).hexdigest() != self.manifest.files[name].sha256:
-            raise BundleRefused(f"Bundle {self._folder.name} is refused: {name} changed while it was read.")
+        content = regular_bytes(self.folder / name)
+        found, listed = hashlib.sha256(content).hexdigest(), self.manifest.files[name].sha256
+        if found != listed:
+            raise BundleRefused(f"Bundle {self.folder.name} is refused: {altered(name, found, listed)}.")
+        self._unread.discard(name)
         return content
+
+    def check_rest(self) -> None:
+        """Reads what nobody has read, as a bundle is refused whole.
+
+        Raises BundleRefused, like `read`; what serving does not need may be absent.
+        """
+        for name in sorted(self._unread & set(files_of(self.folder))):
+            self.read(name)
 
     def has(self, name: str) -> bool:
         """Whether the bundle has such a file; those of earlier releases lack some."""
         return name in self.manifest.files
-
-    def path(self, name: str) -> Path:
-        """Where a file lies that is read later, and then held to its digest."""
-        return self._folder / name
 
 
 def regular_bytes(path: Path) -> bytes:

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import onnxruntime
 
 from contracts.arrays import Floats
-from contracts.bundle.golden import Golden
-from contracts.bundle.manifest import Manifest
+from contracts.bundle.golden import Golden, golden_from
+from contracts.bundle.manifest import GOLDEN, Manifest
 from contracts.errors import BundleRefused
-from serving.bundles.bundle import LoadedBundle
+from serving.bundles.bundle import LoadedBundle, from_files
+from serving.bundles.sealed_files import SealedFiles
 
+DTYPES: Final = {"tensor(float)": np.float32, "tensor(int32)": np.int32, "tensor(int64)": np.int64}
 MOST_CANDIDATES: Final = 10_000
 """Of one list; a plan of a billion asked for 7 GiB."""
 LATEST_MOMENT: Final = datetime(2200, 1, 1).timestamp()
@@ -20,6 +23,12 @@ TOLERANCE: Final = 1e-3
 """Between two processors; scores and embeddings are about 1."""
 LEAST_OVERLAP: Final = 0.8
 """Of the nearest that the index found then and finds now: equal distances may be in another order."""
+
+
+def answering(files: SealedFiles) -> LoadedBundle:
+    """The bundle, which has answered what it must be able to answer. Raises BundleRefused."""
+    golden = golden_from(files.read(GOLDEN)) if files.has(GOLDEN) else None
+    return tried(check_sound(from_files(files), golden))
 
 
 def check_sound(bundle: LoadedBundle, golden: Golden | None) -> LoadedBundle:
@@ -33,6 +42,19 @@ def check_sound(bundle: LoadedBundle, golden: Golden | None) -> LoadedBundle:
     if faults:
         raise BundleRefused(f"Bundle {bundle.manifest.bundle_version} cannot answer: {'; '.join(faults)}.")
     return bundle
+
+
+def tried(bundle: LoadedBundle) -> LoadedBundle:
+    """The bundle, after each part has computed once: first allocations are made, and parts that raise are found."""
+    for session in (bundle.query_tower, bundle.ranker):
+        session.run(None, {one.name: _zeros(one) for one in session.get_inputs()})
+    bundle.nearest(np.zeros(bundle.manifest.embedding_dim, np.float32), bundle.plan.num_nearest)
+    return bundle
+
+
+def _zeros(described: onnxruntime.NodeArg) -> Any:
+    shape = [size if isinstance(size, int) else 1 for size in described.shape]  # names are free dimensions
+    return np.zeros(shape, DTYPES[described.type])
 
 
 def _impossible(manifest: Manifest, bundle: LoadedBundle) -> Iterator[str]:

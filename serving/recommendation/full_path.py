@@ -49,6 +49,7 @@ class FullPath:
         """The user's candidates. Raises PartFailed."""
         with self._guard.part(Reason.QUERY_TOWER):
             user = self.user(scope.bundle, scope.request.user_id, features, scope.context, history)
+            require_finite(user.query)
         yield
         with self._guard.part(Reason.INDEX):
             nearest = self._nearest(scope, user, allowed)
@@ -69,6 +70,7 @@ class FullPath:
         candidates = trace.candidates
         with self._guard.part(Reason.RANKER):
             scores, order = self.ranked(scope.bundle, candidates)
+            require_finite(scores)
         yield
         return RankedCandidates(
             rows=candidates.rows[order],
@@ -113,6 +115,12 @@ class FullPath:
         return proposed_by_rules(
             scope.active, allowed, lambda k, members: scope.bundle.nearest(user.query, k, members)[0]
         )
+
+
+def require_finite(values: Floats) -> None:
+    """Raises FloatingPointError for what a model must not give: NaN sorts anywhere and no client can read it."""
+    if not np.isfinite(values).all():
+        raise FloatingPointError("the model gives NaN or infinity")
 
 
 def _plan(scope: RequestScope, allowed: Mask | None) -> CandidatePlan:

@@ -227,9 +227,15 @@ def test_changes_of_the_catalogue_apply_to_whatever_serves_by_then(start: Start,
     assert set(releases.serving().bundle.departments) == {"x"}
 
 
-def test_what_is_newer_than_a_bundle_is_laid_over_each_one_that_is_loaded(first: Path, second: Path) -> None:
-    loader = Loader(DirectorySource(first), finish=lambda bundle: replace(bundle, titles=("new",)))
-    assert loader.load().titles == loader.load(second.name).titles == ("new",)
+def test_what_is_newer_than_a_bundle_is_laid_over_each_one_that_is_loaded(
+    start: Start, experiment: Path, second: Path
+) -> None:
+    releases = start(experiment)
+    releases.lay_over(lambda bundle: replace(bundle, titles=("new",)))
+    releases.replace(lambda bundle: replace(bundle, titles=("of now",)))
+    releases.change(second.name)
+    assert releases.serving().bundle.titles == ("new",)
+    assert releases.assigned("u1", CHALLENGER).bundle.titles == ("of now",)
 
 
 @pytest.fixture

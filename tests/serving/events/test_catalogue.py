@@ -1,8 +1,8 @@
 """The live catalogue over a sealed bundle: what may change, what must not, and the same again after a restart."""
 
+import shutil
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
+from contracts.bundle.manifest import CANDIDATE_TOWER
 from contracts.errors import BundleRefused
 from contracts.events.items import CatalogueItem
 from contracts.events.log import ITEMS
@@ -17,7 +18,7 @@ from contracts.features import encoding, names
 from contracts.features.vocabulary import OUT_OF_VOCABULARY
 from contracts.ranking.candidates import FRESH, NO_ROWS, PRICE_COLUMN, SOURCES
 from contracts.rules.selection import Filters
-from serving.bundles.bundle import CandidateTower, LoadedBundle, load_bundle
+from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
 from serving.events.live_catalogue import LiveCatalogue, ReceivedItem, laid_over
 from serving.events.log import ConsumedLog, Entry
@@ -161,12 +162,12 @@ def post(log: ConsumedLog, *items: CatalogueItem) -> None:
     log.append([Entry(uuid.uuid4().hex, item.model_dump_json(exclude_unset=True)) for item in items])
 
 
-def test_a_tower_that_was_altered_on_the_disk_is_refused(bundle: LoadedBundle, tmp_path: Path) -> None:
-    altered = tmp_path / "candidate_tower.onnx"
-    altered.write_bytes(b"something else")
-    changed = replace(bundle, candidate_tower=CandidateTower(altered, "0" * 64))
-    with pytest.raises(BundleRefused, match=r"candidate_tower.onnx is missing or altered"):
-        laid_over(changed, posted(CatalogueItem(item_id="new")))
+def test_a_tower_that_was_altered_on_the_disk_is_refused(trained: Workspace, tmp_path: Path) -> None:
+    shutil.copytree(trained.bundles / "current", tmp_path / "bundle")
+    loaded = load_bundle(tmp_path / "bundle")
+    (tmp_path / "bundle" / CANDIDATE_TOWER).write_bytes(b"something else")
+    with pytest.raises(BundleRefused, match=r"candidate_tower.onnx is altered"):
+        laid_over(loaded, posted(CatalogueItem(item_id="new")))
 
 
 def test_what_a_posted_item_is_called_can_be_filtered_by(bundle: LoadedBundle) -> None:
