@@ -1,19 +1,27 @@
 """Which bundle serves by default and which served before it: the link `current` and the history."""
 
+import errno
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from contracts.bundle.manifest import MANIFEST, verify
-from contracts.errors import InvalidInput, MissingArtifact
+from contracts.bundle.manifest import MANIFEST, read_manifest, verify
+from contracts.errors import BundleRefused, InvalidInput, MissingArtifact, TandemError
+
+T = TypeVar("T")
 
 CURRENT: Final = "current"
 """Symbolic link in the bundles' folder to the version that serves by default."""
 PROMOTIONS: Final = "promotions.jsonl"
 """One line a change of `current`, oldest first."""
+RESERVE: Final = ".promotions.reserve"
+"""Space that a rollback takes where the disk has none left."""
+RESERVED_BYTES: Final = 65_536
 
 
 class Promotion(BaseModel):
@@ -26,21 +34,45 @@ class Promotion(BaseModel):
     rolled_back_from: str | None = None  # set where the change was a rollback
 
 
+class NotWritten(TandemError):
+    """A disk that is full or read-only: link and history are as they were."""
+
+
 def point_current(bundle: Path) -> None:
     """Makes `current` name this bundle, in one atomic rename; the history is not touched."""
     link = bundle.parent / f".{CURRENT}.{os.getpid()}"
     link.unlink(missing_ok=True)
-    link.symlink_to(bundle.name)
-    link.rename(bundle.parent / CURRENT)
+    try:
+        link.symlink_to(bundle.name)
+        link.rename(bundle.parent / CURRENT)
+    except OSError:
+        with suppress(OSError):
+            link.unlink(missing_ok=True)
+        raise
 
 
 def promote(bundle: Path) -> Promotion:
-    """The change, made: `current` names this bundle, and the history says since when."""
+    """The change, made: `current` names this bundle, and the history says since when.
+
+    Raises NotWritten where the disk does not take it; nothing has changed then.
+    """
     bundles = bundle.parent
     before = current_version(bundles)
-    if before and not (bundles / PROMOTIONS).exists():  # a link from before there was a history
-        _append(bundles, before)
-    return _point(bundle, None)
+    with _in_words(bundles):
+        if before and not (bundles / PROMOTIONS).exists():  # a link from before there was a history
+            _append(bundles, _line(before))
+        _with_reserve(bundles, lambda: point_current(bundle))
+        try:
+            change = _line(bundle.name)
+            _with_reserve(bundles, lambda: _append(bundles, change))
+        except OSError:
+            if before:
+                point_current(bundles / before)
+            else:
+                (bundles / CURRENT).unlink()
+            raise
+    _keep_reserve(bundles)
+    return change
 
 
 def rollback(bundles: Path, to: str | None = None) -> Promotion:
@@ -48,7 +80,7 @@ def rollback(bundles: Path, to: str | None = None) -> Promotion:
 
     The bundle is verified first, so the link never leaves a bundle that works for one that does not.
     Raises MissingArtifact without a bundle to leave or to go to, InvalidInput for a version that serves already, and
-    BundleRefused for one that is altered.
+    BundleRefused for one that is altered. Raises NotWritten where the disk does not take the change: nothing changes.
     """
     now = current_version(bundles)
     if now is None:
@@ -59,7 +91,44 @@ def rollback(bundles: Path, to: str | None = None) -> Promotion:
     if version not in bundle_versions(bundles):
         raise MissingArtifact(f"Cannot roll back to {version}: {bundles} does not hold it. {_there(bundles)}")
     verify(bundles / version, for_serving=True)
-    return _point(bundles / version, now)
+    change = _line(version, now)
+    with _in_words(bundles):
+        # The history first: an older bundle serves only where it says so, whatever ends this process between the two.
+        size = _with_reserve(bundles, lambda: _append(bundles, change))
+        try:
+            _with_reserve(bundles, lambda: point_current(bundles / version))
+        except OSError:
+            os.truncate(bundles / PROMOTIONS, size)
+            raise
+    return change
+
+
+def refuse_older(bundles: Path, version: str) -> None:
+    """Returns unless `current` names an older bundle than one that was promoted, and no entry of the history says so.
+
+    A signature says who made a bundle and not when it was good: a link that was moved by somebody else brings back
+    what was replaced for a reason. Raises BundleRefused with the command that does it.
+    """
+    history = promotions(bundles)
+    if not history or history[-1].bundle_version == version:
+        return
+    made = _made_at(bundles, version)
+    for promoted in {change.bundle_version for change in history}:
+        later = _made_at(bundles, promoted)
+        if made and later and later > made:
+            raise BundleRefused(
+                f"Bundle {version} is refused: it is older than {promoted}, which was promoted here, and "
+                f"{PROMOTIONS} says of no rollback to it. To go back to it: tandem rollback --to {version}."
+            )
+
+
+def _made_at(bundles: Path, version: str) -> datetime | None:
+    """None for a bundle that is not there, or cannot say when it was made."""
+    try:
+        made = datetime.fromisoformat(read_manifest(bundles / version).created_at)
+    except (TandemError, ValueError):
+        return None
+    return made if made.tzinfo else made.replace(tzinfo=UTC)
 
 
 def previous_version(bundles: Path) -> str:
@@ -114,17 +183,54 @@ def _stack(history: list[Promotion]) -> list[str]:
     return stack
 
 
-def _point(bundle: Path, rolled_back_from: str | None) -> Promotion:
-    point_current(bundle)  # first: a history that is one line short still leads back, one that is ahead does not
-    return _append(bundle.parent, bundle.name, rolled_back_from)
-
-
-def _append(bundles: Path, version: str, rolled_back_from: str | None = None) -> Promotion:
+def _line(version: str, rolled_back_from: str | None = None) -> Promotion:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    change = Promotion(promoted_at=now, bundle_version=version, rolled_back_from=rolled_back_from)
-    with (bundles / PROMOTIONS).open("a", encoding="utf-8") as file:
-        file.write(change.model_dump_json() + "\n")
-    return change
+    return Promotion(promoted_at=now, bundle_version=version, rolled_back_from=rolled_back_from)
+
+
+def _append(bundles: Path, change: Promotion) -> int:
+    """The size that the history had before: it has the whole line, or that size again. Raises OSError."""
+    line = f"{change.model_dump_json()}\n".encode()
+    with (bundles / PROMOTIONS).open("ab", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        try:
+            if file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(size)
+            raise
+    return size
+
+
+def _with_reserve(bundles: Path, write: Callable[[], T]) -> T:
+    """What the writing returns; on a full disk it is tried again in the space that was kept for it. Raises OSError."""
+    try:
+        return write()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not (bundles / RESERVE).exists():
+            raise
+        (bundles / RESERVE).unlink()
+        return write()
+
+
+def _keep_reserve(bundles: Path) -> None:
+    """Where there is no space for it, the next rollback needs none as long as the disk is not full to the last byte."""
+    path = bundles / RESERVE
+    with suppress(OSError):
+        if not path.exists() or path.stat().st_size < RESERVED_BYTES:
+            path.write_bytes(b"\0" * RESERVED_BYTES)
+
+
+@contextmanager
+def _in_words(bundles: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NotWritten(
+            f"What serves cannot be changed in {bundles}: {error.strerror}. Link and history are as they were. "
+            "A full disk needs a few kilobytes, a read-only one another mount."
+        ) from error
 
 
 def _there(bundles: Path) -> str:

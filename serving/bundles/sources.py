@@ -14,7 +14,7 @@ from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.bundle.manifest import MANIFEST, SIGNATURE, digest_of, is_served, read_manifest, verify
-from contracts.bundle.promotions import bundle_versions
+from contracts.bundle.promotions import CURRENT, bundle_versions, refuse_older
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
 from serving.runtime.file_stamp import stamp_of
 
@@ -54,11 +54,16 @@ class DirectorySource:
         return f"{folder} {stamp}" if stamp else None  # None between two renames, or while nothing is there
 
     def fetch(self, version: str | None = None) -> Path:
-        """The folder behind the link, or of a version next to it."""
+        """The folder behind the link, or of a version next to it.
+
+        Raises BundleRefused for a link to an older bundle than was promoted, unless it is a rollback.
+        """
         folder = (self._path.parent / version if version else self._path).resolve()
         if not (folder / MANIFEST).is_file():
             there = ", ".join(bundle_versions(self._path.parent)) or "none"
             raise MissingArtifact(f"There is no bundle {version or self._path}. There is {there}.")
+        if version is None and self._path.is_symlink() and self._path.name == CURRENT:
+            refuse_older(self._path.parent, folder.name)
         return folder
 
     def prune(self, kept: Collection[str]) -> None:

@@ -8,12 +8,14 @@ import pytest
 from contracts.bundle.promotions import (
     CURRENT,
     PROMOTIONS,
+    RESERVE,
     bundle_versions,
     current_version,
     point_current,
     previous_version,
     promote,
     promotions,
+    refuse_older,
     rollback,
 )
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
@@ -37,7 +39,7 @@ def versions(bundles: Path) -> tuple[str, str, str]:
 def test_a_promotion_moves_current_and_is_written_down(bundles: Path, versions: tuple[str, str, str]) -> None:
     assert (bundles / CURRENT).readlink() == Path(versions[2])  # relative, so that bundles/ may be moved
     assert [change.bundle_version for change in promotions(bundles)] == list(versions)
-    assert {path.name for path in bundles.iterdir()} == {*versions, CURRENT, PROMOTIONS}
+    assert {path.name for path in bundles.iterdir()} == {*versions, CURRENT, PROMOTIONS, RESERVE}
     assert bundle_versions(bundles) == sorted(versions)
 
 
@@ -126,3 +128,49 @@ def test_a_torn_history_names_the_line_and_the_way_around_it(bundles: Path, vers
     with pytest.raises(InvalidInput, match=r"promotions\.jsonl line 4 cannot be read as a promotion.*--to"):
         rollback(bundles)
     assert rollback(bundles, versions[0]).bundle_version == versions[0]
+
+
+@pytest.fixture
+def aged(bundles: Path) -> tuple[str, str, str]:
+    """Three bundles of three years; the second and the third were promoted."""
+    made = [
+        make_bundle(bundles, PARTS | {"items.npz": year.encode()}, created_at=f"{year}-01-01T00:00:00+00:00")
+        for year in ("2024", "2025", "2026")
+    ]
+    for bundle in made[1:]:
+        promote(bundle)
+    return made[0].name, made[1].name, made[2].name
+
+
+def test_a_link_to_an_older_bundle_is_refused_unless_it_is_a_rollback(
+    bundles: Path, aged: tuple[str, str, str]
+) -> None:
+    first, second, third = aged
+    refuse_older(bundles, third)
+    for older in (first, second):
+        with pytest.raises(
+            BundleRefused, match=rf"{older} is refused: it is older than .* tandem rollback --to {older}"
+        ):
+            refuse_older(bundles, older)
+    rollback(bundles)
+    refuse_older(bundles, second)
+    with pytest.raises(BundleRefused, match="it is older than"):
+        refuse_older(bundles, first)
+    refuse_older(bundles, third)  # a rollback that ended before its link was moved
+    newest = make_bundle(bundles, PARTS | {"items.npz": b"new"}, created_at="2027-01-01T00:00:00+00:00")
+    refuse_older(bundles, newest.name)  # a promotion that ended before its line was written
+
+
+@pytest.mark.parametrize("created_at", ["yesterday", "2020-01-01T00:00:00"])
+def test_a_bundle_that_cannot_say_when_it_was_made_is_left_to_the_other_checks(bundles: Path, created_at: str) -> None:
+    promote(make_bundle(bundles, created_at="2026-01-01T00:00:00+00:00"))
+    other = make_bundle(bundles, PARTS | {"items.npz": b"other"}, created_at=created_at)
+    if created_at == "yesterday":
+        refuse_older(bundles, other.name)
+    else:  # without a zone it is UTC
+        with pytest.raises(BundleRefused, match="it is older than"):
+            refuse_older(bundles, other.name)
+
+
+def test_nothing_is_older_where_nothing_was_promoted(bundles: Path) -> None:
+    refuse_older(bundles, make_bundle(bundles).name)
