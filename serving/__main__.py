@@ -28,7 +28,7 @@ from serving.bundles.trial import Trial, TrialLimits
 from serving.bundles.watcher import Watch
 from serving.events.cache_invalidator import Follower, follow
 from serving.events.consumer import EventConsumer
-from serving.events.impressions import JsonLinesImpressions, NoImpressions
+from serving.events.impressions import ImpressionSink, JsonLinesImpressions, NoImpressions
 from serving.events.intake import open_intake
 from serving.events.live_catalogue import LiveCatalogue
 from serving.events.log import EventLogError
@@ -95,11 +95,10 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
         FeastLookup(settings.feature_repo, lambda: now()[0], settings.online_store_timeout_ms / 1000),
         safeguards.breakers,
     )
-    log = settings.impression_log
     recommender = Recommender(
         releases,
         lookup,
-        JsonLinesImpressions(log, settings.impression_log_bytes) if log else NoImpressions(),
+        _impressions(settings),
         metrics,
         now,
         RuleBook(settings.rules, metrics.registry),
@@ -153,6 +152,13 @@ def warm_up(service: Service) -> None:
             service.recommender.rank(RankingRequest(user_id=user_id, item_ids=ids))
         except TandemError as error:  # the server can answer without the store, so it starts without it
             logging.getLogger(__name__).warning("Warm-up was not answered: %s", type(error).__name__)
+
+
+def _impressions(settings: ServingSettings) -> ImpressionSink:
+    if settings.impression_log is None:
+        return NoImpressions()
+    hours = settings.impression_log_hours
+    return JsonLinesImpressions(settings.impression_log, settings.impression_log_bytes, hours * 3600)
 
 
 def _now(settings: ServingSettings, releases: Releases) -> Now:

@@ -48,6 +48,8 @@ class ServingSettings(BaseSettings):
     )
     lists_per_second: float = Field(0, ge=0)  # for one caller, by key or address; 0: no limit
     lists_at_once: float = Field(200, ge=64)  # by one caller, before that limit holds; a body may ask for 64
+    lists_in_flight: int = Field(0, ge=0)  # for one caller at the same time; 0: no limit
+    user_token_key: SecretStr | None = Field(None, min_length=32)  # signs tokens of single users, see docs/security.md
     trusted_proxies: int = Field(0, ge=0)  # in front: the address of a caller is so many places from the right
     allowed_hosts: str = ""  # names that are answered to, by comma; empty: any, on loopback addresses and localhost
     allowed_origins: str = ""  # sites whose pages may post, such as https://shop.example, by comma
@@ -66,6 +68,7 @@ class ServingSettings(BaseSettings):
     variant: str = Field("stable", pattern=r"^[a-z0-9_-]{1,32}$")  # of this server, in metrics and answers
     clock: Clock = Clock.WALL  # "data" freezes now at the bundle's data end: for demos on historical data
     impression_log_bytes: int = Field(0, ge=0)  # of that log and the one before it; 0: no limit
+    impression_log_hours: float = Field(0, ge=0)  # how long a record stays in these two files; 0: no limit
     impression_log: Path | None = None  # JSON lines of what was shown; read by `tandem drift`
     progress_file: Path | None = None  # JSON of what is being computed for this server; the demo writes one
     event_log: str = ""  # sqlite:///path or redis://host:port/db; without one nothing can be posted

@@ -18,6 +18,7 @@ from tests.support.loops import fixtures_of, loaded_by, missing_parts, needed_by
 from tests.support.redis_server import RedisServer, missing
 from tests.support.s3 import s3_bucket
 from tests.support.servers import PATIENT, free_port
+from tests.support.small_disk import mounted
 from tests.support.trained_slice import CACHE, digest, kept
 from tests.support.workspaces import PIPELINE, SLICE, new_workspace
 from training.workspace import Workspace
@@ -150,3 +151,14 @@ def redis_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 def redis_server(redis_servers: Callable[..., RedisServer]) -> Callable[..., RedisServer]:
     """The same, under the name that single tests use; every call is a server of its own."""
     return redis_servers
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with mounted(folder) as is_mounted:
+        if not is_mounted:
+            pytest.skip("no file system can be mounted here: it needs root")
+        yield folder

@@ -1,30 +1,33 @@
 """Who may ask what: holders of a key with that scope, or with no keys configured only this machine.
 
-The check stands in front of every route and before a body is read; a path that nothing here names is for
-administrators. Routes check again by their own dependency, which also puts the lock on the API page.
+The one check stands in front of every route and before a body is read; a path that nothing here names is for
+administrators. Only what a body says is looked at later: whose reasons and whose events it is about.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from contextvars import ContextVar
 from ipaddress import ip_address
-from typing import Annotated, Final
+from typing import Any, Final
 
 from fastapi import Depends
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from contracts.api.records import MIRROR_HEADER, SLOT_HEADER
 from contracts.errors import InvalidInput, NotAllowed
 from serving.api.keys import KeyRing, Scope
-from serving.api.rate_limits import RateLimit, TooManyRequests
+from serving.api.paths import id_in
+from serving.api.rate_limits import InFlight, RateLimit, TooManyRequests
 from serving.api.routes.errors import refusal
+from serving.api.user_tokens import OPENED, UserTokens, looks_like_one
 from serving.settings import ServingSettings
 
 MIRROR, SLOT = MIRROR_HEADER.encode(), SLOT_HEADER.encode()
 FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
-BEARER = HTTPBearer(auto_error=False, description="A key of the server: TANDEM_API_KEY, or one of TANDEM_API_KEYS.")
-ApiKeyCheck = Callable[..., Awaitable[None]]
+BEARER = HTTPBearer(auto_error=False, description="A key of the server, or a token of the user.")
+LOCKED: Final[list[Any]] = [Depends(BEARER)]
+"""Dependencies of a route that asks for a key: they put the lock on the API page, and CheckAccess does the rest."""
 Headers = Iterable[tuple[bytes, bytes]]
 
 NOTHING: Final = "none"
@@ -53,13 +56,16 @@ class LacksScope(NotAllowed):
 class Caller:
     """Who sent one request, as far as a key or an address says."""
 
-    __slots__ = ("_access", "_address", "_headers")
+    __slots__ = ("_access", "_address", "_headers", "_held", "_named", "_user")
 
     def __init__(self, access: "Access", headers: Headers, address: str | None) -> None:
         """address: of the other end of the connection, None where it has none."""
         self._access = access
         self._headers = headers
         self._address = address
+        self._held = 0.0  # lists that are being made
+        self._named: str | None = None
+        self._user: str | None = None  # whose token it is, once it was read
 
     def may(self, scope: Scope) -> bool:
         """Whether the caller has this scope."""
@@ -73,10 +79,46 @@ class Caller:
         if not (self.may(scope) if open_too else self._is_allowed(scope)):
             raise self._refusal(scope)
 
+    def require_of(self, scope: Scope, user_id: str) -> None:
+        """Returns for who has the scope, or a token of this user that opens it. Raises like `require`."""
+        if not self.may(scope) and (scope not in OPENED or self._token_of() != user_id):
+            raise self._refusal(scope)
+
+    def only_user(self, scope: Scope) -> str | None:
+        """The user whom a request must be about, or None for a caller who has the scope for everybody.
+
+        Raises NotAllowed (401) or LacksScope (403) for one who has it for nobody.
+        """
+        if self.may(scope):
+            return None
+        user = self._token_of() if scope in OPENED else None
+        if user is None:
+            raise self._refusal(scope)
+        return user
+
     def charge(self, lists: float) -> None:
-        """Counts what is asked for against the caller's rate. Raises TooManyRequests (429)."""
-        if self._access.limit is not None and not self.is_mirrored:
-            self._access.limit.charge(self._name(), lists)
+        """Counts what is asked for against the caller's rate and until `done`. Raises TooManyRequests (429)."""
+        rate, in_flight = self._access.limit, self._access.in_flight
+        if (rate is None and in_flight is None) or self.is_mirrored:
+            return
+        name = self._named = self._named or self._name()
+        if in_flight is not None:
+            self._hold(in_flight, name, lists)
+        if rate is not None:
+            rate.charge(name, lists)
+
+    def _hold(self, in_flight: InFlight, name: str, lists: float) -> None:
+        """What the same request holds already is no reason to refuse the rest of it."""
+        in_flight.give_back(name, self._held)
+        held, self._held = self._held + lists, 0.0
+        in_flight.take(name, held)
+        self._held = held
+
+    def done(self) -> None:
+        """The request is over."""
+        if self._held and self._access.in_flight is not None and self._named is not None:
+            self._access.in_flight.give_back(self._named, self._held)
+            self._held = 0.0
 
     @property
     def is_mirrored(self) -> bool:
@@ -105,6 +147,13 @@ class Caller:
             "This needs the header 'Authorization: Bearer KEY' with the key of TANDEM_API_KEY, or with one of "
             f"TANDEM_API_KEYS that has the scope {scope.value}."
         )
+
+    def _token_of(self) -> str | None:
+        """The user whose token was sent; None where none was. Raises NotAllowed for one that is not taken."""
+        tokens, sent = self._access.tokens, self._key()
+        if self._user is None and tokens is not None and looks_like_one(sent):
+            self._user = tokens.user(sent)
+        return self._user
 
     def _name(self) -> str:
         """Of the caller, for its rate: a key that is known, else an address."""
@@ -148,6 +197,9 @@ class Access:
         self.proxies = settings.trusted_proxies
         rate = settings.lists_per_second
         self.limit = RateLimit(rate, settings.lists_at_once) if rate else None
+        self.in_flight = InFlight(settings.lists_in_flight) if settings.lists_in_flight else None
+        signing = settings.user_token_key
+        self.tokens = UserTokens(signing.get_secret_value()) if signing else None
 
     def caller(self, scope: AsgiScope) -> Caller:
         """Who sent an HTTP request."""
@@ -181,15 +233,33 @@ class CheckAccess:
         CALLER.set(caller)
         if caller.is_forced:
             scope.setdefault("state", {})["forced"] = True  # for CountRequests
+        try:
+            self._check(caller, scope)
+        except (NotAllowed, TooManyRequests) as error:
+            caller.done()
+            await refusal(error)(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            caller.done()
+
+    def _check(self, caller: Caller, scope: AsgiScope) -> None:
         needed = scope_needed(scope["method"], scope["path"])
-        if needed is not None:
-            try:
-                caller.require(needed)
-                caller.charge(1)
-            except (NotAllowed, TooManyRequests) as error:
-                await refusal(error)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        if needed is None:
+            return
+        if needed is Scope.EVENTS:
+            caller.only_user(needed)  # and of whom they are is looked at in the body
+        elif needed is Scope.HISTORY:
+            caller.require_of(needed, user_in(scope["path"]))
+        else:
+            caller.require(needed)
+        caller.charge(1)
+
+
+def user_in(path: str) -> str:
+    """The id that a path names whose second part is a user: /users/ID/… and /explain/ID/…"""
+    return id_in(path.split("/")[2]) if path.count("/") > 1 else ""
 
 
 def scope_needed(method: str, path: str) -> Scope | None:
@@ -203,15 +273,6 @@ def scope_needed(method: str, path: str) -> Scope | None:
     if method == "POST" and path in ("/items", "/items/"):
         return Scope.CATALOGUE
     return next((scope for beginning, scope in NEEDED if _below(path, (beginning,))), Scope.ADMIN)
-
-
-def needs(scope: Scope) -> ApiKeyCheck:
-    """The dependency of a route behind CheckAccess. Raises NotAllowed (401) or LacksScope (403)."""
-
-    async def check(_: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
-        CALLER.get().require(scope)
-
-    return check
 
 
 def _below(path: str, beginnings: tuple[str, ...]) -> bool:

@@ -1,9 +1,10 @@
 """Our routes on the application that KServe starts, with the layers around them."""
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from serving.api.access import Access, CheckAccess
-from serving.api.hosts import AllowedSites, SecurityHeaders
+from serving.api.hosts import AllowedSites, SecurityHeaders, listed
 from serving.api.limits import BodyLimit, ClosedPaths
 from serving.api.paths import MeantPaths
 from serving.api.request_ids import RequestIds
@@ -13,6 +14,8 @@ from serving.api.routes.fast_path import FastPath
 from serving.service import Service
 
 SUBJECTS = (recommendations, users, items, explain, catalogue, events, admin, progress, page)
+SENT, READ = ("authorization", "content-type"), ("retry-after", "x-request-id")
+"""Headers that pages of allowed origins may send, and see."""
 
 
 def add_routes(app: FastAPI, service: Service, access: Access) -> None:
@@ -29,6 +32,8 @@ def add_routes(app: FastAPI, service: Service, access: Access) -> None:
     app.add_middleware(MeantPaths)
     app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
     app.add_middleware(AllowedSites, settings=service.settings)
+    if origins := listed(service.settings.allowed_origins):  # their pages may also read what is answered
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_headers=SENT, expose_headers=READ)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestIds)
     app.add_middleware(CountRequests, metrics=service.metrics)  # the last one is the outermost: failures count too

@@ -62,15 +62,16 @@ class GuardedCalls(grpc.aio.ServerInterceptor):  # type: ignore[misc]
                 caller.require(Scope.LISTS, open_too=not self._access.keys)
                 caller.charge(1)
             except (NotAllowed, TooManyRequests) as error:
+                caller.done()
                 context.set_code(_code_of(error))
                 context.set_details(str(error))
                 return ModelInferResponse()  # which no client reads with such a code
-            for what in (request.inputs, request.outputs, request.raw_input_contents):
-                if len(what) > MAX_FIELDS:
-                    # KServe's error, which its own interceptor answers
-                    raise InvalidInput(f"{len(what)} tensors were sent, at most {MAX_FIELDS} are looked at.")
-            CALLER.set(caller)
-            return await infer(request, context)
+            try:
+                refuse_many_tensors(request)
+                CALLER.set(caller)
+                return await infer(request, context)
+            finally:
+                caller.done()
 
         return guarded
 
@@ -80,6 +81,13 @@ class GuardedCalls(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             for name, value in context.invocation_metadata() or ()
         ]
         return Caller(self._access, headers, address_of(context.peer()))
+
+
+def refuse_many_tensors(request: Any) -> None:
+    """Raises KServe's InvalidInput, which its own interceptor answers."""
+    for what in (request.inputs, request.outputs, request.raw_input_contents):
+        if len(what) > MAX_FIELDS:
+            raise InvalidInput(f"{len(what)} tensors were sent, at most {MAX_FIELDS} are looked at.")
 
 
 def address_of(peer: str) -> str | None:

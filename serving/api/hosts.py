@@ -32,8 +32,8 @@ class AllowedSites:
 
     def __init__(self, app: ASGIApp, settings: ServingSettings) -> None:
         self._app = app
-        self._hosts = _listed(settings.allowed_hosts)
-        self._origins = _listed(settings.allowed_origins)
+        self._hosts = listed(settings.allowed_hosts)
+        self._origins = listed(settings.allowed_origins)
         self._is_local = _is_loopback(settings.host)
         self._ours: BoundedDict[bytes, bool] = BoundedDict(HOSTS_REMEMBERED)
 
@@ -97,7 +97,8 @@ class SecurityHeaders:
         await self._app(scope, receive, secured if scope["type"] == "http" else send)
 
 
-def _listed(text: str) -> frozenset[str]:
+def listed(text: str) -> frozenset[str]:
+    """The names of a comma-separated setting, in lower case as browsers send them."""
     return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
 
 

@@ -1,5 +1,6 @@
 """The three KServe models: the same requests and answers over the v1 and the v2 protocol."""
 
+import asyncio
 import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +65,11 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
                 requests = self._validated(instances_of_v2(payload))
                 return self._v2_response(payload, await self.answers(requests))
             requests = self._validated(instances_of_v1(payload))
-            return {"predictions": [answer.model_dump(mode="json") for answer in await self.answers(requests)]}
+            predictions = []
+            for answer in await self.answers(requests):
+                predictions.append(answer.model_dump(mode="json"))
+                await asyncio.sleep(0)  # as in routes/recommendations.py
+            return {"predictions": predictions}
         except InvalidInput as error:
             raise kserve.errors.InvalidInput(str(error)) from error
 

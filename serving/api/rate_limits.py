@@ -58,3 +58,33 @@ class RateLimit:
                 seconds,
             )
         bucket.tokens -= lists
+
+
+class InFlight:
+    """Lists that are being made for each caller right now."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: dict[str, float] = {}
+
+    def take(self, caller: str, lists: float) -> None:
+        """Counts these in until they are given back. Raises TooManyRequests beyond the limit.
+
+        A caller that waits for nothing may ask for more than the limit in one request.
+        """
+        held = self._held.get(caller, 0)
+        if held and held + lists > self._most:
+            raise TooManyRequests(
+                f"{held:g} lists are being made for this caller, and {self._most} may be at once. "
+                "Wait for their answers before asking for more.",
+                1,
+            )
+        self._held[caller] = held + lists
+
+    def give_back(self, caller: str, lists: float) -> None:
+        """The lists are answered, or nobody waits for them any more."""
+        left = self._held.get(caller, 0) - lists
+        if left > 0:
+            self._held[caller] = left
+        else:
+            self._held.pop(caller, None)

@@ -32,10 +32,10 @@ class ParsedEvents:
     rejected: list[RejectedEvent] = field(default_factory=list)
 
 
-def posted(body: bytes, arrived: datetime, otherwise: datetime) -> ParsedEvents:
+def posted(body: bytes, arrived: datetime, otherwise: datetime, only_user: str | None = None) -> ParsedEvents:
     """The events of a body: one event, or {"events": [...]}.
 
-    arrived is when they came, otherwise the moment of an event that brings none.
+    arrived is when they came, otherwise the moment of an event that brings none. only_user: whose alone they may be.
     Raises InvalidInput for a body that is neither, and for a single event that cannot be kept; BodyTooLarge.
     """
     instances, single = _instances(body)
@@ -45,7 +45,7 @@ def posted(body: bytes, arrived: datetime, otherwise: datetime) -> ParsedEvents:
         found = _one_by_one(instances)
     else:
         found = ParsedEvents(events)
-    result = _in_time(found, instances, arrived, otherwise)
+    result = _to_be_kept(found, instances, arrived, otherwise, only_user)
     if single and result.rejected:
         raise InvalidInput(f"The event cannot be kept: {result.rejected[0].reason}.")
     return result
@@ -83,19 +83,29 @@ def _one_by_one(instances: list[Any]) -> ParsedEvents:
     return found
 
 
-def _in_time(found: ParsedEvents, instances: list[Any], arrived: datetime, otherwise: datetime) -> ParsedEvents:
-    """The events with their moment; those out of all time are rejected as well."""
+def _to_be_kept(
+    found: ParsedEvents, instances: list[Any], arrived: datetime, otherwise: datetime, only_user: str | None
+) -> ParsedEvents:
+    """The events with their moment; those out of all time or of somebody else are rejected as well."""
     bad = {rejected.position for rejected in found.rejected}
     positions = [position for position in range(len(instances)) if position not in bad]
     kept, rejected = [], list(found.rejected)
     for position, event in zip(positions, found.events, strict=True):
-        moment = event.event_timestamp
-        if moment is None or EARLIEST <= moment <= arrived + CLOCKS_DIFFER:
+        reason = _fault(event, arrived, only_user)
+        if reason is None:
             kept.append(event.at(otherwise))
         else:
-            reason = f"event_timestamp {moment.isoformat()} is before {EARLIEST.year} or in the future"
             rejected.append(_rejected(position, instances[position], reason))
     return ParsedEvents(kept, sorted(rejected, key=lambda one: one.position))
+
+
+def _fault(event: Interaction, arrived: datetime, only_user: str | None) -> str | None:
+    moment = event.event_timestamp
+    if moment is not None and not EARLIEST <= moment <= arrived + CLOCKS_DIFFER:
+        return f"event_timestamp {moment.isoformat()} is before {EARLIEST.year} or in the future"
+    if only_user is not None and event.user_id != only_user:
+        return "user_id is not the user whose token was sent"
+    return None
 
 
 def _rejected(position: int, instance: Any, reason: str) -> RejectedEvent:

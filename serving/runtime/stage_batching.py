@@ -15,9 +15,12 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 Stages = Generator[None, None, T]
 """Work that pauses between its stages and returns its result."""
+Waiting = tuple[Stages[T], "asyncio.Future[T]"]
 
 MOST: Final = 8
 """At once. More save nothing further, and a list that has just come would wait for all of them."""
+MOST_OF_BATCHES: Final = 4
+"""At once of those that came many in one request: somebody who waits for one list waits for so many of them at most."""
 
 
 def alone(steps: Stages[T]) -> T:
@@ -49,33 +52,45 @@ class StageBatching(Generic[T]):
 
     def __init__(self, worker: Executor) -> None:
         self._worker = worker
-        self._waiting: deque[tuple[Stages[T], asyncio.Future[T]]] = deque()
+        self._waiting: deque[Waiting[T]] = deque()
+        self._of_batches: deque[Waiting[T]] = deque()  # take turns with the others, however many they are
+        self._turn_of_batches = False
         self._computing = False
 
     async def result(self, steps: Stages[T]) -> T:
         """What the work returns or raises, computed outside the event loop."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._waiting.append((steps, future))
-        self._begin(loop)
-        return await future
+        return await self._put(self._waiting, steps)
 
     async def results(self, several: Iterable[Stages[T]]) -> list[T]:
         """Of all, in order; MOST at a time, so that others are answered in between. Raises what the first raised."""
         done: list[T] = []
         coming = iter(several)
         while batch := list(islice(coming, MOST)):
-            done += await asyncio.gather(*map(self.result, batch))
+            done += await asyncio.gather(*(self._put(self._of_batches, steps) for steps in batch))
         return done
 
+    async def _put(self, waiting: "deque[Waiting[T]]", steps: Stages[T]) -> T:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        waiting.append((steps, future))
+        self._begin(loop)
+        return await future
+
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._waiting and not self._computing:
+        if (self._waiting or self._of_batches) and not self._computing:
             self._worker.submit(self._compute, loop)
             self._computing = True
 
+    def _next(self) -> "list[Waiting[T]]":
+        """What is computed next: those who wait for one list, and after each such turn some of the long batches."""
+        self._turn_of_batches = bool(self._of_batches) and (self._turn_of_batches or not self._waiting)
+        waiting, most = (self._of_batches, MOST_OF_BATCHES) if self._turn_of_batches else (self._waiting, MOST)
+        self._turn_of_batches = not self._turn_of_batches
+        return [waiting.popleft() for _ in range(min(len(waiting), most))]
+
     def _compute(self, loop: asyncio.AbstractEventLoop) -> None:
         """In the worker."""
-        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))]
+        batch = self._next()
         outcomes = stage_batching([steps for steps, _ in batch])
         loop.call_soon_threadsafe(self._deliver, loop, [future for _, future in batch], outcomes)
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tandem.server import wait_until_ready
+from tests.attack.cgroup import peak_mb
 from tests.support.servers import PATIENT, free_port
 
 KEY = "the key of the attacked server"
+HONEST_KEY = "the key of the honest client"
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Attacked:
     port: int
     grpc_port: int
     process: "subprocess.Popen[bytes]"
+    group: Path | None = None  # its control group, which has a limit of memory
 
     @property
     def url(self) -> str:
@@ -37,27 +40,39 @@ class Attacked:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
+    def memory(self) -> str:
+        """The peak, and of its control group where it has one."""
+        of_group = f", {peak_mb(self.group):,} MB with what its control group reads of files" if self.group else ""
+        return f"peak {self.peak_mb():,} MB{of_group}"
+
 
 @contextmanager
-def attacked(root: Path, event_log: str) -> Iterator[Attacked]:
-    """A server on the workspace's current bundle, with a key and an event log."""
+def attacked(root: Path, event_log: str, folder: Path, group: Path | None = None) -> Iterator[Attacked]:
+    """A server on the workspace's current bundle, with keys and an event log. folder: for its own files."""
     port, grpc_port = free_port(), free_port()
+    keys = folder / "keys.yaml"
+    keys.write_text(f"- {{name: honest, key: {HONEST_KEY}, scopes: [lists]}}\n")
     settings = {
         "FEATURE_REPO": root / "feature_repo",
         "BUNDLE_DIR": root / "bundles" / "current",
+        "BUNDLE_CACHE": folder / "cache",
         "HTTP_PORT": port,
         "GRPC_PORT": grpc_port,
         "CLOCK": "data",
         "EVENT_LOG": event_log,
         "API_KEY": KEY,
+        "API_KEYS": keys,
         "MAX_CONNECTIONS": 200,
         "LOG_LEVEL": "ERROR",
     }
     environment = os.environ | PATIENT | {f"TANDEM_{name}": str(value) for name, value in settings.items()}
-    process = subprocess.Popen([sys.executable, "-m", "serving"], env=environment, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "serving"]
+    if group is not None:
+        command = ["sh", "-c", f'echo $$ > "{group}/cgroup.procs" && exec "$@"', "sh", *command]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     try:
         wait_until_ready(port, process)
-        yield Attacked(port, grpc_port, process)
+        yield Attacked(port, grpc_port, process, group)
     finally:
         process.terminate()
         process.wait(timeout=60)

@@ -1,9 +1,6 @@
 """Promotions and rollbacks on a disk without a free byte, and on one that is read-only."""
 
-import os
-import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,41 +16,15 @@ from contracts.bundle.promotions import (
     rollback,
 )
 from tests.support.bundles import PARTS, make_bundle
+from tests.support.small_disk import fill_disk, mount
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB in memory."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if (
-        os.geteuid() != 0
-        or subprocess.run(mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", folder), check=False).returncode
-    ):
-        pytest.skip("no file system can be mounted here: it needs root and mount")
-    yield folder
-    subprocess.run([shutil.which("umount") or "umount", folder], check=True)
-
-
-def mount(*options: object) -> list[str]:
-    return [shutil.which("mount") or "mount", *map(str, options)]
-
-
-def fill(disk: Path) -> None:
-    """Takes the last byte."""
-    with (disk / "others").open("wb", buffering=0) as file:
-        for block in (65_536, 4096):
-            try:
-                while file.write(b"x" * block) == block:
-                    pass
-            except OSError:
-                pass
-
-
-@pytest.fixture
-def versions(disk: Path) -> list[str]:
+def versions(small_disk: Path) -> list[str]:
     """Three bundles, all promoted, and then a full disk."""
-    made = [make_bundle(disk / "bundles", PARTS | {"items.npz": name}) for name in (b"first", b"second", b"third")]
+    made = [
+        make_bundle(small_disk / "bundles", PARTS | {"items.npz": name}) for name in (b"first", b"second", b"third")
+    ]
     for bundle in made:
         promote(bundle)
     return [bundle.name for bundle in made]
@@ -72,21 +43,23 @@ def full_history(bundles: Path) -> None:
     )
 
 
-def test_a_rollback_works_on_a_full_disk_in_the_space_that_was_kept_for_it(disk: Path, versions: list[str]) -> None:
-    bundles = disk / "bundles"
+def test_a_rollback_works_on_a_full_disk_in_the_space_that_was_kept_for_it(
+    small_disk: Path, versions: list[str]
+) -> None:
+    bundles = small_disk / "bundles"
     full_history(bundles)
-    fill(disk)
+    fill_disk(small_disk)
     assert rollback(bundles).bundle_version == versions[1]
     assert (current_version(bundles), promotions(bundles)[-1].rolled_back_from) == (versions[1], versions[2])
     assert not (bundles / RESERVE).exists()
     assert rollback(bundles).bundle_version == versions[0]  # what was kept holds more than one
 
 
-def test_link_and_history_stay_together_where_there_is_no_space_at_all(disk: Path, versions: list[str]) -> None:
-    bundles = disk / "bundles"
+def test_link_and_history_stay_together_where_there_is_no_space_at_all(small_disk: Path, versions: list[str]) -> None:
+    bundles = small_disk / "bundles"
     full_history(bundles)
     (bundles / RESERVE).unlink()
-    fill(disk)
+    fill_disk(small_disk)
     before = state(bundles)
     for change in (lambda: rollback(bundles), lambda: promote(bundles / versions[0])):
         with pytest.raises(
@@ -97,18 +70,18 @@ def test_link_and_history_stay_together_where_there_is_no_space_at_all(disk: Pat
     assert not [path.name for path in bundles.iterdir() if path.name.startswith(f".{CURRENT}")]
 
 
-def test_a_first_promotion_that_cannot_be_written_down_leaves_no_link(disk: Path) -> None:
-    bundle = make_bundle(disk / "bundles")
-    (disk / "bundles" / PROMOTIONS).touch()
-    fill(disk)
+def test_a_first_promotion_that_cannot_be_written_down_leaves_no_link(small_disk: Path) -> None:
+    bundle = make_bundle(small_disk / "bundles")
+    (small_disk / "bundles" / PROMOTIONS).touch()
+    fill_disk(small_disk)
     with pytest.raises(NotWritten, match="No space left on device"):
         promote(bundle)
-    assert state(disk / "bundles") == (None, [])
+    assert state(small_disk / "bundles") == (None, [])
 
 
-def test_a_read_only_disk_is_said_in_words(disk: Path, versions: list[str]) -> None:
-    bundles = disk / "bundles"
-    subprocess.run(mount("-o", "remount,ro", disk), check=True)
+def test_a_read_only_disk_is_said_in_words(small_disk: Path, versions: list[str]) -> None:
+    bundles = small_disk / "bundles"
+    subprocess.run(mount("-o", "remount,ro", small_disk), check=True)
     before = state(bundles)
     for change in (lambda: rollback(bundles), lambda: promote(bundles / versions[0])):
         with pytest.raises(NotWritten, match="Read-only file system"):

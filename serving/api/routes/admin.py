@@ -2,12 +2,12 @@
 
 import asyncio
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from contracts.api.answers import BundleCard
 from contracts.api.requests import BundleChange
 from contracts.errors import InvalidInput, TandemError
-from serving.api.access import CALLER, needs
+from serving.api.access import CALLER, LOCKED
 from serving.api.keys import Scope
 from serving.bundles.live_releases import public_text
 from serving.service import Service
@@ -29,7 +29,7 @@ def router(service: Service) -> APIRouter:
         card = service.releases.card()
         return card if CALLER.get().may(Scope.HISTORY) else card.model_copy(update={"example_user_ids": []})
 
-    @routes.post("/admin/bundle", summary="Serve another bundle version", dependencies=[Depends(needs(Scope.ADMIN))])
+    @routes.post("/admin/bundle", summary="Serve another bundle version", dependencies=LOCKED)
     async def change_bundle(asked: BundleChange) -> BundleCard:
         """Answers when it serves. Without a version, what TANDEM_BUNDLE_DIR names is read again.
 

@@ -3,13 +3,12 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Request
+from fastapi import APIRouter, Body, Request
 from pydantic import Field
 
 from contracts.api.requests import Request as ApiRequest
 from contracts.events.items import MAX_CHANGED_ITEMS, CatalogueItem, CatalogueReceipt
-from serving.api.access import needs
-from serving.api.keys import Scope
+from serving.api.access import LOCKED
 from serving.api.routes.parameters import refuse_unknown_parameters
 from serving.events.intake import required
 from serving.service import Service
@@ -36,7 +35,7 @@ def router(service: Service) -> APIRouter:
         "/items",
         status_code=202,
         summary="A new item, or the price, stock or title of one that is there",
-        dependencies=[Depends(needs(Scope.CATALOGUE))],
+        dependencies=LOCKED,
     )
     async def change(
         request: Request,

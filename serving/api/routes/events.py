@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from contracts.api.answers import EventReceipt
 from contracts.api.limits import MAX_EVENTS
 from contracts.events.interactions import Interaction
-from serving.api.access import needs
+from serving.api.access import CALLER, LOCKED
 from serving.api.keys import Scope
 from serving.api.routes.parameters import refuse_unknown_parameters
 from serving.events.intake import required
@@ -83,15 +83,17 @@ def router(service: Service) -> APIRouter:
         summary="What users did: one event, or a batch",
         responses={400: {"model": EventReceipt, "description": "Not one event of the batch could be kept"}},
         openapi_extra=BODY,
-        dependencies=[Depends(needs(Scope.EVENTS))],
+        dependencies=LOCKED,
     )
     async def events(request: Request) -> JSONResponse:
         """202 once every accepted event is durable. Posting the same event_id again is harmless: it counts as
-        duplicate. An event that cannot be kept is rejected with its reason, and the others of its batch are kept."""
+        duplicate. An event that cannot be kept is rejected with its reason, and the others of its batch are kept.
+        With a token of a user, events of others are rejected."""
         refuse_unknown_parameters(request, set())
         intake = required(service.intake)
         otherwise = datetime.fromtimestamp(service.seconds(), UTC)
-        found = posted(await request.body(), datetime.now(UTC), otherwise)
+        user_id = CALLER.get().only_user(Scope.EVENTS)
+        found = posted(await request.body(), datetime.now(UTC), otherwise, user_id)
         kept = await asyncio.wrap_future(intake.keep(found.events)) if found.events else []
         receipt = EventReceipt(accepted=sum(kept), duplicate=len(kept) - sum(kept), rejected=found.rejected)
         _count(metrics, service.variants(), found.events, kept, receipt)

@@ -2,12 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 
 from contracts.api.explanations import ItemOutcome
 from contracts.api.requests import ListOptions
-from serving.api.access import needs
-from serving.api.keys import Scope
+from serving.api.access import LOCKED
 from serving.api.routes.parameters import Item, User, refuse_unknown_parameters
 from serving.api.routes.recommendations import REFUSED, asked
 from serving.service import Service
@@ -20,7 +19,7 @@ def router(service: Service) -> APIRouter:
     @routes.get(
         "/explain/{user_id}/{item_id}",
         summary="At which stage an item was lost, or where it is shown",
-        dependencies=[Depends(needs(Scope.HISTORY))],
+        dependencies=LOCKED,
     )
     async def explain(
         request: Request, user_id: User, item_id: Item, options: Annotated[ListOptions, Query()]

@@ -2,12 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 
 from contracts.api.answers import History
 from contracts.api.limits import MAX_HISTORY
-from serving.api.access import needs
-from serving.api.keys import Scope
+from serving.api.access import LOCKED
 from serving.api.routes.parameters import User, refuse_unknown_parameters
 from serving.service import Service
 
@@ -19,7 +18,7 @@ def router(service: Service) -> APIRouter:
     @routes.get(
         "/users/{user_id}/history",
         summary="A user's latest distinct purchases",
-        dependencies=[Depends(needs(Scope.HISTORY))],
+        dependencies=LOCKED,
     )
     async def history(
         request: Request,

@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from serving.api.access import Access, Caller
-from serving.api.rate_limits import RateLimit, TooManyRequests
+from serving.api.rate_limits import InFlight, RateLimit, TooManyRequests
 from serving.settings import ServingSettings
 
 
@@ -71,3 +71,44 @@ def test_without_a_limit_nothing_is_counted() -> None:
     caller = Caller(Access(ServingSettings()), [], "10.0.0.8")
     for _ in range(10_000):
         caller.charge(64)
+
+
+def test_a_caller_waits_for_its_answers_before_it_asks_for_more_than_the_limit() -> None:
+    limit = InFlight(100)
+    limit.take("one", 256)  # in one request, as it waits for nothing
+    with pytest.raises(TooManyRequests, match=r"256 lists are being made for this caller, and 100 may be at once"):
+        limit.take("one", 1)
+    limit.take("other", 64)
+    limit.take("other", 36)
+    with pytest.raises(TooManyRequests) as refused:
+        limit.take("other", 1)
+    assert refused.value.retry_seconds == 1
+    limit.give_back("one", 256)
+    limit.give_back("other", 36)
+    limit.take("one", 1)
+    limit.take("other", 1)
+    limit.give_back("other", 65)
+    limit.give_back("one", 1)
+    assert limit._held == {}
+
+
+def test_a_request_gives_back_what_it_took_also_where_it_was_refused_half_way() -> None:
+    access = Access(ServingSettings(lists_in_flight=64))
+    assert access.in_flight is not None
+    first, second = Caller(access, [], "10.0.0.8"), Caller(access, [], "10.0.0.8")
+    first.charge(1)
+    first.charge(255)  # the same request, once its body has been read
+    with pytest.raises(TooManyRequests):
+        second.charge(1)
+    second.done()
+    assert access.in_flight._held == {"10.0.0.8": 256}
+    first.done()
+    first.done()
+    assert access.in_flight._held == {}
+    first, second = Caller(access, [], "10.0.0.8"), Caller(access, [], "10.0.0.8")
+    first.charge(1)
+    second.charge(1)
+    with pytest.raises(TooManyRequests):
+        second.charge(63)
+    second.done()
+    assert access.in_flight._held == {"10.0.0.8": 1}

@@ -1,5 +1,7 @@
 """The impression log keeps to its size and says why it cannot be written."""
 
+import errno
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,12 +10,13 @@ from contracts.api.answers import DegradedLevel
 from contracts.api.records import ImpressionRecord, impression_records
 from contracts.errors import InvalidInput
 from serving.events.impressions import JsonLinesImpressions
+from tests.support.small_disk import FILLING, fill_disk
 
 
-def record(number: int) -> ImpressionRecord:
+def record(number: int, served_at: str = "2026-01-01T00:00:00+00:00") -> ImpressionRecord:
     return ImpressionRecord(
         request_id=f"{number:06d}",
-        served_at="2026-01-01T00:00:00+00:00",
+        served_at=served_at,
         user_id="ü",
         bundle_version="v",
         degraded_level=DegradedLevel.FULL,
@@ -44,3 +47,67 @@ def test_a_log_that_cannot_be_written_is_told_by_name(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "file" / "log.jsonl"):
         with pytest.raises(InvalidInput, match=r"The impression log .* cannot be written: "):
             JsonLinesImpressions(path)
+
+
+def numbers_in(path: Path) -> list[int]:
+    return [int(one.request_id) for _, one in impression_records(path) if isinstance(one, ImpressionRecord)]
+
+
+def test_records_leave_by_age_also_when_the_server_was_started_again(tmp_path: Path) -> None:
+    path, began = tmp_path / "shown.jsonl", datetime(2026, 1, 1, tzinfo=UTC)
+    for hour in range(9):
+        moment = began + timedelta(hours=hour)
+        log = JsonLinesImpressions(path, 0, max_seconds=6 * 3600, now=moment.timestamp)
+        log.write(record(hour, moment.isoformat()))
+        log.close()
+    # half of six hours: 0 to 3 were one file, 4 to 7 the next, and nothing is older than six hours
+    assert (numbers_in(path.with_name("shown.jsonl.1")), numbers_in(path)) == ([4, 5, 6, 7], [8])
+
+
+def test_a_file_that_says_no_moment_is_as_old_as_this_process(tmp_path: Path) -> None:
+    path = tmp_path / "shown.jsonl"
+    path.write_text("no record\n")
+    log = JsonLinesImpressions(path, 0, max_seconds=60)
+    log.write(record(1))
+    log.close()
+    assert numbers_in(path) == [1]
+    assert not path.with_name("shown.jsonl.1").exists()
+
+
+def test_on_a_full_disk_no_half_line_is_left(small_disk: Path) -> None:
+    path = small_disk / "shown.jsonl"
+    log = JsonLinesImpressions(path, 600_000)
+    fill_disk(small_disk)
+    lost = 0
+    for number in range(100):
+        try:
+            log.write(record(number))
+        except OSError as error:
+            lost += 1
+            assert error.errno == errno.ENOSPC
+    assert 0 < lost < 100  # a block of the file was there already
+    (small_disk / FILLING).unlink()
+    log.write(record(100))
+    log.close()
+    assert numbers_in(path) == [*range(100 - lost), 100]
+    assert path.read_bytes().count(b"\n") == 101 - lost
+
+
+def test_a_log_that_cannot_begin_another_file_begins_it_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "shown.jsonl"
+    log = JsonLinesImpressions(path, 800)
+    log.write(record(0))
+    opening = log._open
+    monkeypatch.setattr(log, "_open", full)
+    with pytest.raises(OSError, match="No space left"):
+        log.write(record(1))
+    with pytest.raises(OSError, match="No space left"):
+        log.write(record(2))
+    monkeypatch.setattr(log, "_open", opening)
+    log.write(record(3))
+    log.close()
+    assert (numbers_in(path.with_name("shown.jsonl.1")), numbers_in(path)) == ([0], [3])
+
+
+def full() -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")

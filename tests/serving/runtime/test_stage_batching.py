@@ -6,7 +6,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 import pytest
 
-from serving.runtime.stage_batching import MOST, StageBatching, Stages, alone, stage_batching
+from serving.runtime.stage_batching import MOST, MOST_OF_BATCHES, StageBatching, Stages, alone, stage_batching
 
 
 @pytest.fixture
@@ -90,3 +90,27 @@ def test_a_long_batch_lets_others_in_between(worker: Executor) -> None:
         return order
 
     assert asyncio.run(ask()) == ["single", "batch"]
+
+
+def test_one_list_waits_for_no_more_than_one_turn_of_the_long_batches(worker: Executor) -> None:
+    """Four batches of 64 and ten who ask for one list each, one after the other."""
+    seen: list[str] = []
+
+    async def ask() -> None:
+        together: StageBatching[str] = StageBatching(worker)
+
+        async def batch(name: str) -> None:
+            await together.results(counting(name, 1, seen) for _ in range(64))
+
+        async def single() -> None:
+            for _ in range(10):
+                before = len(seen)
+                await together.result(counting("single", 1, seen))
+                between = seen[before:]
+                assert between.count("single0") == 1
+                assert len(between) <= 2 * MOST_OF_BATCHES + 1, between  # of a turn that had begun, and of one more
+
+        await asyncio.gather(*(batch(f"batch{number}-") for number in range(4)), single())
+
+    asyncio.run(ask())
+    assert len(seen) == 4 * 64 + 10

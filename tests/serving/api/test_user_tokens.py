@@ -1,0 +1,151 @@
+"""What a browser may do with a token that a site's server has signed for its user."""
+
+import asyncio
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from contracts.api.requests import RecommendationRequest
+from contracts.errors import NotAllowed
+from serving.api.access import CALLER, Access, Caller, CheckAccess, user_in
+from serving.api.keys import Scope
+from serving.api.routes.errors import add_error_answers
+from serving.api.routes.recommendations import _as_the_caller_may
+from serving.api.user_tokens import LONGEST_SECONDS, UserTokens
+from serving.events.parsing import posted
+from serving.settings import ServingSettings
+
+SIGNED_WITH = "the secret that the shop's server signs with"
+SETTINGS = ServingSettings(api_key=SecretStr("the key of operations"), user_token_key=SecretStr(SIGNED_WITH))
+ACCESS = Access(SETTINGS)
+
+
+def token(
+    user: str = "ada", seconds: float = 600, signed_with: str = SIGNED_WITH, algorithm: str = "HS256", **claims: Any
+) -> str:
+    given = {"sub": user, "exp": int(time.time() + seconds), "aud": "tandem"} | claims
+    return jwt.encode({name: value for name, value in given.items() if value is not None}, signed_with, algorithm)
+
+
+def caller(sent: str) -> Caller:
+    return Caller(ACCESS, [(b"authorization", f"Bearer {sent}".encode())], "10.0.0.8")
+
+
+def test_a_token_opens_its_users_history_and_events_and_nothing_else() -> None:
+    ada = caller(token())
+    ada.require_of(Scope.HISTORY, "ada")
+    assert ada.only_user(Scope.EVENTS) == "ada"
+    with pytest.raises(NotAllowed):
+        ada.require_of(Scope.HISTORY, "bob")
+    for scope in set(Scope) - {Scope.LISTS, Scope.HISTORY, Scope.EVENTS}:
+        with pytest.raises(NotAllowed):
+            ada.only_user(scope)
+        with pytest.raises(NotAllowed):
+            ada.require_of(scope, "ada")
+    assert [scope for scope in Scope if ada.may(scope)] == [Scope.LISTS]
+
+
+def test_a_key_is_about_everybody() -> None:
+    everybody = caller("the key of operations")
+    everybody.require_of(Scope.HISTORY, "bob")
+    assert everybody.only_user(Scope.EVENTS) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (token(seconds=-60), "expired"),
+        (token(seconds=LONGEST_SECONDS + 3600), "good for more than 3600 s"),
+        (token(signed_with="a secret of another shop, of the same length"), "Signature verification failed"),
+        (token(algorithm="HS512", signed_with=SIGNED_WITH * 2), "not allowed"),
+        (token(aud="another service"), "Audience doesn't match"),
+        (token(exp=None), 'missing the "exp" claim'),
+        (token(sub=None), 'missing the "sub" claim'),
+        (token(sub=7), "Subject must be a string"),
+        ("eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.", "not allowed"),  # alg: none
+        ("eyJ..", "Invalid"),
+    ],
+)
+def test_a_token_that_is_not_taken_says_why(sent: str, said: str) -> None:
+    for ask in (
+        lambda: caller(sent).require_of(Scope.HISTORY, "ada"),
+        lambda: caller(sent).only_user(Scope.EVENTS),
+    ):
+        with pytest.raises(NotAllowed, match="This token of a user is not taken") as refused:
+            ask()
+        assert said in str(refused.value)
+
+
+def test_without_a_signing_key_a_token_is_a_key_that_nobody_knows() -> None:
+    access = Access(ServingSettings(api_key=SecretStr("the key of operations")))
+    unknown = Caller(access, [(b"authorization", f"Bearer {token()}".encode())], "10.0.0.8")
+    with pytest.raises(NotAllowed, match="This needs the header"):
+        unknown.require_of(Scope.HISTORY, "ada")
+
+
+@pytest.mark.parametrize(
+    ("path", "user"),
+    [("/users/ada/history", "ada"), ("/explain/ada/1", "ada"), ("/users/a%2Fb/history", "a/b"), ("/users", "")],
+)
+def test_whom_a_path_is_about(path: str, user: str) -> None:
+    assert user_in(path) == user
+
+
+def test_reasons_are_for_the_user_whose_token_it_is() -> None:
+    def ask(*users: str) -> None:
+        _as_the_caller_may([RecommendationRequest(user_id=user, explain=True) for user in users], counted=1)
+
+    before = CALLER.set(caller(token()))
+    try:
+        ask("ada", "ada")
+        with pytest.raises(NotAllowed):
+            ask("ada", "bob")
+    finally:
+        CALLER.reset(before)
+
+
+def test_events_of_others_are_rejected_each() -> None:
+    now = datetime.now(UTC)
+    events = [
+        {"event_id": str(at), "event_type": "view", "user_id": user, "item_id": "1"}
+        for at, user in enumerate(("ada", "bob"))
+    ]
+    found = posted(json.dumps({"events": events}).encode(), now, now, "ada")
+    assert [event.user_id for event in found.events] == ["ada"]
+    assert [(one.position, one.reason) for one in found.rejected] == [
+        (1, "user_id is not the user whose token was sent")
+    ]
+
+
+def test_the_middleware_looks_at_the_user_in_the_path() -> None:
+    app = FastAPI()
+    app.add_middleware(CheckAccess, access=ACCESS)
+    add_error_answers(app)
+
+    @app.get("/users/{user_id}/history")
+    async def history(user_id: str) -> str:
+        return user_id
+
+    async def status(user: str, sent: str) -> int:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
+            return (await client.get(f"/users/{user}/history", headers={"authorization": f"Bearer {sent}"})).status_code
+
+    assert asyncio.run(status("ada", token())) == 200
+    assert asyncio.run(status("bob", token())) == 401
+    assert asyncio.run(status("ada", token(seconds=-60))) == 401
+
+
+def test_a_signature_is_read_once_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(UserTokens, "user", lambda self, sent: read.append(sent) or "ada")
+    ada = caller(token())
+    ada.only_user(Scope.EVENTS)
+    ada.require_of(Scope.HISTORY, "ada")
+    assert len(read) == 1
