@@ -45,8 +45,13 @@ class FixedModels(ModelRepositoryExtension):  # type: ignore[misc]
         raise kserve.errors.InvalidInput("Models are not loaded and unloaded here. Bundles change by /admin/bundle.")
 
 
-class StrictDecoding(DataPlane):  # type: ignore[misc]
-    """KServe's decoding, in which whatever cannot be read is the caller's fault and not ours."""
+class StrictDataPlane(DataPlane):  # type: ignore[misc]
+    """KServe's, in which whatever cannot be read is the caller's fault, and a server is ready whose models are."""
+
+    async def ready(self) -> bool:
+        """Whether every model can answer; KServe's own is as soon as it listens."""
+        models = self._model_registry.get_models()
+        return all([await self._model_registry.is_model_ready(name) for name in models])
 
     def decode(self, *args: Any, **kwargs: Any) -> Any:
         """KServe's request, and attributes of a cloud event. Raises KServe's InvalidInput."""
@@ -73,7 +78,7 @@ class LoopbackModelServer(ModelServer):  # type: ignore[misc]
             timeout_keep_alive=settings.keep_alive_seconds,
         )
         self.model_repository_extension = FixedModels(model_registry=self.registered_models)
-        self.dataplane = StrictDecoding(model_registry=self.registered_models)
+        self.dataplane = StrictDataPlane(model_registry=self.registered_models)
         self._settings = settings
         self._access = access
 

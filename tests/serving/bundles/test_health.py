@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from kserve.model_repository import ModelRepository
-from kserve.protocol.dataplane import DataPlane
 from prometheus_client import CollectorRegistry
 
 from contracts.api.answers import DegradedLevel, Reason, Recommendations
 from contracts.bundle.promotions import CURRENT, point_current
 from serving.api.kserve_models import RecommenderModel
+from serving.api.kserve_server import StrictDataPlane
 from serving.bundles.health import LEAST, BundleHealth, Outcome, outcome_of
 from serving.bundles.live_releases import LiveReleases
 from serving.bundles.loader import Loader
@@ -74,9 +74,9 @@ def test_a_server_is_ready_while_a_bundle_answers() -> None:
     models = ModelRepository()
     lists: Lists = None  # type: ignore[assignment]  # which no probe asks
     models.update(RecommenderModel("recommender", lists, lambda: ready))
-    assert asyncio.run(DataPlane(models).ready())
+    assert asyncio.run(StrictDataPlane(models).ready())
     ready = False
-    assert not asyncio.run(DataPlane(models).ready())
+    assert not asyncio.run(StrictDataPlane(models).ready())
 
 
 @pytest.fixture(scope="module")
