@@ -8,10 +8,11 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.attack.attacks import ATTACKS
+from tests.attack.attacks import ATTACKS, Attack
 from tests.attack.cgroup import LIMIT_BYTES, memory_group
 from tests.attack.fuzz import PATHS, fuzz_grpc, fuzz_http
 from tests.attack.honest import Honest
@@ -45,13 +46,10 @@ def _parser() -> argparse.ArgumentParser:
 def _requests(options: argparse.Namespace, folder: Path) -> int:
     attacks: dict[str, Callable[[Attacked], Outcome]] = {}
     if options.times:
-        attacks |= {
-            name: lambda server, attack=attack: attack(server, options.times) for name, attack in ATTACKS.items()
-        }  # type: ignore[misc]
-    each = options.fuzzed // (len(PATHS) + 1)
-    if each:
-        attacks |= {f"fuzzed {name}": lambda server, name=name: fuzz_http(server, name, each) for name in PATHS}  # type: ignore[misc]
-        attacks["fuzzed gRPC"] = lambda server: fuzz_grpc(server, each)
+        attacks |= {name: _repeated(attack, options.times) for name, attack in ATTACKS.items()}
+    if each := options.fuzzed // (len(PATHS) + 1):
+        attacks |= {f"fuzzed {name}": partial(fuzz_http, protocol=name, count=each) for name in PATHS}
+        attacks["fuzzed gRPC"] = partial(fuzz_grpc, count=each)
     with memory_group(f"tandem-attack-{os.getpid()}") as group:
         if group is None:
             _say("no control group can be made here: the server's memory is measured and has no limit")
@@ -59,6 +57,10 @@ def _requests(options: argparse.Namespace, folder: Path) -> int:
             limit = f" of {LIMIT_BYTES >> 20:,} MB" if group else ""
             _say(f"{'before':24} {server.memory()}{limit}")
             return sum(_line(name, server, attack) for name, attack in attacks.items())
+
+
+def _repeated(attack: Attack, times: int) -> Callable[[Attacked], Outcome]:
+    return lambda server: attack(server, times)
 
 
 def root(options: argparse.Namespace) -> Path:

@@ -1,6 +1,7 @@
 """Promotions and rollbacks on a disk without a free byte, and on one that is read-only."""
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,8 @@ def test_link_and_history_stay_together_where_there_is_no_space_at_all(small_dis
     (bundles / RESERVE).unlink()
     fill_disk(small_disk)
     before = state(bundles)
-    for change in (lambda: rollback(bundles), lambda: promote(bundles / versions[0])):
+    changes: list[Callable[[], object]] = [lambda: rollback(bundles), lambda: promote(bundles / versions[0])]
+    for change in changes:
         with pytest.raises(
             NotWritten, match=r"cannot be changed in .*: No space left on device\. Link and history are"
         ):
@@ -83,7 +85,8 @@ def test_a_read_only_disk_is_said_in_words(small_disk: Path, versions: list[str]
     bundles = small_disk / "bundles"
     subprocess.run(mount("-o", "remount,ro", small_disk), check=True)
     before = state(bundles)
-    for change in (lambda: rollback(bundles), lambda: promote(bundles / versions[0])):
+    changes: list[Callable[[], object]] = [lambda: rollback(bundles), lambda: promote(bundles / versions[0])]
+    for change in changes:
         with pytest.raises(NotWritten, match="Read-only file system"):
             change()
         assert state(bundles) == before

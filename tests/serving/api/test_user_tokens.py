@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,10 +75,11 @@ def test_a_key_is_about_everybody() -> None:
     ],
 )
 def test_a_token_that_is_not_taken_says_why(sent: str, said: str) -> None:
-    for ask in (
+    asks: list[Callable[[], object]] = [
         lambda: caller(sent).require_of(Scope.HISTORY, "ada"),
         lambda: caller(sent).only_user(Scope.EVENTS),
-    ):
+    ]
+    for ask in asks:
         with pytest.raises(NotAllowed, match="This token of a user is not taken") as refused:
             ask()
         assert said in str(refused.value)
@@ -144,7 +146,12 @@ def test_the_middleware_looks_at_the_user_in_the_path() -> None:
 
 def test_a_signature_is_read_once_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    monkeypatch.setattr(UserTokens, "user", lambda self, sent: read.append(sent) or "ada")
+
+    def user(_: UserTokens, sent: str) -> str:
+        read.append(sent)
+        return "ada"
+
+    monkeypatch.setattr(UserTokens, "user", user)
     ada = caller(token())
     ada.only_user(Scope.EVENTS)
     ada.require_of(Scope.HISTORY, "ada")

@@ -12,6 +12,7 @@ from contracts.api.answers import Recommendations
 from contracts.api.records import ImpressionRecord
 from contracts.api.requests import RecommendationRequest
 from serving.bundles.bundle import LoadedBundle, load_bundle
+from serving.bundles.health import Outcome
 from serving.bundles.release import Assigned, OneRelease
 from serving.features.lookup import FeastLookup
 from serving.metrics import Metrics
@@ -71,6 +72,9 @@ class Served:
 
     def serving(self) -> Assigned:
         return self.releases.serving()
+
+    def answered(self, assigned: Assigned, outcome: Outcome) -> None:
+        self.releases.answered(assigned, outcome)
 
     def replace(self, change: Callable[[LoadedBundle], LoadedBundle]) -> None:
         self.releases.replace(change)
