@@ -1,6 +1,7 @@
 {{/* Settings of the server; serving/settings.py reads the TANDEM_ ones. Same arguments as tandem.predictorPod. */}}
 {{- define "tandem.predictorEnv" -}}
 {{- $values := .root.Values }}
+{{- include "tandem.storeEnv" .root }}
 - name: TANDEM_HOST
   value: "0.0.0.0" # the server's default is loopback
 {{- if eq $values.mode "Standard" }}
@@ -19,6 +20,10 @@
 {{- end }}
 - name: TANDEM_BUNDLE_CACHE
   value: /var/cache/tandem
+- name: TANDEM_BUNDLE_TRIAL_SECONDS
+  value: {{ $values.bundle.trial.seconds | quote }}
+- name: TANDEM_BUNDLE_TRIAL_MEGABYTES
+  value: {{ $values.bundle.trial.megabytes | quote }}
 {{- with $values.bundle.publicKey }}
 - name: TANDEM_BUNDLE_PUBLIC_KEY
   value: {{ . | quote }}
@@ -37,6 +42,8 @@
   value: /var/log/tandem/{{ ternary "$(POD_NAME)" "impressions" (eq $values.mode "Standard") }}.jsonl
 - name: TANDEM_IMPRESSION_LOG_BYTES
   value: {{ $values.impressionLog.maxBytes | int64 | quote }}
+- name: TANDEM_IMPRESSION_LOG_HOURS
+  value: {{ $values.impressionLog.maxHours | quote }}
 - name: TANDEM_LOG_LEVEL
   value: {{ $values.server.logLevel }}
 {{- if $values.events.enabled }}
@@ -47,6 +54,8 @@
   value: {{ $values.server.openScopes | join "," | default "none" | quote }}
 - name: TANDEM_LISTS_PER_SECOND
   value: {{ $values.server.listsPerSecond | quote }}
+- name: TANDEM_LISTS_IN_FLIGHT
+  value: {{ $values.server.listsInFlight | quote }}
 - name: TANDEM_TRUSTED_PROXIES
   value: {{ $values.server.trustedProxies | quote }}
 - name: TANDEM_ALLOWED_HOSTS
@@ -65,11 +74,31 @@
       name: {{ . }}
       key: api-key
 {{- end }}
-{{- include "tandem.storeEnv" .root }}
+{{- with $values.server.userTokenSecret }}
+- name: TANDEM_USER_TOKEN_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: user-token-key
+{{- end }}
+{{- end }}
+
+{{/* Before what refers to it as $(REDIS_PASSWORD): the kubelet knows only variables that came earlier. */}}
+{{- define "tandem.redisPassword" -}}
+{{- with .Values.redis }}
+{{- if and .enabled .auth.existingSecret }}
+- name: REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ .auth.existingSecret }}
+      key: {{ .auth.existingSecretKey }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* Where features and objects lie; every part of the release reads the same. */}}
 {{- define "tandem.storeEnv" -}}
+{{- include "tandem.redisPassword" . }}
 {{- with .Values.featureStore.redis }}
 {{- if .existingSecret }}
 - name: REDIS_CONNECTION_STRING

@@ -67,7 +67,42 @@ seccompProfile:
 {{- printf "%s-redis" (include "tandem.fullname" .) -}}
 {{- end }}
 
-{{/* redis://host:port/db of the event log, or what is given. */}}
+{{/* URL of the event log: what is given, or the chart's Redis with its password and its authority. */}}
 {{- define "tandem.eventLog" -}}
-{{- .Values.events.log | default (ternary (printf "redis://%s:6379/0" (include "tandem.redisHost" .)) "" .Values.redis.enabled) -}}
+{{- $own := "" -}}
+{{- with .Values.redis -}}
+{{- if .enabled -}}
+{{- $scheme := ternary "rediss" "redis" (ne .tls.existingSecret "") -}}
+{{- $user := ternary ":$(REDIS_PASSWORD)@" "" (ne .auth.existingSecret "") -}}
+{{- $authority := ternary "?ssl_ca_certs=/redis-tls/ca.crt" "" (ne .tls.existingSecret "") -}}
+{{- $own = printf "%s://%s%s:6379/0%s" $scheme $user (include "tandem.redisHost" $) $authority -}}
+{{- end -}}
+{{- end -}}
+{{- .Values.events.log | default $own -}}
+{{- end }}
+
+{{/* Whether clients need the certificate of the authority that signed the one of the chart's Redis. */}}
+{{- define "tandem.redisTls" -}}
+{{- if and .Values.redis.enabled .Values.redis.tls.existingSecret }}true{{ end -}}
+{{- end }}
+
+{{- define "tandem.redisTlsMount" -}}
+{{- if include "tandem.redisTls" . }}
+- name: redis-tls
+  mountPath: /redis-tls
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{/* The authority alone: the key is Redis's. */}}
+{{- define "tandem.redisTlsVolume" -}}
+{{- if include "tandem.redisTls" . }}
+- name: redis-tls
+  secret:
+    secretName: {{ .Values.redis.tls.existingSecret }}
+    defaultMode: 0444
+    items:
+      - key: ca.crt
+        path: ca.crt
+{{- end }}
 {{- end }}

@@ -61,6 +61,7 @@ containers:
         mountPath: /keys
         readOnly: true
       {{- end }}
+      {{- include "tandem.redisTlsMount" $root | trim | nindent 6 }}
       - name: tmp
         mountPath: /tmp
       - name: bundle-cache
@@ -71,6 +72,7 @@ containers:
         readOnly: true
       {{- end }}
 volumes:
+  {{- include "tandem.redisTlsVolume" $root | trim | nindent 2 }}
   - name: feature-repo
     configMap:
       name: {{ include "tandem.fullname" $root }}-feature-store
@@ -111,7 +113,7 @@ startupProbe:
     port: 8080
   periodSeconds: 2
   failureThreshold: {{ div (add .Values.startupSeconds 1) 2 }}
-# Not /v2/health/ready: it says true even after the model was unloaded.
+# Says no while no bundle answers.
 readinessProbe:
   httpGet:
     path: /v1/models/recommender

@@ -78,6 +78,7 @@ spec:
             - name: feature-store
               mountPath: /feature-store
               readOnly: true
+            {{- include "tandem.redisTlsMount" $root | trim | nindent 12 }}
             {{- if $root.Values.training.params }}
             - name: params
               mountPath: /params
@@ -131,6 +132,7 @@ spec:
         - name: feature-store
           configMap:
             name: {{ $name }}-feature-store-offline
+        {{- include "tandem.redisTlsVolume" $root | trim | nindent 8 }}
         {{- if $root.Values.training.params }}
         - name: params
           configMap:
