@@ -2,6 +2,7 @@
 
 import tempfile
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 
@@ -15,15 +16,25 @@ from training.ingest.adapters.by_name import adapter_named
 from training.ingest.adapters.source import SourceOptions
 
 
-def hold(draw: Draw, name: str, connection: ibis.BaseBackend) -> str:
-    """`read` or `refused in words`. Raises AssertionError where rows are lost or a value differs."""
+@dataclass(frozen=True)
+class Held:
+    """A shop that was read right, or refused."""
+
+    outcome: str
+    tables: int  # files of the folder
+    rows: int
+
+
+def hold(draw: Draw, name: str, connection: ibis.BaseBackend) -> Held:
+    """What became of the shop. Raises AssertionError where rows are lost or a value differs."""
     with tempfile.TemporaryDirectory() as folder:
         shop = SHOPS[name](draw, Path(folder))
+        tables = sum(path.is_file() for path in Path(folder).rglob("*"))
         try:
             source = adapter_named(shop.adapter)(connection, SourceOptions(folder, shop.mapping))
             rows: pa.Table = source.events.to_pyarrow()
         except DataRejected:
-            return "refused in words"
+            return Held("refused in words", tables, 0)
     columns = FIELDS[shop.adapter]
     reasons = rows.column("reason").to_pylist() if "reason" in rows.column_names else [None] * rows.num_rows
     table = rows.select(columns).to_pylist()
@@ -34,4 +45,4 @@ def hold(draw: Draw, name: str, connection: ibis.BaseBackend) -> str:
     dropped = sum(reason is not None for reason in reasons)
     assert kept == shop.right, f"only here: {kept - shop.right}; lacking: {shop.right - kept}"
     assert dropped == shop.unreadable, f"{dropped} rows quarantined, {shop.unreadable} cannot be read"
-    return "read"
+    return Held("read", tables, rows.num_rows)
