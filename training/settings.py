@@ -44,6 +44,14 @@ class Loss(StrEnum):
     FULL = "full"  # the whole catalogue
 
 
+class Recipe(StrEnum):
+    """The kinds of towers (training/retrieval/recipes.py)."""
+
+    AUTO = "auto"  # the simplest that no other one beats on validation
+    CONTENT = "content"  # content, profile and statistics, with ids that are mostly hidden
+    CONTENT_AND_IDS = "content+ids"  # joined with towers of ids and sequences alone
+
+
 class Optimizer(StrEnum):
     """How the towers learn."""
 
@@ -55,7 +63,8 @@ LOWEST = 1e-9
 """Numbers are positive unless their key is listed here."""
 ZERO_MEANS_SOMETHING = frozenset(
     {"max_users", "max_dropped_share", "repeat_weight", "user_evenness", "id_dropout", "dropout", "seed",
-     "fine_tune_epochs", "cross_layers", "num_popular", "num_engaged", "num_neighbours", "threads",
+     "fine_tune_epochs", "cross_layers", "num_popular", "num_engaged", "num_neighbours", "num_unseen_neighbours",
+     "threads",
      "two_tower_weeks", "uniform_negatives", "hard_negatives", "sequence_share",
      "sequence_dropout", "encoder_dropout", "cart_weight", "like_weight", "view_weight",
      "engagement_weight", "distillation_weight", "cold_user_share"}
@@ -103,6 +112,8 @@ class FeatureSettings:
 class TwoTowerSettings:
     """Hyper-parameters of retrieval."""
 
+    recipe: Recipe = Recipe.AUTO  # which towers; `two_tower: auto` in params.yaml says the same
+    budget_minutes: float = 5.0  # of the ids' training, estimated; where it would take more, auto leaves them out
     embedding_dim: int = 64  # of both towers' output
     item_id_dim: int = 32  # of the item-id embedding, shared with the sequence
     hidden_units: tuple[int, ...] = (128,)  # of each tower, before the output layer
@@ -171,6 +182,7 @@ class RankerSettings:
     num_popular: int = 100  # of these by popularity of the last 28 days
     num_engaged: int = 50  # of these at most what the user has looked at lately and never bought
     num_neighbours: int = 150  # of these at most by item-to-item weights, of what the user has not bought
+    num_unseen_neighbours: int = 400  # in place of these in a list that leaves out what the user had
     engagement_weight: float = (
         1.0  # of the network's heads for carts and for views; that for purchases has 1; 0: it alone
     )
@@ -179,6 +191,7 @@ class RankerSettings:
     learning_rate: float = 0.001  # Adam
     batch_users: int = 16  # lists a step
     epochs: int = 8  # over all windows
+    tuning_epochs: int = 2  # of the network for lists that leave out what the user had, after those
     distillation_weight: float = (
         3.0  # weight of the trees' probability of a candidate, relative to a purchase; 0: labels alone
     )
@@ -242,6 +255,8 @@ def load_settings(path: Path) -> Settings:
 def _section(name: str, defaults: Any, values: Any, faults: list[str]) -> Any:
     if values is None:
         return defaults
+    if name == "two_tower" and values in list(Recipe):  # two_tower: auto
+        values = {"recipe": values}
     if not isinstance(values, dict):
         faults.append(f"section {name!r} is {values!r}, expected keys with values")
         return defaults
@@ -256,17 +271,24 @@ def _section(name: str, defaults: Any, values: Any, faults: list[str]) -> Any:
         else:
             accepted[key] = value
     section = replace(defaults, **accepted)
-    if isinstance(section, TwoTowerSettings) and section.loss is Loss.FULL and section.side_features:
+    faults += _of_side_features(section) if isinstance(section, TwoTowerSettings) else []
+    return section
+
+
+def _of_side_features(section: TwoTowerSettings) -> list[str]:
+    """What is set and does not go with side features."""
+    faults = list[str]()
+    if section.loss is Loss.FULL and section.side_features:
         faults.append(
             "two_tower.loss is 'full' with side features; set side_features: false, because item statistics differ by "
             "moment and this softmax has one catalogue a step"
         )
-    if isinstance(section, TwoTowerSettings) and section.item_bias and section.side_features:
+    if section.item_bias and section.side_features:
         faults.append(
             "two_tower.item_bias is for towers without side features; leave it out, because with them numbers of the "
             "embedding say how popular an item is"
         )
-    return section
+    return faults
 
 
 def _with_new_names(section: str, values: dict[str, Any], faults: list[str]) -> dict[str, Any]:

@@ -85,6 +85,11 @@ class Workspace:
         return self.ranker / "judged"
 
     @property
+    def unseen_ranker(self) -> Path:
+        """The exported ranker of lists that leave out what the user had, where it is another one than that of all."""
+        return self.ranker / "unseen"
+
+    @property
     def bundle_receipt(self) -> Path:
         """Names the bundle that the last run sealed."""
         return self.data / "bundle.json"

@@ -1,6 +1,7 @@
 """Lists of what is new to each user: what nobody's repeats can carry."""
 
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,15 @@ import numpy.typing as npt
 from benchmarks.quality.metrics import Values, per_user
 from benchmarks.quality.peers.peer import Peer, counts, top_lists
 from benchmarks.quality.splits import Split
+
+
+@runtime_checkable
+class Discovering(Protocol):
+    """A peer with another list for those who ask for what they never had."""
+
+    def discovering(self) -> Peer:
+        """The same, fitted, with that list."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -27,7 +37,7 @@ def discoveries(peer: Peer, split: Split) -> Discoveries | None:
     before = [np.unique(np.concatenate([*own, np.zeros(0, np.int64)])) for own in split.histories]
     truths = [np.setdiff1d(truth, own) for truth, own in zip(split.truths, before, strict=True)]
     new = replace(split, truths=truths, repeats=False)
-    lists = top_lists(peer, new, counts(split, binary=True))
+    lists = top_lists(peer.discovering() if isinstance(peer, Discovering) else peer, new, counts(split, binary=True))
     recall, ndcg = per_user(lists, [truths[user] for user in new.users], split.k)
     warm = np.array([len(before[user]) > 0 for user in new.users])
     return Discoveries(recall, ndcg, warm, float(len(np.unique(lists))))

@@ -28,6 +28,7 @@ class Golden:
     nearest: npt.NDArray[np.int64]  # [users, k] rows that the index finds for these
     candidates: Floats  # [users, candidates, features] inputs of the ranker
     scores: Floats  # [users, candidates] its answers
+    unseen_scores: Floats | None = None  # those of the ranker of unseen items, where the bundle has one
 
     def to_bytes(self) -> bytes:
         """As a .npz file."""
@@ -37,6 +38,7 @@ class Golden:
             "nearest": self.nearest,
             "candidates": self.candidates,
             "scores": self.scores,
+            **({} if self.unseen_scores is None else {"unseen_scores": self.unseen_scores}),
             **{f"{QUERY_PREFIX}{name}": values for name, values in self.queries.items()},
         }
         np.savez_compressed(into, **arrays)  # type: ignore[arg-type]  # numpy types the names as its own options
@@ -47,4 +49,5 @@ def golden_from(content: bytes) -> Golden:
     """The golden requests of a .npz file. Raises KeyError or ValueError where the file is something else."""
     with np.load(io.BytesIO(content)) as arrays:
         queries = {name.removeprefix(QUERY_PREFIX): arrays[name] for name in arrays if name.startswith(QUERY_PREFIX)}
-        return Golden(queries, arrays["embeddings"], arrays["nearest"], arrays["candidates"], arrays["scores"])
+        unseen = arrays.get("unseen_scores")
+        return Golden(queries, arrays["embeddings"], arrays["nearest"], arrays["candidates"], arrays["scores"], unseen)

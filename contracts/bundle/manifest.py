@@ -15,6 +15,7 @@ bundle/<version>/
     item_embeddings.npy      [num_items, embedding_dim] float32
     index.faiss              nearest-neighbour index over item_embeddings
     query_tower.onnx, candidate_tower.onnx, ranker.onnx
+    unseen_ranker.onnx       the ranker of lists that leave out what the user had; without it ranker.onnx is theirs too
     reference.parquet        sample of served features at training time, for drift
     evaluation.parquet       the final list's NDCG@20 of each user of the test window, for the gate of the next release
     model_card.md, .html     what the lists are worth, for people
@@ -58,6 +59,7 @@ INDEX: Final = "index.faiss"
 QUERY_TOWER: Final = "query_tower.onnx"
 CANDIDATE_TOWER: Final = "candidate_tower.onnx"
 RANKER: Final = "ranker.onnx"
+UNSEEN_RANKER: Final = "unseen_ranker.onnx"
 GOLDEN: Final = "golden.npz"
 REFERENCE: Final = "reference.parquet"
 EVALUATION: Final = "evaluation.parquet"

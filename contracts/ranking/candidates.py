@@ -1,7 +1,7 @@
 """Which items are ranked: the union of several sources, and the ranker's input for it, offline and online alike."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
 from typing import Final
 
@@ -62,6 +62,12 @@ class CandidatePlan:
     num_popular: int
     num_engaged: int = 0
     num_neighbours: int = 0
+    num_unseen_neighbours: int = 0  # in place of num_neighbours where repeats are left out and leave room
+
+    @property
+    def of_unseen(self) -> "CandidatePlan":
+        """The plan of lists that leave out what the user had."""
+        return replace(self, num_neighbours=max(self.num_neighbours, self.num_unseen_neighbours))
 
     @property
     def num_nearest(self) -> int:

@@ -67,6 +67,7 @@ class LoadedBundle:
     ranker: onnxruntime.InferenceSession
     candidate_tower: CandidateTower
     text_projection: Floats  # [BUCKETS, TEXT_DIM], for the titles of new items
+    unseen_ranker: onnxruntime.InferenceSession | None = None  # of lists that leave out what the user had
     base: "LoadedBundle | None" = None  # as it was sealed, where this one has later items or prices
 
     @property
@@ -105,9 +106,10 @@ class LoadedBundle:
             rows = rows[allowed[first:]]
         return best(rows, self.items.embeddings[rows] @ query, limit)[0]
 
-    def rank(self, inputs: Floats) -> Floats:
-        """[k] scores of candidates' inputs, [k, features]."""
-        (scores,) = self.ranker.run(None, {"inputs": inputs[np.newaxis]})
+    def rank(self, inputs: Floats, *, include_seen: bool = True) -> Floats:
+        """[k] scores of candidates' inputs, [k, features]; include_seen is the request's."""
+        ranker = self.ranker if include_seen else self.unseen_ranker or self.ranker
+        (scores,) = ranker.run(None, {"inputs": inputs[np.newaxis]})
         result: Floats = scores[0]
         return result
 
@@ -150,6 +152,7 @@ def from_files(files: SealedFiles) -> LoadedBundle:
         index=faiss.deserialize_index(np.frombuffer(files.read(parts.INDEX), np.uint8)),
         query_tower=_session(files.read(parts.QUERY_TOWER)),
         ranker=_session(files.read(parts.RANKER)),
+        unseen_ranker=_session(files.read(parts.UNSEEN_RANKER)) if files.has(parts.UNSEEN_RANKER) else None,
         text_projection=np.load(BytesIO(files.read(parts.TEXT_PROJECTION))),
         candidate_tower=CandidateTower(partial(files.read, parts.CANDIDATE_TOWER)),
     )
@@ -185,6 +188,7 @@ def _plan(manifest: Manifest) -> CandidatePlan:
         ranker["num_popular"],
         ranker["num_engaged"],
         ranker.get("num_neighbours", 0),  # a bundle made before there were any
+        ranker.get("num_unseen_neighbours", 0),
     )
 
 
@@ -226,5 +230,7 @@ def _check_dimensions(loaded: LoadedBundle) -> None:
             f"the ranker reads {ranked} features, this server computes {computed}, or "
             f"{with_engagements} with engagements"
         )
+    if loaded.unseen_ranker and (width := loaded.unseen_ranker.get_inputs()[0].shape[-1]) != ranked:
+        faults.append(f"the ranker of unseen items reads {width} features, the ranker {ranked}")
     if faults:
         raise BundleRefused(f"Bundle {manifest.bundle_version} does not fit together: {'; '.join(faults)}.")

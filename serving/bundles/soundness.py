@@ -90,12 +90,15 @@ def _not_finite(bundle: LoadedBundle) -> Iterator[str]:
 
 
 def _wrong_shapes(bundle: LoadedBundle) -> Iterator[str]:
-    width = bundle.ranker.get_inputs()[0].shape[-1]
-    (scores,) = bundle.ranker.run(None, {bundle.ranker.get_inputs()[0].name: np.zeros((1, 3, width), np.float32)})
-    if np.shape(scores) != (1, 3):
-        yield f"the ranker gives {list(np.shape(scores))} for 3 candidates, expected [1, 3]"
-    elif not np.isfinite(scores).all():
-        yield "the ranker gives NaN or infinity"
+    for which, ranker in (("the ranker", bundle.ranker), ("the ranker of unseen items", bundle.unseen_ranker)):
+        if ranker is None:
+            continue
+        read = ranker.get_inputs()[0]
+        (scores,) = ranker.run(None, {read.name: np.zeros((1, 3, read.shape[-1]), np.float32)})
+        if np.shape(scores) != (1, 3):
+            yield f"{which} gives {list(np.shape(scores))} for 3 candidates, expected [1, 3]"
+        elif not np.isfinite(scores).all():
+            yield f"{which} gives NaN or infinity"
 
 
 def _unlike(bundle: LoadedBundle, golden: Golden) -> Iterator[str]:
@@ -103,10 +106,14 @@ def _unlike(bundle: LoadedBundle, golden: Golden) -> Iterator[str]:
     if not _alike(embeddings, golden.embeddings):
         yield "the query tower answers its golden requests otherwise than when the bundle was sealed"
         return
-    name = bundle.ranker.get_inputs()[0].name
-    scores = [bundle.ranker.run(None, {name: inputs[np.newaxis]})[0][0] for inputs in golden.candidates]
-    if not _alike(np.asarray(scores), golden.scores):
-        yield "the ranker answers its golden requests otherwise than when the bundle was sealed"
+    answers = {"the ranker": (bundle.ranker, golden.scores)}
+    if bundle.unseen_ranker and golden.unseen_scores is not None:
+        answers["the ranker of unseen items"] = bundle.unseen_ranker, golden.unseen_scores
+    for which, (ranker, expected_scores) in answers.items():
+        name = ranker.get_inputs()[0].name
+        scores = [ranker.run(None, {name: inputs[np.newaxis]})[0][0] for inputs in golden.candidates]
+        if not _alike(np.asarray(scores), expected_scores):
+            yield f"{which} answers its golden requests otherwise than when the bundle was sealed"
     for query, expected in zip(golden.embeddings, golden.nearest, strict=True):
         found, _ = bundle.nearest(query, len(expected))
         if len(set(found.tolist()) & set(expected.tolist())) < LEAST_OVERLAP * len(expected):

@@ -69,7 +69,7 @@ class FullPath:
         """The candidates in the ranker's order. Raises PartFailed."""
         candidates = trace.candidates
         with self._guard.part(Reason.RANKER):
-            scores, order = self.ranked(scope.bundle, candidates)
+            scores, order = self.ranked(scope.bundle, candidates, include_seen=scope.request.include_seen)
             require_finite(scores)
         yield
         return RankedCandidates(
@@ -87,12 +87,12 @@ class FullPath:
         with self._metrics.stage("query"):
             return user_side(bundle, user_id, features_in_context(features, context, bundle), history, self._now)
 
-    def ranked(self, bundle: LoadedBundle, candidates: Shortlist) -> tuple[Floats, Rows]:
-        """([k] score of each candidate, [k] positions best first)."""
+    def ranked(self, bundle: LoadedBundle, candidates: Shortlist, *, include_seen: bool = True) -> tuple[Floats, Rows]:
+        """([k] score of each candidate, [k] positions best first); include_seen is the request's."""
         if len(candidates.rows) == 0:  # nothing is allowed
             return np.zeros(0, np.float32), np.zeros(0, np.int64)
         with self._metrics.stage("ranking"):
-            scores = bundle.rank(candidates.inputs)
+            scores = bundle.rank(candidates.inputs, include_seen=include_seen)
             return scores, np.argsort(-scores, kind="stable")
 
     def _nearest(self, scope: RequestScope, user: UserSide, allowed: Mask | None) -> Rows:
@@ -128,7 +128,7 @@ def _plan(scope: RequestScope, allowed: Mask | None) -> CandidatePlan:
 
     Not by the n of the request: a longer list begins like a shorter one.
     """
-    plan = scope.bundle.plan
+    plan = scope.bundle.plan if scope.request.include_seen else scope.bundle.plan.of_unseen
     return plan if allowed is None else replace(plan, num_popular=max(plan.num_popular, MAX_ITEMS))
 
 

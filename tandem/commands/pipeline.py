@@ -157,12 +157,14 @@ def train_towers(root: Root = HERE) -> None:
 
     Example: tandem train-towers
     """
+    from training.retrieval.train import told
     from training.retrieval.train import train_towers as run
 
     project = open_project(root)
     with working("train towers") as work:
         losses = run(project.workspace, project.settings, work.steps)
     console.print(f"  loss by epoch: {_rounded(losses['base'])}; on the latest weeks: {_rounded(losses['fine_tune'])}")
+    console.print(f"  {told(project.workspace)}")
 
 
 @app.command(rich_help_panel=PIPELINE)

@@ -83,6 +83,12 @@ def pair_column(candidates: Shortlist, name: str) -> list[float]:
     return values
 
 
+def test_neighbours_have_more_room_where_repeats_are_left_out() -> None:
+    plan = replace(PLAN, num_neighbours=2)
+    assert plan.of_unseen == plan  # a bundle that knows no other share
+    assert replace(plan, num_unseen_neighbours=7).of_unseen.num_neighbours == 7
+
+
 def test_popular_rows_are_by_buyers_with_ties_by_row(items: ItemSide) -> None:
     assert items.popular.tolist() == [1, 3, 4, 0]  # 5, 5, 2, 1 buyers; the fifth is cut
     assert items.popularity.tolist() == list(BUYERS)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import InvalidInput
-from training.settings import Encoder, Loss, Settings, load_settings
+from training.settings import Encoder, Loss, Recipe, Settings, TwoTowerSettings, load_settings
 
 
 @pytest.fixture
@@ -155,6 +155,16 @@ def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(params: Path
 def test_a_full_softmax_over_changing_statistics_is_refused(params: Path) -> None:
     params.write_text("two_tower: {loss: full}")
     with pytest.raises(InvalidInput, match="set side_features: false"):
+        load_settings(params)
+
+
+def test_the_kind_of_towers_can_stand_for_the_section(params: Path) -> None:
+    params.write_text("two_tower: auto\n")
+    assert load_settings(params).two_tower == TwoTowerSettings(recipe=Recipe.AUTO)
+    params.write_text("two_tower: content+ids\n")
+    assert load_settings(params).two_tower.recipe is Recipe.CONTENT_AND_IDS
+    params.write_text("two_tower: best\n")
+    with pytest.raises(InvalidInput, match="section 'two_tower' is 'best', expected keys with values"):
         load_settings(params)
 
 

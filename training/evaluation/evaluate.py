@@ -15,7 +15,7 @@ from training.evaluation.calibration import calibration
 from training.evaluation.candidate_recall import candidate_recall, simple_union_recall
 from training.evaluation.gate import FINAL_LIST, GATED, champion_at, comparisons, losses, write_values
 from training.evaluation.slices import at_lengths, by_history, by_segment, of_discoveries, values_of
-from training.evaluation.window import LENGTH, Lists, lists_of, window_at
+from training.evaluation.window import LENGTH, Lists, lists_of, unseen_list, window_at
 from training.metrics.ranking_metrics import padded, summary
 from training.progress import Progress
 from training.ranking.scoring import exported_scores, rank_with_scores
@@ -33,16 +33,18 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     """Metrics by table and list; written to metrics.json.
 
     all_items: every purchase in the test window counts. new_to_user: lists and truths without what the user had ever
-    bought before the cutoff. Users without a truth are left out of a table and counted.
+    bought before the cutoff, the final list as a request with include_seen=false gets it. Users without a truth are
+    left out of a table and counted.
     """
     dataset = Dataset(workspace)
     timeline = dataset.timeline
     embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
     ranker = json.loads(require(workspace.ranker / REPORT, "tandem train-ranker").read_text())
-    test = window_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings)
+    test = window_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings, with_unseen=True)
     with_scores = rank_with_scores(test.candidates, workspace.ranker)
     ranked = [rows for rows, _ in with_scores]
     lists = lists_of(test, ranked)
+    discovering = {**lists, FINAL_LIST: unseen_list(test, workspace)}
     shown = {name: lists[name] for name in SHOWN}
     values = values_of(lists, test.truths)
     gated = {name: own[GATED] for name, own in values.items()}
@@ -55,7 +57,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     metrics = {
         "test_days": settings.features.test_days,
         "all_items": table_of(lists, test.truths, test.num_items),
-        "new_to_user": table_of(*of_discoveries(test, lists), test.num_items),
+        "new_to_user": table_of(*of_discoveries(test, discovering), test.num_items),
         "candidates": {
             **candidate_recall(test.candidates, test.truths),
             **simple_union_recall(test, settings.ranker.num_candidates),
@@ -67,7 +69,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
         "calibration": calibration(with_scores, test.truths),
         "gate": comparisons(gated, test.user_ids, timeline.cutoff, champion_at(workspace.bundles / CURRENT)),
         **json.loads((workspace.towers / REPORT).read_text()),
-        "ranker": {"model": ranker["model"], "validation_ndcg@20": ranker["validation_ndcg@20"]},
+        "ranker": {name: ranker[name] for name in ("model", "validation_ndcg@20", "unseen") if name in ranker},
         "ranker_losses": ranker["losses"],
     }
     workspace.metrics.write_text(json.dumps(metrics, indent=2) + "\n")

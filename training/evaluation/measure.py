@@ -8,7 +8,7 @@ from training.dataset.dataset import Dataset
 from training.evaluation.evaluate import table_of
 from training.evaluation.gate import FINAL_LIST, GATED, champion_at, comparisons, write_values
 from training.evaluation.slices import of_discoveries, values_of
-from training.evaluation.window import lists_of, window_at
+from training.evaluation.window import lists_of, unseen_list, window_at
 from training.ranking.scoring import rank_with_scores
 from training.retrieval.embeddings import Embeddings
 from training.settings import Settings
@@ -26,15 +26,16 @@ def measured(workspace: Workspace, settings: Settings, counted_ranker: Path | No
     dataset = Dataset(workspace)
     timeline = dataset.timeline
     embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
-    test = window_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings)
+    test = window_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings, with_unseen=True)
     lists = lists_of(test, [rows for rows, _ in rank_with_scores(test.candidates, workspace.ranker)])
     if counted_ranker is not None:
         lists = {**lists, COUNTED: [rows for rows, _ in rank_with_scores(test.candidates, counted_ranker)]}
+    discovering = {**lists, FINAL_LIST: unseen_list(test, workspace)}
     gated = {name: values[GATED] for name, values in values_of(lists, test.truths).items()}
     write_values(workspace.evaluation, test.user_ids, gated[FINAL_LIST])
     return {
         "test_days": settings.features.test_days,
         "all_items": table_of(lists, test.truths, test.num_items),
-        "new_to_user": table_of(*of_discoveries(test, lists), test.num_items),
+        "new_to_user": table_of(*of_discoveries(test, discovering), test.num_items),
         "gate": comparisons(gated, test.user_ids, timeline.cutoff, champion_at(workspace.bundles / CURRENT)),
     }

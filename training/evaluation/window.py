@@ -16,10 +16,12 @@ from training.dataset.dataset import Dataset
 from training.evaluation.baselines import personal_frequency, personal_then_popular, top_rows
 from training.metrics.ranking_metrics import RECALL_AT
 from training.ranking.labelled_lists import Engagements
+from training.ranking.scoring import rank_with_scores, ranker_of_unseen
 from training.ranking.shortlists import engagements_in, shortlists
 from training.retrieval.embeddings import Embeddings
 from training.retrieval.index import FLAT, build_index, search
 from training.settings import IndexSettings, Settings
+from training.workspace import Workspace
 
 LENGTH = max(RECALL_AT)
 Lists = Mapping[str, Sequence[Rows]]
@@ -40,6 +42,7 @@ class EvaluationWindow:
     nearest: Sequence[Rows]  # all items by the towers, deep enough to leave LENGTH when the known are taken out
     item_statistics: Floats
     engagements: Engagements = ()  # what was looked at in the window, with its labels; nobody is judged by it
+    unseen: Sequence[Shortlist] = ()  # candidates of a list that leaves out what is in the user's history
     profiles: Sequence[Mapping[str, str]] = ()  # what is known of each user, value by column of USER_PROFILE
 
     @property
@@ -49,11 +52,19 @@ class EvaluationWindow:
 
 
 def window_at(
-    dataset: Dataset, embeddings: Embeddings, start: int, end: int, settings: Settings, most_users: int = 0
+    dataset: Dataset,
+    embeddings: Embeddings,
+    start: int,
+    end: int,
+    settings: Settings,
+    most_users: int = 0,
+    *,
+    with_unseen: bool = False,
 ) -> EvaluationWindow:
     """The origin at start, labelled by [start, end); start is one of the timeline's history_snapshots.
 
-    most_users: a sample of this size where more have bought something; 0 takes all.
+    most_users: a sample of this size where more have bought something; 0 takes all. with_unseen: whether candidates are
+    drawn for lists of new items too.
     """
     moment, bought, before = dataset.moment(start), dataset.bought(start, end), dataset.bought(0, start)
     users = sampled([row for row, user in enumerate(moment.user_ids) if user in bought], most_users)
@@ -65,6 +76,9 @@ def window_at(
         end=end,
         user_ids=user_ids,
         candidates=shortlists(dataset, moment, users, embeddings, settings.ranker),
+        unseen=shortlists(dataset, moment, users, embeddings, settings.ranker, include_seen=False)
+        if with_unseen
+        else (),
         truths=[bought[user] for user in user_ids],
         known=known,
         histories=[moment.histories[row] for row in users],
@@ -92,6 +106,11 @@ def _nearest(embeddings: Embeddings, start: int, users: Sequence[int], depth: in
 def ordered(window: EvaluationWindow, scores: Sequence[npt.NDArray[np.float32]]) -> list[Rows]:
     """Each user's candidates by their scores, entry i [k_i], best first."""
     return [one.rows[np.argsort(-own, kind="stable")] for one, own in zip(window.candidates, scores, strict=True)]
+
+
+def unseen_list(window: EvaluationWindow, workspace: Workspace) -> list[Rows]:
+    """Each user's list of what they never had, best first, as a request with include_seen=false gets it."""
+    return [rows for rows, _ in rank_with_scores(window.unseen, ranker_of_unseen(workspace))]
 
 
 def lists_of(window: EvaluationWindow, ranked: Sequence[Rows]) -> Lists:

@@ -32,12 +32,21 @@ class LabelledLists:
 
     def ndcg(self, scores: Sequence[Floats]) -> npt.NDArray[np.float64]:
         """[users] NDCG of these lists in the order of scores, entry i [k_i]; other purchases are misses."""
+        own_ndcg: npt.NDArray[np.float64] = ndcg(self._hits(scores), np.array(self.num_truths, np.float64), NDCG_AT)
+        return own_ndcg
+
+    def recall(self, scores: Sequence[Floats]) -> npt.NDArray[np.float64]:
+        """[users] share of what was bought among the first NDCG_AT of these lists in the order of scores."""
+        found: npt.NDArray[np.float64] = self._hits(scores).sum(axis=1) / np.array(self.num_truths, np.float64)
+        return found
+
+    def _hits(self, scores: Sequence[Floats]) -> npt.NDArray[np.bool_]:
+        """[users, NDCG_AT] whether what stands there was bought."""
         hit = np.zeros((len(self), NDCG_AT), np.bool_)
         for row, (own, labels) in enumerate(zip(scores, self.labels, strict=True)):
             best = np.argsort(-own, kind="stable")[:NDCG_AT]
             hit[row, : len(best)] = labels[best] >= BOUGHT
-        own_ndcg: npt.NDArray[np.float64] = ndcg(hit, np.array(self.num_truths, np.float64), NDCG_AT)
-        return own_ndcg
+        return hit
 
 
 def labelled_lists(

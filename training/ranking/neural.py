@@ -7,7 +7,8 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from contracts.arrays import Floats
-from contracts.ranking.inputs import USER_COLUMNS
+from contracts.ranking.candidates import POPULAR_COLUMN
+from contracts.ranking.inputs import PAIR_FEATURES, USER_COLUMNS
 from training.keras2 import keras, tf, tfrs
 from training.progress import Progress
 from training.ranking.labelled_lists import BOUGHT, LABEL_LEVELS, LabelledLists
@@ -15,6 +16,7 @@ from training.retrieval.towers import scale_of
 from training.settings import RankerSettings
 
 MASKED = -1e9
+POPULARITY_INPUT = len(PAIR_FEATURES) + POPULAR_COLUMN
 SCORED_LISTS = 32  # at once: a call costs as much as some lists, and no candidate's score depends on its list
 CALIBRATION_LISTS = 2000  # that many, evenly spread, tell two dozen numbers
 
@@ -67,6 +69,25 @@ class Ranker(keras.Model):  # type: ignore[misc]
         self(np.zeros((1, 1, len(self.mean)), np.float32))  # a layer has weights once it was called
         self.score.set_weights([kernel @ self.head_weights[:, np.newaxis], (bias @ self.head_weights)[np.newaxis]])
 
+    def copy(self, settings: RankerSettings) -> "Ranker":
+        """Another one with the same weights; settings are those that this one was made with."""
+        other = Ranker(self.mean[np.newaxis], settings, engagements=len(self.head_weights) > 1)
+        other.mean, other.scale = self.mean, self.scale
+        nothing = np.zeros((1, 1, len(self.mean)), np.float32)
+        for ranker in (self, other):  # a layer has weights once it was called
+            ranker(nothing), ranker.by_head(nothing)
+        for own, theirs in zip(other.weights, self.weights, strict=True):
+            own.assign(theirs)
+        return other
+
+    def discounted(self, discount: float, settings: RankerSettings) -> "Ranker":
+        """A copy whose scores are lower by the discount for each standard deviation of the item's buyers."""
+        other = self.copy(settings)
+        (levels,) = other.level.get_weights()
+        levels[POPULARITY_INPUT] -= discount
+        other.level.set_weights([levels])
+        return other
+
     def normal(self, rows: tf.Tensor, columns: slice = slice(None)) -> tf.Tensor:
         """[n, columns of the features] of mean 0 and variance 1, cut where they are far out."""
         return tf.clip_by_value((rows - self.mean[columns]) * self.scale[columns], -5.0, 5.0)
@@ -113,23 +134,45 @@ def train_ranker(
     soft_labels: entry i is [k_i] what is added to the labels of list i, such as a teacher's probabilities.
     """
     keras.utils.set_random_seed(settings.seed)
-    order = np.random.default_rng(settings.seed)
     engagements = any(((own > 0) & (own < BOUGHT)).any() for own in lists.labels)
     ranker = Ranker(np.concatenate(lists.inputs[:: max(len(lists) // 500, 1)]), settings, engagements=engagements)
+    losses = _learned(ranker, lists, settings, settings.epochs, progress, soft_labels)
+    return ranker, losses
+
+
+def tuned_ranker(
+    ranker: Ranker, lists: LabelledLists, settings: RankerSettings, progress: Progress
+) -> tuple[Ranker, list[float]]:
+    """A copy of the ranker that has gone on to learn from these lists, for tuning_epochs, and the mean losses."""
+    keras.utils.set_random_seed(settings.seed)
+    tuned = ranker.copy(settings)
+    losses = _learned(tuned, lists, settings, settings.tuning_epochs, progress)
+    return tuned, losses
+
+
+def _learned(
+    ranker: Ranker,
+    lists: LabelledLists,
+    settings: RankerSettings,
+    epochs: int,
+    progress: Progress,
+    soft_labels: Sequence[Floats] | None = None,
+) -> list[float]:
+    """The mean loss of each epoch; after the last one the heads are joined."""
+    order = np.random.default_rng(settings.seed)
     soft_labels = soft_labels or [np.zeros(len(own), np.float32) for own in lists.labels]
     steps = -(-len(lists) // settings.batch_users)
-    schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps * settings.epochs)
-    optimizer = keras.optimizers.legacy.Adam(schedule)
-    step = _train_step(ranker, optimizer)
+    schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps * epochs)
+    step = _train_step(ranker, keras.optimizers.legacy.Adam(schedule))
     losses = []
-    for epoch in range(settings.epochs):
+    for epoch in range(epochs):
         total = 0.0
         for at, chosen in enumerate(np.array_split(order.permutation(len(lists)), steps)):
             total += float(step(*_padded(lists, soft_labels, chosen, len(ranker.head_weights))))
-            progress(epoch * steps + at + 1, settings.epochs * steps, f"epoch {epoch + 1} of {settings.epochs}")
+            progress(epoch * steps + at + 1, epochs * steps, f"epoch {epoch + 1} of {epochs}")
         losses.append(total / steps)
     ranker.join_heads()
-    return ranker, losses
+    return losses
 
 
 def _train_step(ranker: Ranker, optimizer: keras.optimizers.Optimizer) -> tf.types.experimental.PolymorphicFunction:

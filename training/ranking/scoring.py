@@ -9,7 +9,7 @@ import onnxruntime
 from contracts.arrays import Floats, Rows
 from contracts.bundle.manifest import RANKER
 from contracts.ranking.candidates import Shortlist
-from training.workspace import require
+from training.workspace import Workspace, require
 
 
 def rank_with_scores(candidates: Sequence[Shortlist], ranker: Path) -> list[tuple[Rows, Floats]]:
@@ -19,6 +19,11 @@ def rank_with_scores(candidates: Sequence[Shortlist], ranker: Path) -> list[tupl
         order = np.argsort(-scores, kind="stable")
         ordered.append((one.rows[order], scores[order]))
     return ordered
+
+
+def ranker_of_unseen(workspace: Workspace) -> Path:
+    """The folder of the ranker of lists that leave out what the user had."""
+    return workspace.unseen_ranker if (workspace.unseen_ranker / RANKER).exists() else workspace.ranker
 
 
 def exported_scores(candidates: Sequence[Shortlist], ranker: Path) -> list[Floats]:

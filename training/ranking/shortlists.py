@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from contracts.arrays import Floats
 from contracts.events.schema import EventType
 from contracts.features import encoding
@@ -9,6 +11,7 @@ from contracts.ranking.candidates import (
     BASKETS_COLUMN,
     POPULAR_COLUMN,
     CandidatePlan,
+    Mask,
     Shortlist,
     UserSide,
     item_side,
@@ -35,12 +38,15 @@ def shortlists(
     embeddings: Embeddings,
     ranker: RankerSettings,
     queries: Floats | None = None,
+    *,
+    include_seen: bool = True,
 ) -> list[Shortlist]:
     """Candidates of the moment's users, by the code that serves: entry i belongs to users[i].
 
     queries: [users of the moment, embedding_dim], where they are not those that were kept.
+    include_seen: False leaves out what is in a user's history, as in a request that says so.
     """
-    plan = candidate_plan(ranker)
+    plan = candidate_plan(ranker) if include_seen else candidate_plan(ranker).of_unseen
     items = item_side(
         dataset.catalogue(moment.item_statistics),
         embeddings.items(moment.seconds),
@@ -49,11 +55,21 @@ def shortlists(
         neighbours=embeddings.neighbours(moment.seconds),
     )
     asked = (embeddings.queries(moment.seconds) if queries is None else queries)[list(users)]
-    nearest = search(embeddings.index(moment.seconds), asked, plan.num_nearest)
-    return [
-        shortlist(user_side(moment, row, query), found, items, plan)
-        for row, query, found in zip(users, asked, nearest, strict=True)
-    ]
+    seen = 0 if include_seen else max((len(moment.histories[row]) for row in users), default=0)
+    nearest = search(embeddings.index(moment.seconds), asked, min(plan.num_nearest + seen, len(items.embeddings)))
+    lists = list[Shortlist]()
+    for row, query, found in zip(users, asked, nearest, strict=True):
+        user = user_side(moment, row, query)
+        allowed = None if include_seen else unseen(user, len(items.embeddings))
+        lists.append(shortlist(user, found, items, plan, allowed))
+    return lists
+
+
+def unseen(user: UserSide, num_items: int) -> Mask:
+    """[num_items] whether the user's history lacks the row."""
+    allowed = np.ones(num_items, np.bool_)
+    allowed[user.history.item_rows] = False
+    return allowed
 
 
 def user_side(moment: Moment, row: int, query: Floats) -> UserSide:
@@ -71,4 +87,5 @@ def candidate_plan(settings: RankerSettings) -> CandidatePlan:
         settings.num_popular,
         settings.num_engaged,
         settings.num_neighbours,
+        settings.num_unseen_neighbours,
     )

@@ -6,10 +6,12 @@ from collections.abc import Collection
 
 from training.dataset.cold_users import cold_users_of
 from training.dataset.dataset import Dataset
+from training.metrics.ranking_metrics import without
 from training.progress import Progress
 from training.ranking.labelled_lists import LabelledLists, joined, labelled_lists
 from training.ranking.models import choose, train
 from training.ranking.shortlists import engagements_in, shortlists
+from training.ranking.unseen import choose_for_unseen
 from training.retrieval.embeddings import Embeddings
 from training.settings import Settings
 from training.workspace import REPORT, Workspace, require
@@ -23,15 +25,38 @@ def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) 
     """
     dataset, embeddings = Dataset(workspace), Embeddings(require(workspace.towers, "tandem train-towers"))
     windows, cold = lessons(dataset, embeddings, settings, progress)
+    unseen = [unseen_lists(dataset, embeddings, *one, settings) for one in dataset.timeline.ranker_windows]
     choice = choose(windows, settings.ranker, progress)
+    of_unseen = choose_for_unseen(choice.judged, unseen, settings.ranker, progress)
     ranker, losses = train(choice.kind, joined(windows), settings.ranker, progress, joined(cold))
     shutil.rmtree(workspace.ranker, ignore_errors=True)
     ranker.export(workspace.ranker)
     if choice.judged:
         choice.judged.export(workspace.judged_ranker)
-    report = {"model": choice.kind, "validation_ndcg@20": choice.measured, "losses": losses}
+    if for_unseen := of_unseen.made_of(ranker, joined(unseen), settings.ranker, progress):
+        for_unseen.export(workspace.unseen_ranker)
+    report = {
+        "model": choice.kind,
+        "validation_ndcg@20": choice.measured,
+        "unseen": {"tuned": of_unseen.tuned, "popularity_discount": of_unseen.discount, **of_unseen.measured},
+        "losses": losses,
+    }
     (workspace.ranker / REPORT).write_text(json.dumps(report, indent=2) + "\n")
     return losses
+
+
+def unseen_lists(dataset: Dataset, embeddings: Embeddings, start: int, end: int, settings: Settings) -> LabelledLists:
+    """Candidates as of start without what is in the user's history, labelled by what was bought for the first time.
+
+    In [start, end), of users who did so.
+    """
+    moment, bought, before = dataset.moment(start), dataset.bought(start, end), dataset.bought(0, start)
+    users = [row for row, user in enumerate(moment.user_ids) if user in bought]
+    lists = shortlists(dataset, moment, users, embeddings, settings.ranker, include_seen=False)
+    user_ids = [moment.user_ids[row] for row in users]
+    truths = [without(bought[user], before[user]) if user in before else bought[user] for user in user_ids]
+    engagements = engagements_in(dataset, user_ids, start, end)
+    return labelled_lists([one.inputs for one in lists], [one.rows for one in lists], truths, engagements)
 
 
 def lessons(

@@ -126,6 +126,8 @@ def _copy_models(workspace: Workspace, folder: Path) -> None:
     for name in (bundle.QUERY_TOWER, bundle.CANDIDATE_TOWER, bundle.INDEX):
         shutil.copyfile(workspace.towers / name, folder / name)
     shutil.copyfile(workspace.ranker / bundle.RANKER, folder / bundle.RANKER)
+    if (workspace.unseen_ranker / bundle.RANKER).exists():
+        shutil.copyfile(workspace.unseen_ranker / bundle.RANKER, folder / bundle.UNSEEN_RANKER)
     for models in (workspace.towers, workspace.ranker):
         if (models / bundle.SAVED_MODELS).exists():  # trees are none of TensorFlow
             shutil.copytree(models / bundle.SAVED_MODELS, folder / bundle.SAVED_MODELS, dirs_exist_ok=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,7 @@ def _with_more(inputs: dict[str, tf.Tensor], name: str) -> tf.Tensor:
 class Towers:
     """Trained towers with what they need to embed everything."""
 
-    model: TwoTowerModel
+    model: Any  # with a query_tower and a candidate_tower: TwoTowerModel, or several joined
     content: npt.NDArray[np.int32]  # [num_items, 5]
     text: Floats  # [num_items, TEXT_DIM]
     known_items: npt.NDArray[np.int32]  # [num_items] catalogue row + 1, or 0 for an item that training never saw
@@ -167,6 +168,11 @@ def epochs_for(positives: Positives, start: int, end: int, settings: TwoTowerSet
     """The settings' epochs over the positives in [start, end), or as many as have min_steps batches."""
     batches = len(_taught(positives, start, end, settings)) // settings.batch_size
     return max(settings.epochs, -(-settings.min_steps // batches)) if batches else settings.epochs
+
+
+def num_queries(positives: Positives, start: int, end: int, settings: TwoTowerSettings) -> int:
+    """Baskets in [start, end) that an epoch of the full softmax asks about."""
+    return len(np.unique(positives.query_rows[_taught(positives, start, end, settings)]))
 
 
 def _taught(positives: Positives, start: int, end: int, settings: TwoTowerSettings) -> Rows:

@@ -118,7 +118,8 @@ class CandidateTower(keras.Model):  # type: ignore[misc]
         item = self.encoder(ids, inputs[encoding.CONTENT])
         if not self.side_features:
             taste = tf.math.l2_normalize(item, axis=1)
-            return tf.concat([taste, self.bias(ids)], axis=1) if self.item_bias else taste
+            embeddings = tf.concat([taste, self.bias(ids)], axis=1) if self.item_bias else taste
+            return embeddings * _known(inputs[encoding.ITEM])
         statistics = self.normalize(tf.gather(inputs[encoding.ITEM_STATISTICS_INPUT], self.statistics, axis=1))
         taste = tf.math.l2_normalize(
             self.dense(tf.concat([item, statistics, inputs[encoding.TEXT]], axis=1), training=training), axis=1
@@ -199,8 +200,8 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         if self.sequence_share == 1:
             return known
         user = self.user_embedding(self.id_dropout(inputs[encoding.USER], training=training))
-        parts = self.sequence_share * known + (1 - self.sequence_share) * tf.math.l2_normalize(user, axis=1)
-        return tf.math.l2_normalize(parts, axis=1)
+        own = tf.math.l2_normalize(user, axis=1) * _known(inputs[encoding.USER])
+        return tf.math.l2_normalize(self.sequence_share * known + (1 - self.sequence_share) * own, axis=1)
 
     def _context(self, inputs: dict[str, tf.Tensor], training: bool) -> list[tf.Tensor]:
         """When it is and who asks, [batch, PROFILE_DIM] each."""
@@ -218,6 +219,11 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         items = self.encoder(sequence, tf.gather(self.content, sequence))
         types, days = inputs[encoding.SEQUENCE_TYPES], inputs[encoding.SEQUENCE_DAYS]
         return self.sequence_encoder(items, types, days, tf.cast(sequence > 0, tf.float32), training=training)
+
+
+def _known(ids: tf.Tensor) -> tf.Tensor:
+    """[batch, 1] 1 for an id of the vocabulary; of another one nothing was learned, so that it is to say nothing."""
+    return tf.cast(ids > 0, tf.float32)[:, tf.newaxis]
 
 
 def _dense(settings: TwoTowerSettings) -> keras.Sequential:

@@ -11,9 +11,10 @@ from training.progress import Progress
 from training.retrieval.distribution import output
 from training.retrieval.embeddings import Embeddings
 from training.retrieval.export import export_towers
-from training.retrieval.fit import Towers, epochs_for, fit, new_towers
+from training.retrieval.fit import Towers
 from training.retrieval.index import index_recall
 from training.retrieval.neighbours import learn_neighbours
+from training.retrieval.recipes import choose_towers
 from training.settings import IndexSettings, NeighbourSettings, Settings
 from training.workspace import REPORT, Workspace
 
@@ -32,29 +33,39 @@ def train_towers(workspace: Workspace, settings: Settings, progress: Progress) -
 def fit_towers(dataset: Dataset, folder: Path, settings: Settings, progress: Progress) -> dict[str, list[float]]:
     """The same of any data set, in any folder."""
     timeline, positives, embeddings = dataset.timeline, dataset.positives(), Embeddings(folder)
-    towers = new_towers(dataset, positives, settings.two_tower)
     tower = settings.two_tower
     _save_neighbours(dataset, embeddings, settings.neighbours)
-    windows_start = timeline.ranker_starts[0]
-    base_window = timeline.two_tower_start, windows_start
-    epochs = epochs_for(positives, *base_window, tower)
-    base = fit(towers, positives, *base_window, epochs, tower, progress)
+    chosen = choose_towers(dataset, positives, tower, progress)
+    towers = chosen.towers
     for start in timeline.ranker_starts:
         moment = dataset.moment(start)
         _embed(towers, moment, embeddings, settings.index)
         if tower.cold_user_share:
             cold = cold_users_of(dataset, moment, tower)
             embeddings.save_cold_users(start, towers.embed_queries(cold.queries))
-    tuned = fit(towers, positives, windows_start, timeline.cutoff, tower.fine_tune_epochs, tower, progress)
+    tuned = chosen.train_on(positives, timeline.ranker_starts[0], timeline.cutoff, progress)
     for end in (timeline.cutoff, timeline.data_end):
         _embed(towers, dataset.moment(end), embeddings, settings.index)
     export_towers(towers, folder)
-    losses = {"base": base, "fine_tune": tuned}
+    losses = {"base": chosen.losses[0], "fine_tune": tuned[0]}
     shutil.copy(embeddings.index_path(timeline.data_end), folder / INDEX)
     recall = _recall(embeddings, timeline.data_end, settings.index)
-    report = {"losses": losses, f"index_recall@{settings.index.recall_k}": recall}
+    report = {"losses": losses, "towers": chosen.report, f"index_recall@{settings.index.recall_k}": recall}
     (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n")
     return losses
+
+
+def told(workspace: Workspace) -> str:
+    """How the towers were chosen, in one line."""
+    chosen = json.loads((workspace.towers / REPORT).read_text())["towers"]
+    found = chosen.get("validation_new_recall@20", {})
+    parts = (
+        [f"new Recall@20 on validation {', '.join(f'{name} {one:.4f}' for name, one in found.items())}"]
+        if found
+        else []
+    )
+    parts += [f"left out {chosen['left_out']}"] if "left_out" in chosen else []
+    return "; ".join([f"towers of {chosen['recipe']}", *parts])
 
 
 def _save_neighbours(dataset: Dataset, embeddings: Embeddings, settings: NeighbourSettings) -> None:

@@ -4,20 +4,17 @@ Each trial trains up to that window and is stopped early where it lags behind th
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import mlflow
-import numpy as np
 import optuna
 
-from contracts.arrays import Doubles, Rows
-from training.dataset.dataset import Dataset, Moment
-from training.metrics.ranking_metrics import without
-from training.retrieval.fit import Towers, fit, new_towers
-from training.retrieval.index import FLAT, build_index, search
-from training.settings import Encoder, IndexSettings, Loss, Settings, TwoTowerSettings
+from training.dataset.dataset import Dataset
+from training.retrieval.fit import fit, new_towers
+from training.retrieval.validation import Validation, discoveries_in
+from training.settings import Encoder, Loss, Settings, TwoTowerSettings
 from training.tracking import use_experiment
 from training.workspace import Workspace
 
@@ -25,32 +22,6 @@ EXPERIMENT = "tandem-tune"
 RECALL_AT = 100
 STARTUP_TRIALS = 4  # before any is stopped early
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What a trial is judged by: the users of a moment that bought something new afterwards."""
-
-    moment: Moment
-    users: Sequence[int]  # rows of the moment
-    truths: Sequence[Rows]  # entry i: what users[i] bought for the first time
-    known: Sequence[Rows]  # entry i: what users[i] had bought before
-
-    def recall(self, towers: Towers) -> float:
-        """The mean of the users' shares."""
-        return float(self.shares(towers).mean())
-
-    def shares(self, towers: Towers) -> Doubles:
-        """[users] share of the first-time purchases among the RECALL_AT nearest items that are new to the user."""
-        queries = towers.embed_queries({name: values[self.users] for name, values in self.moment.queries.items()})
-        items = towers.embed_items(self.moment.item_statistics)
-        depth = min(RECALL_AT + max(map(len, self.known)), len(items))
-        found = search(build_index(items, queries, IndexSettings(factory=FLAT)), queries, depth)
-        shares = [
-            np.isin(truth, without(rows, known)[:RECALL_AT]).mean()
-            for rows, truth, known in zip(found, self.truths, self.known, strict=True)
-        ]
-        return np.array(shares)
 
 
 @dataclass(frozen=True)
@@ -100,19 +71,8 @@ def _in_words(parameters: Mapping[str, Any]) -> str:
 
 
 def validation_of(dataset: Dataset) -> Validation:
-    """The users of the last label window before the cutoff who bought what was new to them."""
-    start, end = dataset.timeline.ranker_windows[-1]
-    moment, bought, before = dataset.moment(start), dataset.bought(start, end), dataset.bought(0, start)
-    nothing = np.zeros(0, np.int64)
-    rows, truths, known = [], [], []
-    for row, user in enumerate(moment.user_ids):
-        own = before.get(user, nothing)
-        new = without(bought.get(user, nothing), own)
-        if len(new):
-            rows.append(row)
-            truths.append(new)
-            known.append(own)
-    return Validation(moment, rows, truths, known)
+    """The last label window before the cutoff."""
+    return discoveries_in(dataset, *dataset.timeline.ranker_windows[-1], RECALL_AT)
 
 
 def searched(settings: TwoTowerSettings) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from benchmarks.quality.peers.peer import Scores
 from benchmarks.quality.splits import Split
 from contracts.arrays import Rows
 from training.dataset.dataset import Dataset
-from training.ranking.scoring import rank_with_scores
+from training.ranking.scoring import rank_with_scores, ranker_of_unseen
 from training.ranking.shortlists import shortlists
 from training.retrieval.embeddings import Embeddings
 from training.settings import load_settings
@@ -18,6 +18,10 @@ NO_CANDIDATE = -1e9
 class PipelineList:
     """The final list. It is not fitted here: `tandem train-towers` and `tandem train-ranker` have done that."""
 
+    def __init__(self, *, include_seen: bool = True) -> None:
+        """include_seen: of the requests."""
+        self._include_seen = include_seen
+
     def fit(self, split: Split) -> None:
         """Makes the lists of all users that are asked about. Raises MissingArtifact where the pipeline has not run."""
         assert split.moment is not None, "only sets of the pipeline have its lists"
@@ -26,13 +30,22 @@ class PipelineList:
         embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
         moment = dataset.moment(split.moment.seconds)
         users = split.users
-        candidates = shortlists(dataset, moment, users.tolist(), embeddings, settings.ranker)
-        self._lists = dict(zip(users.tolist(), rank_with_scores(candidates, workspace.ranker), strict=True))
-        self._num_items = split.num_items
+        drawn = shortlists(
+            dataset, moment, users.tolist(), embeddings, settings.ranker, include_seen=self._include_seen
+        )
+        ranker = workspace.ranker if self._include_seen else ranker_of_unseen(workspace)
+        self._lists = dict(zip(users.tolist(), rank_with_scores(drawn, ranker), strict=True))
+        self._split = split
+
+    def discovering(self) -> "PipelineList":
+        """The list of a request with include_seen=false."""
+        other = PipelineList(include_seen=False)
+        other.fit(self._split)
+        return other
 
     def scores(self, users: Rows) -> Scores:
         """The ranker's scores of the candidates, and next to nothing for all other items."""
-        scores = np.full((len(users), self._num_items), NO_CANDIDATE, np.float32)
+        scores = np.full((len(users), self._split.num_items), NO_CANDIDATE, np.float32)
         for row, user in enumerate(users.tolist()):
             items, ranked = self._lists[user]
             scores[row, items] = ranked

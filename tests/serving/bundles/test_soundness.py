@@ -70,6 +70,14 @@ def test_models_that_answer_otherwise_are_refused(
         check_sound(bundle, change(golden))
 
 
+def test_the_ranker_of_unseen_items_is_held_to_its_own_answers(bundle: LoadedBundle, golden: Golden) -> None:
+    two = replace(bundle, unseen_ranker=bundle.ranker)
+    asked = golden_from(replace(golden, unseen_scores=golden.scores).to_bytes())
+    assert check_sound(two, asked) is two
+    with pytest.raises(BundleRefused, match="the ranker of unseen items answers its golden requests otherwise"):
+        check_sound(two, replace(asked, unseen_scores=golden.scores + 0.1))
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
