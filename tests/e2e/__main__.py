@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tests.e2e import install
 from tests.e2e.cluster import Cluster, CommandFailed
-from tests.e2e.scenarios import events, knative, requests, resilience, rollouts, upgrades, watching, workflows
+from tests.e2e.scenarios import events, knative, requests, resilience, rollouts, watching, workflows
 from tests.e2e.settings import EndToEndSettings
 from tests.e2e.world import World
 
@@ -19,7 +19,7 @@ Scenario = Callable[[World], str]
 INSTALLATION: tuple[Scenario, ...] = (install.stores, install.first_bundle, install.slots)
 STANDARD: tuple[Scenario, ...] = (
     *requests.SCENARIOS, *events.SCENARIOS, *resilience.SCENARIOS, *watching.SCENARIOS, *rollouts.SCENARIOS,
-    *upgrades.SCENARIOS, *workflows.SCENARIOS,
+    *workflows.SCENARIOS,
 )  # fmt: skip
 KNATIVE: tuple[Scenario, ...] = (requests.recommendations, *knative.SCENARIOS)
 console = Console(highlight=False, soft_wrap=True)

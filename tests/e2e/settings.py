@@ -19,8 +19,6 @@ class EndToEndSettings(BaseSettings):
 
     images: str = "registry.local/tandem"  # prefix of Tandem's images
     tag: str = "0.1.0"
-    previous: str = "8005c45"  # commit of the version before, whose chart is upgraded from
-    previous_tag: str = ""  # of its serving image; without one that scenario is left out
     redis_image: str = "docker.io/library/redis:7.4-bookworm"
     prometheus_image: str = "docker.io/prom/prometheus:v3.5.0"
     s3_image: str = "docker.io/versity/versitygw:v1.8.0"
