@@ -243,7 +243,8 @@ class Controller:
             percent=after.percent,
             gates=analysis.gates if analysis else (),
         )
-        after = self._save(after.model_copy(update={"decision": decision}))
+        latest = {"decision": decision} | ({"analysed": decision} if analysis else {})
+        after = self._save(after.model_copy(update=latest))
         self._announce(after, decision)
         return after
 

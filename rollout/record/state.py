@@ -88,6 +88,7 @@ class Rollout(Part):
     aborted_because: str = ""
     waits_for: str = ""  # of a pause: what would make the analysis conclusive
     decision: Decision | None = None  # the latest
+    analysed: Decision | None = None  # the latest by an analysis: what ended a canary stays known after its end
 
     @property
     def stable(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from rollout.record.state import Record, Rollout
+from rollout.record.state import Decision, Record, Rollout
 
 
 def lines(record: Record) -> Iterator[str]:
@@ -26,7 +26,13 @@ def _of_rollout(rollout: Rollout) -> Iterator[str]:
         yield f"stable: {rollout.stable_bundle} in slot {rollout.stable}"
     if rollout.waits_for:
         yield f"waits for: {rollout.waits_for}"
-    if decision := rollout.decision:
-        moment = datetime.fromtimestamp(decision.at, UTC).isoformat(timespec="seconds")
-        yield f"decision {decision.number} at {moment}: {decision.choice}, {decision.sentence}"
-        yield from (f"  {result.gate}: {result.verdict}, {result.sentence}" for result in decision.gates)
+    if rollout.decision:
+        yield from _of_decision(rollout.decision)
+    if rollout.analysed and rollout.analysed != rollout.decision:
+        yield from _of_decision(rollout.analysed)
+
+
+def _of_decision(decision: Decision) -> Iterator[str]:
+    moment = datetime.fromtimestamp(decision.at, UTC).isoformat(timespec="seconds")
+    yield f"decision {decision.number} at {moment}: {decision.choice}, {decision.sentence}"
+    yield from (f"  {result.gate}: {result.verdict}, {result.sentence}" for result in decision.gates)
