@@ -44,9 +44,9 @@ def values(world: World, *extra: str, params: str = "params.yaml") -> list[str]:
     ]
 
 
-def upgrade(world: World, *extra: str, params: str = "params.yaml") -> None:
+def upgrade(world: World, *extra: str, params: str = "params.yaml", chart: Path = CHART) -> None:
     """`helm upgrade --install`; again where KServe's webhook was not yet there."""
-    command = ["upgrade", "--install", world.settings.release, str(CHART), *values(world, *extra, params=params)]
+    command = ["upgrade", "--install", world.settings.release, str(chart), *values(world, *extra, params=params)]
     until("helm upgrade", lambda: world.cluster.helm(*command) or True, 60, 3)
 
 

@@ -2,12 +2,14 @@
 
 import json
 import time
+from pathlib import Path
 
 from tests.e2e import install
 from tests.e2e.cluster import until
 from tests.e2e.world import World, elapsed
 
 QUIET_SECONDS = 3  # of load before and after what is done
+PREVIOUS_CHART = Path(__file__).resolve().parents[2] / "fixtures" / "version_0_1" / "chart.tgz"
 
 
 def a_pod_is_deleted(world: World) -> str:
@@ -57,6 +59,29 @@ def helm_upgrade_and_rollback(world: World) -> str:
         f"{len(traffic.answers)} requests, 0 failed; upgraded in {upgraded}, rolled back in {rolled_back}, "
         f"p99 {traffic.milliseconds(0.99):.0f} ms"
     )
+
+
+def upgrade_from_the_previous_chart(world: World) -> str:
+    """The chart of version 0.1 with its values, then this one: weights stay and no request is lost."""
+    from tests.e2e.scenarios.requests import set_weights
+
+    install.upgrade(world, "server.logLevel=ERROR", chart=PREVIOUS_CHART)
+    _wait_replaced(world, "ERROR")
+    set_weights(world, blue=70, green=30)
+    try:
+        with world.gateway.under_load(world.user_ids, world.settings.requests_per_second) as traffic:
+            time.sleep(QUIET_SECONDS)
+            started = time.monotonic()
+            install.upgrade(world)
+            _wait_replaced(world, "WARNING")
+            upgraded = elapsed(started)
+            time.sleep(QUIET_SECONDS)
+        backends = world.cluster.get("httproute", world.settings.release)["spec"]["rules"][-1]["backendRefs"]
+        assert sorted(backend["weight"] for backend in backends) == [30, 70], backends
+    finally:
+        set_weights(world, blue=100, green=0)
+    assert not traffic.failed, f"{len(traffic.failed)} of {len(traffic.answers)} failed: {traffic.faults()}"
+    return f"{len(traffic.answers)} requests, 0 failed; upgraded in {upgraded}, weights 70 and 30 kept"
 
 
 def helm_upgrade_keeps_the_state(world: World) -> str:
@@ -117,6 +142,7 @@ SCENARIOS = (
     a_pod_is_deleted,
     a_pod_is_killed,
     helm_upgrade_and_rollback,
+    upgrade_from_the_previous_chart,
     helm_upgrade_keeps_the_state,
     features_are_renewed,
 )
