@@ -60,7 +60,7 @@ bench: $(INSTALLED) ## Speed of serving, of events and of data work: an hour and
 	python -m benchmarks.events
 	python -m benchmarks.data $(if $(EVENTS),--events $(EVENTS))
 
-bench-quality: $(INSTALLED) ## Our lists beside the baselines, and beside peers on public splits (DATA="journey beauty" SMOKE=1: parts of it)
+bench-quality: $(INSTALLED) ## Our lists next to the baselines, and next to peers on public splits (DATA="journey beauty" SMOKE=1: parts of it)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --require-hashes --requirements locks/quality.txt
 	$(if $(SMOKE),,$(if $(filter journey,$(or $(DATA),journey)),dvc repro --quiet train-ranker && tandem evaluate))
 	python -m benchmarks.quality $(if $(DATA),--data $(DATA)) $(if $(ONLY),--only $(ONLY)) $(if $(SMOKE),--smoke)

@@ -47,7 +47,9 @@ def serving(module: str, port: int, core: int, settings: Mapping[str, str]) -> I
     Raises OSError where the port is taken: what is measured would be somebody else's server.
     """
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that has just ended is no hindrance
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # a server that has just ended does not stand in the way
         probe.bind(("127.0.0.1", port))
     command = ["taskset", "-c", str(core), sys.executable, "-m", module]
     names = {f"TANDEM_{name.upper()}": value for name, value in settings.items()}

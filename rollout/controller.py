@@ -86,7 +86,7 @@ class Controller:
             self._store.release()
 
     def resume(self) -> Rollout:
-        """Goes on with the rollout under way. Raises InvalidInput when there is none."""
+        """Resumes the rollout under way. Raises InvalidInput when there is none."""
         record = self._claim()
         try:
             if record.rollout is None or record.rollout.ended:
@@ -258,7 +258,7 @@ class Controller:
 
 
 def _refuse(record: Record, bundle: str) -> None:
-    """A Job that is started again must not try for ever what was aborted, nor undo a rollback or a promotion."""
+    """A restarted Job must not retry for ever what was aborted, nor undo a rollback or a promotion."""
     if why := record.refused.get(bundle):
         raise InvalidInput(f"{bundle} was released before and taken back ({why}); --again tries it once more")
     if bundle in record.history:

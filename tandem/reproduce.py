@@ -12,7 +12,7 @@ from training.workspace import Workspace
 def reproduce(workspace: Workspace, *stages: str) -> None:
     """Runs every pipeline stage whose inputs have changed; with names only those stages and what they need.
 
-    Raises TandemError when a stage fails; its own words are on the screen already.
+    Raises TandemError when a stage fails; the screen shows its message already.
     """
     # DVC's stages call `tandem`, which lies next to the interpreter and maybe nowhere on the PATH.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"

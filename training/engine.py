@@ -113,11 +113,11 @@ def write_parts(parts: Sequence[ibis.Table], path: Path, connection: ibis.BaseBa
 
 def replace(table: ibis.Table, path: Path, connection: ibis.BaseBackend) -> None:
     """Writes the table in place of what is there, which it may be read from."""
-    beside = path.with_name(f".{path.name}.writing")
-    remove(beside)
-    connection.to_parquet(table, beside)
+    unfinished = path.with_name(f".{path.name}.writing")
+    remove(unfinished)
+    connection.to_parquet(table, unfinished)
     remove(path)
-    beside.rename(path)
+    unfinished.rename(path)
 
 
 def remove(path: Path) -> None:

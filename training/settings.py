@@ -168,7 +168,7 @@ class IndexSettings:
 class NeighbourSettings:
     """Hyper-parameters of the item-to-item weights."""
 
-    max_items: int = 8000  # the most bought ones; a dense matrix of so many squared is inverted for each moment
+    max_items: int = 8000  # the most bought ones; a dense matrix of this number squared is inverted for each moment
     per_item: int = 64  # heaviest weights that are kept
     regularization: float = 300.0  # of EASE, in purchases
 

@@ -1,7 +1,7 @@
 """Two public logs in the form that `tandem ingest` reads, for sets that the whole pipeline trains on.
 
-Online Retail comes as the shop exported it, so what is no purchase of a product is left out here; MovieLens has likes
-alone, and each is taken for a purchase.
+Online Retail comes as the shop exported it, so lines that are not purchases of a product are left out here. MovieLens
+has likes alone, and each is taken for a purchase.
 """
 
 from collections.abc import Callable

@@ -12,7 +12,7 @@ from contracts.errors import MissingArtifact, faults_of
 SLOT_HEADER: Final = "x-tandem-slot"
 """Request header by which a gateway sends a request to the slot that it names, whatever the weights are."""
 MIRROR_HEADER: Final = "x-tandem-mirror"
-"""Request header of who compares answers and shows them to nobody: such a list leaves no record."""
+"""Request header of a comparison, whose answers nobody sees: such a list leaves no record."""
 
 
 class ImpressionRecord(BaseModel):

@@ -20,7 +20,7 @@ COLD: Final = "cold user"
 
 
 class ReplayPart(BaseModel):
-    """Base of all lines: a key that nobody reads is an error."""
+    """Base of all lines: an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

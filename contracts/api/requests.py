@@ -21,7 +21,7 @@ from contracts.rules.selection import Filters, Term, one_is_a_list
 
 
 class Request(BaseModel):
-    """Base of all requests: a field nobody knows is an error, not a silent default."""
+    """Base of all requests: an unknown field is an error, not a silent default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -78,7 +78,7 @@ def promote(bundle: Path) -> Promotion:
 def rollback(bundles: Path, to: str | None = None) -> Promotion:
     """The change back to version `to`, by default to what was promoted before the version that serves now.
 
-    The bundle is verified first, so the link never leaves a bundle that works for one that does not.
+    The bundle is verified first, so the link never moves to a bundle that does not work.
     Raises MissingArtifact without a bundle to leave or to go to, InvalidInput for a version that serves already, and
     BundleRefused for one that is altered. Raises NotWritten where the disk does not take the change: nothing changes.
     """

@@ -72,7 +72,7 @@ def answered(measured: Measurements, thresholds: Thresholds) -> Finding:
 
 
 def overlap(measured: Measurements, thresholds: Thresholds) -> Finding:
-    """Whether canary's lists have so little in common with stable's that something must be broken."""
+    """Whether canary's and stable's lists overlap too little for both to work."""
     shares = [len(set(a) & set(b)) / max(len(a), len(b), 1) for a, b in measured.mirrored.pairs]
     if len(shares) < thresholds.min_mirrored_users:
         return _too_few_pairs(len(shares), thresholds)

@@ -28,7 +28,7 @@ class Histogram:
         return math.nan
 
     def bound_from(self, seconds: float) -> float:
-        """The first bucket bound at or above; only there is known how many were slower."""
+        """The first bucket bound at or above; only at a bound is it known how many were slower."""
         return next(bound for bound in self.bounds if bound >= seconds)
 
     def slower_than(self, bound: float) -> Count:
@@ -60,7 +60,7 @@ class Mirrored:
 
     @property
     def pairs(self) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-        """Lists of the distinct users that both slots answered: one who is asked twice says nothing new."""
+        """Lists of the distinct users that both slots answered: a user asked twice adds nothing."""
         rows = zip(self.users, self.stable, self.canary, strict=True)
         return list({user: (a, b) for user, a, b in rows if a is not None and b is not None}.values())
 

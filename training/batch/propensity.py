@@ -250,7 +250,7 @@ def _statistics(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _stacked(parts: Sequence[Labelled]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Raises InvalidInput where everybody or nobody bought: there is nothing to tell apart."""
+    """Raises InvalidInput where everybody or nobody bought: a model needs both."""
     inputs, bought = (np.concatenate([getattr(part, name) for part in parts]) for name in ("inputs", "bought"))
     if bought.all() or not bought.any():
         raise InvalidInput(

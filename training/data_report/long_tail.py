@@ -105,7 +105,7 @@ def _rare(tail: LongTail) -> Chart:
     never = float(tail.events.get(0, 0) / tail.items)
     takeaway = (
         f"{percent(tail.few_events_share)} of the items have fewer than {FEW} events, {percent(never)} none at all: "
-        "only their content can tell where they belong."
+        "only their content shows where they belong."
     )
     names, items = ranges(tail.events, EVENT_RANGES)
     drawn = figure([bars(names, items)], x="events of an item", y="items")

@@ -14,7 +14,7 @@ from training.settings import RankerSettings
 
 
 def labelled(window: EvaluationWindow) -> LabelledLists:
-    """The origin's candidates as a ranker learns from them."""
+    """The window's candidates as a ranker learns from them."""
     candidates = window.candidates
     inputs, rows = [one.inputs for one in candidates], [one.rows for one in candidates]
     return labelled_lists(inputs, rows, window.truths, window.engagements)
@@ -27,9 +27,9 @@ def backtest(
     settings: RankerSettings,
     progress: Progress,
 ) -> list[dict[str, Any]]:
-    """One entry an origin but the first, oldest first, by a ranker of this kind trained on the origins before it.
+    """One entry for each window but the first, oldest first, by a ranker of this kind trained on all earlier windows.
 
-    latest: scores of the last window's candidates, entry i [k_i], by such a ranker: the choice of kind has left one.
+    latest: scores of the last window's candidates, entry i [k_i]. Its ranker was trained when the kind was chosen.
     The towers have seen nothing after the first window starts; the release's towers were trained further.
     """
     lists, scores = [labelled(window) for window in windows[:-2]], list[Sequence[Floats]]()

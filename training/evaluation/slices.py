@@ -36,7 +36,7 @@ def with_intervals(lists: Lists, truths: Sequence[Rows]) -> Table:
 
 
 def of_repeats(window: EvaluationWindow, lists: Lists) -> tuple[Lists, list[Rows]]:
-    """(lists, truths) of what users had bought before, both without the rest, of users with such a truth."""
+    """(lists, truths) of repeats: items that the user had bought before. Users without such a truth are left out."""
     kept = [np.intersect1d(truth, known) for truth, known in zip(window.truths, window.known, strict=True)]
     users = [row for row, truth in enumerate(kept) if len(truth)]
     return (
@@ -49,7 +49,7 @@ def of_repeats(window: EvaluationWindow, lists: Lists) -> tuple[Lists, list[Rows
 
 
 def of_discoveries(window: EvaluationWindow, lists: Lists) -> tuple[Lists, list[Rows]]:
-    """(lists, truths) of what was new to users, both without the rest, of users with such a truth."""
+    """(lists, truths) of discoveries: items that were new to the user. Users without such a truth are left out."""
     new = [without(truth, rows) for truth, rows in zip(window.truths, window.known, strict=True)]
     users = [row for row, truth in enumerate(new) if len(truth)]
     # P-TopFreq proposes nothing new, and GP-TopFreq then is popularity.

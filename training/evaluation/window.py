@@ -41,7 +41,7 @@ class EvaluationWindow:
     histories: Sequence[UserHistory]
     nearest: Sequence[Rows]  # all items by the towers, deep enough to leave LENGTH when the known are taken out
     item_statistics: Floats
-    engagements: Engagements = ()  # what was looked at in the window, with its labels; nobody is judged by it
+    engagements: Engagements = ()  # what was looked at in the window, with its labels; no list is judged by it
     unseen: Sequence[Shortlist] = ()  # candidates of a list that leaves out what is in the user's history
     profiles: Sequence[Mapping[str, str]] = ()  # what is known of each user, value by column of USER_PROFILE
 
@@ -61,7 +61,7 @@ def window_at(
     *,
     with_unseen: bool = False,
 ) -> EvaluationWindow:
-    """The origin at start, labelled by [start, end); start is one of the timeline's history_snapshots.
+    """The window at start, labelled by [start, end); start is one of the timeline's history_snapshots.
 
     most_users: a sample of this size where more have bought something; 0 takes all. with_unseen: whether candidates are
     drawn for lists of new items too.

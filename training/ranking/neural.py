@@ -18,7 +18,7 @@ from training.settings import RankerSettings
 MASKED = -1e9
 POPULARITY_INPUT = len(PAIR_FEATURES) + POPULAR_COLUMN
 SCORED_LISTS = 32  # at once: a call costs as much as some lists, and no candidate's score depends on its list
-CALIBRATION_LISTS = 2000  # that many, evenly spread, tell two dozen numbers
+CALIBRATION_LISTS = 2000  # evenly spread; enough to fit two dozen numbers
 
 
 class Ranker(keras.Model):  # type: ignore[misc]

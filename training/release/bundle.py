@@ -171,7 +171,7 @@ def _examples(moment: Moment) -> list[str]:
 
 
 def _spread(users: int, most: int) -> npt.NDArray[np.int64]:
-    """At most so many rows of users, evenly spread."""
+    """At most this many rows of users, evenly spread."""
     return np.linspace(0, users - 1, min(most, users), dtype=np.int64)
 
 

@@ -111,7 +111,7 @@ def backtest_note(metrics: Metrics) -> str:
 
 
 def backtest_table(metrics: Metrics) -> str:
-    """A row a window: the final list beside GP-TopFreq, and its discoveries."""
+    """A row a window: the final list next to GP-TopFreq, and its discoveries."""
     rows = [
         (
             f"{one['start']} to {one['end']}",

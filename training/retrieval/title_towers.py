@@ -59,7 +59,7 @@ def export_title_towers(text: Floats, folder: Path) -> None:
         },
         ("embedding", [None, TEXT_DIM]),
         {
-            # Code 0 is no item, or one that the catalogue lacks: it adds nothing.
+            # Code 0 stands for an empty place, or for an item that the catalogue lacks: it adds nothing.
             "titles": np.concatenate([np.zeros((1, TEXT_DIM), np.float32), text]),
             "places": np.array([1], np.int64),
             "tiny": np.array([TINY]),

@@ -41,15 +41,15 @@ def main() -> None:
 
 
 def user_tables(shop: Shop, counter: Counter, people: Sequence[Visitor]) -> list[list[str]]:
-    """Markdown: what is known, with everything bought; and of the session what is bought beside its items."""
+    """Markdown: what is known, with everything bought; and of the session what is bought besides its items."""
     own = [session_rows(one, shop) for one in people]
-    beside = {
+    in_session = {
         SEGMENT: [counter.segment(one) for one in people],
         POPULARITY: [counter.popularity(one) for one in people],
     }
     tables = []
     for known, ways in WAYS.items():
-        lists = {name: [way(counter, one) for one in people] for name, way in ways.items()} | beside
+        lists = {name: [way(counter, one) for one in people] for name, way in ways.items()} | in_session
         tables.append(table(f"{known}, all purchases", NDCG, lists, [one.truth for one in people]))
         if known == "session":
             rest = [row for row, one in enumerate(people) if len(without(one.truth, own[row]))]

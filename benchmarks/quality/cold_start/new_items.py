@@ -26,7 +26,7 @@ KIND: Final = names.ITEM_CONTENT.index("subcategory")
 def new_item_lists(shop: Shop, embeddings: Embeddings) -> tuple[dict[str, list[Rows]], list[Rows]]:
     """(lists of new items by name, truths among them), of users with a profile who bought one that they never had.
 
-    New items have no popularity: theirs is that of their subcategory. Nothing tells those of a subcategory apart.
+    New items have no popularity, so each has its subcategory's. All items of one subcategory are then alike.
     """
     bought, before, new = shop.bought(shop.start, shop.end), shop.bought(0, shop.start), shop.new_items
     truths = {}

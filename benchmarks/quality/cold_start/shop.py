@@ -1,4 +1,4 @@
-"""The shop as it was where the last label window begins, had it never met some users, or never had some items."""
+"""The shop as it was where the last label window begins, had it never seen some users, or never had some items."""
 
 import json
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ from training.settings import Settings
 from training.workspace import REPORT, Workspace, require
 
 NEW_ITEMS: Final = 10
-"""One of so many items that had been bought before the window is new."""
+"""Of this many items that had been bought before the window, one is taken as new."""
 NOTHING: Final[Rows] = np.zeros(0, np.int64)
 Companions = Mapping[str, list[tuple[str, int]]]
 """By item id: (item id, baskets that held both), most first."""

@@ -1,4 +1,4 @@
-"""Lists for users whom the shop has never met, by the recommender that serves."""
+"""Lists for users whom the shop has never seen, by the recommender that serves."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

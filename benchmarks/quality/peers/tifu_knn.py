@@ -34,7 +34,7 @@ class TifuKnn:
         """Own vector and the mean of the nearest users' (Euclidean distance)."""
         own = self._vectors[users]
         distances = self._squares[np.newaxis] - 2.0 * np.asarray((own @ self._vectors.T).todense())
-        distances[np.arange(len(users)), users] = np.inf  # oneself is no neighbour
+        distances[np.arange(len(users)), users] = np.inf  # a user is not a neighbour of their own
         nearest = np.argpartition(distances, self.neighbours, axis=1)[:, : self.neighbours]
         rows = np.repeat(np.arange(len(users)), self.neighbours)
         shares = np.full(nearest.size, 1.0 / self.neighbours, np.float32)

@@ -91,7 +91,7 @@ volumes:
     emptyDir:
       sizeLimit: {{ $root.Values.impressionLog.sizeLimit }}
     {{- end }}
-  # Python and Feast's registry download need a writable folder beside the read-only root.
+  # Python and Feast's registry download need a writable folder next to the read-only root.
   - name: tmp
     emptyDir:
       sizeLimit: 256Mi

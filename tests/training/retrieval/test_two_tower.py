@@ -14,7 +14,7 @@ from contracts.errors import InvalidInput
 from contracts.features import encoding, names
 from contracts.ranking.inputs import RANKING_FEATURES, USER_COLUMNS
 from training.dataset.cold_users import SESSION_DAYS
-from training.dataset.dataset import Dataset
+from training.dataset.dataset import Dataset, Positives
 from training.keras2 import tf, tfrs
 from training.ranking.export import export_ranker
 from training.ranking.labelled_lists import BOUGHT, LABEL_LEVELS, VIEWED, LabelledLists, labelled_lists
@@ -68,15 +68,39 @@ def test_lists_without_a_bought_candidate_teach_nothing() -> None:
 
 
 @pytest.fixture(scope="module")
-def towers(trained: Workspace) -> Towers:
-    dataset = Dataset(trained)
-    return new_towers(dataset, dataset.positives(), TwoTowerSettings())
+def dataset(trained: Workspace) -> Dataset:
+    return Dataset(trained)
+
+
+@pytest.fixture(scope="module")
+def positives(dataset: Dataset) -> Positives:
+    return dataset.positives()
+
+
+@pytest.fixture(scope="module")
+def first_baskets(positives: Positives) -> Positives:
+    """The first 1,500 positives with the queries of their baskets: hard negatives embed every query in each epoch."""
+    first = np.argsort(positives.seconds, kind="stable")[:1500]
+    baskets, query_rows = np.unique(positives.query_rows[first], return_inverse=True)
+    return Positives(
+        queries={name: values[baskets] for name, values in positives.queries.items()},
+        query_rows=query_rows,
+        item_rows=positives.item_rows[first],
+        item_statistics=positives.item_statistics[first],
+        is_repeat=positives.is_repeat[first],
+        seconds=positives.seconds[first],
+        types=positives.types[first],
+    )
+
+
+@pytest.fixture(scope="module")
+def towers(dataset: Dataset, positives: Positives) -> Towers:
+    return new_towers(dataset, positives, TwoTowerSettings())
 
 
 def test_towers_answer_the_same_in_tensorflow_and_onnx_runtime(
-    trained: Workspace, towers: Towers, tmp_path: Path
+    dataset: Dataset, towers: Towers, tmp_path: Path
 ) -> None:
-    dataset = Dataset(trained)
     moment = dataset.moment(dataset.timeline.cutoff)
     export_towers(towers, tmp_path)
     query = onnxruntime.InferenceSession(str(tmp_path / QUERY_TOWER))
@@ -93,8 +117,7 @@ def test_towers_answer_the_same_in_tensorflow_and_onnx_runtime(
     assert np.abs(found - towers.embed_items(moment.item_statistics)).max() < 1e-5
 
 
-def test_taste_is_normalised_and_an_unseen_item_embeds_by_its_content(trained: Workspace, towers: Towers) -> None:
-    dataset = Dataset(trained)
+def test_taste_is_normalised_and_an_unseen_item_embeds_by_its_content(dataset: Dataset, towers: Towers) -> None:
     moment = dataset.moment(dataset.timeline.cutoff)
     embeddings = towers.embed_items(moment.item_statistics)
     taste = embeddings[:, :60]  # the last four numbers are popularity
@@ -107,7 +130,7 @@ def test_taste_is_normalised_and_an_unseen_item_embeds_by_its_content(trained: W
 
 
 def test_an_untrained_sequence_is_the_mean_of_its_items_whatever_their_types_and_ages(
-    trained: Workspace, towers: Towers
+    dataset: Dataset, towers: Towers
 ) -> None:
     tower = towers.model.query_tower
     sequence = np.zeros((1, names.SEQUENCE_LENGTH), np.int32)
@@ -136,20 +159,18 @@ def test_an_untrained_sequence_is_the_mean_of_its_items_whatever_their_types_and
     ],
     ids=str,
 )
-def test_every_way_to_train_the_pipelines_towers_learns(trained: Workspace, choice: dict[str, Any]) -> None:
-    dataset = Dataset(trained)
-    positives = dataset.positives()
-    end = int(np.sort(positives.seconds)[1500])  # the first baskets alone
+def test_every_way_to_train_the_pipelines_towers_learns(
+    dataset: Dataset, first_baskets: Positives, choice: dict[str, Any]
+) -> None:
     settings = TwoTowerSettings(**{"batch_size": 256, "seed": 5, **choice})
-    towers = new_towers(dataset, positives, settings)
+    towers = new_towers(dataset, first_baskets, settings)
     seen: list[str] = []
-    losses = fit(towers, positives, 0, end, 2, settings, lambda done, total, what: seen.append(what))
+    losses = fit(towers, first_baskets, 0, 2**40, 2, settings, lambda done, total, what: seen.append(what))
     assert losses[1] < losses[0]
     assert seen[-1] == "epoch 2 of 2"
 
 
-def test_looks_weigh_less_than_purchases_and_nothing_where_their_weight_is_zero(trained: Workspace) -> None:
-    positives = Dataset(trained).positives()
+def test_looks_weigh_less_than_purchases_and_nothing_where_their_weight_is_zero(positives: Positives) -> None:
     assert set(positives.types.tolist()) == {0}  # a log of purchases
     types = np.arange(len(positives.types), dtype=np.int8) % 4  # as if they were purchases, carts, likes and views
     positives = replace(positives, types=types, is_repeat=np.zeros(len(types), np.bool_))
@@ -161,8 +182,7 @@ def test_looks_weigh_less_than_purchases_and_nothing_where_their_weight_is_zero(
     assert (cart / purchase, view / purchase) == (pytest.approx(0.5), pytest.approx(0.25))
 
 
-def test_a_repeat_teaches_only_what_strangers_buy(trained: Workspace) -> None:
-    positives = Dataset(trained).positives()
+def test_a_repeat_teaches_only_what_strangers_buy(positives: Positives) -> None:
     share = 0.3
     kept = _taught(positives, 0, 2**40, TwoTowerSettings(cold_user_share=share))
     repeats = positives.is_repeat[kept].sum() / positives.is_repeat.sum()
@@ -172,10 +192,7 @@ def test_a_repeat_teaches_only_what_strangers_buy(trained: Workspace) -> None:
     assert len(_taught(positives, 0, 2**40, TwoTowerSettings(repeat_weight=0.5))) == len(positives.seconds)
 
 
-def test_a_stranger_is_known_by_the_profile_and_at_most_by_the_latest_session(
-    trained: Workspace, towers: Towers
-) -> None:
-    dataset = Dataset(trained)
+def test_a_stranger_is_known_by_the_profile_and_at_most_by_the_latest_session(dataset: Dataset, towers: Towers) -> None:
     queries = {name: tf.constant(values) for name, values in dataset.moment(dataset.timeline.cutoff).queries.items()}
     rows = len(queries[encoding.USER])
     tower = towers.model.query_tower
@@ -192,8 +209,7 @@ def test_a_stranger_is_known_by_the_profile_and_at_most_by_the_latest_session(
     assert (some[encoding.USER].numpy() == 0).mean() == pytest.approx(TwoTowerSettings().cold_user_share, abs=0.1)
 
 
-def test_a_small_log_is_gone_over_until_there_are_steps_enough(trained: Workspace) -> None:
-    positives = Dataset(trained).positives()
+def test_a_small_log_is_gone_over_until_there_are_steps_enough(positives: Positives) -> None:
     seconds = np.sort(positives.seconds)
     settings = TwoTowerSettings(batch_size=100, epochs=3, min_steps=40, repeat_weight=1.0)
     end = int(seconds[1000])  # some ten batches
@@ -203,9 +219,9 @@ def test_a_small_log_is_gone_over_until_there_are_steps_enough(trained: Workspac
     assert epochs_for(positives, 0, 1, settings) == 3  # nothing to learn from
 
 
-def test_the_full_softmax_is_for_one_worker(trained: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset = Dataset(trained)
-    positives = dataset.positives()
+def test_the_full_softmax_is_for_one_worker(
+    dataset: Dataset, positives: Positives, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = TwoTowerSettings(loss=Loss.FULL, side_features=False)
     towers = new_towers(dataset, positives, settings)
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}}')
