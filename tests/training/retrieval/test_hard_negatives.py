@@ -61,3 +61,27 @@ def test_fewer_items_than_are_kept_are_filled_up_from_all_of_them() -> None:
     assert len(first) == len(second) == KEPT
     assert set(first[3:]) | set(second) <= {0, 1, 2, 3} and len(set(second)) > 1  # the second has bought all four
     assert hard.probabilities.numpy().sum() == pytest.approx(1.0, rel=1e-5)
+
+
+def test_every_query_of_a_batch_and_every_mined_item_may_be_drawn() -> None:
+    items = np.repeat(np.eye(2, dtype=np.float32), 20, axis=0)
+    settings = TwoTowerSettings(batch_size=30, hard_negatives=2000)
+    hard = HardNegatives(np.array([7, 8, 9], np.int32), (np.array([0]), np.array([39])), len(items), settings)
+    assert not hard.items.numpy().any() and not hard.probabilities.numpy().any()  # nothing is mined yet
+    assert (hard.items.dtype, hard.probabilities.dtype) == (tf.int64, tf.float32)
+    assert not hard.items.trainable and not hard.probabilities.trainable
+    hard.renew(np.eye(2, dtype=np.float32)[[0, 1, 0]], items)
+    first, second, _ = hard.items.numpy()
+    drawn = hard.drawn_for(tf.constant([1, 0])).numpy()
+    assert set(drawn) == set(first) | set(second)
+
+
+def test_a_seed_mines_the_same_items_again() -> None:
+    mined = []
+    for seed in (5, 5, 6):
+        hard = HardNegatives(
+            np.array([7], np.int32), (np.array([0]), np.array([0])), 300, TwoTowerSettings(seed=seed, hard_negatives=10)
+        )
+        hard.renew(np.ones((1, 2), np.float32), np.random.default_rng(3).random((300, 2), np.float32))
+        mined.append(hard.items.numpy().tolist())
+    assert mined[0] == mined[1] != mined[2]
