@@ -24,8 +24,7 @@ from benchmarks.processes import ROOT, Measured, hardware, serving
 from benchmarks.swap import swap_until
 from contracts.bundle.manifest import is_served, read_manifest, schema_hash
 from contracts.features.names import USER_ID
-from tests.support.redis_server import RedisServer, missing
-from tests.support.redis_store import use_redis
+from tests.support.redis_server import RedisServer, missing, use_redis
 from training.workspace import Workspace
 
 SERVER_CORE, CLIENT_CORE = 0, 1

@@ -30,8 +30,7 @@ from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.resilience.deadline import Budget
 from serving.runtime.clock import frozen_clock
 from tests.support.recommender import new_recommender, recommend
-from tests.support.redis_server import RedisServer
-from tests.support.redis_store import use_redis
+from tests.support.redis_server import RedisServer, use_redis
 from training.feature_store.store import apply_definitions, materialize_users, open_store
 from training.workspace import Workspace
 

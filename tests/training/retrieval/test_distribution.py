@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.support.servers import free_port
-from tests.support.train_as_worker import trained_by
+from tests.training.retrieval.train_as_worker import trained_by
 from training.retrieval.distribution import output
 from training.workspace import Workspace
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def start(trained: Workspace, environment: Mapping[str, str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.support.train_as_worker", str(trained.root)]
+    command = [sys.executable, "-m", "tests.training.retrieval.train_as_worker", str(trained.root)]
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
     return subprocess.Popen(
         command, cwd=ROOT, env=quiet, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -1,4 +1,4 @@
-"""One worker of a training run: `python -m tests.support.train_as_worker ROOT` prints each epoch's loss as JSON."""
+"""One worker of a training run: `python -m tests.training.retrieval.train_as_worker ROOT` prints its losses as JSON."""
 
 import json
 import sys
