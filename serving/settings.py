@@ -50,7 +50,7 @@ class ServingSettings(BaseSettings):
     lists_at_once: float = Field(200, ge=64)  # by one caller, before that limit holds; a body may ask for 64
     lists_in_flight: int = Field(0, ge=0)  # for one caller at the same time; 0: no limit
     user_token_key: SecretStr | None = Field(None, min_length=32)  # signs tokens of single users, see docs/security.md
-    trusted_proxies: int = Field(0, ge=0)  # in front: the address of a caller is so many places from the right
+    trusted_proxies: int = Field(0, ge=0)  # in front: a caller's address is this many places from the right
     allowed_hosts: str = ""  # names that are answered to, by comma; empty: any, on loopback addresses and localhost
     allowed_origins: str = ""  # sites whose pages may post, such as https://shop.example, by comma
     max_body_bytes: int = Field(1_048_576, ge=1024)  # of one request
@@ -77,7 +77,7 @@ class ServingSettings(BaseSettings):
     consumer_port: int = Field(9464, ge=1, le=65535)  # metrics of a consumer in a process of its own
     event_consumer: bool = False  # apply events in this process too; on a cluster `tandem events consume` does
     rules: Path | None = None  # YAML file of business rules, read again when it changes; see `tandem rules --help`
-    recall_sample_seconds: float = Field(5.0, ge=0)  # one search in so many is repeated by brute force; 0: none
+    recall_sample_seconds: float = Field(5.0, ge=0)  # of this many one search is repeated by brute force; 0: none
     log_level: str = "WARNING"  # INFO writes three lines a request
     # Latest starts in milliseconds after the request came; a stage that would begin later is left out of the answer.
     retrieval_deadline_ms: float = Field(100, gt=0)

@@ -283,5 +283,5 @@ def _open(names: str) -> frozenset[Scope]:
     listed = [name.strip() for name in names.split(",") if name.strip() not in ("", NOTHING)]
     if unknown := [name for name in listed if name not in set(Scope)]:
         there = ", ".join(Scope)
-        raise InvalidInput(f"TANDEM_OPEN_SCOPES names {unknown[0]!r}, which is no scope; there is {there}.")
+        raise InvalidInput(f"TANDEM_OPEN_SCOPES names {unknown[0]!r}, which is not a scope; there is {there}.")
     return frozenset(map(Scope, listed))

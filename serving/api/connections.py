@@ -118,7 +118,7 @@ class BoundedConnection(HttpToolsProtocol):
         elif self.cycle is None or self.cycle.response_complete:
             self._refuse(408, f"No whole request came within {self.limits.header_seconds:g} seconds.")
         else:
-            self.transport.close()  # whoever reads the body learns that the client has left
+            self.transport.close()  # the reader of the body learns that the client has left
 
     def _refuse_headers(self) -> None:
         self._refuse(431, f"The headers are longer than {self.limits.header_bytes:,} bytes, the limit of this server.")

@@ -81,7 +81,7 @@ FORMS = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data
 
 
 class SecurityHeaders:
-    """ASGI middleware: what tells a browser to keep to what a page says it is."""
+    """ASGI middleware: headers that keep a browser to what a page says it is."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

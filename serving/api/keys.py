@@ -51,7 +51,7 @@ def read_keys(path: Path) -> dict[bytes, frozenset[Scope]]:
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"The keys in {path} cannot be read: {error}.") from error
     except yaml.YAMLError as error:  # its text shows the lines around the fault, which may hold a key
-        raise InvalidInput(f"The keys in {path} cannot be read: this is no YAML.") from error
+        raise InvalidInput(f"The keys in {path} cannot be read: it is not YAML.") from error
     except ValidationError as error:
         faults = "; ".join(faults_of(error, "file"))
         raise InvalidInput(f"{path} holds no keys: {faults}. Expected a list of name, key and scopes.") from error

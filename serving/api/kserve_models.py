@@ -160,7 +160,7 @@ def instances_of_v1(payload: bytes | dict[str, Any]) -> list[Any]:
 
 
 def refuse_many(instances: int) -> None:
-    """Raises InvalidInput unless so many can be answered at once."""
+    """Raises InvalidInput for more than can be answered at once."""
     if not 1 <= instances <= MAX_BATCH:
         raise InvalidInput(f"{instances} instances were sent, 1 to {MAX_BATCH} are answered at once.")
 

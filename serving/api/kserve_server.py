@@ -87,7 +87,7 @@ class LoopbackModelServer(ModelServer):  # type: ignore[misc]
         server.config.host = self._settings.host
         server.config.http = bounded(limits_of(self._settings))
         server.config.ws = "none"  # nothing here speaks it
-        server._add_exception_handlers = add_protocol_errors  # KServe's own tell the text of any exception
+        server._add_exception_handlers = add_protocol_errors  # KServe's own give away the text of any exception
         # KServe's only middleware times each request for a log that is off; ours counts and times already.
         server._add_middlewares = lambda app: None
         sweeping = asyncio.create_task(sweep(server._server.server_state.connections))

@@ -12,7 +12,7 @@ ESCAPED: Final = (("%", "%25"), ("/", "%2F"))
 class MeantPaths:
     """ASGI middleware: `a%2Fb` is one segment, and HEAD is answered as GET without its body.
 
-    uvicorn unescapes the whole path, and after that nothing tells an id with a slash from two segments.
+    uvicorn unescapes the whole path, and after that an id with a slash looks like two segments.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -45,6 +45,6 @@ def read_experiment(path: Path) -> Experiment:
     except ValidationError as error:
         faults = "; ".join(faults_of(error))
         raise InvalidInput(
-            f"{path} is no experiment: {faults}. Expected name, challenger (a bundle version), share (0 to 1) and "
+            f"{path} is not an experiment: {faults}. Expected name, challenger (a bundle version), share (0 to 1) and "
             "maybe salt."
         ) from error

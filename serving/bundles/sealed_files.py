@@ -72,6 +72,6 @@ def regular_bytes(path: Path) -> bytes:
         raise BundleRefused(f"{path.name} of bundle {path.parent.name} cannot be read: {error.strerror}.") from error
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
-        raise BundleRefused(f"{path.name} of bundle {path.parent.name} is no plain file.")
+        raise BundleRefused(f"{path.name} of bundle {path.parent.name} is not a plain file.")
     with os.fdopen(file, "rb") as opened:
         return opened.read()

@@ -60,16 +60,16 @@ def _zeros(described: onnxruntime.NodeArg) -> Any:
 def _impossible(manifest: Manifest, bundle: LoadedBundle) -> Iterator[str]:
     try:
         ZoneInfo(manifest.time_zone)
-    except (OSError, ValueError, KeyError):  # what is no name of a file, a folder, and what is not there
-        yield f"{manifest.time_zone[:64]!r} is no time zone"
+    except (OSError, ValueError, KeyError):  # a text that names no file, a folder, and a file that is missing
+        yield f"{manifest.time_zone[:64]!r} is not a time zone"
     for name in ("data_end_timestamp", "training_cutoff_timestamp"):
         moment = getattr(manifest, name)
         if not 0 <= moment <= LATEST_MOMENT:
-            yield f"{name} {moment:g} is no moment"
+            yield f"{name} {moment:g} is not a moment"
     try:
         datetime.fromisoformat(manifest.created_at)
     except ValueError:
-        yield f"created_at {manifest.created_at[:64]!r} is no date"
+        yield f"created_at {manifest.created_at[:64]!r} is not a date"
     for name, value in vars(bundle.plan).items():
         if not isinstance(value, int) or not 0 <= value <= MOST_CANDIDATES:
             yield f"{name} {str(value)[:64]} is not a number from 0 to {MOST_CANDIDATES}"

@@ -40,7 +40,7 @@ class FeatureLookup(Protocol):
     """Where a user's features come from."""
 
     def user(self, user_id: str) -> UserFeatures | None:
-        """The user's features, or None for a user nobody has met. Raises OnlineStoreError."""
+        """The user's features, or None for an unknown user. Raises OnlineStoreError."""
         ...
 
     def companions(self, item_id: str) -> list[tuple[str, int]]:

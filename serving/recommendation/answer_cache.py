@@ -82,7 +82,7 @@ class AnswerCache:
         asked: Callable[[str], None] = lambda outcome: None,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        """asked: told "hit" or "miss" each time."""
+        """asked: called with "hit" or "miss" each time."""
         self._max_age_seconds = max_age_seconds
         self._asked = asked
         self._seconds = seconds

@@ -101,20 +101,20 @@ def scope_of(request: RecommendationRequest, assigned: Assigned, compiled: Compi
 
 
 def context_rows(item_ids: Sequence[str], bundle: LoadedBundle) -> Rows:
-    """Distinct catalogue rows of context items, in their order; unknown ones are left out and told in notes."""
+    """Distinct catalogue rows of context items, in their order; unknown ones are left out and named in notes."""
     return filters.known_rows(list(dict.fromkeys(item_ids)), bundle.vocabularies) if item_ids else NO_ROWS
 
 
 def notes(options: ListOptions, bundle: LoadedBundle, *, history_known: bool) -> list[str]:
     """One sentence for each part of the request that the answer does not keep."""
     items = bundle.vocabularies[names.ITEM_ID]
-    told = []
+    notes = []
     for name, asked in (("context", options.context), ("only", options.only)):
         if lacking := int(np.count_nonzero(items.encode(asked) == OUT_OF_VOCABULARY)) if asked else 0:
-            told.append(f"{lacking} of {len(asked)} items of {name} are not in the catalogue.")
+            notes.append(f"{lacking} of {len(asked)} items of {name} are not in the catalogue.")
     if not options.include_seen and not history_known:
-        told.append("include_seen=false: the user's purchases are not known, so some may be in the list.")
-    return told
+        notes.append("include_seen=false: the user's purchases are not known, so some may be in the list.")
+    return notes
 
 
 def profile_codes(named: Sequence[str], vocabularies: Mapping[str, Vocabulary]) -> dict[str, int]:

@@ -48,7 +48,7 @@ def read_requests(path: Path, limit: int | None, lookup: Callable[[], FeatureLoo
     """The latest requests of a file, oldest first, at most limit of them.
 
     lookup is asked once for each user whose features the file does not bring, and made only for those.
-    Raises MissingArtifact without the file, InvalidInput naming a line that is no request or a file without one,
+    Raises MissingArtifact without the file, InvalidInput naming a line that is not a request or a file without one,
     OnlineStoreError where a user's features cannot be read: lists without them would compare two fallbacks.
     """
     if not path.is_file():

@@ -22,7 +22,7 @@ class Breaker:
         changed: Callable[[bool], None] = lambda is_open: None,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        """changed: told whether it is open, whenever that changes."""
+        """changed: called with whether it is open, whenever that changes."""
         self._allowed_failures = failures
         self._retry_seconds = retry_seconds
         self._changed = changed

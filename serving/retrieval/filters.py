@@ -144,7 +144,7 @@ def _nothing_called(term: str, attribute: str, vocabulary: Vocabulary) -> str:
 def near_terms(term: str, terms: Sequence[str]) -> list[str]:
     """Up to three of the terms that are spelled nearly like this one, nearest first, in any case.
 
-    Each comparison costs 30 µs, so that of many terms only MOST_COMPARED are looked at: those of about the same length,
+    Each comparison costs 30 µs, so of many terms only MOST_COMPARED are compared: those of about the same length,
     and of these the ones with the same first letter before the others.
     """
     wanted = term.casefold()[:LONGEST_COMPARED]

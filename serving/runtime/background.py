@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class Background:
-    """Runs loops until it is closed; each is told to stop, and waited for."""
+    """Runs loops until it is closed; each is asked to stop, and waited for."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()

@@ -50,7 +50,7 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(InvalidInput, match=r"holds no file of \.parquet"):
         make(tmp_path / "shop", [tmp_path])
-    with pytest.raises(InvalidInput, match=r"notes\.txt is no file of"):
+    with pytest.raises(InvalidInput, match=r"notes\.txt is not a file of"):
         make(tmp_path / "shop", [tmp_path / "notes.txt"])
 
 

@@ -55,7 +55,7 @@ def ingest(workspace: Workspace, settings: IngestSettings, connection: ibis.Base
     except duckdb.Error:
         if settings.path:
             refuse_damaged_parquet(settings.path)
-    try:  # a value that the engine stops at, like text that is no UTF-8: now each is looked at
+    try:  # a value that the engine stops at, like text that is not UTF-8: now each is looked at
         return ingest_source(workspace, settings, read(connection, replace(options, careful=True)), connection)
     except duckdb.Error as error:
         said = " ".join(str(error).split())
@@ -86,7 +86,7 @@ def ingest_source(
     items = _write(_readable(own_items), ITEM_COLUMNS, workspace.ingested("items"), connection)
     profiles = {"users": own_users, "items": own_items, "item_vectors": source.item_vectors}
     profiles_dropped = _quarantine_profiles(workspace, profiles, connection)
-    _write_beside(workspace, source, connection)
+    _write_optional_tables(workspace, source, connection)
     _refuse_unusable_ids(_readable(own_users), "user_id", "users")
     _refuse_unusable_ids(items, "item_id", "items")
     refuse_broken(items, "items", ITEM_COLUMNS, ITEM_RULES)
@@ -137,7 +137,7 @@ def _limited(source: Source, max_users: int) -> Source:
 def _until(events: ibis.Table, last_day: str, time_zone: str) -> ibis.Table:
     """Events after the last day of the settings, in the shop's zone, are left out with a reason.
 
-    Raises InvalidInput for what is no day.
+    Raises InvalidInput for a text that is not a day.
     """
     if not last_day:
         return events
@@ -189,7 +189,7 @@ def _readable(table: ibis.Table) -> ibis.Table:
 def _quarantine_profiles(
     workspace: Workspace, tables: Mapping[str, ibis.Table | None], connection: ibis.BaseBackend
 ) -> dict[str, dict[str, int]]:
-    """Rows of each table besides the events that could not be read, by reason; they lie in quarantine_<table>."""
+    """Rows of each table other than the events that could not be read, by reason; they lie in quarantine_<table>."""
     dropped: dict[str, dict[str, int]] = {}
     for name, table in tables.items():
         path = workspace.ingested(f"quarantine_{name}")
@@ -207,7 +207,7 @@ def _by_reason(table: ibis.Table) -> dict[str, int]:
     return {str(reason): int(rows) for reason, rows in zip(reasons["reason"], reasons["rows"], strict=True)}
 
 
-def _write_beside(workspace: Workspace, source: Source, connection: ibis.BaseBackend) -> None:
+def _write_optional_tables(workspace: Workspace, source: Source, connection: ibis.BaseBackend) -> None:
     """Tables that only some sources have; those of an earlier run must not stay."""
     for name, table in {"item_vectors": source.item_vectors, **dict.fromkeys(TRUTH), **source.truth}.items():
         if table is None:

@@ -14,7 +14,7 @@ RETURNED = "returned"
 def judge(source: Source, items: ibis.Table, *, keep_copies: bool) -> ibis.Table:
     """Events with a column `reason`: null for rows to keep, else the first rule that fails.
 
-    Events that have no id get that of their content; of exact copies that are kept the later ones have their number
+    Events without an id get one made from their content; of exact copies that are kept the later ones have their number
     behind it.
     """
     raw = _conformed(source)

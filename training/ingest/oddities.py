@@ -12,7 +12,7 @@ from contracts.events.schema import EventType
 
 APART_DAYS = 7
 APART_SHARE = 0.01
-"""Last events are astray when so few of all lie behind a gap of so many days, which no other gap comes near."""
+"""The last events are astray when this few of all lie behind a gap of this many days, far longer than any other gap."""
 EARLY = date(1990, 1, 1)
 
 

@@ -57,7 +57,7 @@ def sample(path: Path) -> Sample:
     Raises InvalidInput for a file of another kind, DataRejected for one that is damaged.
     """
     if not path.is_file() or not path.name.endswith(TABLE_SUFFIXES):
-        raise InvalidInput(f"{path} is no file of {', '.join(TABLE_SUFFIXES)}.")
+        raise InvalidInput(f"{path} is not a file of {', '.join(TABLE_SUFFIXES)}.")
     file = DataFile(opened(str(path))[0], str(path.absolute()))
     if path.name.endswith(".parquet"):
         return Sample(path, _parquet(path))
@@ -72,4 +72,4 @@ def _parquet(path: Path) -> pa.Table:
             batches = list(file.iter_batches(SAMPLE_ROWS, row_groups=[0])) if file.num_row_groups else []
             return pa.Table.from_batches(batches[:1], file.schema_arrow)
     except (pa.ArrowException, OSError) as error:
-        raise DataRejected(f"{path.name} is no whole Parquet file ({error}). Copy it again.") from error
+        raise DataRejected(f"{path.name} is not a whole Parquet file ({error}). Copy it again.") from error

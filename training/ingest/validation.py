@@ -41,8 +41,8 @@ def schema_of(columns: Mapping[str, str], rules: Sequence[Rule]) -> "pandera.Dat
 
     return pandera.DataFrameSchema(
         {name: pandera.Column(ibis.dtype(kind), nullable=True) for name, kind in columns.items()},
-        # Whether a null is allowed is a rule too. One verdict a rule: pandera's own checks set one beside every row, on
-        # Spark by a global sort.
+        # Whether a null is allowed is a rule too. One verdict a rule: pandera's own checks give one for every row,
+        # on Spark by a global sort.
         checks=[
             pandera.Check(
                 lambda data, rule=rule: ~broken(rule, data.table).any().fill_null(False),

@@ -64,7 +64,7 @@ def test_what_is_open_is_said() -> None:
     access = Access(ServingSettings(open_scopes="lists, metrics"))
     assert access.sentence().startswith("Open without a key: pages, health and lists, metrics (")
     assert "pages, health and nothing" in Access(ServingSettings(open_scopes="none")).sentence()
-    with pytest.raises(InvalidInput, match="names 'list', which is no scope; there is lists, history"):
+    with pytest.raises(InvalidInput, match="names 'list', which is not a scope; there is lists, history"):
         Access(ServingSettings(open_scopes="list"))
 
 

@@ -81,11 +81,11 @@ def test_the_ranker_of_unseen_items_is_held_to_its_own_answers(bundle: LoadedBun
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"time_zone": "Europe/Nowhere"}, "'Europe/Nowhere' is no time zone"),
-        ({"time_zone": "../../etc/passwd"}, "is no time zone"),
-        ({"data_end_timestamp": 1e300}, "data_end_timestamp 1e[+]300 is no moment"),
-        ({"training_cutoff_timestamp": -1.0}, "training_cutoff_timestamp -1 is no moment"),
-        ({"created_at": "yesterday"}, "created_at 'yesterday' is no date"),
+        ({"time_zone": "Europe/Nowhere"}, "'Europe/Nowhere' is not a time zone"),
+        ({"time_zone": "../../etc/passwd"}, "is not a time zone"),
+        ({"data_end_timestamp": 1e300}, "data_end_timestamp 1e[+]300 is not a moment"),
+        ({"training_cutoff_timestamp": -1.0}, "training_cutoff_timestamp -1 is not a moment"),
+        ({"created_at": "yesterday"}, "created_at 'yesterday' is not a date"),
     ],
 )
 def test_an_impossible_manifest_is_refused(bundle: LoadedBundle, changes: dict[str, Any], said: str) -> None:

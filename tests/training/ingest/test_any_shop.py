@@ -220,7 +220,7 @@ def test_returns_take_their_units_off_what_was_bought(tmp_path: Path) -> None:
         ({"returns": "burn"}, "returns is 'burn', expected ignore or cancel"),
         ({"return_prefix": "C"}, "say with returns"),
         ({"guests": "greet"}, "guests is 'greet', expected ignore"),
-        ({"event_types": {"buy": "purchased"}}, "maps to what is no event type: buy: purchased. There are view, like"),
+        ({"event_types": {"buy": "purchased"}}, "maps to unknown event types: buy: purchased. There are view, like"),
         ({"products": {"repeated": "first"}}, "repeated is 'first', expected latest"),
         ({"interactions": {"decimal": ";"}}, "decimal is ';', expected"),
     ],

@@ -1,4 +1,4 @@
-"""Raw tables to typed columns: what cannot be read becomes a reason beside the row, never a lost row."""
+"""Raw tables to typed columns: what cannot be read becomes a reason next to the row, never a lost row."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -76,7 +76,7 @@ class Columns:
         return as_id(self._raw(name))
 
     def array(self, name: str) -> Any:
-        """An array of strings: `read_table` was told that the column holds lists."""
+        """An array of strings: `read_table` knows that the column holds lists."""
         value = self._raw(name)
         return value.map(as_id)
 

@@ -137,7 +137,7 @@ def event_types_of(mapping: Mapping[str, str]) -> dict[str, str]:
     known = [kind.value for kind in EventType] + ([RETURN] if mapping.get("returns") else [])
     if unknown := [f"{name}: {kind}" for name, kind in own.items() if kind not in known]:
         raise InvalidInput(
-            f"event_types maps to what is no event type: {', '.join(unknown)}. There are {', '.join(known)}."
+            f"event_types maps to unknown event types: {', '.join(unknown)}. There are {', '.join(known)}."
         )
     return {name.lower(): kind for name, kind in own.items()}
 

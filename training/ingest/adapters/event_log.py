@@ -1,7 +1,7 @@
 """What clients have posted to the server, after an earlier ingest: the log of one run feeds the next.
 
 The folder is one that `tandem ingest` has written (data/ingested, or a copy); the log adds events that it lacks, users
-it has not met, new items and later prices.
+it has not seen, new items and later prices.
 """
 
 import json
@@ -44,11 +44,11 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     if not url:
         raise InvalidInput("The adapter event-log needs the mapping key event_log: sqlite:///… or redis://….")
     posted = _interactions(url)
-    met = posted.select("user_id").distinct().anti_join(users, "user_id")
+    new_users = posted.select("user_id").distinct().anti_join(users, "user_id")
     vectors = location.files("item_vectors")
     return Source(
         events=events.union(posted.anti_join(events, "event_id").select(*EVENT_COLUMNS)),
-        users=users.union(met.mutate(**_nulls(USER_COLUMNS, "user_id")).select(*USER_COLUMNS)),
+        users=users.union(new_users.mutate(**_nulls(USER_COLUMNS, "user_id")).select(*USER_COLUMNS)),
         items=_items(items, url),
         time_zone=_time_zone(location, options),
         item_vectors=read_parquet(connection, vectors[0].path) if vectors else None,

@@ -57,7 +57,7 @@ def text_lines(file: DataFile) -> Iterator[tuple[str, str | None]]:
 def parsed(text: str) -> Any:
     """What the JSON says, with numbers as their own digits.
 
-    Raises ValueError for what is no JSON, or nests deeper than anything that can be stored.
+    Raises ValueError for text that is not JSON, or nests deeper than anything that can be stored.
     """
     try:
         return json.loads(text, parse_int=Digits, parse_float=Digits, parse_constant=Digits)
@@ -66,7 +66,7 @@ def parsed(text: str) -> Any:
 
 
 class Digits(str):
-    """A number of JSON, as it was written: a 5,000-digit one is no Python number, and .10 is not .1 as an id."""
+    """A number of JSON, as it was written: Python refuses one of 5,000 digits, and .10 is not .1 as an id."""
 
     __slots__ = ()
 

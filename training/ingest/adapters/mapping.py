@@ -1,4 +1,4 @@
-"""The mapping file: YAML that tells an adapter what the files and columns of a source are called.
+"""The mapping file: YAML with the names that the files and columns of a source have.
 
 Nested sections become dotted keys: `interactions: {user_id: visitor}` is `interactions.user_id` → `visitor`. A
 column may have a section of its own, `{column: at, epoch_unit: ms}`, or stand for a constant, `{value: purchase}`.
@@ -27,8 +27,9 @@ def table_keys(tables: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
 def load_mapping(path: str) -> dict[str, str]:
     """Dotted keys and texts of a mapping file; no path: {}.
 
-    Every scalar is the text that was written: `on: view` is no switch, and 007 keeps its noughts. Raises InvalidInput
-    for a file that cannot be read or is not a mapping of texts.
+    Every scalar is the text that was written: `on: view` is not a switch, and 007 keeps its noughts.
+
+    Raises InvalidInput for a file that cannot be read or is not a mapping of texts.
     """
     if not path:
         return {}

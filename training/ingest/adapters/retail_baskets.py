@@ -129,7 +129,7 @@ def _lines(transaction: Any, mapping: Mapping[str, str]) -> list[Line]:
 
 
 def _added_up(items: Iterable[Line]) -> Iterator[Line]:
-    """The items, those that differ in nothing but their units as one; what is no number of units stays by itself."""
+    """The items, those that differ in nothing but their units as one; one without a number of units stays by itself."""
     units: dict[tuple[tuple[str, str], ...], int] = {}
     for item in items:
         quantity = item.get("quantity") or "1"

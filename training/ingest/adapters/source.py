@@ -1,4 +1,4 @@
-"""What an adapter is told of a source, and what it yields."""
+"""What an adapter is given of a source, and what it yields."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -34,7 +34,7 @@ def _whole(text: Any) -> Any:
 
 
 def as_number(value: Any, decimal: str) -> Any:
-    """As float64; null for what is none, for endless and for what is no number at all."""
+    """As float64; null for a null, an infinite number, and a text that is not a number."""
     kind = value.type()
     if kind.is_numeric() and not kind.is_boolean():
         number = value.try_cast("float64")
