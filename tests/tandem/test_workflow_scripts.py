@@ -65,7 +65,7 @@ def test_a_comment_is_renewed_and_not_repeated(tmp_path: Path) -> None:
     assert (written["number"], written["body"]) == ("7", "<!-- tandem replay -->\nsecond\n")
     file.write_text("no mark\n")
     refused = script(tmp_path, "renew-comment", "7", file, COMMENTS=str(store))
-    assert refused.returncode == 2 and "is no mark" in refused.stderr
+    assert refused.returncode == 2 and "is not a mark" in refused.stderr
 
 
 TERRAFORM = """#!/usr/bin/env bash
