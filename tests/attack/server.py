@@ -42,7 +42,7 @@ class Attacked:
 
     def memory(self) -> str:
         """The peak, and of its control group where it has one."""
-        of_group = f", {peak_mb(self.group):,} MB with what its control group reads of files" if self.group else ""
+        of_group = f", {peak_mb(self.group):,} MB in its control group" if self.group else ""
         return f"peak {self.peak_mb():,} MB{of_group}"
 
 
