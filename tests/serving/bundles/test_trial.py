@@ -1,5 +1,7 @@
 """A bundle that loops or eats memory ends a process of its own, and never the server or its lock."""
 
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -76,11 +78,22 @@ def test_a_model_that_asks_for_more_memory_than_it_may_is_refused(source: Path, 
         Loader(DirectorySource(sealed), trial=Trial(PATIENT)).load()
 
 
-def test_a_trial_that_ends_without_a_word_is_a_refusal(source: Path) -> None:
-    with pytest.raises(
-        BundleRefused, match=r"the process that tried it ended with .*, as one does that needs more than"
-    ):
-        Loader(DirectorySource(source), trial=Trial(TrialLimits(seconds=300, megabytes=16))).load()
+@pytest.mark.parametrize(
+    ("code", "said"), [(-9, "ended with signal 9, as one does that needs more than"), (1, "ended with exit code 1, as")]
+)
+def test_a_trial_that_ends_without_a_word_is_a_refusal(
+    source: Path, monkeypatch: pytest.MonkeyPatch, code: int, said: str
+) -> None:
+    ended = subprocess.CompletedProcess[bytes]([], code, b"", b"")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: ended)
+    with pytest.raises(BundleRefused, match=said):
+        Trial(PATIENT).require(SealedFiles(source))
+
+
+def test_where_no_process_can_be_started_no_bundle_is_loaded(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/absent/python")
+    with pytest.raises(BundleRefused, match="no process can be started to try it"):
+        Trial(PATIENT).require(SealedFiles(source))
 
 
 def test_a_candidate_tower_is_tried_that_a_server_would_load_later(source: Path, tmp_path: Path) -> None:
