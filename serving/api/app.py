@@ -12,6 +12,7 @@ from serving.api.routes import admin, catalogue, events, explain, items, page, p
 from serving.api.routes.errors import CountRequests, add_error_answers
 from serving.api.routes.fast_path import FastPath
 from serving.service import Service
+from serving.settings import ServingSettings
 
 SUBJECTS = (recommendations, users, items, explain, catalogue, events, admin, progress, page)
 SENT, READ = ("authorization", "content-type"), ("retry-after", "x-request-id")
@@ -32,10 +33,15 @@ def add_routes(app: FastAPI, service: Service, access: Access) -> None:
     app.add_middleware(MeantPaths)
     app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
     app.add_middleware(AllowedSites, settings=service.settings)
-    if origins := listed(service.settings.allowed_origins):  # their pages may also read what is answered
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_headers=SENT, expose_headers=READ)
+    add_readers(app, service.settings)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestIds)
     app.add_middleware(CountRequests, metrics=service.metrics)  # the last one is the outermost: failures count too
     add_error_answers(app)
     page.add_api_page(app)
+
+
+def add_readers(app: FastAPI, settings: ServingSettings) -> None:
+    """Lets pages of the allowed origins read what is answered, and send a key or a token."""
+    if origins := listed(settings.allowed_origins):
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_headers=SENT, expose_headers=READ)

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from serving.api.app import add_readers
 from serving.api.hosts import AllowedSites, SecurityHeaders
 from serving.settings import ServingSettings
 
@@ -89,3 +90,30 @@ def test_every_answer_tells_a_browser_to_keep_to_what_it_is() -> None:
     for answer in (ask(app_of()), ask(app_of(), host="evil.example")):
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(("origin", "readable"), [("https://shop.example", True), ("https://other.example", False)])
+def test_pages_of_allowed_origins_may_read_answers_and_send_a_token(origin: str, readable: bool) -> None:
+    app = FastAPI()
+    add_readers(app, ServingSettings(allowed_origins="https://Shop.example"))
+
+    @app.get("/users/{user_id}/history")
+    async def history(user_id: str) -> str:
+        return user_id
+
+    async def ask(method: str, **headers: str) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://server") as client:
+            sent = {"origin": origin} | {name.replace("_", "-"): value for name, value in headers.items()}
+            return await client.request(method, "/users/ada/history", headers=sent)
+
+    answer = asyncio.run(ask("GET"))
+    assert ("access-control-allow-origin" in answer.headers) is readable
+    before = {"access_control_request_method": "GET", "access_control_request_headers": "authorization"}
+    asked = asyncio.run(ask("OPTIONS", **before))
+    assert (asked.status_code == httpx.codes.OK) is readable
+
+
+def test_without_allowed_origins_nothing_is_said_of_them() -> None:
+    app = FastAPI()
+    add_readers(app, ServingSettings())
+    assert app.user_middleware == []
