@@ -25,9 +25,11 @@ def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) 
     """
     dataset, embeddings = Dataset(workspace), Embeddings(require(workspace.towers, "tandem train-towers"))
     windows, cold = lessons(dataset, embeddings, settings, progress)
-    unseen = [unseen_lists(dataset, embeddings, *one, settings) for one in dataset.timeline.ranker_windows]
+    label_windows = dataset.timeline.ranker_windows
+    unseen = [unseen_lists(dataset, embeddings, *one, settings) for one in label_windows]
+    validation = unseen_lists(dataset, embeddings, *label_windows[-1], settings, known_alone=True)
     choice = choose(windows, settings.ranker, progress)
-    of_unseen = choose_for_unseen(choice.judged, unseen, settings.ranker, progress)
+    of_unseen = choose_for_unseen(choice.judged, joined(unseen[:-1]), validation, settings.ranker, progress)
     ranker, losses = train(choice.kind, joined(windows), settings.ranker, progress, joined(cold))
     shutil.rmtree(workspace.ranker, ignore_errors=True)
     ranker.export(workspace.ranker)
@@ -45,13 +47,16 @@ def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) 
     return losses
 
 
-def unseen_lists(dataset: Dataset, embeddings: Embeddings, start: int, end: int, settings: Settings) -> LabelledLists:
-    """Candidates as of start without what is in the user's history, labelled by what was bought for the first time.
+def unseen_lists(
+    dataset: Dataset, embeddings: Embeddings, start: int, end: int, settings: Settings, *, known_alone: bool = False
+) -> LabelledLists:
+    """Candidates as of start without what is in a user's history, labelled by what was new to the user in [start, end).
 
-    In [start, end), of users who did so.
+    known_alone: of users with a history; who has none is served what is popular, and yet teaches what is chosen.
     """
     moment, bought, before = dataset.moment(start), dataset.bought(start, end), dataset.bought(0, start)
-    users = [row for row, user in enumerate(moment.user_ids) if user in bought]
+    asked = bought.keys() & before.keys() if known_alone else bought.keys()
+    users = [row for row, user in enumerate(moment.user_ids) if user in asked]
     lists = shortlists(dataset, moment, users, embeddings, settings.ranker, include_seen=False)
     user_ids = [moment.user_ids[row] for row in users]
     truths = [without(bought[user], before[user]) if user in before else bought[user] for user in user_ids]

@@ -4,7 +4,7 @@ Popular items are in everybody's candidates, and a ranker that leans on populari
 is new. So its weight is lowered as far as validation loses next to nothing by it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from training.metrics.intervals import difference
 from training.progress import Progress
-from training.ranking.labelled_lists import LabelledLists, joined
+from training.ranking.labelled_lists import LabelledLists
 from training.ranking.models import NeuralRanker, RankingModel
 from training.ranking.neural import tuned_ranker
 from training.settings import RankerSettings
@@ -45,21 +45,28 @@ class UnseenChoice:
 
 
 def choose_for_unseen(
-    judged: RankingModel | None, windows: Sequence[LabelledLists], settings: RankerSettings, progress: Progress
+    judged: RankingModel | None,
+    earlier: LabelledLists,
+    last: LabelledLists,
+    settings: RankerSettings,
+    progress: Progress,
 ) -> UnseenChoice:
-    """By the last window, of lists that leave out what users had.
+    """By the last window, after learning from the earlier ones; all are lists that leave out what users had.
 
-    judged: the ranker that has learned from all lists of the windows before it; without one there is nothing to choose
-    by. The tuned one is taken where its NDCG@20 is better beyond the interval of the difference over users.
+    judged: the ranker that has learned from the earlier windows' other lists; without one there is nothing to choose
+    by. The tuned one is taken where NDCG@20 or Recall@20 is better beyond the interval of the difference over users,
+    and neither is worse beyond it.
     """
-    if not isinstance(judged, NeuralRanker) or not len(windows[-1]):
+    if not isinstance(judged, NeuralRanker) or not len(earlier) or not len(last):
         return UnseenChoice()
-    last = windows[-1]
-    tuned = _tuned(judged, joined(windows[:-1]), settings, progress)
-    found = {is_tuned: last.ndcg(one.scores(last.inputs)) for is_tuned, one in ((False, judged), (True, tuned))}
-    better = difference(found[True], found[False]).low > 0
+    tuned = _tuned(judged, earlier, settings, progress)
+    before, after = (one.scores(last.inputs) for one in (judged, tuned))
+    gains = [difference(metric(after), metric(before)) for metric in (last.ndcg, last.recall)]
+    better = any(gain.low > 0 for gain in gains) and all(gain.high > 0 for gain in gains)
     discount, measured = _discount(tuned if better else judged, last, settings)
-    measured |= {"same ndcg@20": float(found[False].mean()), "tuned ndcg@20": float(found[True].mean())}
+    for name, scores in (("same", before), ("tuned", after)):
+        measured |= {f"{name} ndcg@20": float(last.ndcg(scores).mean())}
+        measured |= {f"{name} recall@20": float(last.recall(scores).mean())}
     return UnseenChoice(better, discount, measured)
 
 

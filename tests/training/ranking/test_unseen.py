@@ -64,7 +64,7 @@ def test_a_discount_is_taken_off_for_each_standard_deviation_of_buyers(untrained
 
 def test_a_ranker_is_tuned_where_that_is_better_on_what_is_new(untrained: NeuralRanker) -> None:
     windows = [world(TASTE, seed=1), world(TASTE, seed=2)]
-    choice = choose_for_unseen(untrained, windows, SETTINGS, lambda *_: None)
+    choice = choose_for_unseen(untrained, *windows, SETTINGS, lambda *_: None)
     assert choice.tuned
     assert choice.measured["tuned ndcg@20"] > choice.measured["same ndcg@20"] + 0.1
     made = choice.made_of(untrained, windows[0], SETTINGS, lambda *_: None)
@@ -73,18 +73,20 @@ def test_a_ranker_is_tuned_where_that_is_better_on_what_is_new(untrained: Neural
 
 
 def test_popularity_keeps_its_weight_where_it_is_what_people_go_by(untrained: NeuralRanker) -> None:
-    windows = [world(POPULARITY_INPUT, seed=1), world(POPULARITY_INPUT, seed=2)]
-    tuned = choose_for_unseen(untrained, windows, SETTINGS, lambda *_: None)
+    popular = world(POPULARITY_INPUT, seed=1), world(POPULARITY_INPUT, seed=2)
+    tuned = choose_for_unseen(untrained, *popular, SETTINGS, lambda *_: None)
     assert tuned.tuned and tuned.discount < DISCOUNTS[0]
-    liked = choose_for_unseen(untrained, [world(TASTE, seed=1), world(TASTE, seed=2)], SETTINGS, lambda *_: None)
+    liked = choose_for_unseen(untrained, world(TASTE, seed=1), world(TASTE, seed=2), SETTINGS, lambda *_: None)
     assert liked.discount >= tuned.discount
 
 
 def test_nothing_is_chosen_without_a_window_to_judge_by(untrained: NeuralRanker) -> None:
     lists = world(TASTE)
     trees, _ = train_trees(lists, SETTINGS)
-    for judged, windows in ((None, [lists]), (trees, [lists, lists]), (untrained, [lists, NOBODY])):
-        assert choose_for_unseen(judged, windows, SETTINGS, lambda *_: None) == UnseenChoice()
+    for judged, earlier, last in (
+        (None, NOBODY, lists), (trees, lists, lists), (untrained, lists, NOBODY), (untrained, NOBODY, lists)
+    ):  # fmt: skip
+        assert choose_for_unseen(judged, earlier, last, SETTINGS, lambda *_: None) == UnseenChoice()
     assert UnseenChoice().made_of(untrained, lists, SETTINGS, lambda *_: None) is None
     assert UnseenChoice(tuned=True).made_of(trees, lists, SETTINGS, lambda *_: None) is None
 
