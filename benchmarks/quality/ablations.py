@@ -18,7 +18,8 @@ from contracts.features import encoding
 from training.dataset.dataset import Dataset, Positives
 from training.metrics.intervals import difference
 from training.retrieval.fit import fit, new_towers
-from training.retrieval.tuning import RECALL_AT, Validation, validation_of
+from training.retrieval.tuning import RECALL_AT, validation_of
+from training.retrieval.validation import Validation
 from training.settings import Encoder, Settings, load_settings
 from training.workspace import Workspace
 

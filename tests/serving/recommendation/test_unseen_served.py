@@ -69,7 +69,7 @@ def test_a_request_without_seen_items_is_answered_by_it(trained: Workspace, bund
 
     def scores(served: LoadedBundle, *, include_seen: bool) -> list[float]:
         clock = frozen_clock(served.manifest.data_end_timestamp)
-        recommender = new_recommender(OneRelease(served), lookup, Metrics(CollectorRegistry()), clock)
+        recommender = new_recommender(OneRelease(served, "stable"), lookup, Metrics(CollectorRegistry()), clock)
         request = RecommendationRequest(user_id=user, n=10, include_seen=include_seen)
         return [item.score for item in recommend(recommender, request).items]
 

@@ -42,7 +42,7 @@ def test_recall_is_the_share_of_what_was_bought_that_stands_in_the_first_twenty(
     labels = np.zeros(30, np.float32)
     labels[[0, 5, 25]] = 1.0
     lists = LabelledLists((np.zeros((30, 1), np.float32),), (labels,), (4,))  # one more was no candidate
-    assert lists.recall([-np.arange(30.0)]).tolist() == [2 / 4]  # places 0 and 5, and 25 is too late
+    assert lists.recall([-np.arange(30, dtype=np.float32)]).tolist() == [2 / 4]  # places 0 and 5, and 25 is too late
 
 
 def test_a_copy_scores_alike_and_learns_alone(untrained: NeuralRanker) -> None:

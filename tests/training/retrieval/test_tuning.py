@@ -9,6 +9,7 @@ import pytest
 
 from training.dataset.dataset import Dataset
 from training.retrieval.tuning import EXPERIMENT, searched, suggested, tune, validation_of
+from training.retrieval.validation import Validation
 from training.settings import Encoder, Loss, Settings, TwoTowerSettings, load_settings
 from training.workspace import Workspace
 
@@ -73,7 +74,7 @@ def test_a_trial_that_lags_is_stopped(trained: Workspace, monkeypatch: pytest.Mo
     values = iter(1.0 / (n + 1) for n in range(100))
     monkeypatch.setattr(tuning, "fit", hopeless)
     monkeypatch.setattr(tuning, "new_towers", lambda *_: None)
-    monkeypatch.setattr(tuning.Validation, "recall", lambda *_: next(values))
+    monkeypatch.setattr(Validation, "recall", lambda *_: next(values))
     settings = Settings(two_tower=TwoTowerSettings(epochs=2))
     tuned = tune(trained, settings, tuning.STARTUP_TRIALS + 2, lambda *_: None)
     assert tuned.stopped_early == 2
