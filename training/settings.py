@@ -112,7 +112,7 @@ class FeatureSettings:
 class TwoTowerSettings:
     """Hyper-parameters of retrieval."""
 
-    recipe: Recipe = Recipe.AUTO  # which towers; `two_tower: auto` in params.yaml says the same
+    recipe: Recipe = Recipe.CONTENT  # which towers; `two_tower: auto` in params.yaml lets validation choose
     budget_minutes: float = 5.0  # of the ids' training, estimated; where it would take more, auto leaves them out
     embedding_dim: int = 64  # of both towers' output
     item_id_dim: int = 32  # of the item-id embedding, shared with the sequence

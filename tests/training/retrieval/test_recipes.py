@@ -23,7 +23,7 @@ from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
 
-CONTENT = TwoTowerSettings(hidden_units=(8,), embedding_dim=8, item_id_dim=4, temperature=0.5)
+CONTENT = TwoTowerSettings(recipe=Recipe.AUTO, hidden_units=(8,), embedding_dim=8, item_id_dim=4, temperature=0.5)
 IDS = replace(ids_alone(CONTENT), epochs=1)
 
 
