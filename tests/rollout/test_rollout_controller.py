@@ -70,6 +70,9 @@ def test_a_failed_canary_is_aborted_and_its_slot_restored(world: World) -> None:
     assert world.bundle("green") == "v0"
     assert world.reasons()[-2:] == ["CanaryAborting", "CanaryAborted"]
     assert [event["type"] for event in world.objects.of(EVENT)][-1] == "Warning"
+    text = list(lines(Store(world.objects, RELEASE, "").read()))
+    assert any(line.endswith("Aborted, all traffic to v1 in slot blue") for line in text)
+    assert "  errors: failed, failed at 25 %" in text  # the gate that ended it, after its end
 
 
 def test_failures_within_the_limit_are_forgiven(world: World) -> None:
@@ -270,7 +273,7 @@ def test_a_controller_that_lost_its_claim_does_nothing_more(world: World) -> Non
 def without_chance(state: dict[str, Any]) -> dict[str, Any]:
     """Identity, moments and numbers of decisions depend on when a controller was killed; nothing else may."""
     record = json.loads(state["record"]["record.json"])
-    rollout = record["rollout"] | {"id": "", "decision": None}
+    rollout = record["rollout"] | {"id": "", "decision": None, "analysed": None}
     rollout["step"] = rollout["step"] | {"since": 0, "successful": 0}
     return state | {"record": record | {"rollout": rollout, "heartbeat": 0}}
 
