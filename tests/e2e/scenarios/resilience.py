@@ -66,14 +66,14 @@ def upgrade_from_the_previous_chart(world: World) -> str:
     from tests.e2e.scenarios.requests import set_weights
 
     install.upgrade(world, "server.logLevel=ERROR", chart=PREVIOUS_CHART)
-    _wait_replaced(world, "ERROR")
+    wait_replaced(world, "ERROR")
     set_weights(world, blue=70, green=30)
     try:
         with world.gateway.under_load(world.user_ids, world.settings.requests_per_second) as traffic:
             time.sleep(QUIET_SECONDS)
             started = time.monotonic()
             install.upgrade(world)
-            _wait_replaced(world, "WARNING")
+            wait_replaced(world, "WARNING")
             upgraded = elapsed(started)
             time.sleep(QUIET_SECONDS)
         backends = world.cluster.get("httproute", world.settings.release)["spec"]["rules"][-1]["backendRefs"]

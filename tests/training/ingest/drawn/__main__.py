@@ -1,5 +1,6 @@
-"""Draws many shops: `python -m tests.training.ingest.drawn 20000 [SEED]`. After each hundred it prints how many were read and
-refused so far.
+"""Draws many shops: `python -m tests.training.ingest.drawn 20000 [SEED]`.
+
+After each hundred it prints how many were read and refused so far.
 
 Half of a shop's time is Ibis' and DuckDB's planning, which grows with the columns and not with the rows.
 """
