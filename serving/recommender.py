@@ -30,7 +30,7 @@ from serving.recommendation.full_path import FullPath
 from serving.recommendation.ladder import Ladder
 from serving.recommendation.query import history_in
 from serving.recommendation.safeguards import Safeguards
-from serving.recommendation.scope import RequestScope, context_rows, scope_of
+from serving.recommendation.scope import RequestScope, context_rows, hidden_rows, scope_of
 from serving.resilience.deadline import NO_DEADLINE, Deadline
 from serving.retrieval.filters import Exclusions, filtered
 from serving.retrieval.index_recall import IndexRecall
@@ -141,7 +141,7 @@ class Recommender:
         bundle = self._releases.assigned(request.user_id).bundle
         features, context = self._users.features(request.user_id), context_rows(request.context, bundle)
         user = self._path.user(bundle, request.user_id, features, context, history_in(bundle, features))
-        without = Exclusions(context=context)
+        without = Exclusions(context=context, hidden=hidden_rows(features, bundle))
         kept = filtered(request, bundle.items, bundle.vocabularies, user.history.item_rows, without)
         with self._metrics.stage("retrieval"):
             rows, scores = bundle.nearest(user.query, request.k, kept.mask)

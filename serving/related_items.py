@@ -14,6 +14,7 @@ from serving.bundles.release import Releases
 from serving.features.lookup import FeatureLookup
 from serving.metrics import Metrics
 from serving.recommendation.answer import prices_of
+from serving.recommendation.scope import hidden_rows
 from serving.retrieval.filters import Exclusions, filtered, known_rows
 from serving.retrieval.search import best
 
@@ -35,17 +36,23 @@ class RelatedItems:
         self._lookup = lookup
         self._metrics = metrics
 
-    def similar(self, item_id: str, n: int, filters: Filters) -> SimilarItems:
-        """What the towers find alike and the filters let pass.
+    def similar(self, item_id: str, n: int, filters: Filters, user_id: str | None = None) -> SimilarItems:
+        """What the towers find alike and the filters let pass; without what the user has hidden, where one is named.
 
-        Raises UnknownItem, and InvalidInput for a filter that the catalogue does not know.
+        Raises UnknownItem, InvalidInput for a filter that the catalogue does not know, OnlineStoreError for a user.
         """
         bundle = self._releases.serving().bundle
         rows = known_rows([item_id], bundle.vocabularies)
         if len(rows) == 0:
             version = bundle.manifest.bundle_version
             raise UnknownItem(f"Item {item_id!r} is not in the catalogue of bundle {version}.")
-        mask = filtered(filters, bundle.items, bundle.vocabularies, NO_ROWS, Exclusions(context=rows)).mask
+        mask = filtered(
+            filters,
+            bundle.items,
+            bundle.vocabularies,
+            NO_ROWS,
+            Exclusions(context=rows, hidden=self._hidden(user_id, bundle)),
+        ).mask
         with self._metrics.stage("retrieval"):
             found, cosines = _most_alike(bundle, int(rows[0]), n, mask)
         items = [
@@ -60,6 +67,12 @@ class RelatedItems:
         ]
         version = bundle.manifest.bundle_version
         return SimilarItems(item_id=item_id, bundle_version=version, shortfall=n - len(items), items=items)
+
+    def _hidden(self, user_id: str | None, bundle: LoadedBundle) -> Rows:
+        if user_id is None:
+            return NO_ROWS
+        with self._metrics.stage("features"):
+            return hidden_rows(self._lookup.user(user_id), bundle)
 
     def also_bought(self, item_id: str) -> AlsoBought:
         """What was bought together with an item. Raises OnlineStoreError.

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
-from contracts.api.answers import History, PurchasedItem
+from contracts.api.answers import HiddenItem, History, PurchasedItem
 from contracts.errors import InvalidInput
+from contracts.features.names import HIDDEN_ITEMS
 from serving.bundles.release import Releases
 from serving.features.lookup import FeatureLookup, UserFeatures
 from serving.metrics import Metrics
@@ -35,7 +36,8 @@ class Users:
     def history(self, user_id: str, n: int) -> History:
         """The user's n latest distinct purchases. Raises UnknownUser or OnlineStoreError."""
         bundle = self._releases.assigned(user_id).bundle
-        history = history_in(bundle, self.features(user_id))
+        features = self.features(user_id)
+        history = history_in(bundle, features)
         items = [
             PurchasedItem(
                 item_id=bundle.item_ids[row],
@@ -46,4 +48,8 @@ class Users:
             )
             for at, row in enumerate(history.item_rows[:n])
         ]
-        return History(user_id=user_id, items=items)
+        hidden = [
+            HiddenItem(item_id=item, until=datetime.fromtimestamp(until, UTC).isoformat() if until else None)
+            for item, until in features.get(HIDDEN_ITEMS, {}).items()
+        ]
+        return History(user_id=user_id, items=items, hidden=hidden)

@@ -17,7 +17,10 @@ FIRST_MOMENT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class EventType(StrEnum):
-    """What a user did. PURCHASE is the label of every model; the others are evidence."""
+    """What a user did. PURCHASE is the label of every model; the others are evidence.
+
+    HIDE takes an item out of the user's lists for good, NOT_INTERESTED for a while, UNHIDE takes either back.
+    """
 
     VIEW = "view"
     LIKE = "like"
@@ -29,6 +32,9 @@ class EventType(StrEnum):
     VISIT = "visit"
     CATEGORY_VIEW = "category_view"
     SEARCH = "search"
+    HIDE = "hide"
+    NOT_INTERESTED = "not_interested"
+    UNHIDE = "unhide"
 
 
 # What a user can do without an item: such an event may have no item_id.

@@ -58,6 +58,10 @@ ITEM_ACTIVITY_SERVICE: Final = "item_activity_v1"
 ITEM_HOLIDAYS_SERVICE: Final = "item_holidays_v1"
 """How the item sells before holidays: point-in-time joins, no online read."""
 
+HIDDEN_ITEMS: Final = "hidden_items"
+"""Of a user's features as an answer has them: until when each item is out of their lists. Made from RECENT_EVENTS at
+each read (contracts/features/feedback.py); neither Feast nor a model knows it."""
+
 USER_PROFILE: Final = (
     "age_band",
     "income_band",

@@ -12,11 +12,13 @@ from feast import FeatureStore
 from contracts.errors import MissingArtifact, TandemError
 from contracts.events.schema import UNKNOWN
 from contracts.features.encoding import unpacked
+from contracts.features.feedback import NOT_INTERESTED_DAYS, hidden_items
 from contracts.features.freshness import apply_events, decode_events
 from contracts.features.names import (
     COPURCHASE_COUNTS,
     COPURCHASE_ITEM_IDS,
     COPURCHASE_SERVICE,
+    HIDDEN_ITEMS,
     ITEM_ID,
     ONLINE_SERVICE,
     RECENT_EVENTS,
@@ -52,7 +54,11 @@ class FeastLookup:
     """Reads ONLINE_SERVICE and COPURCHASE_SERVICE, and lays what the user did lately over the features."""
 
     def __init__(
-        self, feature_repo: Path, seconds: Callable[[], float] = time.time, timeout_seconds: float = 0.05
+        self,
+        feature_repo: Path,
+        seconds: Callable[[], float] = time.time,
+        timeout_seconds: float = 0.05,
+        not_interested_days: float = NOT_INTERESTED_DAYS,
     ) -> None:
         """Resolves the feature services once: by name it costs 3 ms on every read.
 
@@ -61,6 +67,7 @@ class FeastLookup:
         Raises MissingArtifact where the definitions have not been applied.
         """
         self._seconds = seconds
+        self._not_interested_days = not_interested_days
         # Feast warns about serve_features_while_materializing on a file registry; it was measured to be needed there.
         logging.getLogger("feast").setLevel(logging.ERROR)
         try:
@@ -75,7 +82,7 @@ class FeastLookup:
 
     def user(self, user_id: str) -> UserFeatures | None:
         """One online read. Raises OnlineStoreError."""
-        features = freshened(unpacked(_answered(self._users, user_id)), self._seconds())
+        features = freshened(unpacked(_answered(self._users, user_id)), self._seconds(), self._not_interested_days)
         # A store that knows nothing of a user answers with None values and status PRESENT.
         return features if any(features[name] is not None for name in USER_PROFILE) else None
 
@@ -93,12 +100,16 @@ def _answered(reader: FeatureReader, entity_id: str) -> UserFeatures:
         raise OnlineStoreError(f"The online store did not answer: {type(error).__name__}.") from error
 
 
-def freshened(features: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """The features as of a moment; those of ONLINE_SERVICE come in, those of SERVING_SERVICE go out."""
+def freshened(
+    features: dict[str, Any], seconds: float, not_interested_days: float = NOT_INTERESTED_DAYS
+) -> dict[str, Any]:
+    """The features as of a moment; those of ONLINE_SERVICE come in, SERVING_SERVICE's and HIDDEN_ITEMS go out."""
     recent = decode_events(features.pop(RECENT_EVENTS))
     if not recent:
         return features
     features = apply_events(features, recent, seconds)
+    if hidden := hidden_items(recent, seconds, not_interested_days):
+        features[HIDDEN_ITEMS] = hidden
     if features[SEQUENCE_ITEM_IDS] is not None:  # nobody has asked a new user for a profile yet
         features |= {name: UNKNOWN for name in USER_PROFILE if features[name] is None}
     return features

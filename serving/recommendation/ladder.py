@@ -39,6 +39,7 @@ class Ladder:
     def ranked_candidates(self, scope: RequestScope, deadline: Deadline) -> Stages[RankedCandidates]:
         """The best list that can be made now. Raises InvalidInput for a filter that the catalogue does not know."""
         known = self._users.known(scope.request.user_id)
+        scope.leave_out_hidden(known.features)
         yield
         ranked = yield from self._with(scope, known, deadline)
         if ranked.reason is not None:

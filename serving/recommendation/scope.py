@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -38,6 +38,7 @@ class RequestScope:
     shown: Shown  # on earlier pages
     context: Rows  # latest first
     _filtered: dict[bytes, filters.Filtered] = field(default_factory=dict, repr=False, compare=False)
+    _hidden: list[Rows] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def bundle(self) -> LoadedBundle:
@@ -53,7 +54,13 @@ class RequestScope:
     def without(self) -> filters.Exclusions:
         """Rows that are left out in addition to the filters."""
         items = self.bundle.vocabularies[names.ITEM_ID]
-        return filters.Exclusions(rows_shown(self.shown, items), np.sort(self.context), denied(self.active))
+        hidden = self._hidden[-1] if self._hidden else NO_ROWS
+        return filters.Exclusions(rows_shown(self.shown, items), np.sort(self.context), denied(self.active), hidden)
+
+    def leave_out_hidden(self, features: Mapping[str, Any] | None) -> None:
+        """To be said once, before the first filter: what the user whose features these are has hidden."""
+        if len(rows := hidden_rows(features, self.bundle)):
+            self._hidden.append(rows)
 
     def filtered(self, bought: Rows) -> filters.Filtered:
         """The request's filters over the catalogue, built once. bought: the user's own rows.
@@ -98,6 +105,12 @@ def scope_of(request: RecommendationRequest, assigned: Assigned, compiled: Compi
         shown=shown_before(request.page),
         context=context_rows(request.context, assigned.bundle),
     )
+
+
+def hidden_rows(features: Mapping[str, Any] | None, bundle: LoadedBundle) -> Rows:
+    """The catalogue rows of what the user whose features these are has hidden."""
+    hidden = (features or {}).get(names.HIDDEN_ITEMS)
+    return filters.known_rows(list(hidden), bundle.vocabularies) if hidden else NO_ROWS
 
 
 def context_rows(item_ids: Sequence[str], bundle: LoadedBundle) -> Rows:

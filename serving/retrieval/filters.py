@@ -23,6 +23,7 @@ EXCLUDE: Final = "exclude"
 SEEN: Final = "seen"
 SHOWN: Final = "earlier_page"
 CONTEXT: Final = "context"
+HIDDEN: Final = "hidden"
 MOST_COMPARED: Final = 1000
 LONGEST_COMPARED: Final = 64
 
@@ -36,6 +37,7 @@ class Exclusions:
     shown: Rows = field(default_factory=lambda: NO_ROWS)  # on earlier pages
     context: Rows = field(default_factory=lambda: NO_ROWS)  # on the page or in the basket already
     denied: Mapping[str, Mask] | None = None  # by name of the rule
+    hidden: Rows = field(default_factory=lambda: NO_ROWS)  # by the user, for good or for a while
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def _conditions(
         SEEN: NO_ROWS if filters.include_seen else bought,
         SHOWN: without.shown,
         CONTEXT: without.context,
+        HIDDEN: without.hidden,
     }
     for name, rows in left_out.items():
         if len(rows):

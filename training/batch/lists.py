@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 from contracts.errors import InvalidInput
 from contracts.features import names
 from contracts.outside_text import from_sheet, in_sheet
+from training.batch.hidden import hidden_by_user
 from training.dataset.dataset import Dataset
 from training.ranking.scoring import rank_with_scores
 from training.ranking.shortlists import shortlists
@@ -47,7 +49,12 @@ def recommend_all(
     user_ids = moment.user_ids if only is None else only
     users = [row_of[user] for user in user_ids]
     candidates = shortlists(dataset, moment, users, embeddings, settings.ranker)
-    lists = [[dataset.item_ids[row] for row in rows[:n]] for rows, _ in rank_with_scores(candidates, workspace.ranker)]
+    hidden = hidden_by_user(workspace, moment.seconds)
+    ranked = (
+        (dataset.item_ids[row] for row in rows if dataset.item_ids[row] not in hidden.get(user, ()))
+        for user, (rows, _) in zip(user_ids, rank_with_scores(candidates, workspace.ranker), strict=True)
+    )
+    lists = [list(islice(items, n)) for items in ranked]
     return pa.table({names.USER_ID: user_ids, PRODUCTS: pa.array(lists, pa.list_(pa.string()))})
 
 

@@ -27,7 +27,7 @@ from contracts.features.history import UserHistory, user_history
 from contracts.features.vocabulary import Vocabulary, vocabularies_from_json
 from contracts.ranking.inputs import Catalogue
 from training.dataset.item_text import fit_projection, item_text
-from training.dataset.positives import POSITIVE_TYPES, engagements, purchases, thinned
+from training.dataset.positives import POSITIVE_TYPES, engagements, purchases, thinned, without_refused
 from training.dataset.purchase_log import PurchaseLog, read_purchases
 from training.engine import read_parquet, remove
 from training.feature_store.store import features_as_of, open_store
@@ -215,7 +215,8 @@ def build_dataset(
     np.save(workspace.dataset / TEXT_PROJECTION, projection)
     np.save(workspace.dataset / "item_text.npy", item_text(workspace, item_ids, titles, projection))
     report("positives of the towers")
-    connection.to_parquet(engagements(events, bought), workspace.dataset / "engagements.parquet")
+    looked = without_refused(engagements(events, bought), events, timeline.cutoff)
+    connection.to_parquet(looked, workspace.dataset / "engagements.parquet")
     if timeline.ranker_starts:
         seen = read_parquet(connection, workspace.dataset / "engagements.parquet").mutate(type=_.type.cast("int8"))
         chosen = bought.mutate(type=ibis.literal(0, "int8")).union(seen)

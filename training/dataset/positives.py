@@ -8,6 +8,7 @@ import pyarrow as pa
 from ibis import _
 
 from contracts.events.schema import EventType
+from contracts.features.feedback import FEEDBACK_TYPES
 from training.features.snapshots import basket, of_type
 
 POSITIVE_TYPES: Final = (EventType.PURCHASE, EventType.CART_ADD, EventType.LIKE, EventType.VIEW)
@@ -40,6 +41,28 @@ def engagements(events: ibis.Table, bought: ibis.Table) -> ibis.Table:
     known = seen.left_join(first, ["user_id", "item_id"])
     return known.mutate(is_repeat=(_.seconds > _["first"]).fill_null(False)).select(
         "user_id", "item_id", "basket", "seconds", "is_repeat", "type"
+    )
+
+
+def without_refused(looked: ibis.Table, events: ibis.Table, until: int) -> ibis.Table:
+    """The engagements less those whose item the same user hid later, or was not interested in.
+
+    A view that ended in "not interested" says nothing for the item. What was bought stays. until: Unix seconds; a
+    refusal from then on is not known to what is trained, and one that was taken back before then counts for nothing.
+    """
+    said = events.filter(_.event_type.isin(sorted(FEEDBACK_TYPES)) & _.item_id.notnull() & (_.seconds < until))
+    latest = ibis.row_number().over(
+        group_by=["user_id", "item_id"], order_by=[ibis.desc("seconds"), ibis.desc("event_id")]
+    )
+    last = said.mutate(place=latest).filter((_.place == 0) & (_.event_type != EventType.UNHIDE.value))
+    refused = last.select(refuser=last.user_id, refused=last.item_id, refused_at=last.seconds)
+    return looked.anti_join(
+        refused,
+        [
+            looked.user_id == refused.refuser,
+            looked.item_id == refused.refused,
+            looked.seconds <= refused.refused_at,
+        ],
     )
 
 

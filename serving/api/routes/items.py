@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import ConfigDict, Field
 
 from contracts.api.answers import AlsoBought, Refusal, SimilarItems
-from contracts.api.limits import MAX_ITEMS
+from contracts.api.limits import MAX_ITEMS, UserId
 from contracts.rules.selection import Filters
 from serving.api.routes.parameters import Item, refuse_unknown_parameters
 from serving.api.routes.recommendations import REFUSED
@@ -19,6 +19,7 @@ class SimilarOptions(Filters):
     model_config = ConfigDict(extra="ignore")  # refuse_unknown_parameters names those that exist
 
     n: int = Field(10, ge=1, le=MAX_ITEMS, description="Number of items.")
+    user_id: UserId | None = Field(None, description="For whom: what this user has hidden is left out.")
 
 
 def router(service: Service) -> APIRouter:
@@ -31,9 +32,9 @@ def router(service: Service) -> APIRouter:
         responses={404: {"model": Refusal, "description": "The item is not in the catalogue."}},
     )
     async def similar(request: Request, item_id: Item, options: Annotated[SimilarOptions, Query()]) -> SimilarItems:
-        """By the cosine of their embeddings. `include_seen` has no effect here, because no user is named."""
+        """By the cosine of their embeddings. `include_seen` has no effect here."""
         refuse_unknown_parameters(request, set(SimilarOptions.model_fields))
-        return await service.computed(service.related_items.similar, item_id, options.n, options)
+        return await service.computed(service.related_items.similar, item_id, options.n, options, options.user_id)
 
     @routes.get("/items/{item_id}/also-bought", summary="What was bought together with an item")
     async def also_bought(request: Request, item_id: Item) -> AlsoBought:

@@ -1,0 +1,24 @@
+"""The trained slice with stores of a test's own."""
+
+import shutil
+from pathlib import Path
+
+from tests.support.redis_server import RedisServer
+from tests.support.redis_store import use_redis
+from training.feature_store.store import materialize_copurchase, materialize_users
+from training.workspace import Workspace
+
+
+def own_workspace(trained: Workspace, root: Path, redis: RedisServer | None) -> Workspace:
+    """The trained slice with an online store of its own: Redis where there is one, else SQLite."""
+    workspace = Workspace(root)
+    shutil.copytree(trained.feature_repo, workspace.feature_repo)
+    shutil.copyfile(trained.root / "params.yaml", root / "params.yaml")
+    workspace.data.mkdir()
+    for shared in (trained.bundles, trained.data / "features", trained.copurchase):
+        (root / shared.relative_to(trained.root)).symlink_to(shared)
+    if redis is not None:
+        use_redis(workspace.feature_repo / "feature_store.yaml", redis.connection_string)
+        materialize_users(workspace)
+        materialize_copurchase(workspace)
+    return workspace
