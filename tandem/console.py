@@ -124,6 +124,8 @@ def ingest_table(report: "IngestReport") -> None:
         "users with events, not in the users table": report.users_not_in_table,
         **{f"{name}: further rows of the same id": rows for name, rows in report.repeats_folded.items()},
         "exact copies kept": report.exact_copies_kept,
+        "suppressed: events of people who were erased": report.events_suppressed,
+        "suppressed: their rows of the users table": report.users_suppressed,
         "units returned": report.units_returned,
     }
     for what, rows in more.items():

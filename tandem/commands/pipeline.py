@@ -66,6 +66,7 @@ def ingest(
 
     Example: tandem ingest --adapter ecommerce --path raw/ --mapping shop.yaml
     """
+    from contracts.erasure.suppression import SuppressionList
     from training.engine import connect
     from training.ingest.ingest import ingest as run
     from training.ingest.ingest import judge_only
@@ -80,7 +81,8 @@ def ingest(
     )
     with working("ingest, nothing written" if dry_run else "ingest"):
         connection = connect(engine, spark_master, project.settings.duckdb)
-        report = judge_only(settings, connection) if dry_run else run(project.workspace, settings, connection)
+        erased = SuppressionList(project.workspace.erasures)
+        report = judge_only(settings, connection, erased) if dry_run else run(project.workspace, settings, connection)
     ingest_table(report)
 
 

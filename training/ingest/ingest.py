@@ -13,6 +13,7 @@ import ibis
 import pyarrow as pa
 from ibis import _
 
+from contracts.erasure.suppression import SuppressionList
 from contracts.errors import DataRejected, InvalidInput
 from contracts.events.schema import (
     EVENT_COLUMNS,
@@ -32,6 +33,7 @@ from training.ingest.judge import cancelled, judge
 from training.ingest.oddities import oddities
 from training.ingest.profiles import judged, with_everybody
 from training.ingest.report import IngestReport, refuse_if_too_little
+from training.ingest.suppressed import without_erased
 from training.ingest.validation import refuse_broken
 from training.settings import Copies, IngestSettings
 from training.workspace import Workspace
@@ -42,7 +44,12 @@ AFTER_LAST_DAY = "after_last_day"
 SECTIONS = {"users": "users", "items": "products"}
 
 
-def ingest(workspace: Workspace, settings: IngestSettings, connection: ibis.BaseBackend) -> IngestReport:
+def ingest(
+    workspace: Workspace,
+    settings: IngestSettings,
+    connection: ibis.BaseBackend,
+    erased: SuppressionList | None = None,
+) -> IngestReport:
     """Writes events, users, items, quarantine and the report of the adapter that the settings name.
 
     Raises InvalidInput for an unknown adapter and DataRejected when nothing, or too little, is left, or where a file
@@ -51,33 +58,40 @@ def ingest(workspace: Workspace, settings: IngestSettings, connection: ibis.Base
     options = SourceOptions(settings.path, load_mapping(settings.mapping))
     read = adapter_named(settings.adapter)
     try:
-        return ingest_source(workspace, settings, read(connection, options), connection)
+        return ingest_source(workspace, settings, read(connection, options), connection, erased)
     except duckdb.Error:
         if settings.path:
             refuse_damaged_parquet(settings.path)
     try:  # a value that the engine stops at, like text that is not UTF-8: now each is looked at
-        return ingest_source(workspace, settings, read(connection, replace(options, careful=True)), connection)
+        return ingest_source(workspace, settings, read(connection, replace(options, careful=True)), connection, erased)
     except duckdb.Error as error:
         said = " ".join(str(error).split())
         raise DataRejected(f"{settings.path or settings.adapter} cannot be read by the engine: {said}") from error
 
 
-def judge_only(settings: IngestSettings, connection: ibis.BaseBackend) -> IngestReport:
+def judge_only(
+    settings: IngestSettings, connection: ibis.BaseBackend, erased: SuppressionList | None = None
+) -> IngestReport:
     """The report that `ingest` would write, and no file of it.
 
     Raises as `ingest` does.
     """
     with tempfile.TemporaryDirectory(prefix="tandem-dry-run-") as folder:
-        return ingest(Workspace(Path(folder)), settings, connection)
+        return ingest(Workspace(Path(folder)), settings, connection, erased)
 
 
 def ingest_source(
-    workspace: Workspace, settings: IngestSettings, source: Source, connection: ibis.BaseBackend
+    workspace: Workspace,
+    settings: IngestSettings,
+    source: Source,
+    connection: ibis.BaseBackend,
+    erased: SuppressionList | None = None,
 ) -> IngestReport:
-    """What `ingest` does, for tables that are already there.
+    """What `ingest` does, for tables that are already there. erased: whose rows are left out; default: the workspace's.
 
     Raises DataRejected when nothing, or too little, is left.
     """
+    source, suppressed = without_erased(source, erased or SuppressionList(workspace.erasures))
     source = _limited(source, settings.max_users)
     workspace.ingested("events").parent.mkdir(parents=True, exist_ok=True)
     scratch = [workspace.ingested(name) for name in (".judged", ".judged_users", ".judged_items")]
@@ -102,8 +116,12 @@ def ingest_source(
     users = _write(everybody, USER_COLUMNS, workspace.ingested("users"), connection)
     refuse_broken(users, "users", USER_COLUMNS, USER_RULES)
     connection.to_parquet(_quarantined(rows), workspace.ingested("quarantine"))
+    report = _report(source, settings, rows, events, users, items)
     report = replace(
-        _report(source, settings, rows, events, users, items),
+        report,
+        events_in=report.events_in + suppressed.events,
+        events_suppressed=suppressed.events,
+        users_suppressed=suppressed.users,
         profiles_dropped=profiles_dropped,
         users_not_in_table=int(events.anti_join(_readable(own_users), "user_id").user_id.nunique().execute()),
         warnings=(*source.warnings, *oddities(events)),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from contracts.erasure.suppression import hashes_in
 from contracts.errors import TandemError
 from training.ingest.adapters.location import locate
 from training.settings import IngestSettings
@@ -24,6 +25,8 @@ def note_raw_files(workspace: Workspace, settings: IngestSettings) -> int:
     files = {} if settings.adapter in WRITES_TO_PATH else _keys(settings)
     mapping = _text(settings.mapping)
     noted = {"adapter": settings.adapter, "path": settings.path, "files": files, "mapping": mapping}
+    if erased := sorted(hashes_in(workspace.erasures)):  # the tables of before have these people
+        noted["erased"] = erased
     if settings.adapter in READS_A_LOG:  # it may have grown at any time, so it is read anew each time
         noted["asked"] = datetime.now(UTC).isoformat()
     workspace.raw_files.parent.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ EXPECTED = frozenset({"guest", "return", "returned"})
 
 @dataclass(frozen=True)
 class IngestReport:
-    """Data quality of one ingest: events_in == events_kept + sum of events_dropped."""
+    """Data quality of one ingest: events_in == events_kept + sum of events_dropped + events_suppressed."""
 
     adapter: str
     time_zone: str
@@ -48,6 +48,8 @@ class IngestReport:
     exact_copies_kept: int = 0  # rows that repeat another one in everything, where the settings keep them
     units_returned: int = 0  # taken off earlier purchases by `returns: cancel`
     repeats_folded: dict[str, int] = field(default_factory=dict)  # by table: rows beyond the first of their id
+    events_suppressed: int = 0  # of people who were erased; they are in no table, quarantine included
+    users_suppressed: int = 0  # their rows of the users table
     warnings: tuple[str, ...] = ()  # what is odd about the log and what it does
 
 
@@ -57,6 +59,8 @@ def refuse_if_too_little(report: IngestReport, settings: IngestSettings) -> None
     fixes = "".join(f" {fix}" for reason, fix in FIXES.items() if reason in report.events_dropped)
     if report.events_in == 0:
         raise DataRejected("The source has no events: its tables have column names and no rows.")
+    if report.events_kept == 0 and report.events_suppressed == report.events_in:
+        raise DataRejected(f"All {report.events_in} events are of people who were erased.")
     if report.events_kept == 0:
         raise DataRejected(f"None of the {report.events_in} events could be used: {report.events_dropped}.{fixes}")
     for name, kept in (("users", report.users), ("items", report.items)):
