@@ -6,15 +6,19 @@ from serving.runtime import feast_import as quick_start  # noqa: F401 - before a
 import gc
 import logging
 import sys
+from collections.abc import Callable
 from functools import partial
 
 from kserve.model_server import app
 from prometheus_client import REGISTRY
 
 from contracts.api.requests import RankingRequest, RetrievalRequest
+from contracts.audit.audit_log import AuditLog, NoAudit
+from contracts.erasure.suppression import SuppressionList
 from contracts.errors import TandemError
 from serving.api.access import Access
 from serving.api.app import add_routes
+from serving.api.file_audit import FileAudit, watched_files
 from serving.api.kserve_models import models
 from serving.api.kserve_server import LoopbackModelServer, quiet, use_uvloop
 from serving.bundles.health import BundleHealth
@@ -26,18 +30,20 @@ from serving.bundles.signature import public_keys
 from serving.bundles.sources import source_of
 from serving.bundles.trial import Trial, TrialLimits
 from serving.bundles.watcher import Watch
+from serving.erasure.receipts import private_key
+from serving.erasure.server_erasure import ErasureWatch, Stores
 from serving.events.cache_invalidator import Follower, follow
-from serving.events.consumer import EventConsumer
-from serving.events.impressions import ImpressionSink, JsonLinesImpressions, NoImpressions
-from serving.events.intake import open_intake
+from serving.events.impressions import ImpressionSink, JsonLinesImpressions, NoImpressions, WithoutErased
+from serving.events.intake import Intake, open_intake
 from serving.events.live_catalogue import LiveCatalogue
 from serving.events.log import EventLogError
 from serving.events.metrics import CatalogueMetrics, ConsumerMetrics
+from serving.events.open_consumer import new_consumer
 from serving.features.guarded_lookup import GuardedLookup
 from serving.features.lookup import FeastLookup
-from serving.features.recent_events import FeastRecentEvents
+from serving.features.online_rows import OnlineRows
 from serving.metrics import Metrics
-from serving.recommendation.safeguards import safeguards_of
+from serving.recommendation.safeguards import Safeguards, safeguards_of
 from serving.recommender import Recommender
 from serving.related_items import RelatedItems
 from serving.retrieval.index_recall import IndexRecall
@@ -92,13 +98,22 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
     now = _now(settings, releases)
     safeguards = safeguards_of(settings, metrics)
     lookup = GuardedLookup(
-        FeastLookup(settings.feature_repo, lambda: now()[0], settings.online_store_timeout_ms / 1000),
+        FeastLookup(
+            settings.feature_repo,
+            lambda: now()[0],
+            settings.online_store_timeout_ms / 1000,
+            settings.not_interested_days,
+        ),
         safeguards.breakers,
     )
+    suppressed = SuppressionList(settings.erasures) if settings.erasures else None
+    if settings.receipt_key:
+        private_key(settings.receipt_key)  # refused now, and not after somebody was erased
+    intake = open_intake(settings)
     recommender = Recommender(
         releases,
         lookup,
-        _impressions(settings),
+        _impressions(settings, suppressed),
         metrics,
         now,
         RuleBook(settings.rules, metrics.registry),
@@ -116,14 +131,41 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
         related_items=RelatedItems(releases, lookup, metrics),
         worker=worker,
         seconds=lambda: now()[0],
-        intake=open_intake(settings),
+        intake=intake,
         cache=safeguards.cache,
+        suppressed=suppressed,
+        stores=_stores(settings, intake, safeguards) if suppressed is not None else None,
+        audit=AuditLog(settings.audit_log) if settings.audit_log else NoAudit(),
+    )
+
+
+def _impressions(settings: ServingSettings, suppressed: SuppressionList | None) -> ImpressionSink:
+    if settings.impression_log is None:
+        return NoImpressions()
+    hours = settings.impression_log_hours
+    log = JsonLinesImpressions(settings.impression_log, settings.impression_log_bytes, hours * 3600)
+    return log if suppressed is None else WithoutErased(log, suppressed.contains)
+
+
+def _stores(settings: ServingSettings, intake: Intake | None, safeguards: Safeguards) -> Stores:
+    return Stores(
+        intake.interactions if intake else None,
+        OnlineRows(settings.feature_repo).erase,
+        settings.impression_log,
+        safeguards.remembered,
+        safeguards.cache,
     )
 
 
 def start_background(service: Service) -> Background:
     """Threads in which posted events take effect; none without an event log. Raises TandemError."""
     background = Background()
+    watches: list[Callable[[], int]] = []
+    if service.suppressed is not None and service.stores is not None:
+        watches.append(ErasureWatch(service.suppressed, service.stores).step)
+    watches += [FileAudit(service.audit, name, path).step for name, path in watched_files(service.settings).items()]
+    if watches:
+        background.start("watches", partial(follow, watches, failed="Erasures and files are not followed"))
     if service.intake:
         follower = Follower(service.intake.interactions, service.forget)
         catalogue = LiveCatalogue(service.intake.items, CatalogueMetrics(service.metrics.registry))
@@ -135,30 +177,20 @@ def start_background(service: Service) -> Background:
         steps = (follower.step, partial(catalogue.step, service.releases))
         background.start("follower", partial(follow, steps))
         if service.settings.event_consumer:
-            recent = FeastRecentEvents(service.settings.feature_repo)
             metrics = ConsumerMetrics(service.metrics.registry)
-            consumer = EventConsumer(
-                service.intake.interactions, recent, metrics, service.settings.event_retention_days
-            )
+            consumer = new_consumer(service.settings, service.intake.interactions, metrics)
             background.start("consumer", consumer.run)
     return background
 
 
 def warm_up(service: Service) -> None:
     """Answers once before the first request does: models, index and store make their first allocations here."""
-    for user_id in service.releases.serving().bundle.manifest.example_user_ids[:2]:
+    for user_id in service.releases.serving().bundle.manifest.example_user_ids[:2]:  # nothing is recorded of it
         try:
             ids = service.recommender.retrieve(RetrievalRequest(user_id=user_id, k=10)).item_ids
             service.recommender.rank(RankingRequest(user_id=user_id, item_ids=ids))
         except TandemError as error:  # the server can answer without the store, so it starts without it
             logging.getLogger(__name__).warning("Warm-up was not answered: %s", type(error).__name__)
-
-
-def _impressions(settings: ServingSettings) -> ImpressionSink:
-    if settings.impression_log is None:
-        return NoImpressions()
-    hours = settings.impression_log_hours
-    return JsonLinesImpressions(settings.impression_log, settings.impression_log_bytes, hours * 3600)
 
 
 def _now(settings: ServingSettings, releases: Releases) -> Now:

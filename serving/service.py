@@ -8,7 +8,10 @@ from typing import ParamSpec, TypeVar
 
 from contracts.api.answers import Recommendations
 from contracts.api.requests import RecommendationRequest
+from contracts.audit.audit_log import Audit, NoAudit
+from contracts.erasure.suppression import SuppressionList
 from serving.bundles.live_releases import LiveReleases
+from serving.erasure.server_erasure import Stores
 from serving.events.intake import Intake
 from serving.metrics import Metrics
 from serving.recommendation.answer_cache import Cache, NoCache
@@ -65,6 +68,13 @@ class Service:
     seconds: Callable[[], float]  # the moment of a request, Unix
     intake: Intake | None = None  # None without an event log
     cache: Cache = field(default_factory=NoCache)
+    suppressed: SuppressionList | None = None  # None where nobody can be erased
+    stores: Stores | None = None  # what an erasure goes through
+    audit: Audit = field(default_factory=NoAudit)
+
+    def is_erased(self, user_id: str) -> bool:
+        """Whether the user was erased: nothing of them may be written."""
+        return self.suppressed is not None and user_id in self.suppressed
 
     def forget(self, user_id: str) -> None:
         """The user did something: no answer from before is given again."""

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import InvalidInput, faults_of
+from contracts.features.feedback import NOT_INTERESTED_DAYS
 
 MIN_KEY_LENGTH = 16
 
@@ -73,6 +74,13 @@ class ServingSettings(BaseSettings):
     progress_file: Path | None = None  # JSON of what is being computed for this server; the demo writes one
     event_log: str = ""  # sqlite:///path or redis://host:port/db; without one nothing can be posted
     event_log_vouched: bool = False  # the operator answers for a Redis whose durability cannot be checked
+    erasures: Path | None = None  # folder with the list of who was erased; without one nobody can be
+    bundle_life_days: float = Field(180, gt=0)  # receipts name the day when what has learned from the person retires
+    receipt_key: Path | None = None  # Ed25519 private key in PEM, that signs receipts of erasures; not the bundles' key
+    audit_log: Path | None = None  # JSON lines of who changed what, chained by hashes; see `tandem audit --help`
+    not_interested_days: float = Field(
+        NOT_INTERESTED_DAYS, gt=0
+    )  # how long an item is out of the lists of who is not interested in it
     event_retention_days: float = Field(400.0, gt=0)  # how long events and their ids are kept
     consumer_port: int = Field(9464, ge=1, le=65535)  # metrics of a consumer in a process of its own
     event_consumer: bool = False  # apply events in this process too; on a cluster `tandem events consume` does

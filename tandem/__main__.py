@@ -11,6 +11,8 @@ from rich.text import Text
 
 from contracts.errors import TandemError
 from tandem.commands import (
+    audit,
+    erasure,
     events,
     experiment,
     init,
@@ -55,6 +57,8 @@ GROUPS = (
     rollout,
     retrain,
     tune,
+    erasure,
+    audit,
 )
 for group in GROUPS:
     app.add_typer(group.app)

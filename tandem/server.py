@@ -63,6 +63,8 @@ def serve_here(
             impression_log=workspace.impression_log,
             event_log=event_log or workspace.event_log,
             event_consumer=True,
+            erasures=workspace.erasures,
+            audit_log=workspace.audit_log,
             **settings,
         )
     )

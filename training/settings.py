@@ -205,6 +205,13 @@ class RankerSettings:
 
 
 @dataclass(frozen=True)
+class ErasureSettings:
+    """What becomes of bundles that have learned from people who were erased."""
+
+    bundle_life_days: float = 180.0  # after it was made such a bundle retires: it is not promoted any more
+
+
+@dataclass(frozen=True)
 class Settings:
     """All sections of params.yaml."""
 
@@ -215,6 +222,7 @@ class Settings:
     index: IndexSettings = field(default_factory=IndexSettings)
     neighbours: NeighbourSettings = field(default_factory=NeighbourSettings)
     ranker: RankerSettings = field(default_factory=RankerSettings)
+    erasure: ErasureSettings = field(default_factory=ErasureSettings)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the manifest and for MLflow."""

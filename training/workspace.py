@@ -115,6 +115,16 @@ class Workspace:
         return f"sqlite:///{self.data / 'events.db'}"
 
     @property
+    def erasures(self) -> Path:
+        """Who was erased, as keyed hashes with their key, and the receipts; outside of data, which is made anew."""
+        return self.root / "erasures"
+
+    @property
+    def audit_log(self) -> Path:
+        """Who changed what, by commands here and by a server started with `tandem serve`."""
+        return self.root / "audit" / "audit.jsonl"
+
+    @property
     def reports(self) -> Path:
         """Drift and data reports for people."""
         return self.data / "reports"

@@ -129,11 +129,19 @@ class AlsoBought(BaseModel):
     items: list[Companion]
 
 
+class HiddenItem(BaseModel):
+    """An item that is in no list of the user."""
+
+    item_id: str
+    until: str | None  # ISO 8601; None: for good
+
+
 class History(BaseModel):
-    """A user's purchases, latest first."""
+    """A user's purchases, latest first, and what the user has hidden."""
 
     user_id: str
     items: list[PurchasedItem]
+    hidden: list[HiddenItem] = []
 
 
 class ExperimentCard(BaseModel):
@@ -177,9 +185,10 @@ class RejectedEvent(BaseModel):
 class EventReceipt(BaseModel):
     """What became of the events of one request; accepted and duplicate ones are durable.
 
-    accepted + duplicate + len(rejected) is the number of events that were sent.
+    accepted + duplicate + suppressed + len(rejected) is the number of events that were sent.
     """
 
     accepted: int
     duplicate: int  # their event_id had been accepted before
+    suppressed: int = 0  # of users who were erased: nothing of them is kept
     rejected: list[RejectedEvent]

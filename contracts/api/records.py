@@ -43,6 +43,8 @@ class ImpressionRecord(BaseModel):
 def impression_records(log: Path) -> Iterator[tuple[int, ImpressionRecord | str]]:
     """(line number from 1, the record, or why the line cannot be read) of an impression log, in the order of the lines.
 
+    A blank line is one of a user who was erased, and is passed over.
+
     Raises MissingArtifact where there is no log.
     """
     if not log.is_file():
@@ -51,6 +53,8 @@ def impression_records(log: Path) -> Iterator[tuple[int, ImpressionRecord | str]
         )
     with log.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
+            if line.isspace():
+                continue
             try:
                 yield number, ImpressionRecord.model_validate_json(line)
             except ValidationError as error:

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contracts.bundle.manifest import MANIFEST, read_manifest, verify
+from contracts.bundle.retirement import refuse_retired
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact, TandemError
 
 T = TypeVar("T")
@@ -91,6 +92,7 @@ def rollback(bundles: Path, to: str | None = None) -> Promotion:
     if version not in bundle_versions(bundles):
         raise MissingArtifact(f"Cannot roll back to {version}: {bundles} does not hold it. {_there(bundles)}")
     verify(bundles / version, for_serving=True)
+    refuse_retired(bundles, version)
     change = _line(version, now)
     with _in_words(bundles):
         # The history first: an older bundle serves only where it says so, whatever ends this process between the two.
@@ -158,6 +160,31 @@ def promotions(bundles: Path) -> list[Promotion]:
                 f"{path} line {number} cannot be read as a promotion. Mend it, or say --to VERSION."
             ) from error
     return history
+
+
+def exchange(bundles: Path, old: str, new: str) -> None:
+    """Puts version `new` into the place of `old`, in `current` and in the history: a rollback finds its way as before.
+
+    The history is written anew and renamed, so that it is never half there.
+    """
+    if current_version(bundles) == old:
+        point_current(bundles / new)
+    path = bundles / PROMOTIONS
+    if not path.is_file():
+        return
+    names = {old: new}
+    changes = [
+        change.model_copy(
+            update={
+                "bundle_version": names.get(change.bundle_version, change.bundle_version),
+                "rolled_back_from": names.get(change.rolled_back_from or "", change.rolled_back_from),
+            }
+        )
+        for change in promotions(bundles)
+    ]
+    beside = path.with_name(f".{PROMOTIONS}.{os.getpid()}")
+    beside.write_text("".join(f"{change.model_dump_json()}\n" for change in changes), encoding="utf-8")
+    beside.replace(path)
 
 
 def current_version(bundles: Path) -> str | None:

@@ -49,7 +49,7 @@ def public_key_bytes(text: str) -> bytes:
     """The 32 bytes of a public key. Raises InvalidInput with what was expected."""
     try:
         raw = base64.b64decode(text.strip(), validate=True)
-    except binascii.Error:
+    except ValueError:  # also for letters beyond ASCII
         raw = b""
     if len(raw) != PUBLIC_KEY_BYTES:
         raise InvalidInput(

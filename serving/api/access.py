@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from contracts.api.records import MIRROR_HEADER, SLOT_HEADER
+from contracts.audit.audit_log import Actor
 from contracts.errors import InvalidInput, NotAllowed
 from serving.api.keys import KeyRing, Scope
 from serving.api.paths import id_in
@@ -96,6 +97,11 @@ class Caller:
             raise self._refusal(scope)
         return user
 
+    def actor(self) -> Actor:
+        """Who the audit log names for what this caller changes."""
+        holder = self._access.keys.holder(self._key()) if self._access.keys else None
+        return Actor(f"key {holder.name}" if holder else "no key", self._origin(), "http")
+
     def charge(self, lists: float) -> None:
         """Counts what is asked for against the caller's rate and until `done`. Raises TooManyRequests (429)."""
         rate, in_flight = self._access.limit, self._access.in_flight
@@ -160,6 +166,10 @@ class Caller:
         key = self._key()
         if key and self._access.keys.scopes(key) is not None:
             return f"key {hash(key)}"
+        return self._origin()
+
+    def _origin(self) -> str:
+        """The address that asks, as far as it can be trusted."""
         if self._access.proxies:
             forwarded = (self._header(b"x-forwarded-for") or b"").decode("latin-1").split(",")
             if len(forwarded) >= self._access.proxies:
@@ -272,6 +282,8 @@ def scope_needed(method: str, path: str) -> Scope | None:
         return Scope.LISTS if method == "POST" else None
     if method == "POST" and path in ("/items", "/items/"):
         return Scope.CATALOGUE
+    if method == "DELETE" and _below(path, ("/users",)):
+        return Scope.ERASE
     return next((scope for beginning, scope in NEEDED if _below(path, (beginning,))), Scope.ADMIN)
 
 
@@ -284,4 +296,8 @@ def _open(names: str) -> frozenset[Scope]:
     if unknown := [name for name in listed if name not in set(Scope)]:
         there = ", ".join(Scope)
         raise InvalidInput(f"TANDEM_OPEN_SCOPES names {unknown[0]!r}, which is not a scope; there is {there}.")
+    if Scope.ERASE in listed:
+        raise InvalidInput(
+            "TANDEM_OPEN_SCOPES names 'erase': anybody could take anybody out of every store. Use a key."
+        )
     return frozenset(map(Scope, listed))

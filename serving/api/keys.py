@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -25,9 +26,11 @@ class Scope(StrEnum):
     CATALOGUE = "catalogue"  # post items
     ADMIN = "admin"  # change what serves
     METRICS = "metrics"
+    ERASE = "erase"  # take a person out of every store, for good
     ROLLOUT = "rollout"  # lists that are shown to nobody, and count in a canary's figures all the same
 
 
+OWN_KEY: Final = "TANDEM_API_KEY"
 EVERY_SCOPE: Final = frozenset(Scope)
 
 
@@ -44,8 +47,16 @@ class Key(BaseModel):
 KEYS = TypeAdapter(list[Key])
 
 
-def read_keys(path: Path) -> dict[bytes, frozenset[Scope]]:
-    """Scopes by digest of each key. Raises InvalidInput naming every fault, and no key."""
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a key, by name, and what it opens."""
+
+    name: str
+    scopes: frozenset[Scope]
+
+
+def read_keys(path: Path) -> dict[bytes, Holder]:
+    """Holders by digest of each key. Raises InvalidInput naming every fault, and no key."""
     try:
         keys = KEYS.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
@@ -55,7 +66,7 @@ def read_keys(path: Path) -> dict[bytes, frozenset[Scope]]:
     except ValidationError as error:
         faults = "; ".join(faults_of(error, "file"))
         raise InvalidInput(f"{path} holds no keys: {faults}. Expected a list of name, key and scopes.") from error
-    return {_digest(one.key.get_secret_value()): frozenset(one.scopes) for one in keys}
+    return {_digest(one.key.get_secret_value()): Holder(one.name, frozenset(one.scopes)) for one in keys}
 
 
 class KeyRing:
@@ -67,25 +78,30 @@ class KeyRing:
     def __init__(self, settings: ServingSettings) -> None:
         """Raises InvalidInput for a file that cannot be used."""
         own = settings.api_key.get_secret_value() if settings.api_key else ""
-        self._own = {_digest(own): EVERY_SCOPE} if own else {}
+        self._own = {_digest(own): Holder(OWN_KEY, EVERY_SCOPE)} if own else {}
         self._file = settings.api_keys
         self._changes = FileChanges(self._file, LOOK_SECONDS) if self._file else None
-        self._scopes = self._own | (read_keys(self._file) if self._file else {})
+        self._holders = self._own | (read_keys(self._file) if self._file else {})
 
     def __bool__(self) -> bool:
         """Whether keys are asked for; a file without a key asks for one that nobody has."""
         return bool(self._own) or self._file is not None
 
     def scopes(self, key: str) -> frozenset[Scope] | None:
-        """What a key opens, or None for one that is not known. By digest: how long it takes says nothing of a key."""
+        """What a key opens, or None for one that is not known."""
+        found = self.holder(key)
+        return found.scopes if found else None
+
+    def holder(self, key: str) -> Holder | None:
+        """Who holds a key. By digest: how long it takes says nothing of a key."""
         self._look()
-        return self._scopes.get(_digest(key))
+        return self._holders.get(_digest(key))
 
     def _look(self) -> None:
         if self._file is None or self._changes is None or not self._changes.happened():
             return
         try:
-            self._scopes = self._own | read_keys(self._file)
+            self._holders = self._own | read_keys(self._file)
         except InvalidInput as error:
             logging.getLogger(__name__).error("The keys stay as they were: %s", error)
 

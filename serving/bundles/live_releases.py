@@ -83,6 +83,11 @@ class LiveReleases:
         """Names of the variants that serve."""
         return tuple(self._live.versions())
 
+    def bundles(self) -> list[LoadedBundle]:
+        """Every bundle that serves."""
+        live = self._live
+        return [live.stable, live.challenger] if live.challenger else [live.stable]
+
     def change(self, version: str | None = None) -> None:
         """Serves another version, or what the source names now; the old one goes on where that cannot be done.
 

@@ -9,10 +9,9 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from contracts.errors import InvalidInput, TandemError
 from contracts.events.log import INTERACTIONS
-from serving.events.consumer import EventConsumer
 from serving.events.metrics import ConsumerMetrics
+from serving.events.open_consumer import new_consumer
 from serving.events.open_log import open_log
-from serving.features.recent_events import FeastRecentEvents
 from serving.settings import ServingSettings, read_settings
 
 
@@ -25,9 +24,7 @@ def consume(settings: ServingSettings, ready: Callable[[], None] = lambda: None)
         raise InvalidInput("There is no event log to consume. Name one with TANDEM_EVENT_LOG.")
     log = open_log(settings.event_log, INTERACTIONS, vouched=settings.event_log_vouched)
     registry = CollectorRegistry()
-    consumer = EventConsumer(
-        log, FeastRecentEvents(settings.feature_repo), ConsumerMetrics(registry), settings.event_retention_days
-    )
+    consumer = new_consumer(settings, log, ConsumerMetrics(registry))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -22,15 +22,17 @@ Forget = Callable[[str], None]
 """Drops what is cached of a user."""
 
 
-def follow(steps: Sequence[Callable[[], int]], stop: threading.Event) -> None:
-    """Takes every step until it finds nothing new, again and again until stop is set."""
+def follow(
+    steps: Sequence[Callable[[], int]], stop: threading.Event, failed: str = "The event log is not followed"
+) -> None:
+    """Takes every step until it finds nothing new, again and again until stop is set. failed: said where one fails."""
     while not stop.wait(POLL_SECONDS):
         try:
             for step in steps:
                 while step():
                     pass
         except TandemError as error:
-            logging.getLogger(__name__).warning("The event log is not followed: %s", error)
+            logging.getLogger(__name__).warning("%s: %s", failed, error)
             stop.wait(RETRY_SECONDS)
 
 

@@ -10,13 +10,15 @@ import threading
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from pydantic import ValidationError
 
+from contracts.erasure.suppression import IsErased, nobody
 from contracts.errors import TandemError
 from contracts.events.interactions import FreshEvent, Interaction, fresh_event
+from contracts.features.feedback import FEEDBACK_TYPES, bounded
 from contracts.features.freshness import MAX_RECENT_EVENTS, merged
 from serving.events.log import ConsumedLog, LeaseLost, Logged
 from serving.events.metrics import ConsumerMetrics
@@ -41,12 +43,21 @@ class EventConsumer:
     """Applies the log of interactions to users' recent events."""
 
     def __init__(
-        self, log: ConsumedLog, recent: RecentEvents, metrics: ConsumerMetrics, retention_days: float = 400.0
+        self,
+        log: ConsumedLog,
+        recent: RecentEvents,
+        metrics: ConsumerMetrics,
+        retention_days: float = 400.0,
+        is_erased: IsErased = nobody,
+        erase_online: Callable[[str], int] = lambda _: 0,
     ) -> None:
+        """is_erased: users whose events have no effect. erase_online: removes a user's row of the online store."""
         self._log = log
         self._recent = recent
         self._metrics = metrics
         self._retention_seconds = retention_days * 86_400
+        self._is_erased = is_erased
+        self._erase_online = erase_online
         self._holder = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
         self._leased_until = 0.0
         self._trimmed = time.monotonic()
@@ -117,15 +128,20 @@ class EventConsumer:
         rows = {}
         for user_id, events in by_user.items():
             everything = merged(known[user_id].events, events)
-            self._metrics.crowded_out(max(len(everything) - MAX_RECENT_EVENTS, 0))
-            rows[user_id] = Recent(everything[-MAX_RECENT_EVENTS:], known[user_id].written_seconds)
+            kept = bounded(everything, MAX_RECENT_EVENTS)
+            self._metrics.crowded_out(_crowded_out(everything, kept))
+            rows[user_id] = Recent(kept, known[user_id].written_seconds)
         self._recent.write(rows)
+        for user_id in filter(self._is_erased, rows):  # while the row was being written
+            self._erase_online(user_id)
 
     def _by_user(self, entries: Sequence[Logged]) -> dict[str, list[FreshEvent]]:
         by_user: dict[str, list[FreshEvent]] = defaultdict(list)
         for entry in entries:
             try:
                 event = Interaction.model_validate_json(entry.payload)
+                if self._is_erased(event.user_id):
+                    continue
                 by_user[event.user_id].append(fresh_event(event))
             except (ValidationError, ValueError):  # of another release; it stays in the log and is counted
                 self._metrics.unreadable()
@@ -160,3 +176,10 @@ class EventConsumer:
             logging.getLogger(__name__).warning(
                 "%d events were removed as too old, as many as one pass may: is the clock right?", removed
             )
+
+
+def _crowded_out(everything: Sequence[FreshEvent], kept: Sequence[FreshEvent]) -> int:
+    """Events that are lost for good; feedback that a later one has replaced is not."""
+    lost = len(everything) - len(kept)
+    replaced = sum(event.event_type in FEEDBACK_TYPES for event in everything)
+    return lost - (replaced - sum(event.event_type in FEEDBACK_TYPES for event in kept))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from contracts.api.records import ImpressionRecord
+from contracts.erasure.suppression import IsErased
 from contracts.errors import InvalidInput
 
 
@@ -26,6 +27,19 @@ class NoImpressions:
 
     def write(self, record: ImpressionRecord) -> None:
         """Nothing."""
+
+
+class WithoutErased:
+    """A sink that no list of a user who was erased reaches."""
+
+    def __init__(self, sink: ImpressionSink, is_erased: IsErased) -> None:
+        self._sink = sink
+        self._is_erased = is_erased
+
+    def write(self, record: ImpressionRecord) -> None:
+        """Keeps the record of somebody who was not erased. Raises OSError."""
+        if not self._is_erased(record.user_id):
+            self._sink.write(record)
 
 
 class JsonLinesImpressions:

@@ -1,10 +1,11 @@
 """The durable log of what was posted: one behaviour, kept by SQLite on one machine and by Redis on a cluster.
 
 Positions are whole numbers that grow by the order of arrival; a reader that has seen position p asks for what is
-after p. Nothing is deleted but by `trim`.
+after p. Nothing is deleted but by `trim` and `erase`.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from contracts.errors import TandemError
@@ -63,6 +64,13 @@ class EventLog(Appendable, Protocol):
         """How many entries were removed: received before a moment, and at or below a position. Raises EventLogError."""
         ...
 
+    def erase(self, chosen: Callable[[str], bool]) -> int:
+        """How many entries of chosen users were removed; nothing of them is left in the store. Raises EventLogError.
+
+        Unlike `trim` it rewrites the store: what is merely deleted stays readable in its files.
+        """
+        ...
+
     def close(self) -> None:
         """Gives up connections."""
         ...
@@ -90,3 +98,13 @@ class Positions(Protocol):
 
 class ConsumedLog(EventLog, Positions, Protocol):
     """A log with the positions of its consumers."""
+
+
+def user_of(payload: str) -> str | None:
+    """The user of an entry, whichever release wrote it; None for one that names none."""
+    try:
+        fields = json.loads(payload)
+    except ValueError:
+        return None
+    user_id = fields.get("user_id") if isinstance(fields, dict) else None
+    return user_id if isinstance(user_id, str) else None

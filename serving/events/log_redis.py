@@ -2,7 +2,9 @@
 
 import logging
 import time
+import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import redis
@@ -10,10 +12,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from contracts.events.log import PAYLOAD, redis_key
-from serving.events.log import Entry, EventLogError, EventLogRefused, LeaseLost, Logged
+from serving.events.log import Entry, EventLogError, EventLogRefused, LeaseLost, Logged, user_of
 
 ANSWER_SECONDS = 5.0
 TRIMMED_AT_ONCE = 1000
+ERASING_SECONDS = 3600
 
 # A script runs as one: no entry without its key remembered, no key without its entry. Stream ids are our own positions.
 APPEND = """
@@ -45,6 +48,20 @@ redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
 return 1
 """
 
+SWAP = """
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+')) do
+    redis.call('XADD', KEYS[2], entry[1], unpack(entry[2]))
+end
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+if redis.call('EXISTS', KEYS[2]) == 0 then
+    redis.call('DEL', KEYS[1])
+    return 1
+end
+if first then redis.call('XTRIM', KEYS[2], 'MINID', first[1]) end
+redis.call('RENAME', KEYS[2], KEYS[1])
+return 1
+"""
+
 
 class RedisLog:
     """One stream; its entries, the keys it remembers and its consumers' positions lie under keys with one hash tag."""
@@ -69,6 +86,7 @@ class RedisLog:
         self._lease = self._redis.register_script(LEASE)
         self._release = self._redis.register_script(RELEASE)
         self._commit = self._redis.register_script(COMMIT)
+        self._swap = self._redis.register_script(SWAP)
         self._vouched = vouched
         self._checked = False
         try:
@@ -112,6 +130,47 @@ class RedisLog:
         """Keys first: what is interrupted between the two is removed by the next trim."""
         self._ask(lambda: self._redis.zrem(self._keys, *(entry.key for entry in old)))
         self._ask(lambda: self._redis.xtrim(self._stream, minid=f"{old[-1].position + 1}-0", approximate=False))
+
+    def erase(self, chosen: Callable[[str], bool]) -> int:
+        """How many entries of chosen users were removed; nothing of them is left in Redis. Raises EventLogError.
+
+        The stream is copied without them, in chunks, and then exchanged: a deleted entry stays in its node, and goes to
+        the disk with it. Until then Redis holds the stream twice. One erasure works at a time.
+        """
+        lease, holder = redis_key(self._name, "erasing"), uuid.uuid4().hex
+        if not self._ask(lambda: self._redis.set(lease, holder, nx=True, ex=ERASING_SECONDS)):
+            raise EventLogError("Another erasure goes through the event log. Ask again when it is done.")
+        copy = redis_key(self._name, f"without:{holder}")
+        try:
+            keys, last = self._copied(copy, chosen)
+            if keys:
+                self._ask(lambda: self._swap(keys=[self._stream, copy], args=[f"{last}-0"]))
+                self._ask(lambda: self._redis.zrem(self._keys, *keys))
+        finally:
+            self._ask(lambda: self._redis.delete(copy))
+            self._ask(lambda: self._release(keys=[lease], args=[holder]))
+        with suppress(EventLogError):  # where it rewrites already, or its operator does
+            self._answered(self._redis.bgrewriteaof)
+        return len(keys)
+
+    def _copied(self, copy: str, chosen: Callable[[str], bool]) -> tuple[list[str], int]:
+        """(keys of entries that were left out, position of the last entry that was looked at)."""
+        keys: list[str] = []
+        last = 0
+        while entries := self.read(last, TRIMMED_AT_ONCE):
+            with self._redis.pipeline(transaction=False) as pipe:
+                for entry in entries:
+                    user_id = user_of(entry.payload)
+                    if user_id is not None and chosen(user_id):
+                        keys.append(entry.key)
+                        continue
+                    fields: Any = {
+                        "received": repr(entry.received_seconds), "key": entry.key, PAYLOAD: entry.payload
+                    }  # fmt: skip
+                    pipe.xadd(copy, fields, id=f"{entry.position}-0")
+                self._ask(pipe.execute)
+            last = entries[-1].position
+        return keys, last
 
     def position(self, consumer: str) -> int:
         """How far the consumer has come. Raises EventLogError."""

@@ -3,13 +3,14 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from contracts.events.log import STREAMS
 from serving.events.log import Entry, EventLogError, EventLogRefused, LeaseLost, Logged
+from serving.runtime.sqlite_rewrite import rewrite
 
 FREE = ""
 """Holder of a lease that was given back."""
@@ -66,6 +67,20 @@ class SqliteLog:
         """How many entries were removed. Raises EventLogError."""
         with self._transaction() as writer:
             return writer.execute(self._delete, (before_seconds, up_to)).rowcount
+
+    def erase(self, chosen: Callable[[str], bool]) -> int:
+        """How many entries of chosen users were removed; nothing of them is left in the file. Raises EventLogError."""
+        users = f"SELECT DISTINCT json_extract(payload, '$.user_id') FROM {self._stream} WHERE json_valid(payload)"  # noqa: S608
+        found = [user_id for (user_id,) in self._select(users) if isinstance(user_id, str) and chosen(user_id)]
+        delete = f"DELETE FROM {self._stream} WHERE json_valid(payload) AND json_extract(payload, '$.user_id') = ?"  # noqa: S608
+        with self._transaction() as writer:
+            removed = sum(writer.execute(delete, (user_id,)).rowcount for user_id in found)
+        with self._lock:
+            try:
+                rewrite(self._writer)
+            except sqlite3.Error as error:
+                raise EventLogError("The event log could not be rewritten after entries were removed.") from error
+        return removed
 
     def position(self, consumer: str) -> int:
         """How far the consumer has come. Raises EventLogError."""

@@ -27,8 +27,8 @@ class InteractionMetrics:
         )  # fmt: skip
         self._lists = FollowedLists()
         self._refused = Counter(
-            "tandem_events_refused_total", "Events posted and not kept: rejected, or a duplicate.", ["reason"],
-            registry=registry,
+            "tandem_events_refused_total", "Events posted and not kept: rejected, duplicate, of somebody erased.",
+            ["reason"], registry=registry,
         )  # fmt: skip
 
     def accepted(self, events: Collection[Interaction], variants: Collection[str]) -> None:
@@ -41,7 +41,7 @@ class InteractionMetrics:
                 self._followed.labels(variant, event_type).inc()
 
     def refused(self, reason: str, events: int) -> None:
-        """Counts "rejected" or "duplicate" events."""
+        """Counts "rejected", "duplicate" or "suppressed" events."""
         self._refused.labels(reason).inc(events)
 
 

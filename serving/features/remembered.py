@@ -36,3 +36,8 @@ class RememberedFeatures:
             return None
         features: UserFeatures = orjson.loads(read[1])
         return features
+
+    def erase(self, chosen: Callable[[str], bool]) -> int:
+        """How many chosen users are remembered no more."""
+        erased = [user_id for user_id in list(self._read) if chosen(user_id)]
+        return sum(self._read.pop(user_id, None) is not None for user_id in erased)

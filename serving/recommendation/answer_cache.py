@@ -49,6 +49,10 @@ class Cache(Protocol):
         """The user did something."""
         ...
 
+    def erase(self, chosen: Callable[[str], bool]) -> int:
+        """How many lists of chosen users are held no more; nothing of the users is."""
+        ...
+
 
 class NoCache:
     """Keeps nothing."""
@@ -62,6 +66,10 @@ class NoCache:
 
     def forget(self, user_id: str) -> None:
         """Nothing."""
+
+    def erase(self, chosen: Callable[[str], bool]) -> int:
+        """0."""
+        return 0
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,13 @@ class AnswerCache:
     def forget(self, user_id: str) -> None:
         """What was made for this user before is not given again."""
         self._forgotten[user_id] = self._seconds()
+
+    def erase(self, chosen: Callable[[str], bool]) -> int:
+        """How many lists of chosen users are held no more; nothing of the users is."""
+        for user_id in [one for one in list(self._forgotten) if chosen(one)]:
+            self._forgotten.pop(user_id, None)
+        erased = [key for key in list(self._lists) if chosen(key[0])]
+        return sum(self._lists.pop(key, None) is not None for key in erased)
 
     def _holds(self, kept: _Kept, scope: RequestScope) -> bool:
         age = self._seconds() - kept.kept_at

@@ -32,12 +32,15 @@ def promote(
     """
     from contracts.bundle.manifest import verify
     from contracts.bundle.promotions import promote as make_current
+    from contracts.bundle.retirement import refuse_retired
     from training.evaluation.gate import require_no_loss
 
     bundle = _bundles(root) / version
     manifest = verify(bundle, for_serving=True)
+    refuse_retired(bundle.parent, version)
     if not force:
         require_no_loss(manifest.metrics)
+    _audited(root, "bundle.promote", version=version, force=force)
     _done("promoted", make_current(bundle), url)
     follow_in_registry(root)
 
@@ -75,6 +78,7 @@ def rollback_here(root: Path, to: str, url: str) -> None:
     """Goes back to the bundle that served before, or to version `to`; waits for the server at url, if one is given."""
     from contracts.bundle.promotions import rollback
 
+    _audited(root, "bundle.rollback", to=to or "the one before")
     change = rollback(_bundles(root), to or None)
     _done(f"rolled back from {change.rolled_back_from} to", change, url)
     follow_in_registry(root)
@@ -113,6 +117,14 @@ def new_model(path: Annotated[Path, typer.Argument(help="File for the private ke
     public = new_model_key(path)
     console.print(f"  private key: {path} (keep it where bundles are built)", highlight=False, soft_wrap=True)
     console.print(f"  public key: {public} (give it to who checks)", highlight=False, soft_wrap=True)
+
+
+def _audited(root: Path, action: str, **what: object) -> None:
+    """Notes a change before it is made. Raises AuditFailed, and then it is not made."""
+    from contracts.audit.audit_log import Actor, AuditLog
+    from training.workspace import Workspace
+
+    AuditLog(Workspace(root.resolve()).audit_log).record(Actor("command line"), action, **what)
 
 
 def _bundles(root: Path) -> Path:

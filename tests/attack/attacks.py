@@ -8,6 +8,7 @@ import grpc
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc as stubs
 
+from tests.attack.on_people import ON_PEOPLE
 from tests.attack.sending import WITH_KEY, Asked, Outcome, asked, said
 from tests.attack.server import KEY, Attacked
 
@@ -91,4 +92,5 @@ ATTACKS: dict[str, Attack] = {
     "clients that leave": clients_that_leave,
     "gRPC tensors": grpc_tensors,
     "reasons in bulk": reasons_in_bulk,
+    **ON_PEOPLE,
 }

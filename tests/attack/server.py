@@ -23,6 +23,7 @@ class Attacked:
     port: int
     grpc_port: int
     process: "subprocess.Popen[bytes]"
+    erasures: Path  # its folder: who was erased, the audit log and the log of shown lists
     group: Path | None = None  # its control group, which has a limit of memory
 
     @property
@@ -52,6 +53,7 @@ def attacked(root: Path, event_log: str, folder: Path, group: Path | None = None
     port, grpc_port = free_port(), free_port()
     keys = folder / "keys.yaml"
     keys.write_text(f"- {{name: honest, key: {HONEST_KEY}, scopes: [lists]}}\n")
+    erasures = folder / "erasures"
     settings = {
         "FEATURE_REPO": root / "feature_repo",
         "BUNDLE_DIR": root / "bundles" / "current",
@@ -60,6 +62,10 @@ def attacked(root: Path, event_log: str, folder: Path, group: Path | None = None
         "GRPC_PORT": grpc_port,
         "CLOCK": "data",
         "EVENT_LOG": event_log,
+        "ERASURES": erasures,
+        "AUDIT_LOG": erasures / "audit.jsonl",
+        "IMPRESSION_LOG": erasures / "impressions.jsonl",
+        "CACHE_SECONDS": 60,
         "API_KEY": KEY,
         "API_KEYS": keys,
         "MAX_CONNECTIONS": 200,
@@ -72,7 +78,7 @@ def attacked(root: Path, event_log: str, folder: Path, group: Path | None = None
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     try:
         wait_until_ready(port, process)
-        yield Attacked(port, grpc_port, process, group)
+        yield Attacked(port, grpc_port, process, erasures, group)
     finally:
         process.terminate()
         process.wait(timeout=60)

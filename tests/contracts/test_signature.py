@@ -76,7 +76,7 @@ def test_a_signature_that_is_none_is_refused(signed: Path, public_key: str, cont
         check_signature(signed, public_keys(public_key))
 
 
-@pytest.mark.parametrize("text", ["short", "QUJD", "-----BEGIN PUBLIC KEY-----"])
+@pytest.mark.parametrize("text", ["short", "QUJD", "ü", "-----BEGIN PUBLIC KEY-----"])
 def test_a_public_key_that_is_none_is_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(InvalidInput, match="base64 of 32 bytes, as `tandem keys new` prints it"):
         public_keys(text)

@@ -30,6 +30,11 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def folder(self) -> Path:
+        """Where its files lie."""
+        return self._folder
+
+    @property
     def url(self) -> str:
         """Database 0."""
         return f"redis://127.0.0.1:{self.port}/0"

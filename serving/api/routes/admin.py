@@ -27,7 +27,8 @@ def router(service: Service) -> APIRouter:
     async def bundle() -> BundleCard:
         """Ids of users are named to those who may see histories."""
         card = service.releases.card()
-        return card if CALLER.get().may(Scope.HISTORY) else card.model_copy(update={"example_user_ids": []})
+        known = card.example_user_ids if CALLER.get().may(Scope.HISTORY) else []
+        return card.model_copy(update={"example_user_ids": [one for one in known if not service.is_erased(one)]})
 
     @routes.post("/admin/bundle", summary="Serve another bundle version", dependencies=LOCKED)
     async def change_bundle(asked: BundleChange) -> BundleCard:
@@ -36,9 +37,12 @@ def router(service: Service) -> APIRouter:
         The version lies in the same folder or prefix as the one the server was started with. A restart forgets the
         change.
         """
+        actor = CALLER.get().actor()
+        await asyncio.to_thread(service.audit.record, actor, "bundle.change", version=asked.version or "current")
         try:  # not in the worker: it goes on answering
             await asyncio.to_thread(service.releases.change, asked.version)
         except TandemError as error:
+            await asyncio.to_thread(service.audit.record, actor, "bundle.refused", version=asked.version or "current")
             raise ChangeRefused(public_text(error)) from error
         return service.releases.card()
 

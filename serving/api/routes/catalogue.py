@@ -8,10 +8,13 @@ from pydantic import Field
 
 from contracts.api.requests import Request as ApiRequest
 from contracts.events.items import MAX_CHANGED_ITEMS, CatalogueItem, CatalogueReceipt
-from serving.api.access import LOCKED
+from serving.api.access import CALLER, LOCKED
 from serving.api.routes.parameters import refuse_unknown_parameters
 from serving.events.intake import required
 from serving.service import Service
+
+AUDITED_ITEMS = 20
+"""Ids of one request that the audit log names; it has the number of all."""
 
 
 class CatalogueChanges(ApiRequest):
@@ -45,6 +48,10 @@ def router(service: Service) -> APIRouter:
         content near items that are like it, and can be in lists from then on."""
         refuse_unknown_parameters(request, set())
         items = changes.items if isinstance(changes, CatalogueChanges) else [changes]
+        ids = [item.item_id for item in items[:AUDITED_ITEMS]]
+        await asyncio.to_thread(
+            service.audit.record, CALLER.get().actor(), "items.change", items=len(items), first_ids=ids
+        )
         kept = await asyncio.wrap_future(required(service.intake).change(items))
         return CatalogueReceipt(accepted=sum(kept))
 

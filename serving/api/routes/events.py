@@ -94,12 +94,26 @@ def router(service: Service) -> APIRouter:
         otherwise = datetime.fromtimestamp(service.seconds(), UTC)
         user_id = CALLER.get().only_user(Scope.EVENTS)
         found = posted(await request.body(), datetime.now(UTC), otherwise, user_id)
-        kept = await asyncio.wrap_future(intake.keep(found.events)) if found.events else []
-        receipt = EventReceipt(accepted=sum(kept), duplicate=len(kept) - sum(kept), rejected=found.rejected)
-        _count(metrics, service.variants(), found.events, kept, receipt)
+        taken = [event for event in found.events if not service.is_erased(event.user_id)]
+        kept = await asyncio.wrap_future(intake.keep(taken)) if taken else []
+        await _take_back(service, {event.user_id for event in taken})
+        receipt = EventReceipt(
+            accepted=sum(kept),
+            duplicate=len(kept) - sum(kept),
+            suppressed=len(found.events) - len(taken),
+            rejected=found.rejected,
+        )
+        _count(metrics, service.variants(), taken, kept, receipt)
         return JSONResponse(receipt.model_dump(), 202 if found.events else 400)
 
     return routes
+
+
+async def _take_back(service: Service, users: set[str]) -> None:
+    """Removes what was written of users who were erased while it was on its way to the disk."""
+    erased = {user_id for user_id in users if service.is_erased(user_id)}
+    if erased:
+        await asyncio.to_thread(required(service.intake).interactions.erase, erased.__contains__)
 
 
 def _count(
@@ -112,3 +126,4 @@ def _count(
     metrics.accepted([event for event, new in zip(events, kept, strict=True) if new], variants)
     metrics.refused("rejected", len(receipt.rejected))
     metrics.refused("duplicate", receipt.duplicate)
+    metrics.refused("suppressed", receipt.suppressed)

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from contracts.audit.audit_log import Actor
 from contracts.errors import InvalidInput
 from serving.api.access import CALLER, Access, Caller, CheckAccess, scope_needed
 from serving.api.grpc_calls import address_of
@@ -66,6 +67,29 @@ def test_what_is_open_is_said() -> None:
     assert "pages, health and nothing" in Access(ServingSettings(open_scopes="none")).sentence()
     with pytest.raises(InvalidInput, match="names 'list', which is not a scope; there is lists, history"):
         Access(ServingSettings(open_scopes="list"))
+
+
+def test_erasures_cannot_be_open_to_everybody() -> None:
+    with pytest.raises(InvalidInput, match="Use a key"):
+        Access(ServingSettings(open_scopes="lists, erase"))
+
+
+def test_only_a_key_with_the_scope_erases(file: Path) -> None:
+    file.write_text(FILE + "- {name: rights, key: the key of the rights, scopes: [erase]}\n")
+    access = Access(ServingSettings(api_keys=file))
+    assert scope_needed("DELETE", "/users/1") is Scope.ERASE
+    assert scope_needed("DELETE", "/users/a%2Fb/history") is Scope.ERASE
+    assert [caller(access, key).may(Scope.ERASE) for key in (SITE, OPS, "", "the key of the rights")] == [
+        False, False, False, True,
+    ]  # fmt: skip
+
+
+def test_the_audit_log_names_the_key_and_the_address_and_never_the_key_itself(file: Path) -> None:
+    access = Access(ServingSettings(api_key=SecretStr("the key of all doors"), api_keys=file))
+    assert caller(access, OPS).actor() == Actor("key people", "10.0.0.8", "http")
+    assert caller(access, "the key of all doors").actor().who == "key TANDEM_API_KEY"
+    assert caller(access, "another").actor().who == "no key"
+    assert caller(Access(ServingSettings()), address="127.0.0.1").actor() == Actor("no key", "127.0.0.1", "http")
 
 
 def test_keys_are_changed_while_the_server_runs(file: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -321,3 +321,45 @@ def test_entries_of_a_clock_that_was_ahead_cost_a_part_of_the_log_and_a_line_in_
     consumer._remove_old(time.time())
     assert "this clock is behind, or another was ahead" in caplog.text
     assert (registry.get_sample_value("tandem_event_clock_skew_seconds") or 0) > 449 * 86_400
+
+
+def test_events_of_somebody_who_was_erased_have_no_effect(log: ConsumedLog, store: MemoryStore) -> None:
+    consumer = EventConsumer(log, store, ConsumerMetrics(CollectorRegistry()), is_erased={"a"}.__contains__)
+    log.append([entry("1", "a", "milk"), entry("2", "b", "salt")])
+    assert consumer.step() == 2
+    assert list(store.rows) == ["b"]
+
+
+def test_a_row_that_was_written_while_its_user_was_erased_is_taken_back(log: ConsumedLog, store: MemoryStore) -> None:
+    erased: set[str] = set()
+    gone: list[str] = []
+
+    def erase(user_id: str) -> int:
+        gone.append(user_id)
+        return 1
+
+    class Slow(MemoryStore):
+        def write(self, recent: Mapping[str, Recent]) -> None:
+            erased.add("a")  # the erasure goes through the online store before this write does
+            super().write(recent)
+
+    consumer = EventConsumer(
+        log, Slow(), ConsumerMetrics(CollectorRegistry()), is_erased=erased.__contains__,
+        erase_online=erase,
+    )  # fmt: skip
+    log.append([entry("1", "a", "milk"), entry("2", "b", "salt")])
+    assert consumer.step() == 2
+    assert gone == ["a"]
+
+
+def test_feedback_is_kept_whatever_else_happens(
+    log: ConsumedLog, store: MemoryStore, consumer: EventConsumer, registry: CollectorRegistry
+) -> None:
+    hide = Interaction(event_id="h", event_type="hide", user_id="a", item_id="salt")
+    log.append([Entry("h", hide.at(datetime(2023, 1, 1, tzinfo=UTC)).model_dump_json())])
+    log.append([entry(str(number), "a", "milk", number % 60) for number in range(MAX_RECENT_EVENTS + 5)])
+    while consumer.step():
+        pass
+    kept = store.rows["a"].events
+    assert (len(kept), kept[0].event_type) == (MAX_RECENT_EVENTS + 1, "hide")
+    assert registry.get_sample_value("tandem_events_crowded_out_total") == 5

@@ -1,15 +1,19 @@
 """One behaviour suite over both event logs, and what each refuses."""
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 
 from contracts.errors import InvalidInput
-from contracts.events.log import INTERACTIONS, ITEMS
+from contracts.events.log import INTERACTIONS, ITEMS, redis_key
 from serving.events.log import ConsumedLog, Entry, EventLogError, EventLogRefused, LeaseLost
 from serving.events.open_log import open_log
 from tests.support.each import each
@@ -236,3 +240,115 @@ def test_a_clock_that_was_wrong_does_not_stretch_a_lease(
         wrong.commit("features", "killed", 1)
     for one in (wrong, right):
         one.close()
+
+
+ODD = "o'Hara/ü %27\"\\ 🙂"
+
+
+def of_user(key: str, user_id: str) -> Entry:
+    return Entry(key, json.dumps({"event_id": key, "user_id": user_id}, ensure_ascii=False))
+
+
+def test_an_erasure_takes_all_entries_of_one_user_and_no_others(log: ConsumedLog) -> None:
+    log.append([of_user("a", ODD), of_user("b", "u12"), of_user("c", ODD), of_user("d", "u1"), Entry("e", "no JSON")])
+    assert log.erase({ODD, "u1"}.__contains__) == 3
+    assert [(entry.position, entry.key) for entry in log.read(0, 10)] == [(2, "b"), (5, "e")]
+    assert log.end() == 5  # positions are not used again
+    assert log.erase({ODD}.__contains__) == 0
+
+
+def test_after_an_erasure_entries_and_keys_go_on_as_before(log: ConsumedLog) -> None:
+    log.append([of_user("a", "u1"), of_user("b", "u2")])
+    log.erase({"u1"}.__contains__)
+    assert log.append([of_user("a", "u3"), of_user("b", "u2"), of_user("c", "u2")]) == [True, False, True]
+    assert [(entry.position, entry.key) for entry in log.read(0, 10)] == [(2, "b"), (3, "a"), (4, "c")]
+
+
+def test_a_log_of_one_user_alone_is_empty_after_the_erasure(log: ConsumedLog) -> None:
+    log.append([of_user("a", "u1"), of_user("b", "u1")])
+    assert log.erase({"u1"}.__contains__) == 2
+    assert log.read(0, 10) == []
+    assert log.append([of_user("c", "u2")]) == [True]
+    assert [(entry.position, entry.key) for entry in log.read(0, 10)] == [(3, "c")]
+
+
+def test_an_erasure_goes_through_more_than_one_chunk(log: ConsumedLog) -> None:
+    log.append([of_user(f"e{number}", f"u{number % 3}") for number in range(2500)])
+    assert log.erase({"u1"}.__contains__) == 833
+    after, keys = 0, []
+    while entries := log.read(after, 1000):
+        keys += [entry.key for entry in entries]
+        after = entries[-1].position
+    assert keys == [f"e{number}" for number in range(2500) if number % 3 != 1]
+
+
+def test_nothing_of_an_erased_user_is_left_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    log = open_log(f"sqlite:///{path}", INTERACTIONS)
+    log.append([of_user(f"zebra-{number}", "zebra") for number in range(200)])
+    log.append([of_user("b", "u1")])
+    log.erase({"zebra"}.__contains__)
+    assert b"zebra" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    log.close()
+
+
+def test_nothing_of_an_erased_user_is_left_in_redis_nor_in_its_file(redis_server: RedisFactory) -> None:
+    server = redis_server(*DURABLE)
+    log = open_log(server.url, INTERACTIONS)
+    log.append([of_user(f"zebra-{number}" if number % 2 else f"b-{number}", "zebra" if number % 2 else "u1")
+                for number in range(300)])  # fmt: skip
+    log.erase({"zebra"}.__contains__)
+    with closing(redis.Redis.from_url(server.url)) as client:
+        asked: Any = client  # typed for both of its kinds
+        keys = list(asked.scan_iter())
+        assert b"zebra" not in b"".join(keys) + b"".join(asked.dump(key) or b"" for key in each(keys))
+        deadline = time.monotonic() + 30
+        while asked.info("persistence")["aof_rewrite_in_progress"] and time.monotonic() < deadline:
+            time.sleep(0.05)
+    files = [file for file in server.folder.rglob("*") if file.is_file()]
+    assert b"zebra" not in b"".join(file.read_bytes() for file in each(files))
+    log.close()
+
+
+def test_one_erasure_at_a_time_goes_through_redis(redis_server: RedisFactory) -> None:
+    server = redis_server(*DURABLE)
+    log = open_log(server.url, INTERACTIONS)
+    log.append([of_user("a", "u1")])
+    with closing(redis.Redis.from_url(server.url)) as client:
+        client.set(redis_key(INTERACTIONS, "erasing"), "another")
+        with pytest.raises(EventLogError, match="Another erasure"):
+            log.erase({"u1"}.__contains__)
+        client.delete(redis_key(INTERACTIONS, "erasing"))
+    assert log.erase({"u1"}.__contains__) == 1
+    log.close()
+
+
+def test_events_that_come_during_an_erasure_are_kept(log: ConsumedLog, url: str) -> None:
+    log.append([of_user(f"e{number}", f"u{number % 2}") for number in range(3000)])
+    writer = open_log(url, INTERACTIONS)
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(lambda: [writer.append([of_user(f"n{number}", "u2")]) for number in range(100)])
+        assert log.erase({"u1"}.__contains__) == 1500
+        assert written.result() == [[True]] * 100
+    found: set[str] = set()
+    after = 0
+    while entries := log.read(after, 1000):
+        found |= {entry.key for entry in entries}
+        after = entries[-1].position
+    assert found == {f"e{number}" for number in range(0, 3000, 2)} | {f"n{number}" for number in range(100)}
+    writer.close()
+
+
+def test_a_file_that_is_being_read_for_too_long_is_an_error_and_not_a_promise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.events.log_sqlite.BUSY_SECONDS", 0.1)
+    log = open_log(f"sqlite:///{tmp_path / 'events.db'}", INTERACTIONS)
+    log.append([of_user("a", "u1")])
+    with closing(sqlite3.connect(tmp_path / "events.db")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM interactions").fetchall()
+        with pytest.raises(EventLogError, match="rewritten"):
+            log.erase({"u1"}.__contains__)
+    assert log.erase({"u1"}.__contains__) == 0  # asked again it ends
+    log.close()

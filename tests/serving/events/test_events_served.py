@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -12,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,9 +22,10 @@ from contracts.features import names
 from serving.bundles.bundle import load_bundle
 from serving.events.open_log import open_log
 from tandem.server import wait_until_ready
+from tests.support.own_workspace import own_workspace
 from tests.support.redis_server import DURABLE, RedisServer
 from tests.support.servers import PATIENT, free_port
-from training.feature_store.store import materialize_copurchase, materialize_users
+from training.feature_store.store import materialize_users
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
@@ -55,26 +54,6 @@ class Stack:
             after = entries[-1].position
         log.close()
         return keys
-
-
-def own_workspace(trained: Workspace, root: Path, redis: RedisServer | None) -> Workspace:
-    """The trained slice with an online store of its own: Redis where there is one, else SQLite."""
-    workspace = Workspace(root)
-    shutil.copytree(trained.feature_repo, workspace.feature_repo)
-    shutil.copyfile(trained.root / "params.yaml", root / "params.yaml")
-    workspace.data.mkdir()
-    for shared in (trained.bundles, trained.data / "features", trained.copurchase):
-        (root / shared.relative_to(trained.root)).symlink_to(shared)
-    if redis is not None:
-        config = workspace.feature_repo / "feature_store.yaml"
-        text = config.read_text()
-        own = f"type: redis\n  connection_string: {redis.connection_string}"
-        changed = text.replace("type: sqlite\n  path: data/online.db", own)
-        assert changed != text
-        config.write_text(changed)
-        materialize_users(workspace)
-        materialize_copurchase(workspace)
-    return workspace
 
 
 @pytest.fixture(scope="module", params=["sqlite", "redis"])
@@ -137,7 +116,8 @@ def until(condition: Callable[[], bool]) -> None:
 def test_an_event_changes_the_next_recommendation(stack: Stack, user: str) -> None:
     before = shown(stack, user)
     receipt = stack.post(event(user, before[0], price=2.0, basket_id="fresh"))
-    assert (receipt.status_code, receipt.json()) == (202, {"accepted": 1, "duplicate": 0, "rejected": []})
+    kept = {"accepted": 1, "duplicate": 0, "suppressed": 0, "rejected": []}
+    assert (receipt.status_code, receipt.json()) == (202, kept)
     until(lambda: shown(stack, user) != before)
     history = httpx.get(f"{stack.url}/users/{user}/history?n=1").json()["items"]
     assert history[0]["item_id"] == before[0]

@@ -9,7 +9,8 @@ import pytest
 from contracts.api.answers import DegradedLevel
 from contracts.api.records import ImpressionRecord, impression_records
 from contracts.errors import InvalidInput
-from serving.events.impressions import JsonLinesImpressions
+from serving.erasure.impressions import erase_lines, lines_of, logs_of
+from serving.events.impressions import JsonLinesImpressions, WithoutErased
 from tests.support.small_disk import FILLING, fill_disk
 
 
@@ -112,3 +113,45 @@ def test_a_log_that_cannot_begin_another_file_begins_it_later(tmp_path: Path, mo
 
 def full() -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def shown_to(user_id: str) -> ImpressionRecord:
+    return record(0).model_copy(update={"user_id": user_id})
+
+
+def test_lines_of_somebody_who_was_erased_are_blanked_out_while_a_server_writes_on(tmp_path: Path) -> None:
+    path = tmp_path / "impressions.jsonl"
+    sink = JsonLinesImpressions(path)
+    for user_id in ("a", "zebra", "b", "zebra"):
+        sink.write(shown_to(user_id))
+    assert erase_lines(path, {"zebra"}.__contains__) == 2
+    sink.write(shown_to("c"))
+    sink.close()
+    assert b"zebra" not in path.read_bytes()
+    read = [one for _, one in impression_records(path)]
+    assert [one.user_id for one in read if isinstance(one, ImpressionRecord)] == ["a", "b", "c"]
+    assert erase_lines(path, {"zebra"}.__contains__) == 0
+    assert len(lines_of(path, "a")) == 1
+
+
+def test_a_line_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "impressions.jsonl"
+    path.write_text('{"user_id": "zebra"')
+    assert erase_lines(path, {"zebra"}.__contains__) == 0
+
+
+def test_the_log_before_this_one_counts_too(tmp_path: Path) -> None:
+    path = tmp_path / "impressions.jsonl"
+    assert logs_of(path) == []
+    path.touch()
+    (tmp_path / "impressions.jsonl.1").touch()
+    assert [log.name for log in logs_of(path)] == ["impressions.jsonl.1", "impressions.jsonl"]
+
+
+def test_no_list_of_somebody_who_was_erased_is_recorded(tmp_path: Path) -> None:
+    sink = JsonLinesImpressions(tmp_path / "impressions.jsonl")
+    guarded = WithoutErased(sink, {"zebra"}.__contains__)
+    guarded.write(shown_to("zebra"))
+    guarded.write(shown_to("a"))
+    sink.close()
+    assert len((tmp_path / "impressions.jsonl").read_text().splitlines()) == 1

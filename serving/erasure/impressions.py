@@ -1,0 +1,48 @@
+"""A person's lines in the log of shown lists, which a server may be writing to."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from contracts.erasure.suppression import IsErased
+from serving.events.log import user_of
+
+
+def logs_of(path: Path) -> list[Path]:
+    """The log and the one before it, those that there are."""
+    return [log for log in (path.with_name(f"{path.name}.1"), path) if log.is_file()]
+
+
+def erase_lines(log: Path, chosen: IsErased) -> int:
+    """How many lines of chosen users were blanked out.
+
+    In place: a file that took its name would leave a server writing into the old one. Readers pass over blank lines.
+    """
+    removed = 0
+    with log.open("r+b") as file:
+        for at, line in _lines(file.fileno()):
+            user_id = user_of(line.decode("utf-8", "replace"))
+            if user_id is not None and chosen(user_id):
+                os.pwrite(file.fileno(), b" " * (len(line) - 1), at)
+                removed += 1
+        os.fsync(file.fileno())
+    return removed
+
+
+def lines_of(log: Path, user_id: str) -> list[str]:
+    """The lines of one user."""
+    with log.open("rb") as file:
+        texts = (line.decode("utf-8", "replace") for _, line in _lines(file.fileno()))
+        return [text for text in texts if user_of(text) == user_id]
+
+
+def _lines(descriptor: int) -> Iterator[tuple[int, bytes]]:
+    """(position, line with its end) of every line that ends; one that is being written has no end yet."""
+    at = 0
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            yield at, line
+            at += len(line)

@@ -1,0 +1,165 @@
+"""A person's rows in every table below the data folder, whichever command wrote them.
+
+What is read by name loses the rows. Of the training sets and models (data/dataset, data/models) row i of several files
+belongs together, so there the id alone goes, for a name by chance that stands for nobody; the next run makes them anew.
+"""
+
+import csv
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from contracts.features.names import USER_ID
+from training.workspace import Workspace
+
+RAW: Final = "raw"
+"""Text of a row that ingest could not read; the id may be anywhere in it."""
+KEPT_ALIGNED: Final = ("dataset", "models")
+
+
+def erase_tables(workspace: Workspace, user_id: str, stand_in: str) -> dict[str, int]:
+    """Rows that were removed, or that have the stand-in now, by path below the root; files without any are left out."""
+    found: dict[str, int] = {}
+    for path in sorted(workspace.data.rglob("*")):
+        rewrite = REWRITES.get(path.suffix)
+        if rewrite is None or not path.is_file() or path.is_symlink() or path == workspace.impression_log:
+            continue
+        aligned = path.relative_to(workspace.data).parts[0] in KEPT_ALIGNED
+        if rows := rewrite(path, user_id, stand_in if aligned else None):
+            found[str(path.relative_to(workspace.root))] = rows
+    return found
+
+
+def rows_of(workspace: Workspace, user_id: str) -> dict[str, list[dict[str, Any]]]:
+    """The person's rows of every table below the data folder, by path below the root."""
+    found = {}
+    for path in sorted(workspace.data.rglob("*.parquet")):
+        if not path.is_file() or not (columns := _columns(path)):
+            continue
+        parts = [batch.filter(_mask(batch, columns, user_id)) for batch in pq.ParquetFile(path).iter_batches()]
+        if rows := [row for part in parts for row in part.to_pylist()]:
+            found[str(path.relative_to(workspace.root))] = rows
+    return found
+
+
+def names(text: str, user_id: str) -> bool:
+    """Whether the id stands in a text as a word of its own: `u12` is not in `u123`."""
+    return re.search(rf"(?<![^\W_]){re.escape(user_id)}(?![^\W_])", text) is not None
+
+
+def erase_parquet(path: Path, user_id: str, stand_in: str | None) -> int:
+    """Rows of the user that were removed, or that got the stand-in."""
+    columns = _columns(path)
+    file = pq.ParquetFile(path)
+    if not columns or not any(_mask(batch, columns, user_id).true_count for batch in file.iter_batches()):
+        return 0
+    found = 0
+    beside = path.with_name(f".{path.name}.erasing")
+    with pq.ParquetWriter(beside, file.schema_arrow) as writer:
+        for batch in file.iter_batches():
+            mask = _mask(batch, columns, user_id)
+            found += mask.true_count
+            kept = batch.filter(pc.invert(mask)) if stand_in is None else _renamed(batch, mask, stand_in)
+            if kept.num_rows:
+                writer.write_batch(kept)
+    _exchange(beside, path)
+    return found
+
+
+def erase_csv(path: Path, user_id: str, _: str | None) -> int:
+    """Rows of a table with a column user_id that were removed."""
+    with path.open(newline="", encoding="utf-8") as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+    if USER_ID not in header:
+        return 0
+    at = header.index(USER_ID)
+    kept = [row for row in rows if len(row) <= at or row[at] != user_id]
+    if len(kept) == len(rows):
+        return 0
+    beside = path.with_name(f".{path.name}.erasing")
+    with beside.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *kept])
+    _exchange(beside, path)
+    return len(rows) - len(kept)
+
+
+def erase_json_lines(path: Path, user_id: str, _: str | None) -> int:
+    """Lines of the user that were removed."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if _user_of(line) != user_id]
+    if len(kept) == len(lines):
+        return 0
+    beside = path.with_name(f".{path.name}.erasing")
+    beside.write_text("".join(kept), encoding="utf-8")
+    _exchange(beside, path)
+    return len(lines) - len(kept)
+
+
+def erase_json(path: Path, user_id: str, stand_in: str | None) -> int:
+    """Places in lists of ids under `user_id` or `example_user_ids` that were removed, or got the stand-in."""
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError:
+        return 0
+    found = 0
+    for name in (USER_ID, "example_user_ids"):
+        listed = content.get(name) if isinstance(content, dict) else None
+        if isinstance(listed, list) and user_id in listed:
+            found += listed.count(user_id)
+            content[name] = [stand_in if one == user_id else one for one in listed if one != user_id or stand_in]
+    if found:
+        beside = path.with_name(f".{path.name}.erasing")
+        beside.write_text(json.dumps(content))
+        _exchange(beside, path)
+    return found
+
+
+REWRITES: Final[dict[str, Callable[[Path, str, str | None], int]]] = {
+    ".parquet": erase_parquet,
+    ".csv": erase_csv,
+    ".jsonl": erase_json_lines,
+    ".json": erase_json,
+}
+
+
+def _columns(path: Path) -> list[str]:
+    return [name for name in pq.read_schema(path).names if name in (USER_ID, RAW)]
+
+
+def _mask(batch: pa.RecordBatch, columns: list[str], user_id: str) -> pa.BooleanArray:
+    mask = pa.array([False] * batch.num_rows)
+    if USER_ID in columns:
+        mask = pc.fill_null(pc.equal(batch.column(USER_ID).cast(pa.string()), user_id), False)
+    if RAW in columns:
+        texts = batch.column(RAW).cast(pa.string()).to_pylist()
+        mask = pc.or_(mask, pa.array([text is not None and names(text, user_id) for text in texts], pa.bool_()))
+    return mask
+
+
+def _renamed(batch: pa.RecordBatch, mask: pa.BooleanArray, stand_in: str) -> pa.RecordBatch:
+    at = batch.schema.get_field_index(USER_ID)
+    ids = batch.column(at)
+    kept = pc.if_else(mask, pa.scalar(stand_in), ids.cast(pa.string())).cast(ids.type)
+    return batch.set_column(at, batch.schema.field(at), kept)
+
+
+def _user_of(line: str) -> Any:
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return None
+    return fields.get(USER_ID) if isinstance(fields, dict) else None
+
+
+def _exchange(beside: Path, path: Path) -> None:
+    with beside.open("rb") as file:
+        os.fsync(file.fileno())
+    beside.chmod(path.stat().st_mode)
+    beside.replace(path)
