@@ -1,1 +1,5 @@
-"""The command line over training, serving and monitoring."""
+"""The command line over training, serving and monitoring; in a notebook, `from tandem import recommend`."""
+
+from tandem.notebook import recommend
+
+__all__ = ["recommend"]
