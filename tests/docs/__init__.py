@@ -1,0 +1,1 @@
+"""The documents: figures, reference pages, and the commands that they show."""
