@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-tools test-spark mutants check bench bench-quality effect train audit licences sbom scan-secrets scan-image \
-	images e2e clean tools lock
+	images docs reference clients e2e clean tools lock
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -87,6 +87,16 @@ scan-secrets: $(TOOLS)/gitleaks ## Secrets in the files and in the history
 scan-image: $(TOOLS)/grype ## Known vulnerabilities in the serving image, which it builds
 	scripts/build-images serving
 	grype --fail-on high "registry.local/tandem-serving:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)"
+
+docs: $(INSTALLED) ## Build the documents and the slides into .docs/site (needs Node.js; Chromium for the PDF)
+	scripts/docs
+
+reference: $(INSTALLED) ## Write docs/reference from the code, and the measured figures into the documents
+	scripts/reference
+	scripts/figures --write
+
+clients: $(INSTALLED) ## Generate clients of the API in Python and TypeScript (OUT=clients; needs Node.js)
+	scripts/clients $(or $(OUT),clients)
 
 images: ## Build the serving, training and monitoring images with docker, podman or buildah
 	scripts/build-images
