@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tests.support.each import each
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<body>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL)
 REASON = re.compile(r"<!-- not run: (?P<reason>[^>]+?) -->\s*\Z")
+BASH = shutil.which("bash") or "bash"
 SHELL = ("bash", "sh", "console", "shell")
 
 
@@ -60,7 +62,7 @@ def test_the_blocks_of_a_page_run_in_order(page: Path, tmp_path: Path) -> None:
         "HOME": str(tmp_path),
     }
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
+        [BASH, "-euo", "pipefail", "-c", script],
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"

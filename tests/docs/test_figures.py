@@ -71,7 +71,7 @@ def test_a_difference_is_named_and_written(
 
 def test_an_unknown_figure_is_refused(figures: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(".1<!-- nothing here -->")
-    with pytest.raises(KeyError, match="nothing.json does not exist"):
+    with pytest.raises(KeyError, match=r"nothing\.json does not exist"):
         figures.documents(write=False)
     figures.record("nothing", str(measured(tmp_path, [1])), "a log", "a command", None, "us")
     with pytest.raises(KeyError, match="names here, which"):

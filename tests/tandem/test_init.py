@@ -71,3 +71,23 @@ def test_how_times_are_written_is_guessed_or_asked(tmp_path: Path, moment: str, 
     text = guessed_mapping([sample(path)])
     assert line in text
     assert '"look": view  # ? which event is it?' in text
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "found"),
+    [
+        ("ordered", "2025-01-09 20:23", True),
+        ("ordered", "31.12.2009 07:45", True),
+        ("ordered", "20091231", False),  # a number that may be an id
+        ("weight", "1.5", False),
+        ("ordered", "1-2", False),
+    ],
+)
+def test_a_moment_is_known_by_its_values_where_its_name_says_nothing(
+    tmp_path: Path, column: str, value: str, found: bool
+) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text(f"customer,sku,{column}\nc,s,{value}\n")
+    text = guessed_mapping([sample(path)])
+    assert (f'event_timestamp: "{column}"  # ?' in text) == found
+    assert ("event_timestamp: no column looks like it" in text) == (not found)

@@ -2,8 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 from typing import Any, Final
 
 from training.ingest.adapters.ecommerce import EVENT_NAMES
@@ -74,14 +76,35 @@ def _roles(samples: Sequence[Sample]) -> Roles:
 
 
 def columns_of(one: Sample, ours: Sequence[str]) -> dict[str, str]:
-    """Our column to the file's: by its whole name, else by a word in it; each of the file's is taken once."""
+    """Our column to the file's: by its whole name, else by a word in it; each of the file's is taken once.
+
+    The moment of an event is also known by its values.
+    """
     found: dict[str, str] = {}
-    for exact in (True, False):
-        for name in ours:
-            free = [column for column in one.columns if column not in found.values()]
-            if name not in found and (matching := [column for column in free if _fits(name, column, exact=exact)]):
-                found[name] = matching[0]
+
+    def take(name: str, fits: Callable[[str], bool]) -> None:
+        free = [column for column in one.columns if column not in found.values()]
+        if name in ours and name not in found and (matching := [column for column in free if fits(column)]):
+            found[name] = matching[0]
+
+    for name in ours:
+        take(name, partial(_fits, name, exact=True))
+    take("event_timestamp", partial(_fits, "event_timestamp", exact=False))
+    take("event_timestamp", lambda column: _are_moments(one.values(column)[:100]))
+    for name in ours:
+        take(name, partial(_fits, name, exact=False))
     return found
+
+
+def _are_moments(values: Sequence[Any]) -> bool:
+    """Whether all of them are dates by their type or by how they are written, whatever their column is called."""
+    if values and all(isinstance(value, date) for value in values):  # a datetime is one, too
+        return True
+    texts = [value for value in values if isinstance(value, str) and re.search(r"\d\D+\d", value)]
+    if not texts or len(texts) < len(values):
+        return False
+    read = reader(Reading(time_zone="UTC"))
+    return all(read(text) != WRONG for text in texts) or any(_all_read(one, texts) for one in FORMATS)
 
 
 def _fits(ours: str, column: str, *, exact: bool) -> bool:
