@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ from training.workspace import Workspace
 EXPERIMENT = "tandem"
 TABLES = ("events", "users", "items")
 CHANGED = "changed"
+NOT_IN_NAMES = re.compile(r"[^\w.\- :]")
+"""A slash is allowed and is left out: with dots around it, it would name another folder."""
 
 
 def use_experiment(workspace: Workspace, name: str) -> None:
@@ -76,9 +79,12 @@ def _git(folder: Path, *words: str) -> str:
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names and leaves. "@" becomes "_at_", which MLflow's names do not allow."""
+    """Dotted names and leaves. "@" becomes "_at_" and whatever else MLflow's names do not allow becomes "_".
+
+    A key may be a value of the shop's, such as an income band "150K+".
+    """
     for key, value in nested.items():
-        name = f"{prefix}{key}".replace("@", "_at_")
+        name = prefix + NOT_IN_NAMES.sub("_", str(key).replace("@", "_at_"))
         if isinstance(value, Mapping):
             yield from flat(value, f"{name}.")
         else:
