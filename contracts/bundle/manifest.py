@@ -36,7 +36,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from contracts import CONTRACT_VERSION
+from contracts import CONTRACT_VERSION, OLDEST_CONTRACT
 from contracts.errors import BundleRefused, MissingArtifact
 from contracts.features import names as features
 from contracts.features.text import TEXT_DIM
@@ -232,10 +232,10 @@ def manifest_from(content: bytes, bundle: Path) -> Manifest:
     except ValidationError as error:
         path = bundle / MANIFEST
         raise BundleRefused(f"{path} is not a manifest of contract version {CONTRACT_VERSION}: {error}") from error
-    if manifest.contract_version != CONTRACT_VERSION:
+    if not OLDEST_CONTRACT <= manifest.contract_version <= CONTRACT_VERSION:
         raise BundleRefused(
             f"Bundle {manifest.bundle_version} has contract version {manifest.contract_version}, this server reads "
-            f"{CONTRACT_VERSION}. Serve it with the matching release or rebuild it with `tandem bundle`."
+            f"{OLDEST_CONTRACT} to {CONTRACT_VERSION}. Serve it with the matching release or rebuild it with `tandem bundle`."
         )
     if manifest.manifest_sha256 != manifest_digest(manifest):
         raise BundleRefused(f"Bundle {manifest.bundle_version} is refused: {MANIFEST} is altered.")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from contracts import CONTRACT_VERSION
+from contracts import CONTRACT_VERSION, OLDEST_CONTRACT
 from contracts.bundle.manifest import (
     MANIFEST,
     SIGNATURE,
@@ -130,11 +130,17 @@ def test_all_faults_are_named_at_once(bundle: Path) -> None:
         verify(bundle)
 
 
-def test_another_contract_version_is_refused_with_what_this_server_reads(bundle: Path) -> None:
-    rewrite_manifest(bundle, contract_version=CONTRACT_VERSION + 1)
-    expected = f"contract version {CONTRACT_VERSION + 1}, this server reads {CONTRACT_VERSION}.*`tandem bundle`"
+@pytest.mark.parametrize("version", [OLDEST_CONTRACT - 1, CONTRACT_VERSION + 1])
+def test_another_contract_version_is_refused_with_what_this_server_reads(bundle: Path, version: int) -> None:
+    rewrite_manifest(bundle, contract_version=version)
+    expected = f"contract version {version}, this server reads {OLDEST_CONTRACT} to {CONTRACT_VERSION}.*`tandem bundle`"
     with pytest.raises(BundleRefused, match=expected):
         verify(bundle)
+
+
+def test_a_bundle_of_the_contract_before_is_read(bundle: Path) -> None:
+    rewrite_manifest(bundle, contract_version=OLDEST_CONTRACT)
+    assert verify(bundle).contract_version == OLDEST_CONTRACT
 
 
 def test_another_feature_schema_is_refused_with_both_hashes(bundle: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contracts import CONTRACT_VERSION
+from contracts import OLDEST_CONTRACT
 from contracts.bundle import manifest as parts
 from contracts.bundle.promotions import CURRENT, point_current
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
@@ -123,7 +123,7 @@ def mix_parts(folder: Path) -> None:
 
 
 def age_the_contract(folder: Path) -> None:
-    rewrite_manifest(folder, contract_version=CONTRACT_VERSION - 1)
+    rewrite_manifest(folder, contract_version=OLDEST_CONTRACT - 1)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def age_the_contract(folder: Path) -> None:
     [
         (spoil_a_byte, r"ranker\.onnx is altered"),
         (mix_parts, "parts of several bundles are mixed"),
-        (age_the_contract, f"contract version {CONTRACT_VERSION - 1}, this server reads {CONTRACT_VERSION}"),
+        (age_the_contract, f"contract version {OLDEST_CONTRACT - 1}, this server reads {OLDEST_CONTRACT} to"),
     ],
 )
 def test_altered_mixed_and_older_bundles_are_refused_and_the_old_one_goes_on(
