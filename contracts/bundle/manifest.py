@@ -235,7 +235,8 @@ def manifest_from(content: bytes, bundle: Path) -> Manifest:
     if not OLDEST_CONTRACT <= manifest.contract_version <= CONTRACT_VERSION:
         raise BundleRefused(
             f"Bundle {manifest.bundle_version} has contract version {manifest.contract_version}, this server reads "
-            f"{OLDEST_CONTRACT} to {CONTRACT_VERSION}. Serve it with the matching release or rebuild it with `tandem bundle`."
+            f"{OLDEST_CONTRACT} to {CONTRACT_VERSION}. Serve it with the matching release or rebuild it with "
+            "`tandem bundle`."
         )
     if manifest.manifest_sha256 != manifest_digest(manifest):
         raise BundleRefused(f"Bundle {manifest.bundle_version} is refused: {MANIFEST} is altered.")
