@@ -70,7 +70,7 @@ def _template(name: str) -> str:
 
 def _params(files: list[Path]) -> str:
     if not files:
-        return "# Every parameter has a default, see docs/data.md and training/settings.py.\n{}\n"
+        return "# Every parameter has a default, see docs/how-to/your-data.md and training/settings.py.\n{}\n"
     folder = json.dumps(str(files[0].absolute().parent), ensure_ascii=False)
     return (
         "# Every other parameter has a default, see training/settings.py.\n"

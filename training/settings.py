@@ -89,7 +89,7 @@ class IngestSettings:
 
     adapter: str = "complete-journey"  # name of a module in training/adapters
     path: str = ""  # folder or URL of the raw files, for adapters that read any
-    mapping: str = ""  # YAML file with the names of files and columns, see docs/data.md
+    mapping: str = ""  # YAML file with the names of files and columns, see docs/how-to/your-data.md
     max_users: int = 0  # take the first max_users users by id, for a quick trial; 0 takes all
     max_dropped_share: float = 0.05  # more dropped rows than this stop the run
     exact_copies: Copies = Copies.DROP  # rows without an event id that repeat another one in everything

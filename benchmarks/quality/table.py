@@ -11,7 +11,7 @@ from benchmarks.quality.splits import DataSet
 
 
 def header(data: DataSet) -> str:
-    """The first two lines, in Markdown, so that the table can be put into docs/quality.md as it is."""
+    """The first two lines, in Markdown, so that the table can be put into docs/explanation/quality.md as it is."""
     recall, ndcg = data.metrics
     return (
         f"| {data.title} | {recall} | {ndcg} | seeds ± | fit and ask, s | search | memory MB | published |\n"

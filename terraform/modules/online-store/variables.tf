@@ -34,7 +34,7 @@ variable "client_security_group_ids" {
 }
 
 variable "node_type" {
-  description = "Instance type; a user takes 216 bytes at 8 features, see docs/sizing.md."
+  description = "Instance type; a user takes 216 bytes at 8 features, see docs/explanation/capacity.md."
   type        = string
   default     = "cache.t4g.small"
 

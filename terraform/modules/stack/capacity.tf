@@ -1,4 +1,4 @@
-# From requests a second to pods and nodes, by the figures of docs/sizing.md.
+# From requests a second to pods and nodes, by the figures of docs/explanation/capacity.md.
 locals {
   requests_per_pod = 375 # 70 % of what a pod answered at p99 below 50 ms
   slots            = 2   # the one that stands by runs its minimum at all times

@@ -41,7 +41,7 @@ variable "kms_key_arn" {
 }
 
 variable "requests_per_second" {
-  description = "Requests a second at the peak; pods and nodes follow from it, see docs/sizing.md."
+  description = "Requests a second at the peak; pods and nodes follow from it, see docs/explanation/capacity.md."
   type        = number
 
   validation {
@@ -90,7 +90,7 @@ variable "instance_types" {
 }
 
 variable "online_store_node_type" {
-  description = "Instance type of the online store, by the number of users, see docs/sizing.md."
+  description = "Instance type of the online store, by the number of users, see docs/explanation/capacity.md."
   type        = string
   default     = "cache.t4g.small"
 }
