@@ -8,6 +8,7 @@ from contracts.errors import InvalidInput
 from contracts.features import names
 from contracts.features.vocabulary import OUT_OF_VOCABULARY
 from contracts.ranking.candidates import NO_ROWS, Mask
+from contracts.ranking.related import Nearness
 from contracts.rules.selection import Filters
 from serving.bundles.bundle import LoadedBundle
 from serving.bundles.release import Releases
@@ -16,8 +17,10 @@ from serving.metrics import Metrics
 from serving.recommendation.answer import prices_of
 from serving.recommendation.scope import hidden_rows
 from serving.retrieval.filters import Exclusions, filtered, known_rows
+from serving.retrieval.content import nearest_by_content
 from serving.retrieval.search import best
 
+NO_NEARNESS = np.zeros(0, np.float32)
 OVERSAMPLE = 4
 """The index orders by inner product, in which popular items are longer, so this many times n are compared by cosine."""
 
@@ -37,7 +40,10 @@ class RelatedItems:
         self._metrics = metrics
 
     def similar(self, item_id: str, n: int, filters: Filters, user_id: str | None = None) -> SimilarItems:
-        """What the towers find alike and the filters let pass; without what the user has hidden, where one is named.
+        """What goes with the item and the filters let pass: by baskets first, then by content.
+
+        An item that is in few baskets, or came later, has its nearest by content. A bundle made before baskets were
+        counted has the nearest embeddings. What the user has hidden is left out, where one is named.
 
         Raises UnknownItem, InvalidInput for a filter that the catalogue does not know, OnlineStoreError for a user.
         """
@@ -54,16 +60,19 @@ class RelatedItems:
             Exclusions(context=rows, hidden=self._hidden(user_id, bundle)),
         ).mask
         with self._metrics.stage("retrieval"):
-            found, cosines = _most_alike(bundle, int(rows[0]), n, mask)
+            found, nearness, by = _related(bundle, rows, n, mask)
         items = [
             SimilarItem(
                 item_id=bundle.item_ids[row],
                 title=bundle.titles[row],
                 department=bundle.departments[row],
                 price=price,
-                similarity=float(cosine),
+                similarity=float(near),
+                by=kind,
             )
-            for row, price, cosine in zip(found.tolist(), prices_of(bundle, found), cosines.tolist(), strict=True)
+            for row, price, near, kind in zip(
+                found.tolist(), prices_of(bundle, found), nearness.tolist(), by, strict=True
+            )
         ]
         version = bundle.manifest.bundle_version
         return SimilarItems(item_id=item_id, bundle_version=version, shortfall=n - len(items), items=items)
@@ -94,6 +103,19 @@ class RelatedItems:
             if code != OUT_OF_VOCABULARY
         ]
         return AlsoBought(item_id=item_id, items=items)
+
+
+def _related(bundle: LoadedBundle, one: Rows, n: int, allowed: Mask | None) -> tuple[Rows, Floats, list[Nearness]]:
+    """([m] rows, [m] how near, [m] by what); m is n or less. one: [1] row."""
+    if bundle.related is None:
+        rows, cosines = _most_alike(bundle, int(one[0]), n, allowed)
+        return rows, cosines, [Nearness.EMBEDDING] * len(rows)
+    rows, nearness = bundle.related.nearest(one, n, allowed)
+    alike, alikeness = NO_ROWS, NO_NEARNESS
+    if len(rows) < n:
+        alike, alikeness = nearest_by_content(bundle.items, int(one[0]), n - len(rows), rows, allowed)
+    by = [Nearness.BASKETS] * len(rows) + [Nearness.CONTENT] * len(alike)
+    return np.concatenate([rows, alike]), np.concatenate([nearness, alikeness]), by
 
 
 def _most_alike(bundle: LoadedBundle, row: int, n: int, allowed: Mask | None) -> tuple[Rows, Floats]:

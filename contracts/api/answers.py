@@ -95,17 +95,21 @@ class PurchasedItem(BaseModel):
 
 
 class SimilarItem(BaseModel):
-    """An item near another."""
+    """An item that goes with another."""
 
     item_id: str
     title: str
     department: str
     price: float | None
-    similarity: float  # cosine of the two embeddings
+    similarity: float = Field(
+        description="From 0 to 1 and comparable within one kind of `by`: by baskets, how often both are bought "
+        "together, by how often each is; by content, the cosine of the titles and the share of equal categories."
+    )
+    by: str = Field("embedding", description="What says that they go together: baskets, content or embedding.")
 
 
 class SimilarItems(BaseModel):
-    """What the towers find alike, most similar first."""
+    """What goes with an item, nearest first: by baskets, then by content."""
 
     item_id: str
     bundle_version: str

@@ -10,6 +10,8 @@ bundle/<version>/
     text_projection.npy      n-grams of a title to its row of text (contracts/features/text.py)
     neighbours.npz           item-to-item weights (contracts/ranking/neighbours.py); a bundle made before
                              they were known has none
+    related.npz              what goes with each item, and from where on two are called similar
+                             (contracts/ranking/related.py); a bundle made before it was counted has none
     segments.npz             what people of each profile value buy (contracts/ranking/segments.py)
     display.json             title and department of each catalogue row, for people
     item_embeddings.npy      [num_items, embedding_dim] float32
@@ -51,6 +53,7 @@ OUTSIDE_OF_DIGESTS: Final = frozenset({MANIFEST, SIGNATURE, MODEL_SIGNATURE})
 VOCABULARIES: Final = "vocabularies.json"
 ITEMS: Final = "items.npz"
 NEIGHBOURS: Final = "neighbours.npz"
+RELATED: Final = "related.npz"
 SEGMENTS: Final = "segments.npz"
 DISPLAY: Final = "display.json"
 TEXT_PROJECTION: Final = "text_projection.npy"

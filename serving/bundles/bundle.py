@@ -18,11 +18,13 @@ from contracts.arrays import Floats, Rows
 from contracts.bundle import manifest as parts
 from contracts.bundle.manifest import Manifest
 from contracts.errors import BundleRefused
+from contracts.events.schema import EventType
 from contracts.features import names
 from contracts.features.vocabulary import Vocabulary, vocabularies_from_json
 from contracts.ranking.candidates import NO_ROWS, POPULAR_COLUMN, CandidatePlan, ItemSide, Mask, item_side
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, RANKING_FEATURES, Catalogue
 from contracts.ranking.neighbours import NEIGHBOUR_FEATURES, Neighbours, load_neighbours
+from contracts.ranking.related import Related, load_related
 from contracts.ranking.segments import Segments, segment_starts
 from serving.bundles.sealed_files import SealedFiles
 from serving.retrieval.search import best, nearest
@@ -68,6 +70,7 @@ class LoadedBundle:
     candidate_tower: CandidateTower
     text_projection: Floats  # [BUCKETS, TEXT_DIM], for the titles of new items
     unseen_ranker: onnxruntime.InferenceSession | None = None  # of lists that leave out what the user had
+    related: Related | None = None  # None for a bundle made before what goes together was counted
     base: "LoadedBundle | None" = None  # as it was sealed, where this one has later items or prices
 
     @property
@@ -85,6 +88,11 @@ class LoadedBundle:
         """Whether the log that trained the ranker had looks; without them nobody's are read."""
         width = self.ranker.get_inputs()[0].shape[-1]  # a name where a graph leaves it open, which no ranker does
         return isinstance(width, int) and width > _width_without_engagements(self)
+
+    @property
+    def target(self) -> EventType:
+        """The event that the models learned from."""
+        return EventType(self.manifest.parameters("features").get("target", EventType.PURCHASE))
 
     def embed(self, inputs: dict[str, Any]) -> Floats:
         """[batch, embedding_dim] query embeddings."""
@@ -155,6 +163,7 @@ def from_files(files: SealedFiles) -> LoadedBundle:
         unseen_ranker=_session(files.read(parts.UNSEEN_RANKER)) if files.has(parts.UNSEEN_RANKER) else None,
         text_projection=np.load(BytesIO(files.read(parts.TEXT_PROJECTION))),
         candidate_tower=CandidateTower(partial(files.read, parts.CANDIDATE_TOWER)),
+        related=_related(files),
     )
     _check_dimensions(loaded)
     return loaded
@@ -171,6 +180,16 @@ def _neighbours(files: SealedFiles) -> Neighbours | None:
         return None
     try:
         return load_neighbours(BytesIO(files.read(parts.NEIGHBOURS)))
+    except ValueError as error:
+        raise BundleRefused(f"Bundle {files.manifest.bundle_version} does not fit together: {error}.") from error
+
+
+def _related(files: SealedFiles) -> Related | None:
+    """None for a bundle without. Raises BundleRefused."""
+    if not files.has(parts.RELATED):
+        return None
+    try:
+        return load_related(BytesIO(files.read(parts.RELATED)))
     except ValueError as error:
         raise BundleRefused(f"Bundle {files.manifest.bundle_version} does not fit together: {error}.") from error
 
@@ -211,6 +230,8 @@ def _check_dimensions(loaded: LoadedBundle) -> None:
     faults = [f"{size} {what}, {rows} item ids" for what, size in sizes.items() if size != rows]
     if loaded.items.neighbours and loaded.items.neighbours.num_items != rows:
         faults.append(f"{loaded.items.neighbours.num_items} items in {parts.NEIGHBOURS}, {rows} item ids")
+    if loaded.related and loaded.related.num_items != rows:
+        faults.append(f"{loaded.related.num_items} items in {parts.RELATED}, {rows} item ids")
     if len(loaded.segments.rows) != expected:
         faults.append(f"{len(loaded.segments.rows)} segments, {expected} profile values")
     widths = {

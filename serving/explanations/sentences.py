@@ -2,17 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from contracts.arrays import Floats, Rows
+from contracts.arrays import Rows
+from contracts.events.schema import EventType
 from contracts.features.engagements import NO_ENGAGEMENTS, UserEngagements
 from contracts.features.history import UserHistory
 from contracts.features.names import DAY_SECONDS
 from contracts.ranking.candidates import CONTEXT, ENGAGED, NEIGHBOURS, POPULAR, REPEAT, RULE, TWO_TOWER, ItemSide
+from contracts.ranking.related import Related
 
-ALIKE = 0.5
-"""Least cosine at which two items are called similar."""
+DEEDS: Final = {
+    EventType.PURCHASE: ("buy {}", "bought {}"),
+    EventType.LIKE: ("like {}", "liked {}"),
+    EventType.CART_ADD: ("put {} in the cart", "put {} in the cart"),
+    EventType.VIEW: ("look at {}", "looked at {}"),
+}
+"""What is done to an item, now and in the past, by the event that the models learn from."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,16 @@ class ReasonFacts:
     context: Rows
     companions: Mapping[int, Mapping[int, int]]  # row to its companions' rows, with the baskets that held both
     engagements: UserEngagements = NO_ENGAGEMENTS
+    related: Related | None = None  # without it nothing is called similar
+    target: EventType = EventType.PURCHASE  # what the models call a purchase
+
+    def does(self, what: str = "") -> str:
+        """What the user does to `what`."""
+        return " ".join(DEEDS[self.target][0].format(what).split())
+
+    def did(self, what: str = "") -> str:
+        """What was done to `what`."""
+        return " ".join(DEEDS[self.target][1].format(what).split())
 
 
 def reason(row: int, sources: Sequence[str], rules: Sequence[str], known: ReasonFacts) -> str:
@@ -34,13 +52,13 @@ def reason(row: int, sources: Sequence[str], rules: Sequence[str], known: Reason
         REPEAT: _repeat(row, known),
         ENGAGED: _engaged(row, known),
         CONTEXT: _with(row, known.context, known, "which you are looking at"),
-        NEIGHBOURS: _with(row, known.history.item_rows, known, "which you buy"),
-        TWO_TOWER: _with(row, known.history.item_rows, known, "which you buy"),
+        NEIGHBOURS: _with(row, known.history.item_rows, known, f"which you {known.does()}"),
+        TWO_TOWER: _with(row, known.history.item_rows, known, f"which you {known.does()}"),
         POPULAR: _popular(row, known),
         RULE: f"Chosen by the shop: {', '.join(rules)}." if rules else None,
     }
     sentences = [sentence for source, sentence in makers.items() if source in sources and sentence]
-    return sentences[0] if sentences else "Fits what you have bought lately."
+    return sentences[0] if sentences else _popular(row, known) or _by_others(known)
 
 
 def _repeat(row: int, known: ReasonFacts) -> str | None:
@@ -51,8 +69,9 @@ def _repeat(row: int, known: ReasonFacts) -> str | None:
     ago = _days((known.now - last) / DAY_SECONDS)
     gap_days = (last - first) / DAY_SECONDS / max(count - 1, 1)
     if count >= 3 and gap_days >= 1:
-        return f"You buy this about every {_every(gap_days)}, last {ago}."
-    return f"You have bought this {'once' if count == 1 else 'twice' if count == 2 else f'{count} times'}, last {ago}."
+        return f"You {known.does('this')} about every {_every(gap_days)}, last {ago}."
+    times = "once" if count == 1 else "twice" if count == 2 else f"{count} times"
+    return f"You have {known.did('this')} {times}, last {ago}."
 
 
 def _engaged(row: int, known: ReasonFacts) -> str | None:
@@ -64,31 +83,27 @@ def _engaged(row: int, known: ReasonFacts) -> str | None:
 
 
 def _with(row: int, others: Rows, known: ReasonFacts, whose: str) -> str | None:
-    """By baskets that held both, where there are some, else by what the towers find alike."""
+    """By baskets that held both, where there are some, else by what is nearer than random pairs are."""
     if len(others) == 0:
         return None
     baskets = known.companions.get(row, {})
     together = [(baskets.get(int(other), 0), -place, int(other)) for place, other in enumerate(others)]
     most, _, companion = max(together)
     if most > 0:
-        return f"Bought together with {known.titles[companion]}, {whose}."
-    cosines = _cosines(known.items.embeddings[others], known.items.embeddings[row])
-    nearest = int(np.argmax(cosines))
-    if cosines[nearest] < ALIKE:
-        return None
-    return f"Similar to {known.titles[int(others[nearest])]}, {whose}."
-
-
-def _cosines(embeddings: Floats, one: Floats) -> Floats:
-    lengths = np.linalg.norm(embeddings, axis=1) * np.linalg.norm(one)
-    cosines: Floats = embeddings @ one / np.maximum(lengths, 1e-9)
-    return cosines
+        return f"{known.did().capitalize()} together with {known.titles[companion]}, {whose}."
+    nearest = known.related and known.related.most_similar(row, others, known.items.catalogue)
+    return None if nearest is None else f"Similar to {known.titles[int(others[nearest])]}, {whose}."
 
 
 def _popular(row: int, known: ReasonFacts) -> str | None:
     buyers = int(known.items.popularity[row])
     who = "1 customer" if buyers == 1 else f"{buyers:,} customers"
-    return f"Popular this month: {who} bought it in 28 days." if buyers > 0 else None
+    return f"Popular this month: {who} {known.did('it')} in 28 days." if buyers > 0 else None
+
+
+def _by_others(known: ReasonFacts) -> str:
+    whose = "you and others have" if len(known.history) else "others have"
+    return f"Chosen by what {whose} {known.did()}."
 
 
 def _every(days: float) -> str:

@@ -61,6 +61,8 @@ class Explainer:
             now=trace.user.now if trace else self._now()[0],
             context=scope.context,
             companions=trace.context.baskets if trace else {},
+            related=scope.bundle.related,
+            target=scope.bundle.target,
             engagements=(trace.user.engagements if trace else None) or NO_ENGAGEMENTS,
         )
         if trace is None:

@@ -13,6 +13,7 @@ from contracts.features.vocabulary import OUT_OF_VOCABULARY
 from contracts.ranking.candidates import NO_ROWS, Mask
 from serving.bundles.bundle import LoadedBundle
 from serving.features.lookup import FeatureLookup, OnlineStoreError, UserFeatures
+from serving.retrieval.content import nearest_by_content
 
 READ_LATEST = 5
 """Context items whose companions are read: each costs one online read."""
@@ -51,7 +52,10 @@ def features_in_context(features: UserFeatures, context: Rows, bundle: LoadedBun
 def context_candidates(
     bundle: LoadedBundle, context: Rows, allowed: Mask | None, lookup: FeatureLookup
 ) -> ContextCandidates:
-    """What was bought together with the context items, most baskets first, then what is similar to them."""
+    """What was bought together with the context items, then what is similar to them.
+
+    In the order of nearness by baskets where the bundle has it, else of the companions' baskets.
+    """
     if len(context) == 0:
         return ContextCandidates()
     try:
@@ -60,10 +64,24 @@ def context_candidates(
         baskets, read = {}, False
     together = Counter({row: sum(counts.values()) for row, counts in baskets.items()})
     bought = np.array([row for row, _ in together.most_common()], np.int64)
+    if bundle.related is not None:
+        near, _ = bundle.related.nearest(context, NUM_SIMILAR, allowed)
+        rest = bought[~np.isin(bought, near)]
+        rows = np.concatenate([near, rest if allowed is None else rest[allowed[rest]]])
+        return ContextCandidates(_filled(bundle, rows, context, allowed), baskets, read)
     direction = bundle.items.embeddings[context].mean(axis=0)
     similar, _ = bundle.nearest(direction, NUM_SIMILAR + len(context), allowed)
     rows = np.concatenate([bought, similar[~np.isin(similar, np.concatenate([bought, context]))][:NUM_SIMILAR]])
     return ContextCandidates(rows if allowed is None else rows[allowed[rows]], baskets, read)
+
+
+def _filled(bundle: LoadedBundle, rows: Rows, context: Rows, allowed: Mask | None) -> Rows:
+    """The rows, and what is like the latest context item by content where they are few."""
+    missing = NUM_SIMILAR - len(rows)
+    if missing <= 0:
+        return rows
+    alike, _ = nearest_by_content(bundle.items, int(context[0]), missing, np.concatenate([rows, context]), allowed)
+    return np.concatenate([rows, alike])
 
 
 def companions_of(bundle: LoadedBundle, row: int, lookup: FeatureLookup) -> dict[int, int]:

@@ -27,6 +27,7 @@ from contracts.features.history import UserHistory, user_history
 from contracts.features.vocabulary import Vocabulary, vocabularies_from_json
 from contracts.ranking.inputs import Catalogue
 from training.dataset.item_text import fit_projection, item_text
+from training.dataset.baskets import Baskets, read_baskets
 from training.dataset.positives import POSITIVE_TYPES, engagements, purchases, thinned, without_refused
 from training.dataset.purchase_log import PurchaseLog, read_purchases
 from training.engine import read_parquet, remove
@@ -165,6 +166,10 @@ class Dataset:
     def purchases(self) -> PurchaseLog:
         """Everything that was ever bought, line by line."""
         return read_purchases(self.folder / "purchases.parquet", self.vocabularies)
+
+    def baskets(self) -> Baskets:
+        """The same as baskets."""
+        return read_baskets(self.folder / "purchases.parquet", self.vocabularies[names.ITEM_ID])
 
     def engaged_with(self, kind: EventType, start: int, end: int) -> dict[str, Rows]:
         """The same of what a user did to an item in a visit without buying it then, at the most: one of LOOK_TYPES."""

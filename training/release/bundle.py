@@ -71,6 +71,8 @@ def sealed_bundle(
     with bundle.write_bundle(workspace.bundles) as folder:
         _copy_models(workspace, folder)
         write_shop(folder, dataset, moment, items, _segments(dataset, moment), embeddings.neighbours(moment.seconds))
+        if related := embeddings.related(moment.seconds):
+            related.save(folder / bundle.RELATED)
         if workspace.evaluation.exists():
             shutil.copyfile(workspace.evaluation, folder / bundle.EVALUATION)
         _write_cards(folder, dataset, cards, len(items))

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from contracts.arrays import Floats
 from contracts.ranking.neighbours import Neighbours, load_neighbours
+from contracts.ranking.related import Related, load_related
 from training.retrieval.index import build_index, save_index
 from training.settings import IndexSettings
 
@@ -54,6 +55,20 @@ class Embeddings:
     def neighbours_path(self, seconds: int) -> Path:
         """Where they lie."""
         return self.folder / f"neighbours_{seconds}.npz"
+
+    def save_related(self, seconds: int, related: Related) -> None:
+        """What goes together as of a moment."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        related.save(self.related_path(seconds))
+
+    def related(self, seconds: int) -> Related | None:
+        """What goes together as of a moment; None where the step that wrote this folder did not count it."""
+        path = self.related_path(seconds)
+        return load_related(path) if path.is_file() else None
+
+    def related_path(self, seconds: int) -> Path:
+        """Where it lies."""
+        return self.folder / f"related_{seconds}.npz"
 
     def index(self, seconds: int) -> faiss.Index:
         """Of the moment's items; candidates are looked up in it offline as in the server."""

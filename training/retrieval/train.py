@@ -4,7 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
+
 from contracts.bundle.manifest import INDEX
+from contracts.features.names import ITEM_STATISTICS
 from training.dataset.cold_users import cold_users_of
 from training.dataset.dataset import Dataset, Moment
 from training.progress import Progress
@@ -15,6 +18,7 @@ from training.retrieval.fit import Towers
 from training.retrieval.index import index_recall
 from training.retrieval.neighbours import learn_neighbours
 from training.retrieval.recipes import choose_towers
+from training.retrieval.related import chosen_exponent, related_by
 from training.settings import IndexSettings, NeighbourSettings, Settings
 from training.workspace import REPORT, Workspace
 
@@ -35,6 +39,7 @@ def fit_towers(dataset: Dataset, folder: Path, settings: Settings, progress: Pro
     timeline, positives, embeddings = dataset.timeline, dataset.positives(), Embeddings(folder)
     tower = settings.two_tower
     _save_neighbours(dataset, embeddings, settings.neighbours)
+    _save_related(dataset, embeddings)
     chosen = choose_towers(dataset, positives, tower, progress)
     towers = chosen.towers
     for start in timeline.ranker_starts:
@@ -73,6 +78,15 @@ def _save_neighbours(dataset: Dataset, embeddings: Embeddings, settings: Neighbo
     log, timeline = dataset.purchases(), dataset.timeline
     for seconds in dict.fromkeys((*timeline.ranker_starts, timeline.cutoff, timeline.data_end)):
         embeddings.save_neighbours(seconds, learn_neighbours(log, seconds, len(dataset.item_ids), settings))
+
+
+def _save_related(dataset: Dataset, embeddings: Embeddings) -> None:
+    """Of the moments that lists are judged at and served from."""
+    baskets, timeline = dataset.baskets(), dataset.timeline
+    content = dataset.catalogue(np.zeros((len(dataset.item_ids), len(ITEM_STATISTICS)), np.float32))
+    exponent = chosen_exponent(baskets, timeline.ranker_windows[-1])
+    for seconds in (timeline.cutoff, timeline.data_end):
+        embeddings.save_related(seconds, related_by(baskets.between(0, seconds), exponent, content))
 
 
 def _embed(towers: Towers, moment: Moment, embeddings: Embeddings, settings: IndexSettings) -> None:

@@ -1,0 +1,147 @@
+"""What goes with an item: what was bought in the same baskets, and by content where nothing was.
+
+Nearness by baskets says of two items how often they were bought together, by how often each was bought at all; it is
+learned from everybody's baskets (training/retrieval/related.py). Nearness by content compares titles and categories.
+Each is called similar beyond a threshold alone: what all but a stated share of random pairs stays below.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts.arrays import Floats, Rows
+from contracts.features.vocabulary import OUT_OF_VOCABULARY
+from contracts.ranking.candidates import Mask
+from contracts.ranking.inputs import Catalogue
+
+RANDOM_SHARE: Final = 0.99
+"""Two items are called similar where they are nearer than this share of random pairs."""
+
+
+class Nearness(StrEnum):
+    """What says that two items go together."""
+
+    BASKETS = "baskets"
+    CONTENT = "content"
+    EMBEDDING = "embedding"  # of a bundle made before baskets were counted
+
+
+@dataclass(frozen=True)
+class Related:
+    """The nearest items of each by baskets. Place p from 1 on stands for catalogue row rows[p - 1], 0 for all others."""
+
+    rows: Rows  # [m] catalogue rows, ascending
+    near: npt.NDArray[np.int32]  # [m + 1, k] places of each place's nearest, nearest first; 0 where there are fewer
+    weights: Floats  # [m + 1, k] nearness of each, from 0 to 1
+    num_items: int
+    least: dict[Nearness, float]  # beyond which a pair is called similar
+
+    @cached_property
+    def places(self) -> npt.NDArray[np.int32]:
+        """[num_items + 1] place of each catalogue row; the last entry stands for items that came later."""
+        places = np.zeros(self.num_items + 1, np.int32)
+        places[self.rows] = np.arange(1, len(self.rows) + 1)
+        return places
+
+    def known(self, rows: Rows) -> Mask:
+        """[k] whether baskets say anything of each catalogue row."""
+        known: Mask = self.places.take(rows, mode="clip") > 0
+        return known
+
+    def nearest(self, rows: Rows, k: int, allowed: Mask | None = None) -> tuple[Rows, Floats]:
+        """([m] catalogue rows, [m] sums of their nearness to the given rows), best first, at most k and none given."""
+        places = self.places.take(rows, mode="clip")
+        near, weights = self.near.take(places, axis=0).ravel(), self.weights.take(places, axis=0).ravel()
+        found, at = np.unique(near, return_inverse=True)
+        sums = np.bincount(at, weights, len(found)).astype(np.float32)
+        kept = (found > 0) & ~np.isin(found, places)
+        found_rows, sums = self.rows[found[kept] - 1], sums[kept]
+        if allowed is not None:
+            passes = allowed[found_rows]
+            found_rows, sums = found_rows[passes], sums[passes]
+        order = np.argsort(-sums, kind="stable")[:k]
+        return found_rows[order], sums[order]
+
+    def mutual(self, row: int, others: Rows) -> Floats:
+        """[k] nearness of the row and each of the others: the smaller of both directions, 0 where one says nothing.
+
+        Much goes with a bestseller, and a bestseller with everything: only both directions say that two are alike.
+        """
+        place = int(self.places.take(row, mode="clip"))
+        places = self.places.take(others, mode="clip")
+        if place == 0:
+            return np.zeros(len(others), np.float32)
+        there = np.zeros(len(self.rows) + 1, np.float32)
+        there[self.near[place]] = self.weights[place]
+        back = (self.weights.take(places, axis=0) * (self.near.take(places, axis=0) == place)).max(axis=1, initial=0.0)
+        both: Floats = np.where(places > 0, np.minimum(there.take(places), back), 0.0).astype(np.float32)
+        return both
+
+    def most_similar(self, row: int, others: Rows, catalogue: Catalogue) -> int | None:
+        """Position in others of the item that the row may be called similar to; None where none is near enough.
+
+        By baskets, and by content where nobody's basket says anything of the row yet.
+        """
+        if len(others) == 0:
+            return None
+        if self.known(np.array([row]))[0]:
+            nearness, least = self.mutual(row, others), self.least[Nearness.BASKETS]
+        else:
+            nearness, least = content_nearness(catalogue, row, others), self.least[Nearness.CONTENT]
+        nearest = int(np.argmax(nearness))
+        return nearest if nearness[nearest] > least and others[nearest] != row else None
+
+    def save(self, path: Path) -> None:
+        """Writes an .npz; `load_related` reads it."""
+        kinds = tuple(self.least)
+        np.savez_compressed(
+            path,
+            rows=self.rows,
+            near=self.near,
+            weights=self.weights,
+            num_items=np.array(self.num_items),
+            kinds=np.array(kinds),
+            least=np.array([self.least[kind] for kind in kinds]),
+        )
+
+
+def load_related(file: Path | IO[bytes]) -> Related:
+    """What `save` wrote. Raises ValueError where it says nothing of a nearness that this release reads."""
+    with np.load(file) as arrays:
+        least = dict(zip(arrays["kinds"].tolist(), arrays["least"].tolist(), strict=True))
+        return Related(
+            arrays["rows"], arrays["near"], arrays["weights"], int(arrays["num_items"]),
+            {kind: float(_of(least, kind)) for kind in (Nearness.BASKETS, Nearness.CONTENT)},
+        )  # fmt: skip
+
+
+def _of(least: dict[str, float], kind: Nearness) -> float:
+    if kind.value not in least:
+        raise ValueError(f"nearness by {kind.value} has no threshold, there is one by {', '.join(least) or 'nothing'}")
+    return least[kind.value]
+
+
+def content_nearness(catalogue: Catalogue, row: int, others: Rows | None = None) -> Floats:
+    """[k] from 0 to 1, of one item and the others, or all items: the mean of what there is to compare.
+
+    That is the cosine of the titles and the share of content columns that are equal, of those that the item has.
+    """
+    rows: slice | Rows = slice(None) if others is None else others
+    parts: list[Floats] = []
+    text = catalogue.text[row]
+    if text.any():
+        parts.append(np.maximum(catalogue.text[rows] @ text, 0.0))
+    own = [codes for codes in catalogue.codes.values() if codes[row] != OUT_OF_VOCABULARY]
+    if own:
+        equal: Sequence[Floats] = [(codes[rows] == codes[row]).astype(np.float32) for codes in own]
+        parts.append(np.mean(equal, axis=0, dtype=np.float32))
+    if parts:
+        return np.mean(parts, axis=0, dtype=np.float32)
+    size = len(catalogue.text) if others is None else len(others)
+    return np.zeros(size, np.float32)

@@ -1,0 +1,125 @@
+"""What is bought together, from everybody's baskets before a moment.
+
+Nearness of i to j is the weight of the baskets that hold both, by those of i and of j: w_ij / (w_i^(1-a) * (w_j + s)^a).
+A basket weighs 1 / log2(1 + its items), as a pair says less among many. With a = 0 it is the share of i's baskets that
+hold j, so that bestsellers go with everything; with a = 1/2 it is a cosine, in which rare items are overrated. What
+lies between is chosen by the baskets of the last label window, which the counts have not seen.
+"""
+
+from typing import Final
+
+import numpy as np
+import scipy.sparse as sp
+
+from contracts.arrays import Doubles, Floats, Rows
+from contracts.ranking.inputs import Catalogue
+from contracts.ranking.related import RANDOM_SHARE, Nearness, Related, content_nearness
+from training.dataset.baskets import Baskets
+from training.retrieval.held_out_baskets import recall, similar_questions
+
+EXPONENTS: Final = (0.1, 0.2, 0.3, 0.4)
+SHRINK: Final = 10.0
+"""Baskets that are added to each item's, so that two items bought once, and together, are not the nearest of all."""
+LEAST_BASKETS = 2
+LARGEST_BASKET = 300  # items; more than that is a stock order or a day's whole log, and says nothing of a pair
+MOST_ITEMS = 100_000  # the most bought ones
+PER_ITEM = 32
+BLOCK = 512  # items whose pairs are counted at once
+RANDOM_ITEMS = 400  # of them, each with as many others: the pairs that a threshold is taken from
+QUESTIONS = 2000
+AT = 10
+SEED = 17
+
+
+def chosen_exponent(baskets: Baskets, window: tuple[int, int]) -> float:
+    """The one of EXPONENTS by which the window's baskets are found best, by counts from before it."""
+    questions = similar_questions(baskets.between(*window), QUESTIONS)
+    if not questions:
+        return EXPONENTS[0]
+    earlier = Pairs(baskets.between(0, window[0]))
+    asked = np.unique([one.asked[0] for one in questions])
+    found = []
+    for exponent in EXPONENTS:
+        nearness = earlier.nearness(asked, exponent)
+        lists = {row: _heaviest(nearness, at, AT)[0] for at, row in enumerate(asked.tolist())}
+        found.append(recall(questions, lambda rows, by=lists: by[int(rows[0])], AT)[0].mean())
+    return EXPONENTS[int(np.argmax(found))]
+
+
+def related_by(baskets: Baskets, exponent: float, catalogue: Catalogue) -> Related:
+    """Each item's PER_ITEM nearest by these baskets, and the thresholds of both kinds of nearness."""
+    pairs = Pairs(baskets)
+    rows, k = pairs.rows, min(PER_ITEM, max(len(pairs.rows) - 1, 0))
+    near, weights = np.zeros((len(rows) + 1, k), np.int32), np.zeros((len(rows) + 1, k), np.float32)
+    for start in range(0, len(rows), BLOCK):
+        part = pairs.nearness(rows[start : start + BLOCK], exponent)
+        for at in range(part.shape[0]):
+            best, values = _heaviest(part, at, k)
+            near[start + at + 1, : len(best)] = np.searchsorted(rows, best) + 1
+            weights[start + at + 1, : len(best)] = values
+    least = {
+        Nearness.BASKETS: _beyond_random(pairs, exponent),
+        Nearness.CONTENT: _content_beyond_random(catalogue),
+    }
+    return Related(rows, near, weights, baskets.items.shape[1], least)
+
+
+class Pairs:
+    """Counts of pairs, computed for some items at a time: all of them may be more than memory holds."""
+
+    def __init__(self, baskets: Baskets) -> None:
+        held = baskets.items
+        sizes = held.getnnz(axis=1)
+        held = held[np.flatnonzero((sizes > 1) & (sizes <= LARGEST_BASKET))]
+        weight = 1 / np.log2(1 + held.getnnz(axis=1))
+        self._held = held.tocsc()
+        self._weighted = sp.diags(weight.astype(np.float32)) @ held.tocsr()
+        self.weight: Doubles = np.asarray(self._weighted.sum(axis=0), np.float64).ravel()  # [num_items] of its baskets
+        enough = np.flatnonzero(held.getnnz(axis=0) >= LEAST_BASKETS)
+        most = enough[np.argsort(-self.weight[enough], kind="stable")[:MOST_ITEMS]]
+        self.rows: Rows = np.sort(most).astype(np.int64)
+        self._covered = np.zeros(held.shape[1], np.float32)
+        self._covered[self.rows] = 1.0
+
+    def nearness(self, rows: Rows, exponent: float) -> sp.csr_matrix:
+        """[len(rows), num_items], nothing on the item itself."""
+        both = (self._held[:, rows].T.tocsr() @ self._weighted).tocsr()
+        of_row = np.repeat(np.arange(len(rows)), np.diff(both.indptr))
+        own = self.weight[rows][of_row] ** (1 - exponent)
+        other = (self.weight[both.indices] + SHRINK) ** exponent
+        both.data = (both.data / (own * other) * self._covered[both.indices]).astype(np.float32)
+        both.data[both.indices == rows[of_row]] = 0.0
+        return both
+
+
+def _heaviest(part: sp.csr_matrix, at: int, k: int) -> tuple[Rows, Floats]:
+    """([up to k] columns, [up to k] values) of one row, the highest first."""
+    span = slice(part.indptr[at], part.indptr[at + 1])
+    columns, values = part.indices[span].astype(np.int64), part.data[span]
+    if len(values) > k:
+        top = np.argpartition(-values, k)[:k] if k else np.zeros(0, np.int64)
+        columns, values = columns[top], values[top]
+    order = np.lexsort((columns, -values))
+    order = order[values[order] > 0]
+    return columns[order], values[order]
+
+
+def _beyond_random(pairs: Pairs, exponent: float) -> float:
+    """The nearness that RANDOM_SHARE of random pairs do not exceed: of items drawn as often as they are bought."""
+    if len(pairs.rows) < 2:
+        return 1.0
+    random, chance = np.random.default_rng(SEED), pairs.weight[pairs.rows] / pairs.weight[pairs.rows].sum()
+    first, second = (np.unique(random.choice(pairs.rows, RANDOM_ITEMS, p=chance)) for _ in range(2))
+    there = pairs.nearness(first, exponent)[:, second].toarray()
+    back = pairs.nearness(second, exponent)[:, first].toarray().T
+    return float(np.quantile(np.minimum(there, back)[first[:, np.newaxis] != second], RANDOM_SHARE))
+
+
+def _content_beyond_random(catalogue: Catalogue) -> float:
+    """The same of content, of items drawn evenly: what is new is bought by nobody."""
+    size = len(catalogue.text)
+    random = np.random.default_rng(SEED)
+    some = random.choice(size, min(RANDOM_ITEMS, size), replace=False)
+    nearness = np.stack([content_nearness(catalogue, int(row), some) for row in some])
+    apart = ~np.eye(len(some), dtype=np.bool_)
+    return float(np.quantile(nearness[apart], RANDOM_SHARE)) if apart.any() else 1.0
