@@ -16,8 +16,8 @@ from serving.features.lookup import FeatureLookup
 from serving.metrics import Metrics
 from serving.recommendation.answer import prices_of
 from serving.recommendation.scope import hidden_rows
-from serving.retrieval.filters import Exclusions, filtered, known_rows
 from serving.retrieval.content import nearest_by_content
+from serving.retrieval.filters import Exclusions, filtered, known_rows
 from serving.retrieval.search import best
 
 NO_NEARNESS = np.zeros(0, np.float32)

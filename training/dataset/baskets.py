@@ -27,7 +27,7 @@ class Baskets:
 
 
 def read_baskets(path: Path, items: Vocabulary) -> Baskets:
-    """The file purchases.parquet of a dataset; what one user bought within a quarter hour where the log has no baskets."""
+    """The file purchases.parquet of a dataset; a quarter hour of one user's is a basket where the log names none."""
     table = pq.read_table(path, columns=[USER_ID, ITEM_ID, "basket", "seconds"])
     users = table.column(USER_ID).combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
     names = table.column("basket").combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)

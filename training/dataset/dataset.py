@@ -26,8 +26,8 @@ from contracts.features.engagements import UserEngagements, engagements_of
 from contracts.features.history import UserHistory, user_history
 from contracts.features.vocabulary import Vocabulary, vocabularies_from_json
 from contracts.ranking.inputs import Catalogue
-from training.dataset.item_text import fit_projection, item_text
 from training.dataset.baskets import Baskets, read_baskets
+from training.dataset.item_text import fit_projection, item_text
 from training.dataset.positives import POSITIVE_TYPES, engagements, purchases, thinned, without_refused
 from training.dataset.purchase_log import PurchaseLog, read_purchases
 from training.engine import read_parquet, remove

@@ -13,8 +13,17 @@ from training.dataset.dataset import Dataset
 from training.evaluation.backtest import backtest, window_entry
 from training.evaluation.calibration import calibration
 from training.evaluation.candidate_recall import candidate_recall, simple_union_recall
-from training.evaluation.gate import FINAL_LIST, GATED, champion_at, comparisons, losses, write_values
-from training.evaluation.slices import at_lengths, by_history, by_segment, of_discoveries, values_of
+from training.evaluation.gate import (
+    FINAL_LIST,
+    GATED,
+    best_simple,
+    champion_at,
+    comparisons,
+    losses,
+    write_values,
+)
+from training.evaluation.related import reasons_held, related_recall
+from training.evaluation.slices import at_lengths, by_history, by_segment, gated_discoveries, of_discoveries, values_of
 from training.evaluation.window import LENGTH, Lists, lists_of, unseen_list, window_at
 from training.metrics.ranking_metrics import padded, summary
 from training.progress import Progress
@@ -43,8 +52,9 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     test = window_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings, with_unseen=True)
     with_scores = rank_with_scores(test.candidates, workspace.ranker)
     ranked = [rows for rows, _ in with_scores]
-    lists = lists_of(test, ranked)
+    lists = lists_of(test, ranked, embeddings.neighbours(timeline.cutoff))
     discovering = {**lists, FINAL_LIST: unseen_list(test, workspace)}
+    related = embeddings.related(timeline.cutoff)
     shown = {name: lists[name] for name in SHOWN}
     values = values_of(lists, test.truths)
     gated = {name: own[GATED] for name, own in values.items()}
@@ -67,7 +77,15 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
         "by_segment": by_segment(test, shown),
         "at_lengths": at_lengths(shown, test.truths),
         "calibration": calibration(with_scores, test.truths),
-        "gate": comparisons(gated, test.user_ids, timeline.cutoff, champion_at(workspace.bundles / CURRENT)),
+        "gate": comparisons(
+            gated,
+            gated_discoveries(test, discovering),
+            test.user_ids,
+            timeline.cutoff,
+            champion_at(workspace.bundles / CURRENT),
+        ),
+        "related": related_recall(dataset, related),
+        "reasons": reasons_held(test, ranked, related, dataset.catalogue(test.item_statistics)),
         **json.loads((workspace.towers / REPORT).read_text()),
         "ranker": {name: ranker[name] for name in ("model", "validation_ndcg@20", "unseen") if name in ranker},
         "ranker_losses": ranker["losses"],
@@ -86,20 +104,21 @@ def table_of(lists: Lists, truths: Sequence[Rows], num_items: int) -> Table:
 
 def verdicts(metrics: Mapping[str, Any]) -> list[tuple[str, bool]]:
     """(claim, whether it holds) for each promise a demo makes and for the gate; stated plainly either way."""
-    final, frequency = metrics["all_items"][FINAL_LIST], metrics["all_items"]["gp_top_freq"]
-    tower, recent = metrics["new_to_user"]["two_tower"], metrics["new_to_user"]["recent_popularity"]
     lost = losses(metrics["gate"])
     rivals = ", ".join(name.replace("_", " ") for name in metrics["gate"]["rivals"])
     return [
-        (
-            f"final list beats GP-TopFreq on all items, NDCG@20 {final['ndcg@20']:.4f} against "
-            f"{frequency['ndcg@20']:.4f}",
-            final["ndcg@20"] > frequency["ndcg@20"],
-        ),
-        (
-            f"two-tower beats last-28-day popularity on items new to the user, Recall@20 {tower['recall@20']:.4f} "
-            f"against {recent['recall@20']:.4f}",
-            tower["recall@20"] > recent["recall@20"],
-        ),
+        _beats_simple(metrics, "all_items", "all items"),
+        _beats_simple(metrics, "new_to_user", "items new to the user"),
         (f"final list loses beyond the interval to none of {rivals}" + "".join(f"; {one}" for one in lost), not lost),
     ]
+
+
+def _beats_simple(metrics: Mapping[str, Any], part: str, items: str) -> tuple[str, bool]:
+    """The final list against the best one that needs no model."""
+    table = metrics[part]
+    final, simple = table[FINAL_LIST][GATED], best_simple(table)
+    other = table[simple][GATED]
+    words = (
+        f"final list beats {simple.replace('_', ' ')}, the best simple list, on {items}, NDCG@20 {final:.4f} against "
+    )
+    return f"{words}{other:.4f}", final > other

@@ -1,4 +1,7 @@
-"""Whether a release may serve: its final list against every simple list, and against the champion's, user by user."""
+"""Whether a release may serve: its final list against every other, and against the champion's, user by user.
+
+On all items, and again on what is new to the user: where nothing repeats, only the second tells lists apart.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +21,9 @@ from training.metrics.ranking_metrics import NDCG_AT
 GATED: Final = f"ndcg@{NDCG_AT}"
 FINAL_LIST: Final = "final_list"
 CHAMPION: Final = "champion"
+NEW: Final = "new_to_user"
+SIMPLE: Final = ("popularity", "recent_popularity", "p_top_freq", "gp_top_freq")
+"""Lists that need no model."""
 
 
 class GateFailed(TandemError):
@@ -50,32 +56,52 @@ def write_values(path: Path, user_ids: tuple[str, ...], values: Doubles) -> None
 
 
 def comparisons(
-    values: Mapping[str, Doubles], user_ids: tuple[str, ...], cutoff: int, champion: Champion | None
+    values: Mapping[str, Doubles],
+    discoveries: Mapping[str, Doubles],
+    user_ids: tuple[str, ...],
+    cutoff: int,
+    champion: Champion | None,
 ) -> dict[str, Any]:
     """For JSON: by rival the final list's NDCG@20 less the rival's, with its interval; and a note on the champion.
 
-    values: [users] by list. The same users answer for both sides, so their differences are what is redrawn.
+    values: [users] by list; discoveries: [users with a truth] of what is new to them, without the rest. The same users
+    answer for both sides, so their differences are what is redrawn.
     """
-    ours = values[FINAL_LIST]
-    rivals = {name: difference(ours, theirs).to_dict() for name, theirs in values.items() if name != FINAL_LIST}
+    ours, rivals = values[FINAL_LIST], differences(values)
+    gate = {"rivals": rivals, NEW: differences(discoveries)}
     if champion is None:
-        return {"rivals": rivals, "champion": "nothing serves yet that could be compared"}
+        return {**gate, "champion": "nothing serves yet that could be compared"}
     if champion.cutoff != cutoff:
         note = f"bundle {champion.version} was measured on another test window: the canary compares them"
-        return {"rivals": rivals, "champion": note}
+        return {**gate, "champion": note}
     common = [row for row, user in enumerate(user_ids) if user in champion.values]
     theirs = np.array([champion.values[user_ids[row]] for row in common])
     if len(common):
         rivals[CHAMPION] = difference(ours[common], theirs).to_dict()
-    return {"rivals": rivals, "champion": f"bundle {champion.version}, {len(common)} users in common"}
+    return {**gate, "champion": f"bundle {champion.version}, {len(common)} users in common"}
+
+
+def differences(values: Mapping[str, Doubles]) -> dict[str, dict[str, float]]:
+    """By rival, the final list's less the rival's, with its interval; nothing without users."""
+    ours = values.get(FINAL_LIST, np.zeros(0))
+    rivals = {name: theirs for name, theirs in values.items() if name != FINAL_LIST and len(ours)}
+    return {name: difference(ours, theirs).to_dict() for name, theirs in rivals.items()}
+
+
+def best_simple(table: Mapping[str, Mapping[str, float]]) -> str:
+    """The list of a table of `tandem evaluate` that needs no model and is best by NDCG; GP-TopFreq is not always."""
+    simple = [name for name in SIMPLE if name in table]
+    return max(simple, key=lambda name: table[name][GATED])
 
 
 def losses(gate: Mapping[str, Any]) -> list[str]:
     """One sentence for each rival that the final list loses to beyond the interval; empty where it may serve."""
+    parts = {"": gate["rivals"], " on what is new to the user": gate.get(NEW, {})}
     return [
-        f"the final list loses to {name.replace('_', ' ')} by {-one['mean']:.4f} NDCG@20 "
+        f"the final list loses to {name.replace('_', ' ')}{where} by {-one['mean']:.4f} NDCG@20 "
         f"(95 % interval {-one['high']:.4f} to {-one['low']:.4f})"
-        for name, one in gate["rivals"].items()
+        for where, rivals in parts.items()
+        for name, one in rivals.items()
         if one["high"] < 0
     ]
 

@@ -7,7 +7,7 @@ from contracts.bundle.promotions import CURRENT
 from training.dataset.dataset import Dataset
 from training.evaluation.evaluate import table_of
 from training.evaluation.gate import FINAL_LIST, GATED, champion_at, comparisons, write_values
-from training.evaluation.slices import of_discoveries, values_of
+from training.evaluation.slices import gated_discoveries, of_discoveries, values_of
 from training.evaluation.window import lists_of, unseen_list, window_at
 from training.ranking.scoring import rank_with_scores
 from training.retrieval.embeddings import Embeddings
@@ -27,7 +27,11 @@ def measured(workspace: Workspace, settings: Settings, counted_ranker: Path | No
     timeline = dataset.timeline
     embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
     test = window_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings, with_unseen=True)
-    lists = lists_of(test, [rows for rows, _ in rank_with_scores(test.candidates, workspace.ranker)])
+    lists = lists_of(
+        test,
+        [rows for rows, _ in rank_with_scores(test.candidates, workspace.ranker)],
+        embeddings.neighbours(timeline.cutoff),
+    )
     if counted_ranker is not None:
         lists = {**lists, COUNTED: [rows for rows, _ in rank_with_scores(test.candidates, counted_ranker)]}
     discovering = {**lists, FINAL_LIST: unseen_list(test, workspace)}
@@ -37,5 +41,11 @@ def measured(workspace: Workspace, settings: Settings, counted_ranker: Path | No
         "test_days": settings.features.test_days,
         "all_items": table_of(lists, test.truths, test.num_items),
         "new_to_user": table_of(*of_discoveries(test, discovering), test.num_items),
-        "gate": comparisons(gated, test.user_ids, timeline.cutoff, champion_at(workspace.bundles / CURRENT)),
+        "gate": comparisons(
+            gated,
+            gated_discoveries(test, discovering),
+            test.user_ids,
+            timeline.cutoff,
+            champion_at(workspace.bundles / CURRENT),
+        ),
     }

@@ -60,6 +60,12 @@ def of_discoveries(window: EvaluationWindow, lists: Lists) -> tuple[Lists, list[
     )
 
 
+def gated_discoveries(window: EvaluationWindow, lists: Lists) -> dict[str, npt.NDArray[np.float64]]:
+    """[users with a truth] NDCG@20 of what was new to them, by list; for the gate."""
+    own, truths = of_discoveries(window, lists)
+    return {name: values[f"ndcg@{NDCG_AT}"] for name, values in values_of(own, truths).items()} if truths else {}
+
+
 def of_cold_items(window: EvaluationWindow, lists: Lists) -> tuple[Lists, list[Rows]]:
     """(lists as they are, truths that nobody had bought within a year), of users with such a truth."""
     cold = window.item_statistics[:, ITEM_STATISTICS.index("item_purchases_365d")] == 0

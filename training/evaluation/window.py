@@ -11,10 +11,11 @@ from contracts.features.encoding import PROFILE
 from contracts.features.history import UserHistory
 from contracts.features.names import ITEM_STATISTICS
 from contracts.ranking.candidates import Shortlist
+from contracts.ranking.neighbours import Neighbours
 from contracts.ranking.segments import known_profile
 from training.dataset.dataset import Dataset
 from training.evaluation.baselines import personal_frequency, personal_then_popular, top_rows
-from training.metrics.ranking_metrics import RECALL_AT
+from training.metrics.ranking_metrics import RECALL_AT, without
 from training.ranking.labelled_lists import Engagements
 from training.ranking.scoring import rank_with_scores, ranker_of_unseen
 from training.ranking.shortlists import engagements_in, shortlists
@@ -113,9 +114,21 @@ def unseen_list(window: EvaluationWindow, workspace: Workspace) -> list[Rows]:
     return [rows for rows, _ in rank_with_scores(window.unseen, ranker_of_unseen(workspace))]
 
 
-def lists_of(window: EvaluationWindow, ranked: Sequence[Rows]) -> Lists:
-    """The baselines, the towers alone and the ranked candidates as the final list."""
-    return {**_baselines(window), "two_tower": window.nearest, "final_list": ranked}
+def lists_of(window: EvaluationWindow, ranked: Sequence[Rows], neighbours: Neighbours | None = None) -> Lists:
+    """The baselines, item-to-item weights and the towers alone, and the ranked candidates as the final list."""
+    baselines = _baselines(window)
+    also = {"ease": _by_weights(window, neighbours, baselines["recent_popularity"])} if neighbours else {}
+    return {**baselines, **also, "two_tower": window.nearest, "final_list": ranked}
+
+
+def _by_weights(window: EvaluationWindow, neighbours: Neighbours, popular: Sequence[Rows]) -> list[Rows]:
+    """By weights from what each user bought, and what is popular behind them: EASE on its own."""
+    everything = np.ones(window.num_items, np.bool_)
+    lists = []
+    for history, own, behind in zip(window.histories, window.known, popular, strict=True):
+        found = neighbours.scored(history, window.start).best_rows(everything, LENGTH + len(own))
+        lists.append(np.concatenate([found, without(behind, found)]))
+    return lists
 
 
 def _baselines(window: EvaluationWindow) -> Lists:
