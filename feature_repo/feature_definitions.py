@@ -53,6 +53,8 @@ user_history = _view(
 )
 # Written by `tandem events consume` and never materialized; nothing offline reads the file it names.
 user_recent_events = _view(names.RECENT_EVENTS_VIEW, user, {names.RECENT_EVENTS: String}, online=True)
+# Read by lists alone that leave out what was bought: most users have no such row.
+user_bought_before = _view(names.USER_BOUGHT_VIEW, user, {names.BOUGHT_ITEM_IDS: Array(String)}, online=True)
 # Item features are not read online: 500 items cost 29 ms of CPU in Feast and nothing as matrices of the bundle.
 item_profile = _view(names.ITEM_PROFILE_VIEW, item, dict.fromkeys(names.ITEM_CONTENT, String), online=False)
 item_statistics = _view(names.ITEM_STATISTICS_VIEW, item, dict.fromkeys(names.ITEM_STATISTICS, Float64), online=False)
@@ -83,4 +85,5 @@ online_service = FeatureService(
 user_activity_service = FeatureService(name=names.USER_ACTIVITY_SERVICE, features=[user_activity])
 item_activity_service = FeatureService(name=names.ITEM_ACTIVITY_SERVICE, features=[item_activity])
 item_holidays_service = FeatureService(name=names.ITEM_HOLIDAYS_SERVICE, features=[item_holidays])
+bought_service = FeatureService(name=names.BOUGHT_SERVICE, features=[user_bought_before])
 copurchase_service = FeatureService(name=names.COPURCHASE_SERVICE, features=[item_copurchase])

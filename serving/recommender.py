@@ -13,8 +13,9 @@ from contracts.api.requests import RankingRequest, RecommendationRequest, Retrie
 from contracts.arrays import Floats, Rows
 from contracts.errors import InvalidInput, TandemError
 from contracts.features import names
+from contracts.features.history import UserHistory
 from contracts.features.vocabulary import OUT_OF_VOCABULARY
-from contracts.ranking.candidates import shortlist_of
+from contracts.ranking.candidates import NO_ROWS, shortlist_of
 from serving.bundles.bundle import LoadedBundle
 from serving.bundles.health import Outcome, outcome_of
 from serving.bundles.release import Releases
@@ -32,7 +33,7 @@ from serving.recommendation.query import history_in
 from serving.recommendation.safeguards import Safeguards
 from serving.recommendation.scope import RequestScope, context_rows, hidden_rows, scope_of
 from serving.resilience.deadline import NO_DEADLINE, Deadline
-from serving.retrieval.filters import Exclusions, filtered
+from serving.retrieval.filters import Exclusions, filtered, known_rows
 from serving.retrieval.index_recall import IndexRecall
 from serving.rules.rule_file import RuleBook
 from serving.runtime.clock import Now
@@ -142,10 +143,20 @@ class Recommender:
         features, context = self._users.features(request.user_id), context_rows(request.context, bundle)
         user = self._path.user(bundle, request.user_id, features, context, history_in(bundle, features))
         without = Exclusions(context=context, hidden=hidden_rows(features, bundle))
-        kept = filtered(request, bundle.items, bundle.vocabularies, user.history.item_rows, without)
+        kept = filtered(
+            request, bundle.items, bundle.vocabularies, self._bought(request, bundle, user.history), without
+        )
         with self._metrics.stage("retrieval"):
             rows, scores = bundle.nearest(user.query, request.k, kept.mask)
         return _scored(request.user_id, bundle, rows, scores)
+
+    def _bought(self, request: RetrievalRequest, bundle: LoadedBundle, history: UserHistory) -> Rows:
+        """The user's own rows, for a list that leaves them out. Raises OnlineStoreError."""
+        if request.include_seen:
+            return NO_ROWS
+        return np.concatenate(
+            [history.item_rows, known_rows(self._users.bought_before(request.user_id), bundle.vocabularies)]
+        )
 
     def rank(self, request: RankingRequest) -> ScoredItems:
         """The given items, best first.

@@ -16,7 +16,7 @@ from contracts.events.schema import EventType
 from contracts.features import names
 from contracts.features.names import DAY_SECONDS, OVERDUE_LIMIT, WINDOWS_DAYS
 
-MAX_RECENT_EVENTS: Final = 200
+MAX_RECENT_EVENTS: Final = names.MAX_RECENT_EVENTS
 """Kept per user in the online store; a user with more since the last materialize has the latest."""
 QUARTER_SECONDS: Final = 900
 ENGAGEMENT_WINDOWS: Final = {"user_views": EventType.VIEW.value, "user_cart_adds": EventType.CART_ADD.value}

@@ -17,6 +17,9 @@ query tower reads the first part; the ranker and the source of engagements read 
 HISTORY_LENGTH: Final = 1000
 """Distinct items kept per user, most recent first; 99.9 % of the Complete Journey's households have fewer."""
 
+MAX_RECENT_EVENTS: Final = 200
+"""Events of a user that are laid over what the online store holds: as many items may fall off the end of a history."""
+
 # Feast names. A service is versioned: a change of meaning is a new name, so that old bundles keep their features.
 USER_PROFILE_VIEW: Final = "user_profile"
 USER_STATISTICS_VIEW: Final = "user_statistics"
@@ -32,6 +35,10 @@ ITEM_ACTIVITY_VIEW: Final = "item_activity"
 
 ITEM_HOLIDAYS_VIEW: Final = "item_holidays"
 """ITEM_HOLIDAYS: rows where features.holidays names a country; no answer reads them."""
+
+USER_BOUGHT_VIEW: Final = "user_bought_before"
+"""What a user bought and USER_HISTORY_VIEW may lack: more than a year ago, or beyond its length. Rows for those alone
+who have any; read for lists that leave out what was bought."""
 
 ITEM_COPURCHASE_VIEW: Final = "item_copurchase"
 
@@ -49,6 +56,8 @@ RECENT_SERVICE: Final = "recent_events_v1"
 ONLINE_SERVICE: Final = "online_v2"
 """The one online read of a request: SERVING_SERVICE and the recent events that are laid over it."""
 
+BOUGHT_SERVICE: Final = "bought_before_v1"
+"""Item ids of USER_BOUGHT_VIEW."""
 COPURCHASE_SERVICE: Final = "copurchase_v1"
 """What is bought together with an item."""
 USER_ACTIVITY_SERVICE: Final = "user_activity_v1"
@@ -162,6 +171,8 @@ HISTORY: Final = (
     HISTORY_FIRST_TIMESTAMPS,
     HISTORY_LAST_TIMESTAMPS,
 )
+
+BOUGHT_ITEM_IDS: Final = "bought_item_ids"
 
 RECENT_EVENTS: Final = "recent_events"
 """One string of events (contracts.features.freshness.encode_events): Feast's cost is per value."""

@@ -34,7 +34,7 @@ class Nearness(StrEnum):
 
 @dataclass(frozen=True)
 class Related:
-    """The nearest items of each by baskets. Place p from 1 on stands for catalogue row rows[p - 1], 0 for the others."""
+    """The nearest items of each by baskets. Place p from 1 on is catalogue row rows[p - 1], 0 all others."""
 
     rows: Rows  # [m] catalogue rows, ascending
     near: npt.NDArray[np.int32]  # [m + 1, k] places of each place's nearest, nearest first; 0 where there are fewer

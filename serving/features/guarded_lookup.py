@@ -25,6 +25,11 @@ class GuardedLookup:
         with self._answered():
             return self._lookup.companions(item_id)
 
+    def bought_before(self, user_id: str) -> list[str] | None:
+        """As the lookup says. Raises OnlineStoreError."""
+        with self._answered():
+            return self._lookup.bought_before(user_id)
+
     @contextmanager
     def _answered(self) -> Iterator[None]:
         try:

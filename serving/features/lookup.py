@@ -15,6 +15,8 @@ from contracts.features.encoding import unpacked
 from contracts.features.feedback import NOT_INTERESTED_DAYS, hidden_items
 from contracts.features.freshness import apply_events, decode_events
 from contracts.features.names import (
+    BOUGHT_ITEM_IDS,
+    BOUGHT_SERVICE,
     COPURCHASE_COUNTS,
     COPURCHASE_ITEM_IDS,
     COPURCHASE_SERVICE,
@@ -49,6 +51,13 @@ class FeatureLookup(Protocol):
         """(item id, baskets that held both), most frequent first. Raises OnlineStoreError."""
         ...
 
+    def bought_before(self, user_id: str) -> list[str] | None:
+        """Item ids that the user's history may lack; None where the store does not keep them.
+
+        Raises OnlineStoreError.
+        """
+        ...
+
 
 class FeastLookup:
     """Reads ONLINE_SERVICE and COPURCHASE_SERVICE, and lays what the user did lately over the features."""
@@ -74,6 +83,9 @@ class FeastLookup:
             store = FeatureStore(repo_path=str(feature_repo))
             self._users = feature_reader(store, ONLINE_SERVICE, USER_ID, timeout_seconds)
             self._companions = feature_reader(store, COPURCHASE_SERVICE, ITEM_ID, timeout_seconds)
+            # A store that an earlier release has written lacks this one.
+            kept = BOUGHT_SERVICE in {service.name for service in store.list_feature_services()}
+            self._bought = feature_reader(store, BOUGHT_SERVICE, USER_ID, timeout_seconds) if kept else None
         except Exception as error:  # Feast raises bare and private types here; each means the same to the operator
             raise MissingArtifact(
                 f"Feature service {ONLINE_SERVICE} cannot be read from {feature_repo}: {error}. "
@@ -91,6 +103,12 @@ class FeastLookup:
         features = _answered(self._companions, item_id)
         ids, counts = features[COPURCHASE_ITEM_IDS], features[COPURCHASE_COUNTS]
         return list(zip(ids, counts, strict=True)) if ids is not None else []
+
+    def bought_before(self, user_id: str) -> list[str] | None:
+        """One online read, where the store keeps them. Raises OnlineStoreError."""
+        if self._bought is None:
+            return None
+        return list(_answered(self._bought, user_id)[BOUGHT_ITEM_IDS] or [])
 
 
 def _answered(reader: FeatureReader, entity_id: str) -> UserFeatures:

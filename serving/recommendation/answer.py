@@ -102,7 +102,9 @@ def _answer(
         rules_version=scope.rules.rules_version,
         shortfall=shortfall,
         shortfall_reason=shortfall_reason(scope, ranked, arrangement) if shortfall else None,
-        notes=notes(request, scope.bundle, history_known=ranked.trace is not None),
+        notes=notes(
+            request, scope.bundle, history_known=ranked.trace is not None, older_known=scope.older.rows is not None
+        ),
         next_page=None if shortfall else page_token(scope.shown, [scope.bundle.item_ids[row] for row in rows]),
         items=items,
     )

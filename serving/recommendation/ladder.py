@@ -25,6 +25,7 @@ from serving.recommendation.ranked_candidates import RankedCandidates
 from serving.recommendation.scope import RequestScope
 from serving.resilience.circuit_breakers import PartFailed
 from serving.resilience.deadline import Deadline
+from serving.retrieval.filters import known_rows
 from serving.runtime.stage_batching import Stages
 
 
@@ -40,6 +41,9 @@ class Ladder:
         """The best list that can be made now. Raises InvalidInput for a filter that the catalogue does not know."""
         known = self._users.known(scope.request.user_id)
         scope.leave_out_hidden(known.features)
+        if not scope.request.include_seen and known.features is not None:
+            older = self._users.bought_before(scope.request.user_id)
+            scope.older.rows = older if older is None else known_rows(older, scope.bundle.vocabularies)
         yield
         ranked = yield from self._with(scope, known, deadline)
         if ranked.reason is not None:

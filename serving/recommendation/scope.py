@@ -12,7 +12,7 @@ from contracts.api.requests import ListOptions, RecommendationRequest
 from contracts.arrays import Rows
 from contracts.errors import InvalidInput
 from contracts.features import names
-from contracts.features.names import USER_PROFILE
+from contracts.features.names import HISTORY_LENGTH, USER_PROFILE, WINDOWS_DAYS
 from contracts.features.vocabulary import OUT_OF_VOCABULARY, Vocabulary
 from contracts.ranking.candidates import NO_ROWS, Mask
 from contracts.rules.selection import Filters
@@ -27,6 +27,13 @@ FILTERING: Final = frozenset(Filters.model_fields) | {"context"}
 """Fields of a request that leave items out."""
 
 
+@dataclass
+class BoughtBefore:
+    """What the user bought and their history lacks, once it has been asked for."""
+
+    rows: Rows | None = field(default_factory=lambda: NO_ROWS)  # None where it is not known
+
+
 @dataclass(frozen=True)
 class RequestScope:
     """One request over one snapshot; every stage of the path looks here for what is asked and what is allowed."""
@@ -37,6 +44,7 @@ class RequestScope:
     active: tuple[CompiledRule, ...]  # of the rules, those for this surface and moment
     shown: Shown  # on earlier pages
     context: Rows  # latest first
+    older: BoughtBefore = field(default_factory=BoughtBefore, compare=False)
     _filtered: dict[bytes, filters.Filtered] = field(default_factory=dict, repr=False, compare=False)
     _hidden: list[Rows] = field(default_factory=list, repr=False, compare=False)
 
@@ -67,7 +75,10 @@ class RequestScope:
 
         Raises InvalidInput for a filter that the catalogue does not know.
         """
-        bought = NO_ROWS if self.request.include_seen else bought
+        if self.request.include_seen:
+            bought = NO_ROWS
+        elif self.older.rows is not None and len(self.older.rows):
+            bought = np.concatenate([bought, self.older.rows])
         key = bought.tobytes()
         if key not in self._filtered:
             bundle = self.bundle
@@ -118,7 +129,7 @@ def context_rows(item_ids: Sequence[str], bundle: LoadedBundle) -> Rows:
     return filters.known_rows(list(dict.fromkeys(item_ids)), bundle.vocabularies) if item_ids else NO_ROWS
 
 
-def notes(options: ListOptions, bundle: LoadedBundle, *, history_known: bool) -> list[str]:
+def notes(options: ListOptions, bundle: LoadedBundle, *, history_known: bool, older_known: bool = True) -> list[str]:
     """One sentence for each part of the request that the answer does not keep."""
     items = bundle.vocabularies[names.ITEM_ID]
     notes = []
@@ -127,6 +138,11 @@ def notes(options: ListOptions, bundle: LoadedBundle, *, history_known: bool) ->
             notes.append(f"{lacking} of {len(asked)} items of {name} are not in the catalogue.")
     if not options.include_seen and not history_known:
         notes.append("include_seen=false: the user's purchases are not known, so some may be in the list.")
+    elif not options.include_seen and not older_known:
+        notes.append(
+            f"include_seen=false: what the user bought more than {max(WINDOWS_DAYS)} days ago, or before the latest "
+            f"{HISTORY_LENGTH:,} items, is not known, so some of it may be in the list."
+        )
     return notes
 
 

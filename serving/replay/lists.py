@@ -31,6 +31,10 @@ class GivenFeatures:
         """A copy: what is laid over the features of one answer must not reach the next."""
         return None if self._features is None else dict(self._features)
 
+    def bought_before(self, user_id: str) -> list[str] | None:
+        """Nothing: a history is all that is known."""
+        return []
+
     def companions(self, item_id: str) -> list[tuple[str, int]]:
         """None: no list asks for them."""
         return []

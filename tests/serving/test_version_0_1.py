@@ -27,6 +27,9 @@ class Nobody:
     def user(self, user_id: str) -> dict[str, object] | None:
         return nobody()
 
+    def bought_before(self, user_id: str) -> list[str] | None:
+        return []
+
     def companions(self, item_id: str) -> list[tuple[str, int]]:
         return []
 

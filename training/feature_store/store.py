@@ -25,6 +25,7 @@ from contracts.features.names import (
     SERVING_SERVICE,
     USER_ACTIVITY,
     USER_ACTIVITY_VALUES,
+    USER_BOUGHT_VIEW,
     USER_HISTORY_VIEW,
     USER_ID,
     USER_STATISTICS,
@@ -151,7 +152,9 @@ def materialize_users(
     """
     timeline = Timeline.read(require(workspace.timeline, "tandem features"))
     store = open_store(workspace, engine, limits)
-    _materialize(store, USER_VIEWS, timeline.data_end)
+    registered = {view.name for view in store.list_feature_views()}  # a workspace may have earlier definitions
+    also = [USER_BOUGHT_VIEW] if USER_BOUGHT_VIEW in registered else []
+    _materialize(store, [*USER_VIEWS, *also], timeline.data_end)
     remove(workspace.spark_staging)
     _check_written(store, workspace)
 

@@ -23,7 +23,7 @@ from training.features.holidays import in_run_up, item_holidays, run_up_days
 from training.features.horizon import tower_weeks
 from training.features.item_features import item_statistics
 from training.features.snapshots import YEAR_DAYS, before, engagements_by_quarter, moment, of_type, within
-from training.features.user_arrays import user_history, user_sequence
+from training.features.user_arrays import bought_before, user_history, user_sequence
 from training.features.user_features import user_statistics, visits_of
 from training.progress import Report
 from training.settings import FeatureSettings
@@ -92,6 +92,7 @@ def build_features(
     write(names.USER_STATISTICS_VIEW, *(user_statistics(visits, pairs, items, snapshots) for snapshots in some))
     write(names.ITEM_STATISTICS_VIEW, item_statistics(engagements, pairs, items, timeline))
     write(names.USER_HISTORY_VIEW, user_history(pairs, timeline))
+    write(names.USER_BOUGHT_VIEW, bought_before(purchases, timeline))
     if extent is Extent.ALL:
         write(names.ITEM_HOLIDAYS_VIEW, item_holidays(pairs, items, run_up, timeline))
         for view, key, counts, values in (

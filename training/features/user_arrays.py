@@ -4,7 +4,8 @@ import ibis
 from ibis import _
 
 from contracts.features import names
-from training.features.snapshots import moment
+from contracts.features.names import DAY_SECONDS
+from training.features.snapshots import YEAR_DAYS, moment
 from training.timeline import Timeline
 
 
@@ -34,6 +35,20 @@ def user_history(pairs: ibis.Table, timeline: Timeline) -> ibis.Table:
         event_timestamp=moment(_.snapshot),
         **{name: _unzip(_.entries, field) for name, field in zip(names.HISTORY, fields, strict=True)},
     )
+
+
+def bought_before(purchases: ibis.Table, timeline: Timeline) -> ibis.Table:
+    """What each user ever bought and the history at the end of the data lacks, or will lack after fresh events.
+
+    The history holds a year and HISTORY_LENGTH items, and each fresh purchase may push one off its end.
+    """
+    end = timeline.data_end
+    pairs = purchases.filter(_.seconds < end).group_by("user_id", "item_id").agg(last=_.seconds.max())
+    place = ibis.row_number().over(group_by="user_id", order_by=[ibis.desc("last"), "item_id"])
+    stays = names.HISTORY_LENGTH - names.MAX_RECENT_EVENTS
+    lacking = pairs.mutate(place=place).filter((_.place >= stays) | (_["last"] < end - YEAR_DAYS * DAY_SECONDS))
+    rows = lacking.group_by("user_id").agg(entries=_.item_id.collect()).mutate(entries=_.entries.sort())
+    return rows.select("user_id", event_timestamp=moment(ibis.literal(end)), **{names.BOUGHT_ITEM_IDS: _.entries})
 
 
 def user_sequence(events: ibis.Table, timeline: Timeline) -> ibis.Table:

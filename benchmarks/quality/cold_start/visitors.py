@@ -53,6 +53,10 @@ class Told:
         """The same features for every user."""
         return self.features
 
+    def bought_before(self, user_id: str) -> list[str] | None:
+        """Nothing: a history is all that is known."""
+        return []
+
     def companions(self, item_id: str) -> list[tuple[str, int]]:
         """As the shop counted them."""
         return self._companions.get(item_id, [])

@@ -40,6 +40,9 @@ class NoCompanions:
     def __init__(self, lookup: FeastLookup) -> None:
         self.user = lookup.user
 
+    def bought_before(self, user_id: str) -> list[str] | None:
+        return []
+
     def companions(self, item_id: str) -> list[tuple[str, int]]:
         raise OnlineStoreError(f"no answer for {item_id}")
 

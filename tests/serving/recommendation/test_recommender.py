@@ -42,6 +42,9 @@ class StoreDown:
     def user(self, user_id: str) -> UserFeatures | None:
         raise OnlineStoreError(f"no answer for {user_id}")
 
+    def bought_before(self, user_id: str) -> list[str] | None:
+        return []
+
     def companions(self, item_id: str) -> list[tuple[str, int]]:
         raise OnlineStoreError(f"no answer for {item_id}")
 

@@ -27,6 +27,9 @@ class Store:
         self.asked.append(user_id)
         return {"age_band": user_id} if user_id in "ab" else None
 
+    def bought_before(self, user_id: str) -> list[str] | None:
+        return []
+
     def companions(self, item_id: str) -> list[tuple[str, int]]:
         return []
 

@@ -266,6 +266,9 @@ class Newcomer:
     def user(self, user_id: str) -> UserFeatures | None:
         return nobody() | self._profile
 
+    def bought_before(self, user_id: str) -> list[str] | None:
+        return []
+
     def companions(self, item_id: str) -> list[tuple[str, int]]:
         return []
 
