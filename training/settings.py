@@ -93,6 +93,7 @@ class IngestSettings:
     max_users: int = 0  # take the first max_users users by id, for a quick trial; 0 takes all
     max_dropped_share: float = 0.05  # more dropped rows than this stop the run
     exact_copies: Copies = Copies.DROP  # rows without an event id that repeat another one in everything
+    currency: str = ""  # of prices, for pages: a code like EUR, or a sign; empty: numbers alone
     last_day: str = ""  # like 2024-01-31: events after it, in the shop's zone, are left out; empty: none
 
 

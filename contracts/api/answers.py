@@ -46,7 +46,7 @@ class RecommendedItem(BaseModel):
     item_id: str
     score: float
     title: str
-    department: str
+    department: str = Field(description="As the catalogue writes it, or the category where it names none.")
     source: str  # which candidate source proposed it; several are joined by "+"
     price: float | None = Field(None, description="Asked now, or paid on average where the catalogue names none.")
     explanation: Explanation | None = None  # where explain was asked for
@@ -174,6 +174,9 @@ class BundleCard(BaseModel):
     num_items: int
     metrics: dict[str, Any]
     example_user_ids: list[str]
+    target: str = Field("purchase", description="The event that models predict: purchase, like, cart_add or view.")
+    currency: str = Field("", description="Of prices: a code like EUR or a sign; empty where none is configured.")
+    shelf: str | None = Field(None, description="The filter that items are grouped by: department or category.")
     experiment: ExperimentCard | None = None
     last_refusal: RefusedChange | None = None
 

@@ -1,5 +1,6 @@
 """An item of the catalogue as it is posted: a new one, or what has changed of one that is there."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,6 +11,15 @@ from contracts.limits import MAX_ID, MAX_TERM
 MAX_CHANGED_ITEMS: Final = 1000
 """Items of one request."""
 Term = Annotated[str, Field(min_length=1, max_length=MAX_TERM)]
+
+
+SHELVES: Final = ("department", "category")
+"""Content columns that say to people where an item belongs, the widest first."""
+
+
+def shelf_of(values: Sequence[str | None]) -> str:
+    """What a page shows next to a title: the first of an item's SHELVES that is known, or nothing."""
+    return next((value for value in values if value), "")
 
 
 class CatalogueItem(BaseModel):

@@ -18,6 +18,7 @@ from contracts.arrays import Floats, Rows
 from contracts.bundle import manifest as parts
 from contracts.bundle.manifest import Manifest
 from contracts.errors import BundleRefused
+from contracts.events.items import SHELVES
 from contracts.events.schema import EventType
 from contracts.features import names
 from contracts.features.vocabulary import Vocabulary, vocabularies_from_json
@@ -93,6 +94,11 @@ class LoadedBundle:
     def target(self) -> EventType:
         """The event that the models learned from."""
         return EventType(self.manifest.parameters("features").get("target", EventType.PURCHASE))
+
+    @property
+    def shelf(self) -> str | None:
+        """The filter that the catalogue's items are grouped by; None where it knows neither departments nor more."""
+        return next((name for name in SHELVES if self.vocabularies[name].terms), None)
 
     def embed(self, inputs: dict[str, Any]) -> Floats:
         """[batch, embedding_dim] query embeddings."""

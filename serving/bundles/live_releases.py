@@ -137,6 +137,9 @@ class LiveReleases:
             num_items=manifest.num_items,
             metrics=manifest.metrics,
             example_user_ids=manifest.example_user_ids,
+            target=live.stable.target.value,
+            currency=manifest.parameters("ingest").get("currency", ""),
+            shelf=live.stable.shelf,
             experiment=_experiment_card(live.experiment),
             last_refusal=self._refusal,
         )

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from contracts.events.items import CatalogueItem
+from contracts.events.items import SHELVES, CatalogueItem, shelf_of
 from contracts.features import encoding, names
 from contracts.features.text import text_vectors
 from contracts.features.vocabulary import OUT_OF_VOCABULARY, Vocabulary
@@ -28,7 +28,6 @@ from serving.events.metrics import CatalogueMetrics
 AT_ONCE = 1000
 APART_SECONDS = 1.0
 """Between two snapshots: one costs 0.1 s of CPU for 100,000 items, however many of them change."""
-UNNAMED = "Unnamed item"
 
 
 @dataclass(frozen=True)
@@ -123,8 +122,8 @@ def laid_over(bundle: LoadedBundle, posted: Mapping[str, ReceivedItem]) -> Loade
     titles, departments = list(sealed.titles), list(sealed.departments)
     for row, item in changed.items():
         titles[row] = item.title or titles[row]
-    titles += [item.title or UNNAMED for item in new]
-    departments += [item.department or UNNAMED for item in new]
+    titles += [item.title or item.item_id for item in new]
+    departments += [shelf_of([getattr(item, column) for column in SHELVES]) for item in new]
     vocabularies = _with_later_terms(sealed, new)
     return replace(
         sealed,

@@ -20,6 +20,7 @@ from ibis import _
 
 from contracts.arrays import Rows
 from contracts.bundle.manifest import TEXT_PROJECTION
+from contracts.events.items import SHELVES
 from contracts.events.schema import EventType
 from contracts.features import encoding, names
 from contracts.features.engagements import UserEngagements, engagements_of
@@ -113,7 +114,7 @@ class Dataset:
 
     def display(self) -> pa.Table:
         """Names of the catalogue for people, in catalogue order."""
-        return pq.read_table(self.folder / "items.parquet", columns=["item_id", "title", "department"])
+        return pq.read_table(self.folder / "items.parquet", columns=["item_id", "title", *SHELVES])
 
     def prices(self) -> npt.NDArray[np.float32]:
         """[num_items] as the catalogue asks, NaN where it names none."""

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from contracts.bundle import manifest as bundle
 from contracts.bundle.golden import GOLDEN_USERS
+from contracts.events.items import SHELVES, shelf_of
 from contracts.events.schema import UNKNOWN
 from contracts.features import encoding, names
 from contracts.features.names import DAY_SECONDS, REFERENCE_LENGTH
@@ -158,10 +159,11 @@ def _segments(dataset: Dataset, moment: Moment) -> Segments:
 
 
 def _display(dataset: Dataset) -> dict[str, list[str]]:
-    table = dataset.display()
+    columns = {name: dataset.display().column(name).to_pylist() for name in (names.ITEM_ID, "title", *SHELVES)}
+    shelves = zip(*(columns[name] for name in SHELVES), strict=True)
     return {
-        column: [value or "Unnamed item" for value in table.column(column).to_pylist()]
-        for column in ("title", "department")
+        "title": [title or item for title, item in zip(columns["title"], columns[names.ITEM_ID], strict=True)],
+        "department": [shelf_of(values) for values in shelves],
     }
 
 
