@@ -35,7 +35,6 @@ from training.workspace import REPORT, Workspace, require
 Table = dict[str, dict[str, float]]
 BACKTEST_USERS = 10_000
 """Of each earlier window, at most: all windows' candidates are in memory at once, a gigabyte for 8,000 users."""
-SHOWN = ("gp_top_freq", FINAL_LIST)  # where a table of all would be too wide
 
 
 def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
@@ -55,7 +54,8 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     lists = lists_of(test, ranked, embeddings.neighbours(timeline.cutoff))
     discovering = {**lists, FINAL_LIST: unseen_list(test, workspace)}
     related = embeddings.related(timeline.cutoff)
-    shown = {name: lists[name] for name in SHOWN}
+    all_items = table_of(lists, test.truths, test.num_items)
+    shown = {name: lists[name] for name in (best_simple(all_items), FINAL_LIST)}  # where all would be too wide
     values = values_of(lists, test.truths)
     gated = {name: own[GATED] for name, own in values.items()}
     write_values(workspace.evaluation, test.user_ids, gated[FINAL_LIST])
@@ -66,7 +66,8 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     windows = backtest(earlier, latest, ranker["model"], settings.ranker, progress)
     metrics = {
         "test_days": settings.features.test_days,
-        "all_items": table_of(lists, test.truths, test.num_items),
+        "target": timeline.target.value,
+        "all_items": all_items,
         "new_to_user": table_of(*of_discoveries(test, discovering), test.num_items),
         "candidates": {
             **candidate_recall(test.candidates, test.truths),

@@ -42,6 +42,8 @@ table { border-collapse: collapse; width: 100%; margin: 0 0 24px; font-size: 15p
 td { border-bottom: 1px solid var(--line); padding: 6px 0; }
 td + td { text-align: right; font-variant-numeric: tabular-nums; padding-left: 16px; }
 .note { max-width: 52em; }
+.said { margin: 0; padding: 0 0 0 1.1em; max-width: 46em; }
+.said li + li { margin-top: 8px; }
 @media (max-width: 640px) {
   main { padding: 24px 12px 40px; }
   .keys { grid-template-columns: repeat(2, 1fr); }
@@ -114,8 +116,10 @@ def _section(section: Section) -> str:
     groups = "".join(
         f"<div><dt>{escape(group.name)}</dt><dd>{_text(group.description)}</dd></div>" for group in section.groups
     )
+    said = "".join(f"<li>{_text(sentence)}</li>" for sentence in section.sentences)
     parts = [
         f"<h2>{escape(section.title)}</h2>",
+        f'<ul class="said">{said}</ul>' if said else "",
         f"<table>{rows}</table>" if rows else "",
         *(_chart(chart, f"{section.anchor}-{number}") for number, chart in enumerate(section.charts, start=1)),
         f"<dl>{groups}</dl>" if groups else "",

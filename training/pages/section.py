@@ -29,6 +29,7 @@ class Section:
     charts: Sequence[Chart] = ()
     groups: Sequence[Group] = ()
     rows: Sequence[tuple[str, str]] = ()  # a table of two columns
+    sentences: Sequence[str] = ()  # a list, one line each
     note: str = ""  # definitions, in plain text
 
     @property

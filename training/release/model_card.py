@@ -6,22 +6,14 @@ from typing import Any, Final
 from contracts.outside_text import in_markdown
 from training.evaluation.gate import losses
 from training.metrics.ranking_metrics import NDCG_AT
+from training.release.card_words import named, sentences, simple_of
 
-NAMES: Final = {
-    "popularity": "popularity",
-    "recent_popularity": "28-day popularity",
-    "p_top_freq": "P-TopFreq",
-    "gp_top_freq": "GP-TopFreq",
-    "two_tower": "two-tower alone",
-    "final_list": "final list",
-}
 PARTS: Final = {
     "all_items": "All items",
     "repeats": "Bought before",
     "new_to_user": "New to the user",
     "cold_items": "Items that nobody had bought",
 }
-GROUP: Final = ("users", "final list NDCG@20", "GP-TopFreq NDCG@20")
 RANKERS: Final = {"neural": "DCN-v2, listwise softmax", "trees": "gradient-boosted trees, log loss"}
 Metrics = Mapping[str, Any]
 
@@ -32,6 +24,7 @@ def markdown(metrics: Metrics, facts: Mapping[str, str]) -> str:
     parts = [
         "# Model card",
         table(("", ""), [*facts.items(), ("ranker", ranker_of(metrics))]),
+        "## In short\n\n" + "\n".join(f"- {in_markdown(sentence)}" for sentence in sentences(metrics)),
         f"## Last {metrics['test_days']} days, full catalogue\n\nMeans over {test['users']:,} users with 95 % "
         "bootstrap intervals. No model saw these days.",
         *(f"### {title}\n\n{part_table(test[part])}" for part, title in PARTS.items() if test[part]),
@@ -43,6 +36,7 @@ def markdown(metrics: Metrics, facts: Mapping[str, str]) -> str:
 
 def details(metrics: Metrics) -> str:
     """What the two tables of `tandem evaluate` do not say."""
+    related = related_table(metrics)
     parts = [
         f"## Gate\n\n{gate_words(metrics)}",
         f"## Rolling origin\n\n{backtest_note(metrics)}\n\n{backtest_table(metrics)}",
@@ -50,6 +44,7 @@ def details(metrics: Metrics) -> str:
         *([f"## Users by segment\n\n{segment_table(metrics)}"] if metrics["by_segment"] else []),
         f"## Length of the list\n\n{lengths_table(metrics)}",
         f"## Candidates\n\n{candidates_table(metrics)}",
+        *([f"## Related items\n\n{related}"] if related else []),
         f"## Calibration\n\n{calibration_words(metrics)}",
     ]
     return "\n\n".join(parts)
@@ -83,7 +78,7 @@ def with_interval(one: Mapping[str, float]) -> str:
 def part_table(part: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """A row a list."""
     columns = list(next(iter(part.values())))
-    rows = [(NAMES[name], *(with_interval(own[column]) for column in columns)) for name, own in part.items()]
+    rows = [(named(name), *(with_interval(own[column]) for column in columns)) for name, own in part.items()]
     return table(("list", *columns), rows)
 
 
@@ -98,7 +93,12 @@ def gate_verdict(metrics: Metrics) -> str:
 
 def gate_words(metrics: Metrics) -> str:
     """The verdict, and a row a rival."""
-    rows = [(NAMES.get(name, name), with_interval(one)) for name, one in metrics["gate"]["rivals"].items()]
+    new = metrics["gate"].get("new_to_user", {})
+    rivals = [
+        *metrics["gate"]["rivals"].items(),
+        *((f"{named(name)}, new to the user", one) for name, one in new.items()),
+    ]
+    rows = [(named(name), with_interval(one)) for name, one in rivals]
     return f"{gate_verdict(metrics)}\n\n{table((f'NDCG@{NDCG_AT} of the final list less that of', 'difference'), rows)}"
 
 
@@ -111,30 +111,33 @@ def backtest_note(metrics: Metrics) -> str:
 
 
 def backtest_table(metrics: Metrics) -> str:
-    """A row a window: the final list next to GP-TopFreq, and its discoveries."""
+    """A row a window: the final list next to the best simple one, and its discoveries."""
+    simple = simple_of(metrics)
     rows = [
         (
             f"{one['start']} to {one['end']}",
             f"{one['users']:,}",
             with_interval(one["all_items"]["final_list"]["ndcg@20"]),
-            with_interval(one["all_items"]["gp_top_freq"]["ndcg@20"]),
+            with_interval(one["all_items"][simple]["ndcg@20"]),
             with_interval(one["new_to_user"]["final_list"]["recall@20"]) if one["new_to_user"] else "",
         )
         for one in metrics["backtest"]
     ]
-    return table(("window", "users", "final list NDCG@20", "GP-TopFreq NDCG@20", "new to the user Recall@20"), rows)
+    return table(("window", *_group_header(metrics), "new to the user Recall@20"), rows)
 
 
 def history_table(metrics: Metrics) -> str:
     """A row a group of users."""
-    rows = [(name, *_group(one)) for name, one in metrics["by_history"].items()]
-    return table(("bought before", *GROUP), rows)
+    rows = [(name, *_group(one, simple_of(metrics))) for name, one in metrics["by_history"].items()]
+    return table(("bought before", *_group_header(metrics)), rows)
 
 
 def segment_table(metrics: Metrics) -> str:
     """A row a profile value, for those that enough users have."""
-    rows = [(f"{spoken(one['column'])}: {one['value']}", *_group(one)) for one in metrics["by_segment"]]
-    return table(("profile", *GROUP), rows)
+    rows = [
+        (f"{spoken(one['column'])}: {one['value']}", *_group(one, simple_of(metrics))) for one in metrics["by_segment"]
+    ]
+    return table(("profile", *_group_header(metrics)), rows)
 
 
 def spoken(column: str) -> str:
@@ -142,8 +145,12 @@ def spoken(column: str) -> str:
     return column.replace("_", " ")
 
 
-def _group(one: Mapping[str, Any]) -> tuple[str, ...]:
-    return f"{one['users']:,}", *(with_interval(one[key]["ndcg@20"]) for key in ("final_list", "gp_top_freq"))
+def _group_header(metrics: Metrics) -> tuple[str, str, str]:
+    return "users", f"{named('final_list')} NDCG@20", f"{named(simple_of(metrics))} NDCG@20"
+
+
+def _group(one: Mapping[str, Any], simple: str) -> tuple[str, ...]:
+    return f"{one['users']:,}", *(with_interval(one[key]["ndcg@20"]) for key in ("final_list", simple))
 
 
 def lengths_table(metrics: Metrics) -> str:
@@ -151,7 +158,7 @@ def lengths_table(metrics: Metrics) -> str:
     lists = metrics["at_lengths"]
     lengths = [name.removeprefix("ndcg@") for name in lists["final_list"] if name.startswith("ndcg@")]
     rows = [
-        (f"{NAMES[name]}, {metric}@k", *(f"{own[f'{metric}@{k}']:.4f}" for k in lengths))
+        (f"{named(name)}, {metric}@k", *(f"{own[f'{metric}@{k}']:.4f}" for k in lengths))
         for name, own in lists.items()
         for metric in ("ndcg", "recall")
     ]
@@ -175,6 +182,17 @@ def candidates_table(metrics: Metrics) -> str:
         for cut in ("", "_uncut")
     ]
     return table(("source", "share of what was bought", "found by it alone"), [*rows, union, *least])
+
+
+def related_table(metrics: Metrics) -> str:
+    """A row for one item and one for half a basket; nothing where neither was measured."""
+    found = metrics.get("related", {})
+    words = {"similar": "one item, for the rest of its basket", "basket": "half a basket, for the other half"}
+    rows = [
+        (words[name], f"{one['questions']:,}", *(with_interval(own) for own in one["recall@10"].values()))
+        for name, one in found.items()
+    ]
+    return table(("asked with", "questions", "related items Recall@10", "bestsellers Recall@10"), rows) if rows else ""
 
 
 def calibration_words(metrics: Metrics) -> str:
