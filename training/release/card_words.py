@@ -59,8 +59,9 @@ def _found(metrics: Metrics, part: str, when: str) -> list[str]:
     if FINAL_LIST not in table:
         return []
     ours, simple = table[FINAL_LIST], best_simple(table)
+    held = percent(ours[f"recall@{FIRST}"])
     return [
-        f"The first {FIRST} lines held {percent(ours[f'recall@{FIRST}'])} of what a customer {deed(metrics)}{when} in the "
+        f"The first {FIRST} lines held {held} of what a customer {deed(metrics)}{when} in the "
         f"next {metrics['test_days']} days. The best list without a model ({named(simple)}) held "
         f"{percent(table[simple][f'recall@{FIRST}'])}. Measured on {int(ours['users']):,} customers."
     ]
