@@ -142,6 +142,7 @@ def content_nearness(catalogue: Catalogue, row: int, others: Rows | None = None)
         equal: Sequence[Floats] = [(codes[rows] == codes[row]).astype(np.float32) for codes in own]
         parts.append(np.mean(equal, axis=0, dtype=np.float32))
     if parts:
-        return np.mean(parts, axis=0, dtype=np.float32)
+        mean: Floats = np.mean(parts, axis=0, dtype=np.float32)
+        return mean
     size = len(catalogue.text) if others is None else len(others)
     return np.zeros(size, np.float32)

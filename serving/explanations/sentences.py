@@ -91,7 +91,8 @@ def _with(row: int, others: Rows, known: ReasonFacts, whose: str) -> str | None:
     most, _, companion = max(together)
     if most > 0:
         return f"{known.did().capitalize()} together with {known.titles[companion]}, {whose}."
-    nearest = known.related and known.related.most_similar(row, others, known.items.catalogue)
+    related = known.related
+    nearest = None if related is None else related.most_similar(row, others, known.items.catalogue)
     return None if nearest is None else f"Similar to {known.titles[int(others[nearest])]}, {whose}."
 
 

@@ -7,6 +7,8 @@ rare items are overrated. What lies between is chosen by the baskets of the last
 seen.
 """
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -43,7 +45,7 @@ def chosen_exponent(baskets: Baskets, window: tuple[int, int]) -> float:
     for exponent in EXPONENTS:
         nearness = earlier.nearness(asked, exponent)
         lists = {row: _heaviest(nearness, at, AT)[0] for at, row in enumerate(asked.tolist())}
-        found.append(recall(questions, lambda rows, by=lists: by[int(rows[0])], AT)[0].mean())
+        found.append(recall(questions, partial(_listed, lists), AT)[0].mean())
     return EXPONENTS[int(np.argmax(found))]
 
 
@@ -63,6 +65,10 @@ def related_by(baskets: Baskets, exponent: float, catalogue: Catalogue) -> Relat
         Nearness.CONTENT: _content_beyond_random(catalogue),
     }
     return Related(rows, near, weights, baskets.items.shape[1], least)
+
+
+def _listed(lists: Mapping[int, Rows], asked: Rows) -> Rows:
+    return lists[int(asked[0])]
 
 
 class Pairs:

@@ -128,7 +128,9 @@ def test_laying_over_again_starts_from_the_sealed_bundle(bundle: LoadedBundle) -
     twice = laid_over(once, posted(CatalogueItem(item_id="new"), CatalogueItem(item_id="newer")))
     assert twice.item_ids[len(bundle.item_ids) :] == ("new", "newer")
     assert twice.sealed is bundle
-    assert twice.titles[-1] == twice.departments[-1] == "Unnamed item"
+    assert (twice.titles[-1], twice.departments[-1]) == ("newer", "")  # nothing else is known of it
+    shelved = laid_over(bundle, posted(CatalogueItem(item_id="new", title="tent, Blue", category="Camping")))
+    assert (shelved.titles[-1], shelved.departments[-1]) == ("tent, Blue", "Camping")
     assert laid_over(twice, {}) is bundle
 
 

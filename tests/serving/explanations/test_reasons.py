@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from contracts.events.schema import EventType
 from contracts.features.engagements import UserEngagements
 from contracts.features.history import UserHistory
 from contracts.features.names import DAY_SECONDS
 from contracts.ranking.candidates import CONTEXT, ENGAGED, POPULAR, REPEAT, RULE, TWO_TOWER
+from contracts.ranking.related import Nearness, Related
 from serving.explanations.sentences import ReasonFacts, reason
 from tests.support.catalogue import IDS, items, rows
 
@@ -49,11 +51,35 @@ def test_what_is_bought_together_goes_before_what_is_alike() -> None:
     assert said("plum", CONTEXT, context=("apple", "ball")) == "Bought together with apple, which you are looking at."
 
 
-def test_alike_is_by_the_towers_and_only_when_near() -> None:
-    """The brush lies at 60 degrees, the soap at 50: a cosine of .98. The ball at 90 is 40 degrees from the soap."""
-    assert said("brush", TWO_TOWER) == "Similar to soap, which you buy."
-    assert said("ball", CONTEXT, TWO_TOWER, context=("apple",)) == "Similar to soap, which you buy."  # .77; apple 0
-    assert said("ball", CONTEXT, context=("apple",)) == "Fits what you have bought lately."
+def near(*pairs: tuple[str, str]) -> Related:
+    """Pairs of items that are bought together, nearer than random ones."""
+    all_rows = np.arange(len(IDS))
+    places, weights = np.zeros((len(IDS) + 1, 1), np.int32), np.zeros((len(IDS) + 1, 1), np.float32)
+    for one, other in pairs:
+        for source, target in ((one, other), (other, one)):
+            places[IDS.index(source) + 1], weights[IDS.index(source) + 1] = IDS.index(target) + 1, 0.5
+    return Related(all_rows, places, weights, len(IDS), {Nearness.BASKETS: 0.3, Nearness.CONTENT: 0.9})
+
+
+def test_similar_is_said_of_what_is_nearer_than_random_pairs_alone() -> None:
+    facts = ReasonFacts(items(), IDS, BOUGHT, NOW, np.array(rows("apple"), np.int64), {})
+    known = replace(facts, related=near(("brush", "soap"), ("ball", "apple")))
+    assert reason(IDS.index("brush"), [TWO_TOWER], [], known) == "Similar to soap, which you buy."
+    assert reason(IDS.index("ball"), [CONTEXT], [], known) == "Similar to apple, which you are looking at."
+    assert reason(IDS.index("lamp"), [TWO_TOWER], [], known) == "Popular this month: 3 customers bought it in 28 days."
+    assert reason(IDS.index("brush"), [TWO_TOWER], [], facts).startswith("Popular this month")  # without a threshold
+
+
+def test_where_likes_are_learned_likes_are_said() -> None:
+    facts = ReasonFacts(items(), IDS, BOUGHT, NOW, np.array([], np.int64), {rows("plum")[0]: {rows("bread")[0]: 2}})
+    likes, views, carts = (replace(facts, target=kind) for kind in (EventType.LIKE, EventType.VIEW, EventType.CART_ADD))
+    assert reason(IDS.index("pear"), [REPEAT], [], likes) == "You have liked this once, last yesterday."
+    assert reason(IDS.index("plum"), [TWO_TOWER], [], likes) == "Liked together with bread, which you like."
+    assert reason(IDS.index("apple"), [REPEAT], [], views) == "You look at this about every 12 days, last 14 days ago."
+    assert reason(IDS.index("plum"), [TWO_TOWER], [], carts) == (
+        "Put in the cart together with bread, which you put in the cart."
+    )
+    assert reason(IDS.index("bulb"), [TWO_TOWER], [], likes) == "Chosen by what you and others have liked."
 
 
 def test_the_crowd_and_the_shop() -> None:
@@ -61,7 +87,7 @@ def test_the_crowd_and_the_shop() -> None:
     one_each = replace(items(), popularity=np.ones(len(IDS), np.float32))
     known = ReasonFacts(one_each, IDS, BOUGHT, NOW, np.array([], np.int64), {})
     assert reason(0, (POPULAR,), (), known) == "Popular this month: 1 customer bought it in 28 days."
-    assert said("bulb", POPULAR) == "Fits what you have bought lately."  # nobody did
+    assert said("bulb", POPULAR) == "Chosen by what you and others have bought."  # nobody did lately
     assert said("lamp", RULE, rules=("launch",)) == "Chosen by the shop: launch."
 
 
@@ -72,4 +98,4 @@ def test_what_was_looked_at_says_when() -> None:
     known = replace(ReasonFacts(items(), IDS, BOUGHT, NOW, np.array([], np.int64), {}), engagements=engagements)
     assert reason(IDS.index("lamp"), [ENGAGED, POPULAR], [], known) == "You looked at this 3 days ago."
     assert reason(IDS.index("plum"), [ENGAGED, TWO_TOWER], [], known) == "You have this in your cart."
-    assert reason(IDS.index("ball"), [ENGAGED], [], known) == "Fits what you have bought lately."
+    assert reason(IDS.index("ball"), [ENGAGED], [], known) == "Popular this month: 2 customers bought it in 28 days."

@@ -278,8 +278,24 @@ def test_retrieval_takes_filters(build: Build, bundle: LoadedBundle, users: list
     assert len(answer.item_ids) == min(1000, len(_passing(bundle, given)))
 
 
-def test_similar_items_are_by_cosine_and_pass_the_filters(bundle: LoadedBundle, lookup: FeastLookup) -> None:
+def test_similar_items_are_by_baskets_then_by_content(bundle: LoadedBundle, lookup: FeastLookup) -> None:
     items = RelatedItems(OneRelease(bundle, "stable"), lookup, Metrics(CollectorRegistry()))
+    item = bundle.item_ids[int(bundle.items.popular[0])]
+    answer = items.similar(item, 50, Filters(department=["Produce"]))
+    kinds = [other.by for other in answer.items]
+    first = kinds.index("content")
+    assert 0 < first < 50 and set(kinds[:first]) == {"baskets"} and set(kinds[first:]) == {"content"}
+    for part in (answer.items[:first], answer.items[first:]):
+        nearness = [other.similarity for other in part]
+        assert nearness == sorted(nearness, reverse=True) and 0 < nearness[0] <= 1.0001
+    assert len({other.item_id for other in answer.items} - {item}) == 50
+    assert {other.department for other in answer.items} == {"PRODUCE"}
+
+
+def test_a_bundle_without_counts_of_baskets_has_similar_items_by_cosine(
+    bundle: LoadedBundle, lookup: FeastLookup
+) -> None:
+    items = RelatedItems(OneRelease(replace(bundle, related=None), "stable"), lookup, Metrics(CollectorRegistry()))
     item = bundle.item_ids[int(bundle.items.popular[0])]
     answer = items.similar(item, 10, Filters(department=["Produce"], exclude=[]))
     cosines = [other.similarity for other in answer.items]

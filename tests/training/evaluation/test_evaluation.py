@@ -13,6 +13,7 @@ from contracts.features.history import UserHistory
 from contracts.features.names import ITEM_STATISTICS
 from contracts.ranking.candidates import POPULAR, REPEAT, SOURCES, TWO_TOWER, Shortlist
 from contracts.ranking.inputs import RANKING_FEATURES
+from contracts.ranking.neighbours import Neighbours
 from tests.support.bundles import make_bundle
 from training.evaluation.backtest import backtest
 from training.evaluation.calibration import calibration
@@ -20,6 +21,7 @@ from training.evaluation.candidate_recall import candidate_recall, simple_union_
 from training.evaluation.gate import (
     Champion,
     GateFailed,
+    best_simple,
     champion_at,
     comparisons,
     losses,
@@ -224,7 +226,7 @@ def test_a_wrong_probability_is_an_error_in_its_bin() -> None:
 def gate(ours: float, theirs: float, champion: Champion | None = None) -> dict[str, Any]:
     noise = np.random.default_rng(3).normal(0, 0.01, 100)
     values = {"final_list": ours + noise, "gp_top_freq": theirs + noise[::-1]}
-    return comparisons(values, tuple(map(str, range(100))), 5, champion)
+    return comparisons(values, {}, tuple(map(str, range(100))), 5, champion)
 
 
 def test_a_list_that_is_better_or_no_worse_than_chance_passes() -> None:
@@ -236,6 +238,31 @@ def test_a_list_that_loses_beyond_the_interval_is_refused() -> None:
     assert lost.startswith("the final list loses to gp top freq by 0.1000 NDCG@20 (95 % interval 0.09")
     with pytest.raises(GateFailed, match=r"^Refused, because the final list loses to gp top freq .* --force"):
         require_no_loss({"gate": gate(0.3, 0.4)})
+
+
+def test_a_list_that_loses_on_what_is_new_alone_is_refused_too() -> None:
+    noise = np.random.default_rng(3).normal(0, 0.01, 100)
+    values = {"final_list": 0.4 + noise, "ease": 0.3 + noise[::-1]}
+    found = comparisons(values, {"final_list": 0.1 + noise, "ease": 0.2 + noise[::-1]}, ("0",) * 100, 5, None)
+    (lost,) = losses(found)
+    assert lost.startswith("the final list loses to ease on what is new to the user by 0.1000 NDCG@20")
+
+
+def test_the_best_simple_list_is_the_one_with_the_best_order() -> None:
+    table = {
+        name: {"ndcg@20": value} for name, value in (("gp_top_freq", 0.2), ("recent_popularity", 0.3), ("ease", 1))
+    }
+    assert best_simple(table) == "recent_popularity"  # EASE is a model
+
+
+def test_item_to_item_weights_are_a_list_of_their_own() -> None:
+    """Who bought 0 is near 2; behind it comes what is popular, and nothing twice."""
+    near, weights = np.array([[0], [2], [1]], np.int32), np.array([[0], [0.5], [0.5]], np.float32)
+    both = lists_of(ORIGIN, RANKED, Neighbours(np.array([0, 2]), near, weights, ORIGIN.num_items))["ease"]
+    for history, own in zip(ORIGIN.histories, both, strict=True):
+        assert len(set(own.tolist())) == len(own) == ORIGIN.num_items
+        if 0 in history.item_rows:
+            assert 2 in own[:2]
 
 
 def test_a_bundle_of_before_the_gate_is_not_refused() -> None:

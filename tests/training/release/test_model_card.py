@@ -16,7 +16,7 @@ def test_the_card_in_the_bundle_says_what_the_run_measured(trained: Workspace) -
     bundle = trained.bundles / "current"
     card, metrics = (bundle / MODEL_CARD).read_text(), read_manifest(bundle).metrics
     final = metrics["backtest"][-1]["all_items"]["final_list"]["ndcg@20"]
-    assert f"| final list | {final['mean']:.4f} ({final['low']:.4f}-{final['high']:.4f})" in card
+    assert f"| Tandem's list | {final['mean']:.4f} ({final['low']:.4f}-{final['high']:.4f})" in card
     assert final["mean"] == pytest.approx(metrics["all_items"]["final_list"]["ndcg@20"])
     users = "Users by history", "Users by segment"
     for part in ("Gate", "Rolling origin", *users, "Length of the list", "Candidates", "Calibration"):
@@ -42,12 +42,13 @@ def test_the_page_is_whole_and_needs_no_network(trained: Workspace) -> None:
     text = page(json.loads(trained.metrics.read_text()), {"items": "92,331"})
     Sources().feed(text)
     assert not found
-    assert text.count("<section") == 7 and "items 92,331" in text
+    assert text.count("<section") == 8 and "items 92,331" in text
 
 
 def test_a_shop_without_profiles_has_no_segments_on_its_card(trained: Workspace) -> None:
     metrics = json.loads(trained.metrics.read_text()) | {"by_segment": []}
-    assert "Users by segment" not in markdown(metrics, {}) + page(metrics, {})
+    assert "Users by segment" not in markdown(metrics, {})
+    assert "Kinds of customers" not in page(metrics, {})
 
 
 def test_a_refusal_and_a_window_without_discoveries_are_on_the_card(trained: Workspace) -> None:

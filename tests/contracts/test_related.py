@@ -1,0 +1,80 @@
+"""What goes with an item, by hand: four items in a chain, and one that nobody bought."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contracts.ranking.inputs import Catalogue
+from contracts.ranking.related import Nearness, Related, content_nearness, load_related
+
+LEAST = {Nearness.BASKETS: 0.25, Nearness.CONTENT: 0.6}
+
+
+def related() -> Related:
+    """Rows 1, 2, 3 and 5 of six: 1 goes with 2 and 3, 2 with 1, 3 with 2; 5 with nothing."""
+    near = np.array([[0, 0], [2, 3], [1, 0], [2, 0], [0, 0]], np.int32)
+    weights = np.array([[0, 0], [0.5, 0.2], [0.4, 0], [0.3, 0], [0, 0]], np.float32)
+    return Related(np.array([1, 2, 3, 5]), near, weights, 6, LEAST)
+
+
+def catalogue() -> Catalogue:
+    """Titles at 0, 0, 60 and 90 degrees, then two without; the first three share a category, the last has none."""
+    text = np.array([[1, 0], [1, 0], [0.5, 0.75**0.5], [0, 1], [0, 0], [0, 0]], np.float32)
+    codes = {"category": np.array([1, 1, 1, 2, 2, 0], np.int32)}
+    return Catalogue(codes, {"category": 3}, np.zeros((6, 1), np.float32), text)
+
+
+def test_the_nearest_of_one_and_of_several_are_summed_and_never_the_asked_ones() -> None:
+    rows, nearness = related().nearest(np.array([1]), 5)
+    assert rows.tolist() == [2, 3]
+    assert nearness.tolist() == pytest.approx([0.5, 0.2])
+    rows, nearness = related().nearest(np.array([1, 3]), 5)
+    assert rows.tolist() == [2]  # .5 + .3
+    assert nearness.tolist() == pytest.approx([0.8])
+    assert related().nearest(np.array([1]), 1)[0].tolist() == [2]
+
+
+def test_what_may_not_be_shown_and_what_is_not_known_is_left_out() -> None:
+    allowed = np.array([True, True, False, True, True, True])
+    assert related().nearest(np.array([1]), 5, allowed)[0].tolist() == [3]
+    assert related().nearest(np.array([0, 9]), 5)[0].tolist() == []  # no basket, and later than the counts
+    assert related().known(np.array([0, 1, 5, 9])).tolist() == [False, True, True, False]
+
+
+def test_two_items_are_as_near_as_the_weaker_direction_says() -> None:
+    assert related().mutual(1, np.array([2, 3, 5, 0])).tolist() == pytest.approx([0.4, 0, 0, 0])  # 3 does not name 1
+    assert related().mutual(0, np.array([1])).tolist() == [0]
+
+
+def test_similar_is_said_beyond_the_threshold_alone() -> None:
+    assert related().most_similar(1, np.array([3, 2]), catalogue()) == 1
+    assert related().most_similar(3, np.array([1, 2]), catalogue()) is None
+    assert related().most_similar(1, np.zeros(0, np.int64), catalogue()) is None
+
+
+def test_an_item_that_is_in_no_basket_is_similar_by_its_words() -> None:
+    assert related().most_similar(0, np.array([3, 1]), catalogue()) == 1  # the same title and category
+    assert related().most_similar(4, np.array([0, 1]), catalogue()) is None
+    assert related().most_similar(0, np.array([0]), catalogue()) is None  # itself
+
+
+def test_nearness_by_content_is_the_mean_of_what_there_is() -> None:
+    assert content_nearness(catalogue(), 0).tolist() == pytest.approx([1, 1, 0.75, 0, 0, 0])  # (.5 + 1) / 2
+    assert content_nearness(catalogue(), 4).tolist() == pytest.approx([0, 0, 0, 1, 1, 0])  # no title: category alone
+    assert content_nearness(catalogue(), 5).tolist() == [0] * 6  # nothing is known
+    assert content_nearness(catalogue(), 5, np.array([1, 2])).tolist() == [0, 0]
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    related().save(tmp_path / "related.npz")
+    read = load_related(tmp_path / "related.npz")
+    assert read.least == LEAST and read.num_items == 6
+    assert read.near.tolist() == related().near.tolist() and read.rows.tolist() == [1, 2, 3, 5]
+
+
+def test_a_file_without_a_threshold_is_refused(tmp_path: Path) -> None:
+    one = Related(np.array([1]), np.zeros((2, 0), np.int32), np.zeros((2, 0), np.float32), 2, {Nearness.BASKETS: 0.1})
+    one.save(tmp_path / "related.npz")
+    with pytest.raises(ValueError, match="content has no threshold, there is one by baskets"):
+        load_related(tmp_path / "related.npz")
