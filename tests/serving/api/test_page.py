@@ -47,12 +47,12 @@ class Texts(HTMLParser):
 
 
 @contextmanager
-def serving(progress: Progress) -> Iterator[str]:
-    """The page's address on a server that says this progress."""
+def serving(progress: Progress, card: dict[str, object]) -> Iterator[str]:
+    """The page's address on a server that says this progress, and this of its bundle."""
     page = (files("serving") / "pages" / "index.html").read_bytes()
     answers = {
         "/progress": progress.model_dump_json().encode(),
-        "/bundle": json.dumps({**CARD, "example_user_ids": ["7"]}).encode(),
+        "/bundle": json.dumps({**CARD, "example_user_ids": ["7"], **card}).encode(),
         "/recommendations/7": json.dumps(LIST).encode(),
         "/users/7/history": b'{"items": []}',
     }
@@ -79,9 +79,9 @@ def serving(progress: Progress) -> Iterator[str]:
         server.server_close()
 
 
-def shown(progress: Progress, profile: Path) -> str:
+def shown(progress: Progress, profile: Path, card: dict[str, object] | None = None) -> str:
     """All words of the page once it has asked."""
-    with serving(progress) as url:
+    with serving(progress, card or {}) as url:
         command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
         command += ["--virtual-time-budget=1200", "--dump-dom", url]
         page = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
@@ -105,3 +105,18 @@ def test_the_page_says_which_bundle_serves_and_what_is_made(tmp_path: Path) -> N
     assert "Trained on everything .310 NDCG@20 -.051 It loses" in done and "next in" not in done
 
     assert "From counts" not in shown(Progress(), tmp_path)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs Chromium: apt-get install chromium")
+def test_the_page_has_the_words_and_the_figures_of_the_shop(tmp_path: Path) -> None:
+    lists = {"final_list": 0.36, "gp_top_freq": 0.31, "recent_popularity": 0.33, "two_tower": 0.5}
+    metrics = {
+        part: {name: {"ndcg@20": value} for name, value in lists.items()} for part in ("all_items", "new_to_user")
+    }
+    words = shown(Progress(), tmp_path, {"target": "like", "currency": "EUR", "shelf": "category", "metrics": metrics})
+    assert "Last likes" in words and "Only what the user has not liked" in words and "No likes on record" in words
+    assert "Category" in words and "Department" not in words and "\u20ac1.50" in words and "Price from (EUR)" in words
+    assert "NDCG@20 0.360 (what sells now 0.330)" in words and "0.500" not in words
+    assert "likes again" in words and "buy" not in words
+    pounds = shown(Progress(), tmp_path, {"currency": "kr", "shelf": None})
+    assert "kr 1.50" in pounds and "Last purchases" in pounds

@@ -47,6 +47,19 @@ class NoCompanions:
         raise OnlineStoreError(f"no answer for {item_id}")
 
 
+class Remembering:
+    """A store that knows of purchases that histories lack, or does not."""
+
+    def __init__(self, lookup: FeastLookup, bought: list[str] | OnlineStoreError | None) -> None:
+        self.user, self.companions = lookup.user, lookup.companions
+        self._bought = bought
+
+    def bought_before(self, user_id: str) -> list[str] | None:
+        if isinstance(self._bought, OnlineStoreError):
+            raise self._bought
+        return self._bought
+
+
 class StoreDown(NoCompanions):
     """A store that knows nothing."""
 
@@ -305,6 +318,34 @@ def test_a_bundle_without_counts_of_baskets_has_similar_items_by_cosine(
     assert items.similar(item, 10, Filters(price_min=1e6)).shortfall == 10
     with pytest.raises(UnknownItem, match="'gone' is not in the catalogue"):
         items.similar("gone", 1, Filters())
+
+
+def test_what_a_history_lacks_is_left_out_with_what_was_bought(
+    build: Build, lookup: FeastLookup, users: list[str]
+) -> None:
+    plain = recommend(build(), RecommendationRequest(user_id=users[0], n=20, include_seen=False))
+    older = [item.item_id for item in plain.items[:3]] + ["gone"]
+    recommender = build(store=Remembering(lookup, older))
+    answer = recommend(recommender, RecommendationRequest(user_id=users[0], n=20, include_seen=False))
+    assert not {item.item_id for item in answer.items} & set(older) and not answer.notes
+    assert {item.item_id for item in recommend(recommender, RecommendationRequest(user_id=users[0], n=50)).items}
+    outcome = recommender.why_not(RecommendationRequest(user_id=users[0], include_seen=False), older[0])
+    assert outcome.stage is Stage.FILTERED and outcome.kept_out_by == ["seen"]
+    retrieved = recommender.retrieve(RetrievalRequest(user_id=users[0], k=100, include_seen=False))
+    assert not set(retrieved.item_ids) & set(older)
+
+
+@pytest.mark.parametrize("bought", [None, OnlineStoreError("no answer")])
+def test_what_cannot_be_known_of_older_purchases_is_said(
+    build: Build, lookup: FeastLookup, users: list[str], bought: OnlineStoreError | None
+) -> None:
+    recommender = build(store=Remembering(lookup, bought))
+    answer = recommend(recommender, RecommendationRequest(user_id=users[0], include_seen=False))
+    (note,) = answer.notes
+    assert note.startswith(
+        "include_seen=false: what the user bought more than 365 days ago, or before the latest 1,000"
+    )
+    assert not recommend(recommender, RecommendationRequest(user_id=users[0])).notes
 
 
 # --- rules in lists

@@ -165,6 +165,33 @@ def test_a_season_is_what_was_bought_a_year_before_the_coming_weeks(empty_worksp
     assert milk["item_season_28d"] == 1  # the 26th alone is after last year's 24th
 
 
+def test_what_was_bought_more_than_a_year_ago_is_kept_for_lists_that_leave_it_out(empty_workspace: Workspace) -> None:
+    write_ingested(empty_workspace, PURCHASES)
+    events = pd.read_parquet(empty_workspace.ingested("events"))
+    old = events[events["item_id"] == "milk"].assign(item_id="tent", event_id=lambda rows: "old-" + rows["event_id"])
+    again = old.assign(item_id="milk", event_id=lambda rows: "again-" + rows["event_id"])  # and bought since
+    older = pd.concat([old, again])
+    older["event_timestamp"] -= pd.Timedelta(days=400)
+    both = pd.concat([events, older], ignore_index=True)
+    typed = ibis.memtable(both[list(EVENT_COLUMNS)], schema=EVENT_COLUMNS)
+    connect_duckdb().to_parquet(typed, empty_workspace.ingested("events"))
+    build_features(empty_workspace, SETTINGS, connect_duckdb(), lambda _: None)
+    rows = pq.read_table(empty_workspace.feature_table(names.USER_BOUGHT_VIEW)).to_pylist()
+    assert [(row[names.USER_ID], row[names.BOUGHT_ITEM_IDS]) for row in rows] == [("u1", ["tent"])]
+
+
+def test_what_may_fall_off_the_end_of_a_history_is_kept_too(
+    empty_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a history of two, one of which a fresh event may push out, the older item is kept."""
+    monkeypatch.setattr(names, "HISTORY_LENGTH", 2)
+    monkeypatch.setattr(names, "MAX_RECENT_EVENTS", 1)
+    write_ingested(empty_workspace, PURCHASES)
+    build_features(empty_workspace, SETTINGS, connect_duckdb(), lambda _: None)
+    rows = pq.read_table(empty_workspace.feature_table(names.USER_BOUGHT_VIEW)).to_pylist()
+    assert {row[names.USER_ID]: row[names.BOUGHT_ITEM_IDS] for row in rows}["u1"] == ["bread"]
+
+
 def test_item_statistics_count_buyers_and_repeats(shop: Shop) -> None:
     milk = row(shop.workspace, names.ITEM_STATISTICS_VIEW, names.ITEM_ID, "milk", shop.timeline.cutoff)
     bread = row(shop.workspace, names.ITEM_STATISTICS_VIEW, names.ITEM_ID, "bread", shop.timeline.cutoff)
