@@ -50,7 +50,7 @@ class ServingSettings(BaseSettings):
     lists_per_second: float = Field(0, ge=0)  # for one caller, by key or address; 0: no limit
     lists_at_once: float = Field(200, ge=64)  # by one caller, before that limit holds; a body may ask for 64
     lists_in_flight: int = Field(0, ge=0)  # for one caller at the same time; 0: no limit
-    user_token_key: SecretStr | None = Field(None, min_length=32)  # signs tokens of single users, see docs/explanation/security.md
+    user_token_key: SecretStr | None = Field(None, min_length=32)  # signs tokens of single users
     trusted_proxies: int = Field(0, ge=0)  # in front: a caller's address is this many places from the right
     allowed_hosts: str = ""  # names that are answered to, by comma; empty: any, on loopback addresses and localhost
     allowed_origins: str = ""  # sites whose pages may post, such as https://shop.example, by comma

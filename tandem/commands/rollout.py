@@ -27,7 +27,7 @@ NamespaceOption = Annotated[
     str, typer.Option("--namespace", help="Namespace of the release; without it the kubeconfig's or the pod's.")
 ]
 SettingsOption = Annotated[
-    Path | None, typer.Option("--settings", help="YAML file: steps, waits, thresholds; docs/how-to/releases.md has them all.")
+    Path | None, typer.Option("--settings", help="YAML file: steps, waits, thresholds; see docs/how-to/releases.md.")
 ]
 Bundle = Annotated[str, typer.Option("--bundle", help="Bundle to release, as the servers reach it: s3://… or a path.")]
 BundleFile = Annotated[

@@ -4,9 +4,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import celpy  # type: ignore[import-untyped,unused-ignore]
+import celpy
 import pytest
 import yaml
+from celpy.adapter import json_to_cel
 
 from tests.support.each import each
 from tests.support.programs import program
@@ -38,7 +39,7 @@ def refused(policy: Object, asked: Object) -> list[str]:
     environment = celpy.Environment()
 
     def value(expression: str, variables: Object) -> Any:
-        activation = {"object": celpy.json_to_cel(asked), "variables": celpy.json_to_cel(variables)}
+        activation = {"object": json_to_cel(asked), "variables": json_to_cel(variables)}
         return environment.program(environment.compile(expression)).evaluate(activation)
 
     variables: Object = {}

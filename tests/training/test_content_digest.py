@@ -10,7 +10,7 @@ import pytest
 
 from training.content_digest import content_digest
 
-ROWS = {
+ROWS: dict[str, list[object]] = {
     "user_id": ["u1", "u2", "u2"],
     "price": [1.5, None, 2.0],
     "at": [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3)],

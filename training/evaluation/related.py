@@ -107,5 +107,4 @@ class _Window:
     def _cosines(self, first: Rows, second: Rows) -> Floats:
         both: Floats = (self._bought[:, first].T @ self._bought[:, second]).toarray()
         lengths = np.sqrt(np.outer(self._customers[first], self._customers[second]))
-        cosines: Floats = both / np.maximum(lengths, 1e-9)
-        return cosines
+        return np.asarray(both / np.maximum(lengths, 1e-9), np.float32)

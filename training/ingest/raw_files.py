@@ -24,7 +24,7 @@ def note_raw_files(workspace: Workspace, settings: IngestSettings) -> int:
     """
     files = {} if settings.adapter in WRITES_TO_PATH else _keys(settings)
     mapping = _text(settings.mapping)
-    noted = {"adapter": settings.adapter, "path": settings.path, "files": files, "mapping": mapping}
+    noted: dict[str, object] = {"adapter": settings.adapter, "path": settings.path, "files": files, "mapping": mapping}
     if erased := sorted(hashes_in(workspace.erasures)):  # the tables of before have these people
         noted["erased"] = erased
     if settings.adapter in READS_A_LOG:  # it may have grown at any time, so it is read anew each time

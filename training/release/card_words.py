@@ -16,7 +16,7 @@ NAMES: Final = {
     "final_list": "Tandem's list",
     "champion": "the list that serves today",
 }
-DEEDS: Final = {"purchase": "bought", "like": "liked", "cart_add": "put in the cart", "view": "looked at"}
+DEEDS: Final[Mapping[str, str]] = {"purchase": "bought", "like": "liked", "cart_add": "put in the cart", "view": "looked at"}
 FIRST: Final = 20
 Metrics = Mapping[str, Any]
 
@@ -28,7 +28,7 @@ def named(name: str) -> str:
 
 def deed(metrics: Metrics) -> str:
     """What customers did that the lists are judged by."""
-    return DEEDS.get(metrics.get("target", "purchase"), "bought")
+    return DEEDS.get(str(metrics.get("target", "purchase")), "bought")
 
 
 def simple_of(metrics: Metrics) -> str:

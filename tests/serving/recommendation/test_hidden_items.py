@@ -40,6 +40,10 @@ class Hiding:
         known = self.new_users.get(user_id) or self._lookup.user(user_id)
         return known and (known | {names.HIDDEN_ITEMS: self.hidden} if self.hidden else known)
 
+    def bought_before(self, user_id: str) -> list[str] | None:
+        """Raises OnlineStoreError."""
+        return self._lookup.bought_before(user_id)
+
     def companions(self, item_id: str) -> list[tuple[str, int]]:
         """Raises OnlineStoreError."""
         return self._lookup.companions(item_id)

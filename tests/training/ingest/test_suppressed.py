@@ -24,8 +24,10 @@ COLUMNS = dict.fromkeys(("event_id", "event_type", "user_id", "item_id", "event_
 BASE = {"event_type": "purchase", "item_id": "milk", "event_timestamp": "2024-01-01T00:00:00+00:00"}
 
 
-def source(*more: dict[str, object]) -> Source:
-    given = [{"event_id": f"{at}-{user}", "user_id": user} for at, user in enumerate(("a", "b", ODD, ODD))]
+def source(*more: dict[str, str]) -> Source:
+    given: list[dict[str, str]] = [
+        {"event_id": f"{at}-{user}", "user_id": user} for at, user in enumerate(("a", "b", ODD, ODD))
+    ]
     rows = [tuple((BASE | one).get(name) for name in COLUMNS) for one in (*given, *more)]
     events = ibis.memtable(rows, schema=ibis.schema(COLUMNS)).mutate(
         event_timestamp=_.event_timestamp.cast("timestamp('UTC', 6)"), quantity=1
@@ -33,7 +35,7 @@ def source(*more: dict[str, object]) -> Source:
     return Source(events, ibis.memtable({"user_id": ["a", ODD]}), ibis.memtable({"item_id": ["milk"]}), "UTC")
 
 
-def ingested(tmp_path: Path, *more: dict[str, object]) -> IngestReport:
+def ingested(tmp_path: Path, *more: dict[str, str]) -> IngestReport:
     return ingest_source(Workspace(tmp_path), SETTINGS, source(*more), connect_duckdb())
 
 

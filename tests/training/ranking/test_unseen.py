@@ -63,7 +63,7 @@ def test_a_discount_is_taken_off_for_each_standard_deviation_of_buyers(untrained
 
 
 def test_a_ranker_is_tuned_where_that_is_better_on_what_is_new(untrained: NeuralRanker) -> None:
-    windows = [world(TASTE, seed=1), world(TASTE, seed=2)]
+    windows = world(TASTE, seed=1), world(TASTE, seed=2)
     choice = choose_for_unseen(untrained, *windows, SETTINGS, lambda *_: None)
     assert choice.tuned
     assert choice.measured["tuned ndcg@20"] > choice.measured["same ndcg@20"] + 0.1
