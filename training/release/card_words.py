@@ -16,7 +16,7 @@ NAMES: Final = {
     "final_list": "Tandem's list",
     "champion": "the list that serves today",
 }
-DEEDS: Final[Mapping[str, str]] = {"purchase": "bought", "like": "liked", "cart_add": "put in the cart", "view": "looked at"}
+DEEDS: Final = {"purchase": "bought", "like": "liked", "cart_add": "put in the cart", "view": "looked at"}
 FIRST: Final = 20
 Metrics = Mapping[str, Any]
 
@@ -33,7 +33,7 @@ def deed(metrics: Metrics) -> str:
 
 def simple_of(metrics: Metrics) -> str:
     """The best list that needs no model; it stands next to the final one in every group."""
-    return next(name for name in metrics["at_lengths"] if name != FINAL_LIST)
+    return next(str(name) for name in metrics["at_lengths"] if name != FINAL_LIST)
 
 
 def percent(share: float) -> str:

@@ -24,8 +24,8 @@ COLUMNS = dict.fromkeys(("event_id", "event_type", "user_id", "item_id", "event_
 BASE = {"event_type": "purchase", "item_id": "milk", "event_timestamp": "2024-01-01T00:00:00+00:00"}
 
 
-def source(*more: dict[str, str]) -> Source:
-    given: list[dict[str, str]] = [
+def source(*more: dict[str, str | None]) -> Source:
+    given: list[dict[str, str | None]] = [
         {"event_id": f"{at}-{user}", "user_id": user} for at, user in enumerate(("a", "b", ODD, ODD))
     ]
     rows = [tuple((BASE | one).get(name) for name in COLUMNS) for one in (*given, *more)]
@@ -35,7 +35,7 @@ def source(*more: dict[str, str]) -> Source:
     return Source(events, ibis.memtable({"user_id": ["a", ODD]}), ibis.memtable({"item_id": ["milk"]}), "UTC")
 
 
-def ingested(tmp_path: Path, *more: dict[str, str]) -> IngestReport:
+def ingested(tmp_path: Path, *more: dict[str, str | None]) -> IngestReport:
     return ingest_source(Workspace(tmp_path), SETTINGS, source(*more), connect_duckdb())
 
 
