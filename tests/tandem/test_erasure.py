@@ -103,6 +103,7 @@ def renamed(workspace: Workspace) -> None:
             erase_parquet(path, WAS, ODD)
     erase_json(workspace.dataset / "vocabularies.json", WAS, ODD)
     without_name(workspace.bundles, naming(workspace.bundles, WAS), WAS, ODD, SigningKeys(), 180)
+    workspace.bundle_receipt.write_text(json.dumps({"bundle_version": current_version(workspace.bundles)}))
     for name in ("mlruns", "mlflow.db"):
         path = workspace.root / name
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

@@ -85,7 +85,7 @@ def test_all_faults_are_listed_at_once_with_what_would_work(params: Path) -> Non
         "ranker.hidden_units is 64, expected tuple like (128, 64)",
         "ranker.seed is True, expected int like 17",
         "section 'rankers' is unknown",
-        "there are duckdb, ingest, features, two_tower, index, neighbours, ranker",
+        "there are duckdb, ingest, features, two_tower, index, neighbours, ranker, erasure",
         "two_tower.dropout is '0.4', expected float like 0.4",
         "two_tower.epochs is None, expected int like 4",
     ]
@@ -105,7 +105,7 @@ def test_a_missing_file_is_refused_naming_it(params: Path) -> None:
 
 def test_settings_as_plain_values_have_every_section() -> None:
     plain = Settings().to_dict()
-    assert list(plain) == ["duckdb", "ingest", "features", "two_tower", "index", "neighbours", "ranker"]
+    assert list(plain) == ["duckdb", "ingest", "features", "two_tower", "index", "neighbours", "ranker", "erasure"]
     assert plain["ranker"]["num_candidates"] == Settings().ranker.num_candidates
 
 

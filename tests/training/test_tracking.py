@@ -24,5 +24,6 @@ def test_names_are_those_that_mlflow_takes() -> None:
 
 def test_mlflow_takes_them(tmp_path: object) -> None:
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_experiment("names")
     with mlflow.start_run():
         mlflow.log_metrics(dict(flat({"content+ids": 4.0, "x": {"a/../b": 2.0, "150K+": 1.0}})))

@@ -41,7 +41,12 @@ def server(trained: Workspace, s3: str, tmp_path_factory: pytest.TempPathFactory
     with pytest.MonkeyPatch.context() as environment, s3_bucket(s3, environment):
         published = publish((trained.bundles / CURRENT).resolve(), "s3://shop/bundles")
         with serving(
-            trained, BUNDLE_DIR=published, BUNDLE_CACHE=str(cache), EVENT_LOG=f"sqlite:///{cache}/log.db", API_KEY=KEY
+            trained,
+            BUNDLE_DIR=published,
+            BUNDLE_CACHE=str(cache),
+            EVENT_LOG=f"sqlite:///{cache}/log.db",
+            ERASURES=str(cache / "erasures"),
+            API_KEY=KEY,
         ) as url:
             yield url
 

@@ -246,5 +246,5 @@ def test_a_bundle_with_one_changed_byte_does_not_start(
     with pytest.raises(TandemError, match="exit code 2"):
         start_server("--historical", "--bundle", "altered")
     said = capfd.readouterr().err
-    assert f"Bundle {current.name} is refused: item_embeddings.npy is altered" in said.replace("\n", " ")
+    assert "Bundle altered is refused: item_embeddings.npy is altered" in said.replace("\n", " ")
     shutil.rmtree(altered)

@@ -106,7 +106,8 @@ def test_a_candidate_tower_is_tried_that_a_server_would_load_later(source: Path,
 def test_a_manifest_that_is_exchanged_before_the_trial_is_refused(source: Path, tmp_path: Path) -> None:
     sealed = with_file(source, tmp_path, parts.MODEL_CARD, b"other words")
     files = SealedFiles(sealed)
-    (sealed / parts.MANIFEST).write_bytes((source / parts.MANIFEST).read_bytes())
+    for name in (parts.GOLDEN, parts.MANIFEST):
+        (sealed / name).write_bytes((source / name).read_bytes())
     with pytest.raises(BundleRefused, match="its manifest changed while it was read"):
         Trial(PATIENT).require(files)
 

@@ -69,7 +69,7 @@ def test_a_ranker_is_tuned_where_that_is_better_on_what_is_new(untrained: Neural
     assert choice.measured["tuned ndcg@20"] > choice.measured["same ndcg@20"] + 0.1
     made = choice.made_of(untrained, windows[0], SETTINGS, lambda *_: None)
     assert made is not None
-    assert windows[1].ndcg(made.scores(windows[1].inputs)).mean() > 0.8
+    assert windows[1].ndcg(made.scores(windows[1].inputs)).mean() > choice.measured["same ndcg@20"] + 0.1
 
 
 def test_popularity_keeps_its_weight_where_it_is_what_people_go_by(untrained: NeuralRanker) -> None:

@@ -154,7 +154,7 @@ def test_an_untrained_sequence_is_the_mean_of_its_items_whatever_their_types_and
     [
         {"uniform_negatives": 64},
         {"hard_negatives": 64, "uniform_negatives": 64},
-        {"encoder": Encoder.ATTENTION, "optimizer": Optimizer.ADAM, "learning_rate": 0.001},
+        {"encoder": Encoder.ATTENTION, "optimizer": Optimizer.ADAM, "learning_rate": 0.005},
         {"loss": Loss.FULL, "side_features": False, "learning_rate": 0.2, "batch_size": 32},
     ],
     ids=str,
