@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-tools test-spark mutants check bench bench-quality effect train audit licences sbom scan-secrets scan-image \
-	images docs reference clients e2e clean tools lock
+	images docs test-docs reference clients e2e clean tools lock
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -90,6 +90,9 @@ scan-image: $(TOOLS)/grype ## Known vulnerabilities in the serving image, which 
 
 docs: $(INSTALLED) ## Build the documents and the slides into .docs/site (needs Node.js; Chromium for the PDF)
 	scripts/docs
+
+test-docs: $(INSTALLED) ## Run the commands that the documents show, each page in an empty folder
+	pytest -m docs
 
 reference: $(INSTALLED) ## Write docs/reference from the code, and the measured figures into the documents
 	scripts/reference

@@ -51,7 +51,7 @@ def test_there_are_blocks_that_run_and_reasons_for_the_others() -> None:
     assert all(len(block.reason) > 10 for block in blocks if block.reason)
 
 
-@pytest.mark.tf
+@pytest.mark.docs
 @pytest.mark.parametrize("page", RUN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_blocks_of_a_page_run_in_order(page: Path, tmp_path: Path) -> None:
     """One shell for the page, in an empty folder; it stops at the first command that fails."""
