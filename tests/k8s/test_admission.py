@@ -105,7 +105,7 @@ def test_the_releases_own_pods_are_admitted() -> None:
 def test_it_holds_in_the_namespace_of_the_release_alone_and_denies() -> None:
     objects = rendered()
     policy, binding = objects["ValidatingAdmissionPolicy"], objects["ValidatingAdmissionPolicyBinding"]["spec"]
-    assert binding["policyName"] == policy["metadata"]["name"] == "stores-shop-images"
+    assert binding["policyName"] == policy["metadata"]["name"] == "shop-stores-images"
     assert binding["matchResources"]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "stores"}
     assert "Deny" in binding["validationActions"] and policy["spec"]["failurePolicy"] == "Fail"
 
