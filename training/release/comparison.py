@@ -1,11 +1,12 @@
 """Two bundles part by part: what is the same to the bit, what within a tolerance, and what differs.
 
-Data becomes the same arrays every time. Trained weights do not: on several cores sums are added in another order, and
-what a tower has learned after an epoch differs by more than rounding. So weights are described, and what is held to a
-tolerance is what they are worth: the metrics of the lists.
+Data becomes the same arrays every time. Trained weights do so where the machine adds sums in the same order, which
+other processors and numbers of cores do not promise; after an epoch they then differ by more than rounding. So weights
+that differ are described, and what is held to a tolerance is what they are worth: the metrics of the lists.
 """
 
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,11 +14,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from contracts.bundle import manifest as bundle
 from contracts.bundle.manifest import Manifest, read_manifest
 
+Array = npt.NDArray[Any]
+SMALLEST: Final = 1e-12  # divided by, where an array holds zeros
 ROUNDING: Final = 1e-4
 """Relative to the largest value: sums of 32-bit numbers in another order."""
 TRAINED: Final = (
@@ -88,48 +92,71 @@ def _part(name: str, before: Path, again: Path) -> Part:
         return Part(name, Verdict.EQUAL, "the same values in other bytes")
     if distance is not None and distance <= ROUNDING:
         return Part(name, Verdict.WITHIN, f"values up to {distance:.1e} apart, of the largest")
-    words = "of other shape" if distance is None else f"values up to {distance:.1e} apart, of the largest"
+    words = "of other shape or texts" if distance is None else f"values up to {distance:.1e} apart, of the largest"
     return Part(name, Verdict.TRAINED if name.startswith(TRAINED) else Verdict.DIFFERS, words)
 
 
-def _distance(before: Mapping[str, np.ndarray], again: Mapping[str, np.ndarray]) -> float | None:
+def _distance(before: Mapping[str, Array], again: Mapping[str, Array]) -> float | None:
     """Largest difference of a value relative to the largest value of its array; None where shapes or texts differ."""
     if before.keys() != again.keys():
         return None
     largest = 0.0
     for name, array in before.items():
-        other = again[name]
-        if array.shape != other.shape or array.dtype != other.dtype:
+        apart = _apart(array, again[name])
+        if apart is None:
             return None
-        if not np.issubdtype(array.dtype, np.number):
-            if not np.array_equal(array, other):
-                return None
-            continue
-        apart = np.abs(np.nan_to_num(array.astype(np.float64)) - np.nan_to_num(other.astype(np.float64)))
-        scale = max(float(np.abs(np.nan_to_num(array.astype(np.float64))).max(initial=0.0)), 1e-12)
-        largest = max(largest, float(apart.max(initial=0.0)) / scale)
+        largest = max(largest, apart)
     return largest
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def _apart(array: Array, other: Array) -> float | None:
+    """The same of two arrays; what is known on one side alone is infinitely far."""
+    if array.shape != other.shape or array.dtype != other.dtype:
+        return None
+    if not np.issubdtype(array.dtype, np.number):
+        return 0.0 if _texts(array) == _texts(other) else None
+    before, again = array.astype(np.float64), other.astype(np.float64)
+    if not np.array_equal(np.isnan(before), np.isnan(again)):
+        return np.inf
+    apart = np.nan_to_num(np.abs(before - again)).max(initial=0.0)
+    return float(apart / max(np.nan_to_num(np.abs(before)).max(initial=0.0), SMALLEST))
+
+
+def _texts(array: Array) -> str:
+    """Texts, and lists of them as Parquet has them."""
+    return repr(array.tolist())
+
+
+def _arrays(path: Path) -> dict[str, Array]:
     loaded = np.load(io.BytesIO(path.read_bytes()))
     return {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded}
 
 
-def _columns(path: Path) -> dict[str, np.ndarray]:
+def _columns(path: Path) -> dict[str, Array]:
     table = pq.read_table(path)
     return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
 
 
-def _weights(path: Path) -> dict[str, np.ndarray]:
-    """By place, as the exporter numbers names anew in each process."""
+def _weights(path: Path) -> dict[str, Array]:
+    """Weights by name and constants by shape, numbered by their values where several share that.
+
+    The exporter names what it makes up, such as axes, by numbers and in an order that each process has anew.
+    """
     import onnx
 
-    graph = onnx.load(str(path)).graph
-    return {str(place): onnx.numpy_helper.to_array(one) for place, one in enumerate(graph.initializer)}
+    groups: dict[str, list[Array]] = {}
+    for one in onnx.load(str(path)).graph.initializer:
+        array = onnx.numpy_helper.to_array(one)
+        name = "const" if one.name.startswith("const_") else re.sub(r"__\d+$", "", one.name)
+        groups.setdefault(f"{name} {array.dtype} {array.shape}", []).append(array)
+    return {
+        f"{name} {place}": array
+        for name, group in groups.items()
+        for place, array in enumerate(sorted(group, key=lambda array: array.tobytes()))
+    }
 
 
-READERS: Final[Mapping[str, Callable[[Path], dict[str, np.ndarray]]]] = {
+READERS: Final[Mapping[str, Callable[[Path], dict[str, Array]]]] = {
     ".npy": _arrays,
     ".npz": _arrays,
     ".parquet": _columns,
