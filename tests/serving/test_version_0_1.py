@@ -8,14 +8,18 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from contracts.api.requests import RecommendationRequest
+from contracts.bundle.promotions import PROMOTIONS, point_current, promotions, rollback
 from contracts.events.interactions import Interaction
 from contracts.events.items import CatalogueItem
+from rollout.record.state import Record
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
 from serving.events.open_log import open_log
+from serving.features.lookup import FeastLookup
 from serving.metrics import Metrics
 from serving.recommendation.context import nobody
 from serving.runtime.clock import frozen_clock
+from tests.support.bundles import PARTS, make_bundle
 from tests.support.recommender import new_recommender, recommend
 
 WRITTEN = Path(__file__).resolve().parents[1] / "fixtures" / "version_0_1"
@@ -74,3 +78,35 @@ def test_an_event_log_of_version_0_1_is_read(tmp_path: Path) -> None:
     assert interactions.end() == 3
     interactions.close()
     items.close()
+
+
+def test_an_online_store_of_version_0_1_is_read(tmp_path: Path) -> None:
+    shutil.unpack_archive(WRITTEN / "online_store.zip", tmp_path)
+    lookup = FeastLookup(tmp_path / "feature_repo", timeout_seconds=5)
+    ada = lookup.user("ada")
+    assert ada is not None
+    bought = {"item-8": 9, "item-4": 10, "item-7": 6, "item-9": 6, "item-2": 4, "item-0": 5}
+    bought |= {"item-6": 10, "item-11": 7, "item-3": 7, "item-10": 5, "item-5": 5, "item-1": 8}
+    assert dict(zip(ada["history_item_ids"], ada["history_counts"], strict=True)) == bought
+    assert ada["user_purchases_365d"] == sum(bought.values()) == 82
+    assert lookup.user("nobody") is None
+    assert lookup.bought_before("ada") is None  # 0.1 did not keep it, which is not the same as nothing bought
+
+
+def test_promotions_of_version_0_1_lead_back(tmp_path: Path) -> None:
+    """Promoted: oldest, older; rolled back to oldest; promoted: what serves. A rollback passes over what was left."""
+    made = {name: make_bundle(tmp_path, PARTS | {"items.npz": name.encode()}) for name in ("OLDEST", "OLDER", "SERVES")}
+    written = (WRITTEN / "promotions.jsonl").read_text()
+    for name, folder in made.items():
+        written = written.replace(name, folder.name)
+    (tmp_path / PROMOTIONS).write_text(written)
+    point_current(made["SERVES"])
+    assert [change.rolled_back_from for change in promotions(tmp_path)] == [None, None, made["OLDER"].name, None]
+    assert rollback(tmp_path).bundle_version == made["OLDEST"].name
+
+
+def test_a_rollout_record_of_version_0_1_is_read() -> None:
+    record = Record.model_validate_json((WRITTEN / "rollout.json").read_text())
+    assert record.rollout is not None and record.rollout.ended
+    assert record.history == ("s3://shop/bundles/a", "s3://shop/bundles/b")
+    assert record.refused == {"s3://shop/bundles/c": "errors: too many"}
