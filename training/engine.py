@@ -13,9 +13,11 @@ from contracts.errors import InvalidInput
 from training.settings import DuckDBSettings, Engine
 
 BROKEN_OPTIMIZERS = "join_filter_pushdown"
-"""DuckDB 2.0.0 ended the join of 414,760 rows of a real log that follows an ASOF join with an internal error ("narrowed
-column received a non-dictionary chunk"). Rows made up at that size (tests/training/test_engine_joins.py) pass either
-way and do not show when this can go: it can, once `tandem dataset` passes on Online Retail (docs/examples) without."""
+"""DuckDB 2.0.0 ended the join that follows an ASOF join with an internal error ("narrowed column received a
+non-dictionary chunk"). At 414,760 rows of one real log it passes without this optimizer; at 523,365 rows of another it
+fails without it too, so asof_store.py reads the ASOF join to its end first. Rows made up at that size pass either way
+(tests/training/test_engine_joins.py) and do not show when both can go: they can, once `tandem dataset` passes without
+them on both logs of docs/examples."""
 
 
 def connect(engine: Engine, spark_master: str, limits: DuckDBSettings | None = None) -> ibis.BaseBackend:

@@ -105,6 +105,9 @@ def _known(connection: ibis.BaseBackend, asked: ibis.Table, view: FeatureView, f
     table = read_parquet(connection, view.batch_source.path)
     moments = table.select(**{key: key, KNOWN: table[moment]})
     at = asked.asof_join(moments, asked[moment] >= moments[KNOWN], predicates=key).select(ASKED, key, KNOWN)
+    # Read to its end before it is joined again: fed by an ASOF join that still runs, DuckDB 2.0.0 ends the next join of
+    # half a million rows with an internal error ("build pipeline is not single-source"), see training/engine.py.
+    at = ibis.memtable(connection.to_pyarrow(at))
     rows = table.select(*features, **{f"{key}_right": key, f"{KNOWN}_right": moment})
     found = rows.inner_join(at, [rows[f"{key}_right"] == at[key], rows[f"{KNOWN}_right"] == at[KNOWN]])
     return found.select(ASKED, *features)
