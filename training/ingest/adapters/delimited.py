@@ -54,10 +54,10 @@ def read_delimited(file: DataFile) -> pa.Table:
 
 
 def _header_line(stream: IO[bytes], file_name: str) -> tuple[bytes, bytes]:
-    """(the first line, with its end), (what was read behind it)."""
-    data = stream.read(CHUNK_BYTES).removeprefix(BYTE_ORDER_MARK)
+    """(the first line that is not empty, with its end), (what was read behind it)."""
+    data = b""
     while not (end := re.search(rb"\r\n|\n|\r(?=[^\n])", data)) and (more := stream.read(CHUNK_BYTES)):
-        data += more
+        data = (data + more).removeprefix(BYTE_ORDER_MARK).lstrip(b"\r\n")
     if not data.strip():
         raise DataRejected(f"{file_name} is empty: expected a line of column names, then rows.")
     return (data[: end.end()], data[end.end() :]) if end else (data, b"")

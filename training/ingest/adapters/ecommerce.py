@@ -102,7 +102,7 @@ def _events(rows: Columns, options: SourceOptions) -> ibis.Table:
     """Without an event id the content is the id."""
     names = EVENT_NAMES | event_types_of(options.mapping)
     return rows.select(
-        event_type=rows.text("event_type").lower().substitute(names),
+        event_type=_event_type(rows, names),
         user_id=_user_id(rows, options.mapping),
         item_id=rows.id("item_id") if rows.has("item_id") else ibis.null("string"),
         event_timestamp=rows.timestamp("event_timestamp"),
@@ -114,6 +114,11 @@ def _events(rows: Columns, options: SourceOptions) -> ibis.Table:
         content=ibis.null("string") if rows.has("event_id") else rows.content(),
         is_return=_is_return(rows, names, options.mapping),
     )
+
+
+def _event_type(rows: Columns, names: Mapping[str, str]) -> Any:
+    """Our name of each event, whatever the case of the source's and the blanks around it."""
+    return rows.text("event_type").strip().lower().substitute(dict(names))
 
 
 def _user_id(rows: Columns, mapping: Mapping[str, str]) -> Any:
@@ -139,7 +144,7 @@ def event_types_of(mapping: Mapping[str, str]) -> dict[str, str]:
         raise InvalidInput(
             f"event_types maps to unknown event types: {', '.join(unknown)}. There are {', '.join(known)}."
         )
-    return {name.lower(): kind for name, kind in own.items()}
+    return {name.strip().lower(): kind for name, kind in own.items()}
 
 
 def _visits(rows: Columns) -> ibis.Table:
@@ -174,7 +179,7 @@ def policy_of(mapping: Mapping[str, str]) -> str:
 
 def _is_return(rows: Columns, names: Mapping[str, str], mapping: Mapping[str, str]) -> Any:
     """Negative units of a purchase, a basket whose id begins with the prefix of returns, or an event called so."""
-    kind = rows.text("event_type").lower().substitute(dict(names))
+    kind = _event_type(rows, names)
     is_return = kind == RETURN
     if rows.has("quantity"):
         is_return = is_return | ((kind == EventType.PURCHASE.value) & (rows.number("quantity", "int64") < 0))

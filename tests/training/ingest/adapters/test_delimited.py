@@ -30,3 +30,16 @@ def test_quotes_newlines_and_stray_quotes_whatever_the_chunk(
 
 def test_a_quoted_field_may_hold_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(tmp_path, b'a,b\n1,"x\ny"\n2,z\n', monkeypatch) == [["1", "x\ny", None, None], ["2", "z", None, None]]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 1 << 20])
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"\n\r\n", b"\xef\xbb\xbf\r\n"])
+def test_the_header_is_the_first_line_that_is_not_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, start: bytes
+) -> None:
+    from training.ingest.adapters.location import locate
+
+    write(tmp_path / "csv", table_csv=start + b"a,b\n1,x\n")
+    monkeypatch.setattr(delimited, "CHUNK_BYTES", chunk)
+    (file,) = locate(str(tmp_path / "csv"), "test").required("table")
+    assert delimited.read_delimited(file).to_pylist() == [{"a": "1", "b": "x", "__fault": None, "__raw": None}]

@@ -122,3 +122,12 @@ def test_json_lines_are_rows_whatever_keys_they_have(tmp_path: Path) -> None:
     (folder / "interactions.jsonl").write_text("\n")
     with pytest.raises(DataRejected, match=r"interactions\.jsonl is empty"):
         run(tmp_path, "ecommerce", folder)
+
+
+def test_event_types_are_read_whatever_their_case_and_the_blanks_around_them(tmp_path: Path) -> None:
+    rows = "".join(
+        f"u,tea,{kind},2024-01-01T00:00:00Z\n" for kind in (" Order Completed", "ORDER COMPLETED ", " View ")
+    )
+    folder = shop(tmp_path, interactions=f"user_id,item_id,event_type,event_timestamp\n{rows}")
+    run(tmp_path, "ecommerce", folder, {"event_types": {" order completed": "purchase"}})
+    assert rows_of(tmp_path, "events", "event_type") == [("purchase",), ("purchase",), ("view",)]
