@@ -145,7 +145,7 @@ def test_settings_are_read_in_the_words_of_a_chart(tmp_path: Path) -> None:
 
 
 def test_the_page_on_releases_shows_every_default() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "releases.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "releases.md").read_text()
     block = page.split("```yaml\n")[1].split("```")[0]
     assert yaml.safe_load(block) == RolloutSettings().model_dump(mode="json", by_alias=True)
 

@@ -132,8 +132,9 @@ def ids(answer: Recommendations) -> list[str]:
 
 
 def bought(lookup: FeastLookup, user_id: str) -> set[str]:
+    """In the history, and what it lacks of longer ago."""
     features = lookup.user(user_id)
-    return set(features["history_item_ids"]) if features else set()
+    return set(features["history_item_ids"]) | set(lookup.bought_before(user_id) or ()) if features else set()
 
 
 FILTERS: list[dict[str, Any]] = [
