@@ -93,10 +93,19 @@ class _Window:
         shape = len(truths), num_items
         self._bought = sp.csc_matrix((np.ones(len(items), np.float32), (users, items)), shape)
         self._customers = np.asarray(self._bought.sum(axis=0)).ravel()
-        random, chance = np.random.default_rng(SEED), self._customers / max(self._customers.sum(), 1)
-        first, second = (np.unique(random.choice(num_items, RANDOM_ITEMS, p=chance)) for _ in range(2))
-        cosines = self._cosines(first, second)
-        self._least = float(np.quantile(cosines[first[:, np.newaxis] != second], RANDOM_SHARE))
+        self._least = self._beyond_random()
+
+    def _beyond_random(self) -> float:
+        """What RANDOM_SHARE of random pairs do not exceed, among the items that can be judged.
+
+        Of rarer ones any two that a single customer took would have a cosine of 1.
+        """
+        often = np.flatnonzero(self._customers >= LEAST_CUSTOMERS)
+        if len(often) < 2:
+            return 1.0
+        random, chance = np.random.default_rng(SEED), self._customers[often] / self._customers[often].sum()
+        first, second = (np.unique(random.choice(often, RANDOM_ITEMS, p=chance)) for _ in range(2))
+        return float(np.quantile(self._cosines(first, second)[first[:, np.newaxis] != second], RANDOM_SHARE))
 
     def can_tell(self, first: int, second: int) -> bool:
         return bool(min(self._customers[first], self._customers[second]) >= LEAST_CUSTOMERS)
