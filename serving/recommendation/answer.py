@@ -103,7 +103,7 @@ def _answer(
         shortfall=shortfall,
         shortfall_reason=shortfall_reason(scope, ranked, arrangement) if shortfall else None,
         notes=notes(
-            request, scope.bundle, history_known=ranked.trace is not None, older_known=scope.older.rows is not None
+            request, scope.bundle, history_known=ranked.trace is not None, older_known=scope.left_out.older is not None
         ),
         next_page=None if shortfall else page_token(scope.shown, [scope.bundle.item_ids[row] for row in rows]),
         items=items,

@@ -43,7 +43,7 @@ class Ladder:
         scope.leave_out_hidden(known.features)
         if not scope.request.include_seen and known.features is not None:
             older = self._users.bought_before(scope.request.user_id)
-            scope.older.rows = older if older is None else known_rows(older, scope.bundle.vocabularies)
+            scope.left_out.older = older if older is None else known_rows(older, scope.bundle.vocabularies)
         yield
         ranked = yield from self._with(scope, known, deadline)
         if ranked.reason is not None:

@@ -28,10 +28,11 @@ FILTERING: Final = frozenset(Filters.model_fields) | {"context"}
 
 
 @dataclass
-class BoughtBefore:
-    """What the user bought and their history lacks, once it has been asked for."""
+class LeftOut:
+    """Rows that the online store keeps out of the user's lists, once it has been asked."""
 
-    rows: Rows | None = field(default_factory=lambda: NO_ROWS)  # None where it is not known
+    hidden: Rows = field(default_factory=lambda: NO_ROWS)
+    older: Rows | None = field(default_factory=lambda: NO_ROWS)  # bought, and not in the history; None: not known
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,8 @@ class RequestScope:
     active: tuple[CompiledRule, ...]  # of the rules, those for this surface and moment
     shown: Shown  # on earlier pages
     context: Rows  # latest first
-    older: BoughtBefore = field(default_factory=BoughtBefore, compare=False)
+    left_out: LeftOut = field(default_factory=LeftOut, repr=False, compare=False)
     _filtered: dict[bytes, filters.Filtered] = field(default_factory=dict, repr=False, compare=False)
-    _hidden: list[Rows] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def bundle(self) -> LoadedBundle:
@@ -62,13 +62,12 @@ class RequestScope:
     def without(self) -> filters.Exclusions:
         """Rows that are left out in addition to the filters."""
         items = self.bundle.vocabularies[names.ITEM_ID]
-        hidden = self._hidden[-1] if self._hidden else NO_ROWS
-        return filters.Exclusions(rows_shown(self.shown, items), np.sort(self.context), denied(self.active), hidden)
+        shown, context = rows_shown(self.shown, items), np.sort(self.context)
+        return filters.Exclusions(shown, context, denied(self.active), self.left_out.hidden)
 
     def leave_out_hidden(self, features: Mapping[str, Any] | None) -> None:
         """To be said once, before the first filter: what the user whose features these are has hidden."""
-        if len(rows := hidden_rows(features, self.bundle)):
-            self._hidden.append(rows)
+        self.left_out.hidden = hidden_rows(features, self.bundle)
 
     def filtered(self, bought: Rows) -> filters.Filtered:
         """The request's filters over the catalogue, built once. bought: the user's own rows.
@@ -77,8 +76,8 @@ class RequestScope:
         """
         if self.request.include_seen:
             bought = NO_ROWS
-        elif self.older.rows is not None and len(self.older.rows):
-            bought = np.concatenate([bought, self.older.rows])
+        elif self.left_out.older is not None and len(self.left_out.older):
+            bought = np.concatenate([bought, self.left_out.older])
         key = bought.tobytes()
         if key not in self._filtered:
             bundle = self.bundle

@@ -24,7 +24,7 @@ from training.evaluation.gate import (
 )
 from training.evaluation.related import reasons_held, related_recall
 from training.evaluation.slices import at_lengths, by_history, by_segment, gated_discoveries, of_discoveries, values_of
-from training.evaluation.window import LENGTH, Lists, lists_of, unseen_list, window_at
+from training.evaluation.window import LENGTH, EvaluationWindow, Lists, lists_of, unseen_list, window_at
 from training.metrics.ranking_metrics import padded, summary
 from training.progress import Progress
 from training.ranking.scoring import exported_scores, rank_with_scores
@@ -52,13 +52,10 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     with_scores = rank_with_scores(test.candidates, workspace.ranker)
     ranked = [rows for rows, _ in with_scores]
     lists = lists_of(test, ranked, embeddings.neighbours(timeline.cutoff))
-    discovering = {**lists, FINAL_LIST: unseen_list(test, workspace)}
     related = embeddings.related(timeline.cutoff)
-    all_items = table_of(lists, test.truths, test.num_items)
-    shown = {name: lists[name] for name in (best_simple(all_items), FINAL_LIST)}  # where all would be too wide
-    values = values_of(lists, test.truths)
-    gated = {name: own[GATED] for name, own in values.items()}
-    write_values(workspace.evaluation, test.user_ids, gated[FINAL_LIST])
+    judged = tables_and_gate(workspace, test, lists, timeline.cutoff)
+    simple = best_simple(judged["all_items"])
+    shown = {name: lists[name] for name in (simple, FINAL_LIST)}  # where all would be too wide
     earlier = [
         window_at(dataset, embeddings, start, end, settings, BACKTEST_USERS) for start, end in timeline.ranker_windows
     ]
@@ -67,8 +64,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     metrics = {
         "test_days": settings.features.test_days,
         "target": timeline.target.value,
-        "all_items": all_items,
-        "new_to_user": table_of(*of_discoveries(test, discovering), test.num_items),
+        **judged,
         "candidates": {
             **candidate_recall(test.candidates, test.truths),
             **simple_union_recall(test, settings.ranker.num_candidates),
@@ -78,13 +74,6 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
         "by_segment": by_segment(test, shown),
         "at_lengths": at_lengths(shown, test.truths),
         "calibration": calibration(with_scores, test.truths),
-        "gate": comparisons(
-            gated,
-            gated_discoveries(test, discovering),
-            test.user_ids,
-            timeline.cutoff,
-            champion_at(workspace.bundles / CURRENT),
-        ),
         "related": related_recall(dataset, related),
         "reasons": reasons_held(test, ranked, related, dataset.catalogue(test.item_statistics)),
         **json.loads((workspace.towers / REPORT).read_text()),
@@ -93,6 +82,22 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     }
     workspace.metrics.write_text(json.dumps(metrics, indent=2) + "\n")
     return metrics
+
+
+def tables_and_gate(workspace: Workspace, window: EvaluationWindow, lists: Lists, cutoff: int) -> dict[str, Any]:
+    """The tables all_items and new_to_user, and the gate; keeps the final list's value of each user for the next gate.
+
+    What is new to a user is judged by the list that a request with include_seen=false gets.
+    """
+    discovering = {**lists, FINAL_LIST: unseen_list(window, workspace)}
+    gated = {name: values[GATED] for name, values in values_of(lists, window.truths).items()}
+    write_values(workspace.evaluation, window.user_ids, gated[FINAL_LIST])
+    champion = champion_at(workspace.bundles / CURRENT)
+    return {
+        "all_items": table_of(lists, window.truths, window.num_items),
+        "new_to_user": table_of(*of_discoveries(window, discovering), window.num_items),
+        "gate": comparisons(gated, gated_discoveries(window, discovering), window.user_ids, cutoff, champion),
+    }
 
 
 def table_of(lists: Lists, truths: Sequence[Rows], num_items: int) -> Table:

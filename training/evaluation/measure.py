@@ -3,12 +3,9 @@
 from pathlib import Path
 from typing import Any, Final
 
-from contracts.bundle.promotions import CURRENT
 from training.dataset.dataset import Dataset
-from training.evaluation.evaluate import table_of
-from training.evaluation.gate import FINAL_LIST, GATED, champion_at, comparisons, write_values
-from training.evaluation.slices import gated_discoveries, of_discoveries, values_of
-from training.evaluation.window import lists_of, unseen_list, window_at
+from training.evaluation.evaluate import tables_and_gate
+from training.evaluation.window import lists_of, window_at
 from training.ranking.scoring import rank_with_scores
 from training.retrieval.embeddings import Embeddings
 from training.settings import Settings
@@ -34,18 +31,4 @@ def measured(workspace: Workspace, settings: Settings, counted_ranker: Path | No
     )
     if counted_ranker is not None:
         lists = {**lists, COUNTED: [rows for rows, _ in rank_with_scores(test.candidates, counted_ranker)]}
-    discovering = {**lists, FINAL_LIST: unseen_list(test, workspace)}
-    gated = {name: values[GATED] for name, values in values_of(lists, test.truths).items()}
-    write_values(workspace.evaluation, test.user_ids, gated[FINAL_LIST])
-    return {
-        "test_days": settings.features.test_days,
-        "all_items": table_of(lists, test.truths, test.num_items),
-        "new_to_user": table_of(*of_discoveries(test, discovering), test.num_items),
-        "gate": comparisons(
-            gated,
-            gated_discoveries(test, discovering),
-            test.user_ids,
-            timeline.cutoff,
-            champion_at(workspace.bundles / CURRENT),
-        ),
-    }
+    return {"test_days": settings.features.test_days, **tables_and_gate(workspace, test, lists, timeline.cutoff)}
