@@ -4,6 +4,7 @@ import numpy as np
 
 from benchmarks.quality.peers.peer import Scores
 from benchmarks.quality.splits import Split
+from benchmarks.quality.workspaces import with_seed
 from contracts.arrays import Rows
 from training.dataset.dataset import Dataset
 from training.ranking.scoring import rank_with_scores, ranker_of_unseen
@@ -18,14 +19,15 @@ NO_CANDIDATE = -1e9
 class PipelineList:
     """The final list. It is not fitted here: `tandem train-towers` and `tandem train-ranker` have done that."""
 
-    def __init__(self, *, include_seen: bool = True) -> None:
-        """include_seen: of the requests."""
-        self._include_seen = include_seen
+    def __init__(self, *, include_seen: bool = True, seed: int | None = None) -> None:
+        """include_seen: of the requests. seed: of models trained anew; None for those that are there."""
+        self._include_seen, self._seed = include_seen, seed
 
     def fit(self, split: Split) -> None:
         """Makes the lists of all users that are asked about. Raises MissingArtifact where the pipeline has not run."""
         assert split.moment is not None, "only sets of the pipeline have its lists"
-        workspace, settings = Workspace(split.moment.root), load_settings(split.moment.root / "params.yaml")
+        root = split.moment.root if self._seed is None else with_seed(split.moment.root, self._seed)
+        workspace, settings = Workspace(root), load_settings(root / "params.yaml")
         dataset = Dataset(workspace)
         embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
         moment = dataset.moment(split.moment.seconds)
@@ -39,7 +41,7 @@ class PipelineList:
 
     def discovering(self) -> "PipelineList":
         """The list of a request with include_seen=false."""
-        other = PipelineList(include_seen=False)
+        other = PipelineList(include_seen=False, seed=self._seed)
         other.fit(self._split)
         return other
 
