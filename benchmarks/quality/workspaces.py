@@ -29,14 +29,14 @@ def train(root: Path, params: str) -> None:
 def with_seed(root: Path, seed: int) -> Path:
     """This workspace where its models are of this seed, else one next to it with its data and models of that seed."""
     settings = load_settings(root / "params.yaml")
-    if settings.towers.seed == settings.ranker.seed == seed:
+    if settings.two_tower.seed == settings.ranker.seed == seed:
         return root
     other = root.with_name(f"{root.name}-seed-{seed}")
     if Workspace(other).ranker.exists():
         return other
     shutil.copytree(root, other, ignore=shutil.ignore_patterns("models", "__pycache__"), dirs_exist_ok=True)
     params = yaml.safe_load((root / "params.yaml").read_text()) or {}
-    for part in ("towers", "ranker"):
+    for part in ("two_tower", "ranker"):
         params.setdefault(part, {})["seed"] = seed
     (other / "params.yaml").write_text(yaml.safe_dump(params))
     _run(other, *TRAINING)

@@ -14,13 +14,12 @@ R = TypeVar("R")
 
 def new_worker() -> Executor:
     """A single thread: models and stores hold one core each, and SQLite wants one thread per connection."""
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="recommender", initializer=_compute_alone)
-
-
-def _compute_alone() -> None:
-    """One thread a search and a product: requests are the parallelism; threads inside one cost 27 ms of CPU, not 9."""
-    faiss.omp_set_num_threads(1)  # OpenMP keeps the number per calling thread, so the thread that searches sets it
+    # Requests are the parallelism; threads inside one cost 27 ms of CPU where one thread takes 9. OpenMP keeps the
+    # number per calling thread, so the thread that searches sets it; NumPy's OpenBLAS takes it from the main thread.
     threadpool_limits(1, user_api="blas")
+    return ThreadPoolExecutor(
+        max_workers=1, thread_name_prefix="recommender", initializer=faiss.omp_set_num_threads, initargs=(1,)
+    )
 
 
 async def call(worker: Executor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
