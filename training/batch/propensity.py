@@ -132,7 +132,7 @@ class Propensity:
     """Gradient-boosted trees and a logistic regression, and the isotonic map from their scores to probabilities.
 
     A thousand rows are too few for the trees, which then lose to the frequency of baskets; a hundred thousand have
-    more to say than a line can (docs/explanation/features.md has the figures).
+    more to say than a line can (docs/experiments/likely-buyers.md has the figures).
     """
 
     def __init__(self, training: Sequence[Labelled], calibration: Sequence[Labelled]) -> None:
