@@ -45,7 +45,7 @@ POINT_IN_TIME_BUDGET, MATERIALIZE_BUDGET = 12.0, 35.0  # seconds
 
 @dataclass(frozen=True)
 class Budget:
-    """Of ingest and features together."""
+    """Limits for ingest and features together."""
 
     seconds: float
     peak_gb: float

@@ -84,7 +84,7 @@ Check = Callable[[bytes], bool]
 def run(
     port: int, requests: Iterable[bytes], clients: int, seconds: float, good: Check, rate: float | None = None
 ) -> Load:
-    """Asks the requests over and over for so long, at most rate a second."""
+    """Repeats the requests for that many seconds, at most rate a second."""
     load, stream, selector = Load(clients), cycle(requests), selectors.DefaultSelector()
     idle = deque(_Client(port, stream) for _ in range(clients))
     for client in idle:

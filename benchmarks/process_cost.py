@@ -13,7 +13,7 @@ EVERY_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one command, or of several after each other."""
+    """Cost of one command, or of several one after the other."""
 
     seconds: float
     cpu_seconds: float

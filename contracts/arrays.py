@@ -1,4 +1,4 @@
-"""The arrays that are handed around most, by what they hold."""
+"""The most used array types, by what they hold."""
 
 import numpy as np
 import numpy.typing as npt

@@ -146,7 +146,7 @@ class Controller:
         return next((bundle for bundle in reversed(record.history) if bundle != stable), None)
 
     def _drive(self, rollout: Rollout) -> Rollout:
-        """Act after act until the end, or until patience with inconclusive analyses ends."""
+        """Carries out one phase after the other, until the end or until patience with inconclusive analyses ends."""
         patience_ends = self._clock.now() + self._settings.patience_seconds
         while not rollout.ended:
             if rollout.waits_for and self._clock.now() >= patience_ends:
@@ -158,7 +158,7 @@ class Controller:
         return rollout
 
     def _asked(self, rollout: Rollout) -> Rollout | None:
-        """What a person asked, where it can still be done."""
+        """A person's request, if it can still be carried out."""
         request = self._store.beat().request
         if request is Request.ABORT and rollout.phase in (Phase.STAGING, Phase.SHIFTING, Phase.ANALYSING):
             return self._decide(rollout, Choice.ABORTING, "asked for by hand", phase=Phase.ABORTING, waits_for="")

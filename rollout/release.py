@@ -48,7 +48,7 @@ class Release:
             return self._ended_elsewhere(rollout.id)
 
     def roll_back(self, to: str | None) -> Rollout:
-        """To an earlier bundle. A rollout under way is aborted, and that is all unless a bundle is named."""
+        """Rolls back to an earlier bundle. A rollout under way is aborted; that is all unless a bundle is named."""
         rollout = self.store.read().rollout
         if rollout is not None and not rollout.ended:
             aborted = self.ask(Request.ABORT)
@@ -80,7 +80,7 @@ def restored(release: str, namespace: str) -> Rollout | None:
 def open_release(
     release: str, namespace: str, settings: RolloutSettings, holder: str, metrics_port: int = 0
 ) -> Release:
-    """The release in a namespace of the cluster that is at hand."""
+    """The release in a namespace of the current cluster."""
     objects, registry = _objects_in(namespace), CollectorRegistry()
     if metrics_port:
         start_http_server(metrics_port, registry=registry)
@@ -91,7 +91,7 @@ def open_release(
 
 
 def _objects_in(namespace: str) -> Objects:
-    """Objects of a namespace of the cluster that is at hand."""
+    """Objects of a namespace of the current cluster."""
     from rollout.cluster.kubernetes import connect  # the client takes seconds to load, and only a real cluster needs it
 
     return connect(namespace)

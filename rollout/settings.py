@@ -1,4 +1,4 @@
-"""How a release goes: steps, waits and thresholds. One file, read once; camelCase as all values of a chart."""
+"""A release's steps, waits and thresholds. One file, read once; camelCase, like all values of a chart."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +16,7 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class GateName(StrEnum):
-    """What a canary is held against; a gate that is not listed in the settings is not asked."""
+    """Gates that judge a canary; a gate that is not listed in the settings is not asked."""
 
     LATENCY = "latency"
     ERRORS = "errors"
@@ -87,7 +87,7 @@ class Mirror(Part):
     key_file: Path | None = None
 
     def headers(self) -> dict[str, str]:
-        """What shows who asks. Raises InvalidInput when the file cannot be read or is empty."""
+        """Headers with the key. Raises InvalidInput when the file cannot be read or is empty."""
         if self.key_file is None:
             return {}
         try:

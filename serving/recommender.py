@@ -205,7 +205,7 @@ class Recommender:
 
 
 def counted_level(answer: Recommendations) -> str:
-    """The level as metrics have it: an unknown user's list is cold, and none that a part has failed."""
+    """The level as metrics have it: a list for an unknown user is `cold`, as no part has failed."""
     return COLD_LEVEL if answer.degraded_reason is Reason.UNKNOWN_USER else answer.degraded_level
 
 

@@ -65,7 +65,7 @@ def dry_run(requests: Iterable[RecommendationRequest | None], current: Recommend
             continue
         try:
             done.add(current.listed(request), proposed.listed(request))
-        except InvalidInput:  # a category that the bundle of then had and the one of now has not
+        except InvalidInput:  # a category that the bundle of that time had and today's lacks
             done.skipped += 1
     return done
 
@@ -93,7 +93,7 @@ def recorded_lists(path: Path, limit: int | None = None) -> Iterator[tuple[Impre
 
 
 def request_of(record: ImpressionRecord) -> RecommendationRequest:
-    """What a recorded list answered. Raises ValidationError or TypeError for a request that is none."""
+    """What a recorded list answered. Raises ValidationError or TypeError for something that is not a request."""
     return RecommendationRequest(user_id=record.user_id, **{"n": len(record.item_ids) or 10, **record.request})
 
 

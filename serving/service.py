@@ -46,7 +46,7 @@ class Lists:
         self, requests: Sequence[RecommendationRequest], *, shown: bool = True, compared: bool = True
     ) -> list[Recommendations]:
         """A list for each, in order; others are answered in between. Raises TandemError."""
-        if len(requests) == 1:  # is no batch, whatever the protocol wraps it in
+        if len(requests) == 1:  # a single request, whatever the protocol wraps it in
             return [await self.answer(requests[0], shown=shown, compared=compared)]
         return await self._waiting.results(
             self._recommender.steps(request, monotonic(), shown=shown, compared=compared) for request in requests

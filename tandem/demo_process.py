@@ -87,7 +87,7 @@ def _end_with(parent: int) -> None:
 
 
 def _message(error: BaseException, trace: Path) -> str:
-    """The error's words; of one that is not ours also its kind, with the trace in a file."""
+    """The error's words; for a foreign error also its kind, with the trace in a file."""
     if isinstance(error, TandemError):
         return str(error)
     trace.write_text("".join(traceback.format_exception(error)))

@@ -37,7 +37,7 @@ def lay_out(workspace: Workspace, manifest: Manifest, into: Path, data: Path) ->
 
 
 def champion_before(workspace: Workspace, moment: str) -> Path | None:
-    """What served when the bundle was evaluated, as its gate was held to it; None where nothing did, or it is gone."""
+    """The champion that the bundle's gate compared it with; None where none served, or it is gone."""
     earlier = [change.bundle_version for change in promotions(workspace.bundles) if change.promoted_at < moment]
     folder = workspace.bundles / earlier[-1] if earlier else None
     return folder if folder and folder.is_dir() else None

@@ -51,7 +51,7 @@ def recommend(
 
 @lru_cache(maxsize=BUNDLES_IN_MEMORY)
 def _opened(bundle: Path) -> "tuple[LoadedBundle, FeatureLookup]":
-    """By the folder itself, not by the link `current`: a promotion is seen by the next call."""
+    """Cached by the folder itself, not by the link `current`: the next call sees a promotion."""
     from serving.bundles.bundle import load_bundle
     from serving.features.lookup import FeastLookup
     from training.workspace import Workspace

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def recommenders(
     workspace: Workspace, bundle: str, rules: Sequence[Path | None], *, historical: bool
 ) -> "list[Recommender]":
-    """One for each file of rules, over the same bundle: each answers as a server with these rules would.
+    """A recommender for each file of rules, over the same bundle: each answers as a server with these rules would.
 
     Raises TandemError where bundle, feature store or rules cannot be used.
     """

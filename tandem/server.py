@@ -20,7 +20,7 @@ OLD_DAYS = 28
 
 
 def long_ago(bundle: Path) -> str:
-    """What a log that ended long ago does to the answers, and the way out; empty for a log of these days."""
+    """What a log that ended long ago does to the answers, and the remedy; empty for a recent log."""
     if not bundle.exists():
         return ""
     end = read_manifest(bundle).data_end_timestamp

@@ -21,7 +21,7 @@ them on both logs of docs/examples."""
 
 
 def connect(engine: Engine, spark_master: str, limits: DuckDBSettings | None = None) -> ibis.BaseBackend:
-    """A connection that thinks in UTC; spark_master is a Spark master URL and is used by Spark alone."""
+    """A connection whose time zone is UTC; spark_master is a Spark master URL and is used by Spark alone."""
     return connect_duckdb(limits) if engine is Engine.DUCKDB else connect_spark(spark_master)
 
 

@@ -23,7 +23,7 @@ def save_graph(
 ) -> None:
     """Checks the graph and writes it. inputs and output: name, type and shape, where None is any size.
 
-    constants: by name; their types are those of numpy, so say float32.
+    constants: by name; they keep their numpy types, so say float32.
     """
     described = [
         helper.make_tensor_value_info(name, KINDS[np.dtype(t).name], shape) for name, (t, shape) in inputs.items()

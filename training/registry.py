@@ -30,7 +30,7 @@ def store_uri(workspace: Workspace) -> str:
 
 
 def has_store(workspace: Workspace) -> bool:
-    """Whether there is a store to look into; asking one makes it otherwise."""
+    """Whether there is a store: asking MLflow for a missing one would make it."""
     return bool(mlflow_url()) or (workspace.root / STORE).is_file()
 
 

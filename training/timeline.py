@@ -48,7 +48,7 @@ class Timeline(BaseModel):
         return self.model_copy(update={"ranker_starts": (), "snapshots": end, "history_snapshots": end})
 
     def write(self, path: Path) -> None:
-        """As JSON."""
+        """Writes the timeline as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(self.model_dump_json(indent=2) + "\n")
 

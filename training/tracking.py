@@ -71,7 +71,7 @@ def commit_here() -> str:
 
 
 def _git(folder: Path, *words: str) -> str:
-    """What git says; empty where there is none, or no repository."""
+    """The output of git; empty without git or a repository."""
     git = shutil.which("git")
     if git is None:
         return ""

@@ -86,7 +86,7 @@ class Workspace:
 
     @property
     def unseen_ranker(self) -> Path:
-        """The exported ranker of lists that leave out what the user had, where it is another one than that of all."""
+        """The exported ranker of lists that leave out what the user had, where it is not the ranker of all."""
         return self.ranker / "unseen"
 
     @property

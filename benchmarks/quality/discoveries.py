@@ -31,7 +31,7 @@ class Discoveries:
 
 
 def discoveries(peer: Peer, split: Split) -> Discoveries | None:
-    """Of a fitted peer; None where the set has no clock, or where repeats are no part of its question."""
+    """New-item lists of a fitted peer; None where the set has no clock, or does not count repeats."""
     if split.ages is None or not split.repeats:
         return None
     before = [np.unique(np.concatenate([*own, np.zeros(0, np.int64)])) for own in split.histories]

@@ -57,7 +57,7 @@ class DataSet:
     figures: Callable[[Rows, Sequence[Rows], int], tuple[Doubles, Doubles]] | None = None  # not metrics.per_user
     slices: Callable[[Split], Mapping[str, Rows]] | None = None  # positions in split.users, by name, of a second table
     reachable: Callable[[Split], Mapping[str, Doubles]] | None = (
-        None  # [users] best first figure there is, by who has it
+        None  # [users] the best figure there is, by the entrant that has it
     )
 
 

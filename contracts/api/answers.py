@@ -1,4 +1,4 @@
-"""What is answered; every list says which bundle and variant made it and how much of the full path it took."""
+"""Answers; every list says which bundle and variant made it and how much of the full path it took."""
 
 from enum import StrEnum
 from typing import Any, Final
@@ -134,7 +134,7 @@ class AlsoBought(BaseModel):
 
 
 class HiddenItem(BaseModel):
-    """An item that is in no list of the user."""
+    """An item that the user has hidden."""
 
     item_id: str
     until: str | None  # ISO 8601; None: for good

@@ -1,4 +1,4 @@
-"""How much one request may ask for; a larger number is refused with the limit named."""
+"""Limits of one request; a larger number is refused with the limit named."""
 
 from typing import Annotated, Final
 

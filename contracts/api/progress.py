@@ -10,7 +10,7 @@ STALE_SECONDS: Final = 30.0
 
 
 class State(StrEnum):
-    """Of the computation."""
+    """State of the computation."""
 
     NONE = "none"  # nothing is computed for this server
     RUNNING = "running"

@@ -28,10 +28,10 @@ class Golden:
     nearest: npt.NDArray[np.int64]  # [users, k] rows that the index finds for these
     candidates: Floats  # [users, candidates, features] inputs of the ranker
     scores: Floats  # [users, candidates] its answers
-    unseen_scores: Floats | None = None  # those of the ranker of unseen items, where the bundle has one
+    unseen_scores: Floats | None = None  # scores by the ranker of unseen items, where the bundle has one
 
     def to_bytes(self) -> bytes:
-        """As a .npz file."""
+        """The bytes of a .npz file."""
         into = io.BytesIO()
         arrays = {
             "embeddings": self.embeddings,

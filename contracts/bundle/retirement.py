@@ -44,7 +44,7 @@ def retiring(bundles: Path) -> dict[str, str]:
 
 
 def note_retiring(bundles: Path, learners: Sequence[LearnedFrom], replaced: Sequence[str] = ()) -> None:
-    """Notes the days; the earlier one holds where there are two. replaced: versions that are there no more."""
+    """Notes the days; the earlier one holds where there are two. replaced: versions that no longer exist."""
     days = {version: day for version, day in retiring(bundles).items() if version not in replaced}
     for one in learners:
         days[one.bundle_version] = min(one.retires_on, days.get(one.bundle_version, one.retires_on))

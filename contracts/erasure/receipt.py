@@ -38,7 +38,7 @@ class LearnedFrom(BaseModel):
 
 
 class Receipt(BaseModel):
-    """Of one erasure."""
+    """Receipt of one erasure."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -71,7 +71,7 @@ def new_receipt(person: str, stores: Sequence[Erased], bundles: Sequence[Learned
 
 
 def read_receipt(text: str) -> Receipt:
-    """Raises InvalidInput for a text that is none."""
+    """The receipt in a text. Raises InvalidInput for a text that is not a receipt."""
     try:
         return Receipt.model_validate_json(text)
     except ValidationError as error:

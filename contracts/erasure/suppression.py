@@ -1,4 +1,4 @@
-"""Who was erased, as keyed hashes: enough to keep them out, and no list of people.
+"""Erased users as keyed hashes: enough to keep them out, without a list of people.
 
 A hash without a key could be undone by trying every id of a shop. The key lies next to the list, readable by its owner
 alone; without it the list says nothing, so the two are backed up together or not at all.

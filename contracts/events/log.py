@@ -1,4 +1,4 @@
-"""Where the durable log keeps what: names that its writers (serving) and its readers (serving, training) share."""
+"""Names in the durable log that its writers (serving) and its readers (serving, training) share."""
 
 from typing import Final
 

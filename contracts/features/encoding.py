@@ -86,7 +86,7 @@ def candidate_inputs(
 
 
 def user_statistics(features: Mapping[str, Sequence[Any]]) -> npt.NDArray[np.float32]:
-    """[batch, len(USER_STATISTICS)]; somebody of whom nothing is known has zeros."""
+    """[batch, len(USER_STATISTICS)]; an unknown user has zeros."""
     return _numbers(features, names.USER_STATISTICS)
 
 

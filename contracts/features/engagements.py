@@ -86,7 +86,7 @@ def engagements_of(
     places = np.flatnonzero((telling > 0) & (codes > 0))
     if len(places) == 0:
         return NO_ENGAGEMENTS
-    # The first place of an item is its latest look.
+    # The first place of an item is its latest engagement.
     known, first, item, counts = np.unique(codes[places], return_index=True, return_inverse=True, return_counts=True)
     in_cart = np.isin(known, _held(codes, types))
     best = np.zeros(len(known), np.int8)

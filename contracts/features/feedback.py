@@ -32,7 +32,7 @@ def latest_feedback(events: Iterable[FreshEvent]) -> list[FreshEvent]:
 
 
 def bounded(events: Sequence[FreshEvent], most: int) -> list[FreshEvent]:
-    """The latest events, `most` of them, and apart from these the latest feedback; in the order they have."""
+    """The latest events, `most` of them, and in addition the latest feedback, in their given order."""
     others = [event for event in events if event.event_type not in FEEDBACK_TYPES]
     kept = {event.event_id for event in (*others[-most:], *latest_feedback(events))}
     return [event for event in events if event.event_id in kept]

@@ -70,7 +70,7 @@ def _number(features: Mapping[str, Any], name: str) -> float:
 
 
 def _sequence(features: Mapping[str, Any], events: Sequence[FreshEvent]) -> Features:
-    """Latest first, ties by item and type, as the pipeline orders them; of what is older, the looks stay."""
+    """Latest first, ties by item and type, as the pipeline orders them; of older events, engagements stay."""
     ordered = sorted(events, key=lambda event: (-event.seconds, event.item_id or "", event.event_type))
     columns: dict[str, list[Any]] = {
         names.SEQUENCE_ITEM_IDS: [event.item_id for event in ordered],

@@ -71,7 +71,7 @@ class CandidatePlan:
 
     @property
     def num_nearest(self) -> int:
-        """How many items to ask of the index: enough for somebody of whom nothing is known."""
+        """How many items to ask the index for: enough for an unknown user."""
         return self.num_candidates
 
 

@@ -142,7 +142,7 @@ def pair_features(
 
 
 def engagement_features(engagements: UserEngagements, candidates: Rows, catalogue: Catalogue, now: float) -> Floats:
-    """[k, len(LOOK_FEATURES)]; row i describes the user's looks and candidates[i]."""
+    """[k, len(LOOK_FEATURES)]; row i describes the user's engagements with candidates[i]."""
     if len(engagements) == 0:
         return np.broadcast_to(_NEVER_ENGAGED, (len(candidates), len(_NEVER_ENGAGED)))
     of_category = _engagements_by_category(engagements, catalogue)

@@ -1,4 +1,4 @@
-"""What people who share a profile value buy: the list for somebody of whom only that is known."""
+"""What people with the same profile value buy: the list for a user of whom only the profile is known."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -93,7 +93,7 @@ class Answers:
     lists: Sequence[ReplayedList]
 
     def latency(self) -> Latency | None:
-        """Of the lists that were made; None without one."""
+        """Median and 95th percentile of the lists that were made; None without one."""
         seconds = [one.seconds for one in self.lists if one.refused is None]
         return Latency(*np.quantile(seconds, (0.5, 0.95)).tolist()) if seconds else None
 

@@ -45,7 +45,7 @@ class Mirror:
         return Mirrored(tuple(users), tuple(answers[stable]), tuple(answers[canary]))
 
     def _sample(self, stable: str) -> list[str]:
-        """As many users as requests are asked; where fewer are known, some of them again and again."""
+        """One user for each request; if fewer are known, some of them repeatedly."""
         self._users = self._users or self._settings.users() or self._examples(stable)
         wanted, times = self._settings.requests_per_analysis, 1
         if self._users:

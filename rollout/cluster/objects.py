@@ -28,7 +28,7 @@ class Kind:
 
     @property
     def api_version(self) -> str:
-        """As in manifests."""
+        """apiVersion, as in manifests."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
 

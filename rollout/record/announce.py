@@ -16,7 +16,7 @@ MAX_MESSAGE = 1024  # of an Event
 
 
 class Announcer(Protocol):
-    """Hears of each decision after it was recorded; after a crash, of the latest one again."""
+    """Receives each decision after it was recorded; after a crash, the latest one again."""
 
     def announce(self, rollout: Rollout, decision: Decision) -> None:
         """Passes the decision on."""

@@ -1,4 +1,4 @@
-"""What a rollout has come to, as it is written into the cluster before anything is done about it."""
+"""The state of a rollout, written to the cluster before each act."""
 
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ from rollout.slots.slots import other
 
 
 class Phase(StrEnum):
-    """What is to be done next; the two last ones are ends."""
+    """The next act; the last two are ends."""
 
     STAGING = "staging"  # the canary's slot gets the bundle and is waited for
     SHIFTING = "shifting"  # the canary gets the percent of the step
@@ -24,7 +24,7 @@ ENDS = (Phase.PROMOTED, Phase.ABORTED)
 
 
 class Request(StrEnum):
-    """What a person asked of a rollout under way."""
+    """A person's request to a rollout under way."""
 
     PROMOTE = "promote"
     ABORT = "abort"
@@ -70,7 +70,7 @@ class Step(Part):
     successful: int = 0  # analyses
     failed: int = 0
     mirrored_answers: tuple[int, int] = (0, 0)  # of stable and canary in this step
-    earlier_click_evidence: float = 0.0  # log e-value of the steps before
+    earlier_click_evidence: float = 0.0  # log e-value of the earlier steps
 
 
 class Rollout(Part):

@@ -7,7 +7,7 @@ from rollout.record.state import Decision, Record, Rollout
 
 
 def lines(record: Record) -> Iterator[str]:
-    """What a person asks first comes first: how far, waiting for what, decided why."""
+    """The most asked facts come first: how far it is, what it waits for, why it decided so."""
     if record.rollout is None:
         yield "no rollout yet"
     else:

@@ -49,7 +49,7 @@ MODELS: Final = ("/v1/models", "/v2/models")
 
 
 class LacksScope(NotAllowed):
-    """A key that is known and does not open this."""
+    """A known key without the scope that the request needs."""
 
     http_status = 403
 
@@ -73,7 +73,7 @@ class Caller:
         return scope in self._access.open or self._is_allowed(scope)
 
     def require(self, scope: Scope, *, open_too: bool = True) -> None:
-        """Returns for who has the scope. open_too: or where it is open to everybody.
+        """Returns if the caller has the scope. open_too: also if the scope is open to everybody.
 
         Raises NotAllowed (401) or LacksScope (403) with what is expected.
         """
@@ -81,14 +81,14 @@ class Caller:
             raise self._refusal(scope)
 
     def require_of(self, scope: Scope, user_id: str) -> None:
-        """Returns for who has the scope, or a token of this user that opens it. Raises like `require`."""
+        """Returns if the caller has the scope, or a token of this user that opens it. Raises like `require`."""
         if not self.may(scope) and (scope not in OPENED or self._token_of() != user_id):
             raise self._refusal(scope)
 
     def only_user(self, scope: Scope) -> str | None:
-        """The user whom a request must be about, or None for a caller who has the scope for everybody.
+        """The only user that a request may be about, or None for a caller with the scope for all users.
 
-        Raises NotAllowed (401) or LacksScope (403) for one who has it for nobody.
+        Raises NotAllowed (401) or LacksScope (403) for a caller without the scope.
         """
         if self.may(scope):
             return None
@@ -103,7 +103,7 @@ class Caller:
         return Actor(f"key {holder.name}" if holder else "no key", self._origin(), "http")
 
     def charge(self, lists: float) -> None:
-        """Counts what is asked for against the caller's rate and until `done`. Raises TooManyRequests (429)."""
+        """Counts the lists against the caller's rate, and as in flight until `done`. Raises TooManyRequests (429)."""
         rate, in_flight = self._access.limit, self._access.in_flight
         if (rate is None and in_flight is None) or self.is_mirrored:
             return
@@ -162,7 +162,7 @@ class Caller:
         return self._user
 
     def _name(self) -> str:
-        """Of the caller, for its rate: a key that is known, else an address."""
+        """The name under which the caller's rate is counted: a known key, else an address."""
         key = self._key()
         if key and self._access.keys.scopes(key) is not None:
             return f"key {hash(key)}"
@@ -228,14 +228,14 @@ CALLER: ContextVar[Caller] = ContextVar("caller")
 
 
 class CheckAccess:
-    """ASGI middleware: 401 or 403 for who may not ask, before anything is read of the body."""
+    """ASGI middleware: answers a caller who may not ask with 401 or 403, before the body is read."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """Passes on who may ask; what they are is known to the rest of the request."""
+        """Passes on callers who may ask; the rest of the request knows who they are."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -259,7 +259,7 @@ class CheckAccess:
         if needed is None:
             return
         if needed is Scope.EVENTS:
-            caller.only_user(needed)  # and of whom they are is looked at in the body
+            caller.only_user(needed)  # whose events they are, the body says
         elif needed is Scope.HISTORY:
             caller.require_of(needed, user_in(scope["path"]))
         else:

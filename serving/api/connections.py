@@ -22,7 +22,7 @@ TELL_SECONDS: Final = 10.0
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """Of one server."""
+    """Limits of one server's connections."""
 
     header_bytes: int = 65_536
     header_seconds: float = 10.0

@@ -37,7 +37,7 @@ class FileAudit:
         return 0
 
     def _digest(self) -> str:
-        """Of what the file holds; the keys themselves stay out of the log."""
+        """Digest of the file's content; the keys themselves stay out of the log."""
         try:
             return hashlib.sha256(self._path.read_bytes()).hexdigest()
         except OSError:

@@ -33,7 +33,7 @@ def channel_options(max_bytes: int) -> list[tuple[str, int]]:
 
 
 class GuardedCalls(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """UNAUTHENTICATED or PERMISSION_DENIED for who may not ask; INVALID_ARGUMENT for too many tensors.
+    """Answers UNAUTHENTICATED or PERMISSION_DENIED to callers who may not ask, INVALID_ARGUMENT to too many tensors.
 
     Tensors are counted before KServe makes an object of each. A server with keys asks for one here whatever is open
     over HTTP: gRPC is for services, and these can hold a key.

@@ -26,8 +26,8 @@ SECURITY_HEADERS = (
 class AllowedSites:
     """ASGI middleware: 403 for a host name or an origin that is not ours, 415 for a body that is not JSON.
 
-    A browser sends a text/plain body to any site without asking, and a name that a stranger's DNS points here lets that
-    stranger's page read our answers: a server on loopback answers to addresses and to localhost alone.
+    A browser sends a text/plain body to any site without asking, and a foreign name that DNS points here lets a
+    foreign page read our answers: a server on loopback answers to addresses and to localhost alone.
     """
 
     def __init__(self, app: ASGIApp, settings: ServingSettings) -> None:

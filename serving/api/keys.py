@@ -70,7 +70,7 @@ def read_keys(path: Path) -> dict[bytes, Holder]:
 
 
 class KeyRing:
-    """The key of TANDEM_API_KEY, which opens everything, and those of a file.
+    """The key of TANDEM_API_KEY, which opens everything, and the keys of a file.
 
     The file may change while the server runs: an added key opens at once, a removed one is refused within LOOK_SECONDS.
     """

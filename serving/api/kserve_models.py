@@ -38,7 +38,7 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
 
     @property
     def ready(self) -> bool:
-        """For KServe, which refuses requests with 503 meanwhile."""
+        """Whether KServe may pass on requests; it answers 503 until then."""
         return self._is_ready()
 
     @ready.setter
@@ -47,7 +47,7 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
 
     @abstractmethod
     async def answers(self, requests: Sequence[Asked]) -> list[Answered]:
-        """Of each request, in order; others are answered in between. Raises TooManyRequests."""
+        """The answer of each request, in order; others are answered in between. Raises TooManyRequests."""
 
     @abstractmethod
     def lists(self, answer: Answered) -> tuple[list[str], list[float]]:

@@ -10,7 +10,7 @@ from contracts.errors import TandemError
 from serving.runtime.bounded import BoundedDict
 
 CALLERS: Final = 20_000
-"""Remembered at once; who is forgotten begins anew."""
+"""Callers that are remembered at the same time; a forgotten caller starts with a full bucket."""
 
 
 class TooManyRequests(TandemError):

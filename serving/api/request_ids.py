@@ -43,7 +43,7 @@ class RequestIds:
 
         try:
             await self._app(scope, receive, labelled)
-        except ClientDisconnect:  # nobody reads this; it is counted, and as no fault of the server
+        except ClientDisconnect:  # the client has left: counted, but not as the server's fault
             await JSONResponse({"error": "The client left before its request was whole."}, CLIENT_LEFT)(
                 scope, receive, labelled
             )

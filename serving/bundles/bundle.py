@@ -86,7 +86,7 @@ class LoadedBundle:
 
     @cached_property
     def reads_engagements(self) -> bool:
-        """Whether the log that trained the ranker had looks; without them nobody's are read."""
+        """Whether the log that trained the ranker had engagements; without them none are read."""
         width = self.ranker.get_inputs()[0].shape[-1]  # a name where a graph leaves it open, which no ranker does
         return isinstance(width, int) and width > _width_without_engagements(self)
 

@@ -23,7 +23,7 @@ class Experiment(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=64)]
     challenger: BundleVersion  # a bundle version in the same folder as the one that serves
     share: Annotated[float, Field(ge=0, le=1)]  # of the users, who get the challenger
-    salt: str = ""  # who is in the share; the name where it is empty, so that each experiment draws anew
+    salt: str = ""  # decides which users are in the share; empty: the name, so each experiment draws other users
 
     def gets_challenger(self, user_id: str) -> bool:
         """Whether this user is in the share. A larger share keeps all who were in the smaller one."""

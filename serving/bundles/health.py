@@ -15,7 +15,7 @@ PARTS: Final = (Reason.QUERY_TOWER, Reason.INDEX, Reason.RANKER)
 
 
 class Outcome(Enum):
-    """Of one list, as far as the bundle is concerned."""
+    """What a bundle did for one list."""
 
     ANSWERED = "answered"
     LACKING = "lacking"  # a model failed, and the list was made without it
@@ -23,7 +23,7 @@ class Outcome(Enum):
 
 
 def outcome_of(answer: Recommendations) -> Outcome | None:
-    """None where no model was asked: of an unknown user, or without a store, they would not have been."""
+    """The outcome; None where no model was asked, as for an unknown user or without a store."""
     if answer.degraded_reason in PARTS:
         return Outcome.LACKING
     models_answered = answer.degraded_level in (DegradedLevel.FULL, DegradedLevel.REMEMBERED)
@@ -57,12 +57,12 @@ class Failure:
 
 
 class BundleHealth:
-    """Counts by version, in windows that begin anew; requests count in one thread, and another one looks."""
+    """Counts outcomes by version in windows of time; one thread counts requests, another one reads."""
 
     def __init__(
         self, share: float = 0.5, window_seconds: float = 60.0, now: Callable[[], float] = time.monotonic
     ) -> None:
-        """share: of the lists in a window, from which on a bundle fails; 0: none ever does."""
+        """share: a bundle fails if it fails at least this share of the lists in a window; 0: never."""
         self._share = share
         self._window_seconds = window_seconds
         self._now = now

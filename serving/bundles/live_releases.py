@@ -95,11 +95,11 @@ class LiveReleases:
         """
         with self._turns, self._refusals(version or "current"):
             loaded = self._loader.load(version)
-            self._failed.discard(loaded.manifest.bundle_version)  # whoever asks for it may have mended its reason
+            self._failed.discard(loaded.manifest.bundle_version)  # the caller may have mended its reason
             self._change_stable(loaded)
 
     def lay_over(self, finish: Finish) -> None:
-        """From now on puts what is newer than a bundle over each one that is loaded; `replace` does for those there."""
+        """Lays newer items over each bundle that is loaded from now on; `replace` does it for loaded ones."""
         self._finish = finish
 
     def replace(self, change: Callable[[LoadedBundle], LoadedBundle]) -> None:
@@ -112,7 +112,7 @@ class LiveReleases:
     def refresh(self) -> None:
         """Serves what the source and the experiment file say, where either has changed since the last look.
 
-        First it leaves a bundle that fails what it is asked.
+        First it leaves a bundle that fails most of its lists.
         A refusal is kept as `change` keeps it, and not tried again until something changes again.
         """
         self._leave_what_fails()

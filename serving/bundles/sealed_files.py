@@ -60,7 +60,7 @@ class SealedFiles:
             self.read(name)
 
     def has(self, name: str) -> bool:
-        """Whether the bundle has such a file; those of earlier releases lack some."""
+        """Whether the bundle has such a file; bundles of earlier releases lack some."""
         return name in self.manifest.files
 
 

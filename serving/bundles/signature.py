@@ -21,7 +21,7 @@ def public_keys(texts: str) -> tuple[Ed25519PublicKey, ...]:
 def check_signature(bundle: Path, keys: Sequence[Ed25519PublicKey]) -> None:
     """Passes a bundle that one of the keys has signed; without keys nothing is checked.
 
-    Raises BundleRefused for an unsigned bundle and for a signature of nobody who is trusted.
+    Raises BundleRefused for an unsigned bundle and for a signature by a key that is not trusted.
     """
     if keys:
         check_signed(bundle, signed_bytes(bundle), keys)

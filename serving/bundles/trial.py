@@ -29,7 +29,7 @@ class TrialLimits:
 
 
 class Trial:
-    """Whether a bundle loads and answers, found out where it can hurt nobody."""
+    """Tries whether a bundle loads and answers, in a process that answers nobody."""
 
     def __init__(self, limits: TrialLimits, proofs: Proofs | None = None) -> None:
         """proofs: of bundles that this machine has tried before; without them each is tried every time."""

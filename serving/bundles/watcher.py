@@ -18,7 +18,7 @@ class Watch(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Refreshes; nothing that one look meets keeps the next from looking."""
+        """Refreshes; an error is logged, and the next look follows all the same."""
         while not self._stopped.wait(self._interval_seconds):
             try:
                 self._releases.refresh()

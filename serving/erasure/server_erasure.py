@@ -1,4 +1,4 @@
-"""One person out of everything that a server writes, in an order in which nothing brings them back.
+"""Removes one person from everything that a server writes, in an order in which nothing brings them back.
 
 The id is on the list of who was erased, on the disk, before the log is looked at: from then on no event of it is taken
 and no list of it is recorded. Then the log is gone through, then what was made from the log. What was on its way
@@ -85,12 +85,12 @@ def receipt_of(
 
 
 def learned_from(served: Sequence[LoadedBundle], user_id: str, life_days: float) -> list[LearnedFrom]:
-    """Of the bundles that serve, those whose vocabulary of users has the id."""
+    """The serving bundles whose vocabulary of users has the id."""
     return [learned(one.manifest, life_days) for one in served if one.vocabularies[USER_ID].encode([user_id]).any()]
 
 
 class ErasureWatch:
-    """Takes out of this process who was erased through another one."""
+    """Removes from this process the users who were erased through another one."""
 
     def __init__(self, suppressed: SuppressionList, stores: Stores) -> None:
         self._suppressed = suppressed

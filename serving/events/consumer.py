@@ -114,7 +114,7 @@ class EventConsumer:
         return leads
 
     def _look(self) -> None:
-        """Measures, now and then, how far the consumer that works is behind: it may be one that does not."""
+        """Measures, now and then, how far the working consumer is behind: it may have stopped."""
         now = time.monotonic()
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now

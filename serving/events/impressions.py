@@ -30,14 +30,14 @@ class NoImpressions:
 
 
 class WithoutErased:
-    """A sink that no list of a user who was erased reaches."""
+    """A sink that drops the lists of erased users."""
 
     def __init__(self, sink: ImpressionSink, is_erased: IsErased) -> None:
         self._sink = sink
         self._is_erased = is_erased
 
     def write(self, record: ImpressionRecord) -> None:
-        """Keeps the record of somebody who was not erased. Raises OSError."""
+        """Keeps the record unless its user was erased. Raises OSError."""
         if not self._is_erased(record.user_id):
             self._sink.write(record)
 

@@ -84,7 +84,7 @@ class Positions(Protocol):
         ...
 
     def lease(self, consumer: str, holder: str, seconds: float) -> bool:
-        """Whether holder may work for the consumer for so long; asking again prolongs. Raises EventLogError."""
+        """Whether holder may work for the consumer for these seconds; asking again prolongs. Raises EventLogError."""
         ...
 
     def release(self, consumer: str, holder: str) -> None:

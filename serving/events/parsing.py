@@ -19,7 +19,7 @@ BATCH = TypeAdapter(list[Interaction])
 
 
 class BodyTooLarge(InvalidInput):
-    """More than one request may carry."""
+    """The body carries more than one request may."""
 
     http_status = 413
 
@@ -86,7 +86,7 @@ def _one_by_one(instances: list[Any]) -> ParsedEvents:
 def _to_be_kept(
     found: ParsedEvents, instances: list[Any], arrived: datetime, otherwise: datetime, only_user: str | None
 ) -> ParsedEvents:
-    """The events with their moment; those out of all time or of somebody else are rejected as well."""
+    """The events with their moment; impossible moments and events of other users are rejected as well."""
     bad = {rejected.position for rejected in found.rejected}
     positions = [position for position in range(len(instances)) if position not in bad]
     kept, rejected = [], list(found.rejected)

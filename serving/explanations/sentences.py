@@ -83,7 +83,7 @@ def _engaged(row: int, known: ReasonFacts) -> str | None:
 
 
 def _with(row: int, others: Rows, known: ReasonFacts, whose: str) -> str | None:
-    """By baskets that held both, where there are some, else by what is nearer than random pairs are."""
+    """A reason by baskets that held both, if there are some, else by items nearer than random pairs."""
     if len(others) == 0:
         return None
     baskets = known.companions.get(row, {})

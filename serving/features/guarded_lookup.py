@@ -9,7 +9,7 @@ from serving.resilience.circuit_breakers import CircuitBreakers, PartFailed
 
 
 class GuardedLookup:
-    """A lookup that is left alone while it fails: one that hangs must not cost every request its time limit."""
+    """A lookup that is not asked while it fails: a store that hangs must not cost every request its time limit."""
 
     def __init__(self, lookup: FeatureLookup, guard: CircuitBreakers) -> None:
         self._lookup = lookup

@@ -121,7 +121,7 @@ def _answered(reader: FeatureReader, entity_id: str) -> UserFeatures:
 def freshened(
     features: dict[str, Any], seconds: float, not_interested_days: float = NOT_INTERESTED_DAYS
 ) -> dict[str, Any]:
-    """The features as of a moment; those of ONLINE_SERVICE come in, SERVING_SERVICE's and HIDDEN_ITEMS go out."""
+    """The features as of a moment: ONLINE_SERVICE's come in, SERVING_SERVICE's and HIDDEN_ITEMS go out."""
     recent = decode_events(features.pop(RECENT_EVENTS))
     if not recent:
         return features

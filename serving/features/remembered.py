@@ -12,7 +12,7 @@ from serving.runtime.bounded import BoundedDict
 class RememberedFeatures:
     """The latest of at most max_users users, none older than max_age_seconds.
 
-    The staleness rule: a user's features are what this process read last, at most so old; a read that succeeds
+    The staleness rule: a user's features are what this process read last, within that age; a read that succeeds
     replaces them, so they are never used while the store answers. They are kept as JSON: 14 kB of a user with 200
     items in the history, where Python's objects take 86, for 0.006 ms of each answer.
     """
@@ -38,6 +38,6 @@ class RememberedFeatures:
         return features
 
     def erase(self, chosen: Callable[[str], bool]) -> int:
-        """How many chosen users are remembered no more."""
+        """Forgets chosen users and returns how many were remembered."""
         erased = [user_id for user_id in list(self._read) if chosen(user_id)]
         return sum(self._read.pop(user_id, None) is not None for user_id in erased)

@@ -45,7 +45,7 @@ class ArrangedList:
 
     @property
     def propensities(self) -> list[float]:
-        """With which each shown item came to its place; empty where nothing was left to chance."""
+        """The probability of each shown item at its place; empty where nothing was left to chance."""
         chances = self.arrangement.propensities
         return [chances.get(at, 1.0) for at in self.arrangement.positions] if chances else []
 

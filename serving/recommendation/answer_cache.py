@@ -55,7 +55,7 @@ class Cache(Protocol):
 
 
 class NoCache:
-    """Keeps nothing."""
+    """A cache that keeps nothing."""
 
     def get(self, scope: RequestScope) -> CachedAnswer | None:
         """None."""

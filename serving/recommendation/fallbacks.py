@@ -1,4 +1,4 @@
-"""Lists for when the full path cannot be gone; each needs less than the one before."""
+"""Lists for when the full path fails; each needs less than the one before."""
 
 from collections.abc import Mapping
 
@@ -78,7 +78,7 @@ def _listed(
 
 
 def _behind(scores: Floats, popularity: Floats, most: float) -> Floats:
-    """Popularity on the scale of scores and below all of them; as it is where there are none."""
+    """Popularity on the scale of the scores and below all of them; unchanged if there are no scores."""
     if len(scores) == 0:
         return popularity
     return popularity * np.float32(float(scores.min()) / (most + 1.0))

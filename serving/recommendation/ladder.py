@@ -1,4 +1,4 @@
-"""How far down an answer goes: the full path where it can be gone, else the best list that can still be made.
+"""How far down an answer goes: the full path if it works, else the best list that can still be made.
 
 full        the user's features of now, towers, index, ranker
 remembered  the same, from features this server read a while ago: the online store does not answer
@@ -59,9 +59,9 @@ class Ladder:
         return _without_history(scope, scope.segment(), known.reason or Reason.UNKNOWN_USER)
 
     def _for(self, scope: RequestScope, features: UserFeatures, deadline: Deadline) -> Stages[RankedCandidates]:
-        """The list of somebody whose features are known.
+        """The list of a user whose features are known.
 
-        Of a profile alone the models make less than the people who share it: benchmarks/quality/cold_start.
+        For a profile alone the segment's list is better than the models' list: benchmarks/quality/cold_start.
         """
         if len(scope.context) == 0 and _has_done_nothing(features):
             return _without_history(scope, _profile(scope, features), Reason.UNKNOWN_USER)

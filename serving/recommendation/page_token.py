@@ -59,5 +59,5 @@ def rows_shown(shown: Shown, items: Vocabulary) -> Rows:
 
 
 def _check(content: bytes) -> bytes:
-    """Tells a token that was cut or mistyped; it guards nothing secret."""
+    """A checksum that finds a token that was cut or mistyped; it guards nothing secret."""
     return zlib.crc32(content).to_bytes(_CHECK_BYTES, "little")

@@ -1,4 +1,4 @@
-"""What one request knows of its user, in the terms of one bundle."""
+"""A request's user as one bundle's models read them."""
 
 import numpy as np
 

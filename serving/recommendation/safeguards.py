@@ -21,7 +21,7 @@ class Safeguards:
 
 
 def safeguards_of(settings: ServingSettings, metrics: Metrics) -> Safeguards:
-    """As configured."""
+    """The safeguards that the settings ask for."""
     return Safeguards(
         CircuitBreakers(metrics, settings.breaker_failures, settings.breaker_retry_ms / 1000),
         Budget(settings.retrieval_deadline_ms / 1000, settings.ranking_deadline_ms / 1000),

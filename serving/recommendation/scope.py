@@ -66,7 +66,7 @@ class RequestScope:
         return filters.Exclusions(shown, context, denied(self.active), self.left_out.hidden)
 
     def leave_out_hidden(self, features: Mapping[str, Any] | None) -> None:
-        """To be said once, before the first filter: what the user whose features these are has hidden."""
+        """Leaves out what this user has hidden. Call it once, before the first filter."""
         self.left_out.hidden = hidden_rows(features, self.bundle)
 
     def filtered(self, bought: Rows) -> filters.Filtered:
@@ -101,7 +101,7 @@ class RequestScope:
         return mask is not None and not mask.any()
 
     def segment(self) -> dict[str, int]:
-        """Vocabulary codes of the profile values that the request names. Raises InvalidInput for one there is not."""
+        """Vocabulary codes of the profile values that the request names. Raises InvalidInput for an unknown value."""
         return profile_codes(self.request.segment, self.bundle.vocabularies)
 
 
@@ -118,7 +118,7 @@ def scope_of(request: RecommendationRequest, assigned: Assigned, compiled: Compi
 
 
 def hidden_rows(features: Mapping[str, Any] | None, bundle: LoadedBundle) -> Rows:
-    """The catalogue rows of what the user whose features these are has hidden."""
+    """Catalogue rows of the items that this user has hidden."""
     hidden = (features or {}).get(names.HIDDEN_ITEMS)
     return filters.known_rows(list(hidden), bundle.vocabularies) if hidden else NO_ROWS
 

@@ -24,7 +24,7 @@ class GivenFeatures:
         self._features: UserFeatures | None = None
 
     def give(self, features: UserFeatures | None) -> None:
-        """Of the next request's user."""
+        """Features of the next request's user."""
         self._features = features
 
     def user(self, user_id: str) -> UserFeatures | None:
@@ -62,7 +62,7 @@ class Replayer:
         request, started = sent.request, self._seconds()
         try:
             answered = alone(self._recommender.steps(request, shown=False))
-        except InvalidInput as error:  # a category that one bundle has and another has not
+        except InvalidInput as error:  # a category that one bundle has and another lacks
             return self._line(sent, refused=str(error))
         seconds = self._seconds() - started
         items = tuple(

@@ -37,7 +37,7 @@ class Requests:
     skipped: int
 
     def sha256(self) -> str:
-        """Of what is asked, so that two runs know that they sent the same.
+        """Digest of the requests, so that two runs know that they sent the same.
 
         Not of the features: another version of the code may compute others from the same data.
         """

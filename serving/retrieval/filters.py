@@ -37,7 +37,7 @@ class Exclusions:
     shown: Rows = field(default_factory=lambda: NO_ROWS)  # on earlier pages
     context: Rows = field(default_factory=lambda: NO_ROWS)  # on the page or in the basket already
     denied: Mapping[str, Mask] | None = None  # by name of the rule
-    hidden: Rows = field(default_factory=lambda: NO_ROWS)  # by the user, for good or for a while
+    hidden: Rows = field(default_factory=lambda: NO_ROWS)  # hidden by the user, for good or for a while
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _nothing_called(term: str, attribute: str, vocabulary: Vocabulary) -> str:
 def near_terms(term: str, terms: Sequence[str]) -> list[str]:
     """Up to three of the terms that are spelled nearly like this one, nearest first, in any case.
 
-    Each comparison costs 30 µs, so of many terms only MOST_COMPARED are compared: those of about the same length,
+    Each comparison costs 30 µs, so of many terms only MOST_COMPARED are compared: terms of about the same length,
     and of these the ones with the same first letter before the others.
     """
     wanted = term.casefold()[:LONGEST_COMPARED]

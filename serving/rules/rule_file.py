@@ -18,7 +18,7 @@ LOOK_EVERY_SECONDS = 1.0
 def read_rules(path: Path) -> RuleSet:
     """The rules of a YAML file.
 
-    Raises MissingArtifact where there is none, and InvalidInput with every fault that it has.
+    Raises MissingArtifact where there is none, and InvalidInput with all its faults.
     """
     try:
         return rule_set(yaml.safe_load(path.read_text(encoding="utf-8")))

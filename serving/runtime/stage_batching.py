@@ -20,7 +20,7 @@ Waiting = tuple[Stages[T], "asyncio.Future[T]"]
 MOST: Final = 8
 """At once. More save nothing further, and a list that has just come would wait for all of them."""
 MOST_OF_BATCHES: Final = 4
-"""At once of those that came many in one request: somebody who waits for one list waits for so many of them at most."""
+"""Lists of one batch that are made at once. A caller who waits for one list waits for at most this many of a batch."""
 
 
 def alone(steps: Stages[T]) -> T:
@@ -62,7 +62,7 @@ class StageBatching(Generic[T]):
         return await self._put(self._waiting, steps)
 
     async def results(self, several: Iterable[Stages[T]]) -> list[T]:
-        """Of all, in order; MOST at a time, so that others are answered in between. Raises what the first raised."""
+        """All results, in order; MOST at a time, so others are answered in between. Raises what the first raised."""
         done: list[T] = []
         coming = iter(several)
         while batch := list(islice(coming, MOST)):

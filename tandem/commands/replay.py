@@ -21,7 +21,7 @@ Rules = Annotated[Path | None, typer.Option(help="Business rules of that side; d
 
 
 class Exit(IntEnum):
-    """What a workflow can read off the end of a replay; 2 is an error, as everywhere."""
+    """Exit codes of a replay, for workflows; 2 is an error, as everywhere."""
 
     HOLDS = 0
     BROKEN = 3

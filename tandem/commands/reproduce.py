@@ -18,7 +18,7 @@ app = typer.Typer()
 
 
 class Exit(IntEnum):
-    """What a job can read off the end; 2 is an error, as everywhere."""
+    """Exit codes, for jobs; 2 is an error, as everywhere."""
 
     REPRODUCED = 0
     DIFFERS = 3

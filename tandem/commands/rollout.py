@@ -40,7 +40,7 @@ Registry = Annotated[
 
 
 class Exit(IntEnum):
-    """What a Job can read off the end of a rollout; 2 is an error, as everywhere."""
+    """Exit codes of a rollout, for Jobs; 2 is an error, as everywhere."""
 
     PROMOTED = 0
     ABORTED = 3

@@ -38,7 +38,7 @@ FULL_STAGES: Final = {
 
 @dataclass(frozen=True)
 class Demo:
-    """What the steps work with."""
+    """Settings, folders and records that the steps share."""
 
     workspace: Workspace
     settings: Settings
@@ -57,7 +57,7 @@ class Demo:
 
 
 def build(demo: Demo, until: Step) -> None:
-    """Makes the bundles up to a step, those that are due. Raises TandemError where a part fails."""
+    """Makes the bundles up to a step, as far as they are due. Raises TandemError where a part fails."""
     with demo.record.ticking():
         data = _ingested(demo)
         if data or not _servable(demo.workspace):

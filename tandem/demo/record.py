@@ -98,7 +98,7 @@ class Record:
             unfinished.rename(self._path)
 
     def now(self) -> Progress:
-        """What there is to say at this moment."""
+        """The record at this moment."""
         left = self._seconds_left() if self._progress.step else None
         share = None
         if left is not None:
@@ -125,7 +125,7 @@ class Record:
             ticker.join()
 
     def _seconds_left(self) -> float:
-        """Expected of the parts to do, at the pace of those that are done."""
+        """Expected seconds of the parts to do, at the pace of the finished parts."""
         pace = self._took_done / self._expected_done if self._expected_done >= TRUSTED_SECONDS else 1.0
         expected = [pace * self._times.expected(part) for part in self._parts]
         if not expected:

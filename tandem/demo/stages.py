@@ -24,7 +24,7 @@ class Stages(Protocol):
 
 
 class DvcStages:
-    """Of a folder with dvc.yaml. A process for each would import everything nine times, a fifth of the whole time."""
+    """Stages of a folder with dvc.yaml. A process for each would import everything nine times, a fifth of the time."""
 
     def __init__(self, root: Path, command: Callable[[Sequence[str]], object]) -> None:
         """command: runs `tandem` with these arguments in this process, in the folder."""
@@ -32,7 +32,7 @@ class DvcStages:
         self._command = command
 
     def changed(self, name: str) -> bool:
-        """By DVC: code, parameters or inputs are others than at the stage's last run. Raises TandemError."""
+        """Whether DVC sees other code, parameters or inputs than at the stage's last run. Raises TandemError."""
         return bool(self._ask(lambda repo: repo.status(targets=[name])))
 
     def run(self, name: str) -> None:

@@ -52,5 +52,5 @@ class Times:
 def _read(path: Path) -> dict[str, float]:
     try:
         return _SECONDS.validate_json(path.read_bytes())
-    except (OSError, ValidationError):  # none yet, or damaged: estimates are then those of another machine
+    except (OSError, ValidationError):  # none yet, or damaged: estimates are then from another machine
         return {}

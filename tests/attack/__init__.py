@@ -1,1 +1,1 @@
-"""The server as a stranger meets it: `python -m tests.attack` prints a line for each attack."""
+"""The server seen from outside: `python -m tests.attack` prints a line for each attack."""

@@ -21,7 +21,7 @@ READ_AT_ONCE = 1000
 
 
 class Killed(NamedTuple):
-    """Of one kind of log."""
+    """Result for one kind of log."""
 
     sent: int
     acknowledged: int
@@ -30,7 +30,7 @@ class Killed(NamedTuple):
 
 
 def killed_in_sqlite(root: Path, folder: Path, rounds: int, events: int) -> Killed:
-    """The server is killed, once a round, while it takes so many events."""
+    """The server is killed once a round, while it takes this number of events."""
     return _killed(root, folder, f"sqlite:///{folder}/killed.db", rounds, events, None)
 
 

@@ -16,7 +16,7 @@ Asked = tuple[str, str, dict[str, str], Any]
 
 
 class Outcome(NamedTuple):
-    """Of one attack."""
+    """Result of one attack."""
 
     inputs: int
     failures: int

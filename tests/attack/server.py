@@ -28,7 +28,7 @@ class Attacked:
 
     @property
     def url(self) -> str:
-        """Of HTTP."""
+        """The address for HTTP."""
         return f"http://127.0.0.1:{self.port}"
 
     @property

@@ -62,7 +62,7 @@ def _units(outcome: Outcome) -> Any:
 
 
 def _zones(outcome: Outcome) -> Any:
-    """Of the four that have one right value, those that were kept with another."""
+    """Of the four users with one right time, the users that were kept with another time."""
     right = {"z00": "10:00", "z01": "15:00", "z02": "09:00", "z09": "13:00"}
     return [(user, time) for user, time in _times(outcome) if user in right and time != right[user]]
 

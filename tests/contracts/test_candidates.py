@@ -212,7 +212,7 @@ def test_what_was_looked_at_and_never_bought_is_proposed_most_telling_first(item
 
 
 def test_equally_popular_items_are_in_the_order_of_rows() -> None:
-    """Of a size at which sorting swaps equals unless it is told not to."""
+    """A size at which an unstable sort swaps equal values."""
     size = 200
     statistics = np.zeros((size, len(names.ITEM_STATISTICS)), np.float32)
     statistics[::2, POPULAR_COLUMN] = 7

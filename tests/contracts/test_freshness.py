@@ -231,7 +231,7 @@ def test_a_year_old_purchase_is_in_no_count() -> None:
 # What can leave a window between two materializes, and is then counted too high until the second.
 DECAYING = ("_7d", "_28d")
 ARRAYS = (*names.SEQUENCE, *names.HISTORY)
-# Habits have no rule: they change slowly, no model reads them, and they are those of the last materialize.
+# Habits have no rule: they change slowly, no model reads them, and they stay as the last materialize wrote them.
 HABITS = {
     "user_new_item_share_91d", "user_saved_share_365d", "user_unit_price_365d", "user_basket_gap_variation",
     "user_departments_365d", "user_top_department_share_365d", "user_top_brand_share_365d",

@@ -1,4 +1,4 @@
-"""Promote and roll back: the link, the history beside it, and every way it cannot be done."""
+"""Promote and roll back: the link, the history next to it, and every way it can fail."""
 
 import json
 from pathlib import Path

@@ -163,7 +163,7 @@ def test_same_category_candidate_has_the_category_and_nothing_else() -> None:
 
 
 def test_unrelated_candidate_was_never_bought_in_any_way() -> None:
-    brand = {"brand_share": 0.5, "brand_count_91d": 0, "brand_days_since_last": log1p(96)}  # that of the yoghurt
+    brand = {"brand_share": 0.5, "brand_count_91d": 0, "brand_days_since_last": log1p(96)}  # the yoghurt's brand
     assert described(SOAP) == pytest.approx(NEVER | brand | {"retrieval_score": 0.25}, rel=1e-6)
 
 

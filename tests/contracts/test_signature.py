@@ -1,4 +1,4 @@
-"""Who sealed a bundle: signed, unsigned, signed by a stranger, changed after it was signed, and keys that are none."""
+"""Who sealed a bundle: signed, unsigned, by an unknown key, changed afterwards, and texts that are not keys."""
 
 import shutil
 import subprocess

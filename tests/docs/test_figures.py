@@ -1,4 +1,4 @@
-"""Figures in the documents are those of the result files."""
+"""Figures in the documents equal the figures in the result files."""
 
 import json
 import subprocess

@@ -32,7 +32,7 @@ Change = Callable[[Path, dict[str, Any]], None]
 """Changes the files in a folder, and the manifest's fields."""
 SLOW_SIDE = 2000
 SLOW_PRODUCTS = 3
-"""Of square matrices of so many rows: a third of a second on one core."""
+"""Rows of a square matrix; one product takes a third of a second on one core."""
 
 
 def release(installed: Path, change: Change, url: str) -> str:

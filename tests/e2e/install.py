@@ -109,7 +109,7 @@ def _ready(world: World, name: str) -> bool:
 
 
 def _host(world: World) -> str:
-    """The chart's own route has the host that it was told; Knative makes one up."""
+    """The chart's own route has the host from the settings; Knative makes one up."""
     if world.settings.mode == "standard":
         return world.settings.host
     url: str = world.cluster.get("inferenceservice", world.settings.release)["status"]["url"]

@@ -32,7 +32,7 @@ class Ended:
     last_line: str
 
     def most_harmed(self, requests: int) -> float:
-        """Of so many requests the canary's share at its largest, and what chance may add.
+        """How many of these requests the canary may get: its largest share, and what chance may add.
 
         Requests are drawn at random: three standard deviations of their number are no harm done to others.
         """

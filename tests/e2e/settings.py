@@ -1,4 +1,4 @@
-"""What an end-to-end run may be told; everything else it finds out from the cluster."""
+"""Settings of an end-to-end run; it reads everything else from the cluster."""
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict

@@ -221,7 +221,7 @@ def test_a_percent_that_nobody_would_read_is_refused() -> None:
 
 
 def knative_slots(status: Object) -> tuple[MemoryObjects, KnativeSlots]:
-    """A release whose status, and that of Knative's service below it, are changed so."""
+    """A release with this status; Knative's service below it has it too."""
     objects = MemoryObjects()
     for kind, body in knative_release():
         objects.create(kind, body)

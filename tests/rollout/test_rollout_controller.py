@@ -95,7 +95,7 @@ def test_an_inconclusive_canary_keeps_its_share_and_says_what_it_waits_for(world
     rollout = ended(world.controller(unclear).start("v2"))
     assert (rollout.phase, rollout.percent) == (Phase.ANALYSING, 1)
     assert world.weights() == {"blue": 99, "green": 1}
-    assert world.story() == ["Started", "Staged", "Shifted", "Paused"]  # told once, not at every look
+    assert world.story() == ["Started", "Staged", "Shifted", "Paused"]  # announced once, not at every look
     text = list(lines(Store(world.objects, RELEASE, "").read()))
     assert "waits for: errors: inconclusive at 1 %" in text
     assert "controller: none at work; `tandem rollout start` with the same bundle goes on" in text
@@ -312,7 +312,7 @@ def test_wherever_it_is_killed_start_comes_to_the_same_end(mode: Mode, say: Say)
 
 
 def test_no_kill_ever_gives_a_canary_more_than_its_step(world: World) -> None:
-    """At any moment of any killed and resumed rollout the weights are those of a step, and add to 100."""
+    """At any moment of any killed and resumed rollout the weights belong to a step, and add to 100."""
     for write in range(1, 40):
         world, seen = World(), set[int]()
         world.time.meanwhile = lambda world=world, seen=seen: seen.add(world.weights()["green"])  # type: ignore[misc]

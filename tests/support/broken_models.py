@@ -6,7 +6,7 @@ MANY = 2**62
 
 
 def _ranker(nodes: list[object], width: int) -> bytes:
-    """Of [1, k, width] inputs to [1, k] scores, in ONNX's format."""
+    """A model of [1, k, width] inputs and [1, k] scores, in ONNX's format."""
     inputs = helper.make_tensor_value_info("inputs", TensorProto.FLOAT, [1, None, width])
     scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, None])
     axes = helper.make_tensor("axes", TensorProto.INT64, [1], [2])

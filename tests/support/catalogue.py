@@ -27,7 +27,7 @@ IDS = tuple(item[0] for item in ITEMS)
 
 
 def vocabularies() -> dict[str, Vocabulary]:
-    """Of the columns that a filter or a rule names; the brush has no brand."""
+    """Values of the columns that filters and rules name; the brush has no brand."""
     columns = {"department": 1, "category": 2, "brand": 3}
     terms = {column: sorted({str(item[at]) for item in ITEMS if item[at]}) for column, at in columns.items()}
     terms |= {"subcategory": ["ANY"], "manufacturer": ["ANY"]}

@@ -1,4 +1,4 @@
-"""Rollouts in a cluster in memory, by a clock that a test moves and an observer that says what it is told to say."""
+"""Rollouts in a cluster in memory, by a clock that a test moves and an observer with chosen answers."""
 
 import io
 import json

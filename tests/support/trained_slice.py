@@ -16,7 +16,7 @@ MADE_FROM = ("contracts", "training", "feature_repo", "tandem/commands", "locks/
 
 
 def digest() -> str:
-    """Of code, definitions, locks and parameters: another one is another workspace."""
+    """Digest of code, definitions, locks and parameters: another digest is another workspace."""
     files = [path for name in MADE_FROM for path in sorted((ROOT / name).rglob("*")) or [ROOT / name]]
     total = hashlib.sha256(repr((SLICE, PIPELINE)).encode())
     for path in files:

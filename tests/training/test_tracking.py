@@ -1,4 +1,4 @@
-"""What MLflow is told of a run."""
+"""What MLflow records of a run."""
 
 import mlflow
 

@@ -1,4 +1,4 @@
-"""What each user has hidden as of a moment: lists for all users leave it out as an answer does."""
+"""The items that each user has hidden as of a moment; lists for all users leave them out, as answers do."""
 
 from collections import defaultdict
 from collections.abc import Mapping

@@ -59,7 +59,7 @@ def recommend_all(
 
 
 def write_lists(table: pa.Table, path: Path) -> None:
-    """As Parquet, or as CSV with products as a JSON array.
+    """Writes Parquet, or CSV with products as a JSON array.
 
     Raises InvalidInput for another kind of file.
     """

@@ -162,7 +162,7 @@ class Propensity:
 
 
 def measured_on(held_out: Sequence[Labelled], model: Propensity, cuts: Sequence[int]) -> PropensityReport:
-    """Of the model and of the two heuristics that everybody has."""
+    """Measures of the model and of two simple heuristics."""
     orders: dict[str, Sequence[Doubles]] = {
         "propensity": [model.scores(part.inputs) for part in held_out],
         "most recent buyers": [_recency(part.inputs) for part in held_out],
@@ -212,7 +212,7 @@ def _sample(user_ids: list[str]) -> list[str]:
 def _labelled(
     dataset: Dataset, store: FeatureStore, user_ids: list[str], moments: Sequence[int], horizon_days: int
 ) -> dict[int, Labelled]:
-    """By moment; one point-in-time join for all of them."""
+    """Inputs by moment; one point-in-time join for all of them."""
     users, seconds = np.tile(np.array(user_ids, dtype=object), len(moments)), np.repeat(moments, len(user_ids))
     queries, activity = dataset.queries_as_of(store, users, seconds), activity_as_of(store, users, seconds)
     inputs = np.split(_inputs(queries, activity), len(moments))

@@ -66,7 +66,7 @@ def cold_users(moment: Moment, items: Vocabulary, share: float) -> Moment:
 
 
 def _session(moment: Moment, row: int) -> Session:
-    """Of what the catalogue knows."""
+    """The user's latest session, without items that the catalogue lacks."""
     codes = moment.queries[encoding.SEQUENCE][row]
     days = moment.queries[encoding.SEQUENCE_DAYS][row].astype(np.float64)
     seen = (codes > 0) & (days <= SESSION_DAYS)
@@ -76,7 +76,7 @@ def _session(moment: Moment, row: int) -> Session:
 
 
 def _features(session: Session, items: Vocabulary, moment: Moment) -> Mapping[str, Any]:
-    """Of somebody who posted that session, by what serving makes of it; items are bought at their usual prices."""
+    """Features that serving makes of a posted session; items are bought at their usual prices."""
     prices = moment.item_statistics[:, PRICE_COLUMN]
     events = [
         FreshEvent(

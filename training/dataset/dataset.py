@@ -42,7 +42,7 @@ from training.workspace import Workspace, require
 
 @dataclass(frozen=True)
 class Positives:
-    """What users bought and looked at, with what was known before.
+    """What users bought and engaged with, with what was known before.
 
     queries holds one row per basket (inputs of the query tower); row i of the other arrays is one item of one basket.
     """
@@ -65,7 +65,7 @@ class Moment:
     queries: encoding.Inputs  # context unknown: the list is for the coming weeks
     histories: tuple[UserHistory, ...]
     item_statistics: npt.NDArray[np.float32]
-    engagements: tuple[UserEngagements | None, ...]  # None where the log has no looks
+    engagements: tuple[UserEngagements | None, ...]  # None where the log has no engagements
 
 
 class Dataset:
@@ -99,7 +99,7 @@ class Dataset:
 
     @cached_property
     def has_engagements(self) -> bool:
-        """Whether anybody has looked at anything, so that rankers read looks."""
+        """Whether the log has engagements, so that rankers read them."""
         rows: int = ds.dataset(self.folder / "engagements.parquet").count_rows()  # of a folder, where Spark wrote it
         return rows > 0
 
@@ -123,7 +123,7 @@ class Dataset:
         return known
 
     def positives(self) -> Positives:
-        """Everything bought or looked at between two_tower_start and cutoff."""
+        """Everything bought or engaged with between two_tower_start and cutoff."""
         queries = pq.read_table(self.folder / "queries.parquet")
         seconds = queries.column("seconds").to_numpy()
         rows = pq.read_table(self.folder / "positives.parquet")

@@ -1,4 +1,4 @@
-"""What users chose: what they bought, basket by basket, and what they looked at without buying it there and then."""
+"""What users chose: what they bought, basket by basket, and what they viewed, liked or put in the cart only."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ from contracts.features.feedback import FEEDBACK_TYPES
 from training.features.snapshots import basket, of_type
 
 POSITIVE_TYPES: Final = (EventType.PURCHASE, EventType.CART_ADD, EventType.LIKE, EventType.VIEW)
-"""Event types that say that an item was liked, the most telling first; a positive's type is its place here."""
+"""Event types that say that an item was liked, the strongest first; a positive's type is its place here."""
 MOST_LOOKS: Final = 300_000
 """The towers learn from at most this many: more add little, and each carries its user's features."""
 
@@ -25,9 +25,9 @@ def purchases(events: ibis.Table) -> ibis.Table:
 
 
 def engagements(events: ibis.Table, bought: ibis.Table) -> ibis.Table:
-    """One row per (basket, item) that was looked at and not bought in that basket; a visit is a basket too.
+    """One row per (basket, item) with an engagement and no purchase in that basket; a visit is a basket too.
 
-    Its type is the most telling thing done to the item, its moment the first. bought: what `purchases` says of the
+    Its type is the strongest thing done to the item, its moment the first. bought: what `purchases` says of the
     same events; an item that the user had bought before is a repeat.
     """
     codes = {kind.value: code for code, kind in enumerate(POSITIVE_TYPES)}

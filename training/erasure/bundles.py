@@ -1,4 +1,4 @@
-"""Bundles whose lists of users name a person: the same bundle without the name, under a version of its own.
+"""Removes a person from the bundles' lists of users: the same bundle without the name, under a new version.
 
 Weights stay as they are: what they have learned ends with the bundle's life (contracts/bundle/retirement.py). In the
 list of users a name by chance takes the place of the id, so that nobody's request reaches that row any more.
@@ -37,7 +37,7 @@ SET_BY_SEAL: Final = frozenset({"files", "bundle_version", "contract_version", "
 
 @dataclass(frozen=True)
 class Renamed:
-    """A bundle that has taken the place of another one."""
+    """A bundle that replaces another one."""
 
     before: str
     now: LearnedFrom

@@ -11,7 +11,7 @@ from training.metrics.reliability import expected_error, reliability
 
 
 def calibration(ranked: Sequence[tuple[Rows, npt.NDArray[np.float32]]], truths: Sequence[Rows]) -> dict[str, Any]:
-    """For JSON: the expected calibration error and bins of equally many candidates, least likely first.
+    """As JSON: the expected calibration error and bins of equally many candidates, least likely first.
 
     ranked: (rows, log-odds) of each user's candidates. Scores that are not log-odds show as a large error.
     """

@@ -1,4 +1,4 @@
-"""What decides: our lists and the baselines on the last days and on earlier windows, full catalogue, in one run.
+"""The evaluation: our lists and the baselines on the last days and earlier windows, full catalogue, in one run.
 
 The final list is computed with the exported ONNX ranker, so what is measured is what serves.
 """
@@ -120,7 +120,7 @@ def verdicts(metrics: Mapping[str, Any]) -> list[tuple[str, bool]]:
 
 
 def _beats_simple(metrics: Mapping[str, Any], part: str, items: str) -> tuple[str, bool]:
-    """The final list against the best one that needs no model."""
+    """The final list compared with the best list that needs no model."""
     table = metrics[part]
     final, simple = table[FINAL_LIST][GATED], best_simple(table)
     other = table[simple][GATED]

@@ -1,6 +1,6 @@
 """Whether a release may serve: its final list against every other, and against the champion's, user by user.
 
-On all items, and again on what is new to the user: where nothing repeats, only the second tells lists apart.
+On all items, and again on what is new to the user: where nothing repeats, only the second distinguishes lists.
 """
 
 from collections.abc import Mapping
@@ -82,7 +82,7 @@ def comparisons(
 
 
 def differences(values: Mapping[str, Doubles]) -> dict[str, dict[str, float]]:
-    """By rival, the final list's less the rival's, with its interval; nothing without users."""
+    """By rival: the final list's metric less the rival's, with its interval; empty without users."""
     ours = values.get(FINAL_LIST, np.zeros(0))
     rivals = {name: theirs for name, theirs in values.items() if name != FINAL_LIST and len(ours)}
     return {name: difference(ours, theirs).to_dict() for name, theirs in rivals.items()}

@@ -40,9 +40,9 @@ class EvaluationWindow:
     truths: Sequence[Rows]  # distinct rows bought in the window
     known: Sequence[Rows]  # distinct rows ever bought before it
     histories: Sequence[UserHistory]
-    nearest: Sequence[Rows]  # all items by the towers, deep enough to leave LENGTH when the known are taken out
+    nearest: Sequence[Rows]  # nearest items of the towers, enough to leave LENGTH without the user's own
     item_statistics: Floats
-    engagements: Engagements = ()  # what was looked at in the window, with its labels; no list is judged by it
+    engagements: Engagements = ()  # engagements in the window, with their labels; no list is judged by them
     unseen: Sequence[Shortlist] = ()  # candidates of a list that leaves out what is in the user's history
     profiles: Sequence[Mapping[str, str]] = ()  # what is known of each user, value by column of USER_PROFILE
 
@@ -122,7 +122,7 @@ def lists_of(window: EvaluationWindow, ranked: Sequence[Rows], neighbours: Neigh
 
 
 def _by_weights(window: EvaluationWindow, neighbours: Neighbours, popular: Sequence[Rows]) -> list[Rows]:
-    """By weights from what each user bought, and what is popular behind them: EASE on its own."""
+    """Lists of EASE on its own: weights from what each user bought, filled up with popular items."""
     everything = np.ones(window.num_items, np.bool_)
     lists = []
     for history, own, behind in zip(window.histories, window.known, popular, strict=True):

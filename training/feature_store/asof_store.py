@@ -1,4 +1,4 @@
-"""Feast's DuckDB offline store with the joins that DuckDB is good at.
+"""Feast's DuckDB offline store with the ASOF joins that DuckDB is good at.
 
 Feast joins every asked row with all earlier rows of its entity, arrays included, and keeps the latest by a window over
 them. Here an ASOF join finds the moment of the latest row by key and time alone, and a hash join fetches what was known
@@ -27,7 +27,7 @@ ASKED, KNOWN = "_asked_row", "_known_at"
 
 
 class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):  # type: ignore[misc]  # Feast ships no types
-    """As Feast's; found by its name."""
+    """Feast's configuration under this store's name."""
 
     type: StrictStr = "training.feature_store.asof_store.AsofOfflineStore"
     limits: DuckDBSettings = DuckDBSettings()
@@ -100,7 +100,7 @@ def refuse_unsupported(views: Sequence[FeatureView]) -> None:
 
 
 def _known(connection: ibis.BaseBackend, asked: ibis.Table, view: FeatureView, features: Sequence[str]) -> ibis.Table:
-    """The view's features by ASKED, of those asked rows of which it knows anything."""
+    """The view's features by ASKED, for the rows that it has features of."""
     (key,), moment = view.join_keys, view.batch_source.timestamp_field
     table = read_parquet(connection, view.batch_source.path)
     moments = table.select(**{key: key, KNOWN: table[moment]})

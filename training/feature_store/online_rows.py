@@ -56,7 +56,7 @@ def entity_key(join_key: str, entity_id: str) -> EntityKey:
 
 
 def sorted_by_key(table: pa.Table, join_key: str) -> pa.Table:
-    """By serialized key: it begins with the length of the id."""
+    """The table ordered by serialized key, which begins with the length of the id."""
     sized = table.append_column(KEY_SIZE, pc.binary_length(table[join_key]))
     return sized.sort_by([(KEY_SIZE, "ascending"), (join_key, "ascending")]).combine_chunks()
 

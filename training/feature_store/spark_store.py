@@ -23,7 +23,7 @@ YOUNG = r"The spark (offline store|data source API) is an experimental feature"
 
 
 class ParquetSparkOfflineStoreConfig(SparkOfflineStoreConfig):  # type: ignore[misc]
-    """As Feast's; found by its name."""
+    """Feast's configuration under this store's name."""
 
     type: StrictStr = "training.feature_store.spark_store.ParquetSparkOfflineStore"
 

@@ -1,4 +1,4 @@
-"""Other activity of users than buying, viewing and filling the cart: counts by window, of users and of items."""
+"""Counts by window of the event types other than purchase, view and cart add, for users and for items."""
 
 import ibis
 from ibis import _

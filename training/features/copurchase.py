@@ -18,7 +18,7 @@ TOP = 5  # companions kept per item
 
 @dataclass(frozen=True)
 class CopurchaseReport:
-    """What was counted."""
+    """How many baskets and items were counted."""
 
     baskets: int
     items: int  # that were ever bought together with another

@@ -1,4 +1,4 @@
-"""Rows as of snapshots: what every feature table is made of."""
+"""Rows as of snapshots, of which every feature table is made."""
 
 from collections.abc import Mapping
 

@@ -38,7 +38,7 @@ def user_history(pairs: ibis.Table, timeline: Timeline) -> ibis.Table:
 
 
 def bought_before(purchases: ibis.Table, timeline: Timeline) -> ibis.Table:
-    """What each user ever bought and the history at the end of the data lacks, or will lack after fresh events.
+    """Items that a user once bought and that the last history lacks, or will lack after fresh events.
 
     The history holds a year and HISTORY_LENGTH items, and each fresh purchase may push one off its end.
     """

@@ -42,7 +42,7 @@ EPOCHS: Final = ((1e17, "ns"), (1e14, "us"), (1e11, "ms"), (1e8, "s"))
 
 @dataclass(frozen=True)
 class Roles:
-    """Which file is what; the products and users may be in the file of the events."""
+    """The file of each table; products and users may be in the file of the events."""
 
     interactions: Sample
     products: Sample

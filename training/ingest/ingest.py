@@ -226,7 +226,7 @@ def _by_reason(table: ibis.Table) -> dict[str, int]:
 
 
 def _write_optional_tables(workspace: Workspace, source: Source, connection: ibis.BaseBackend) -> None:
-    """Tables that only some sources have; those of an earlier run must not stay."""
+    """Tables that only some sources have; a table of an earlier run must not stay."""
     for name, table in {"item_vectors": source.item_vectors, **dict.fromkeys(TRUTH), **source.truth}.items():
         if table is None:
             remove(workspace.ingested(name))

@@ -1,4 +1,4 @@
-"""What is odd about a log that could be read, and what it does further on: one sentence each."""
+"""What is odd about a readable log, and its consequences: one sentence each."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -17,7 +17,7 @@ EARLY = date(1990, 1, 1)
 
 
 def oddities(events: ibis.Table) -> Iterator[str]:
-    """Of the kept events."""
+    """One sentence for each odd thing about the kept events."""
     days = events.group_by(day=_.event_timestamp.date()).agg(rows=_.count(), bought=_bought()).order_by("day")
     table: pa.Table = days.to_pyarrow()
     if table.num_rows == 0:

@@ -35,7 +35,7 @@ def note_raw_files(workspace: Workspace, settings: IngestSettings) -> int:
 
 
 def _keys(settings: IngestSettings) -> dict[str, Any]:
-    """By path: fsspec's key of the file, made of size, time and what else the storage knows without reading it."""
+    """fsspec's key of each file by path: size, time and other facts that need no reading."""
     try:
         location = locate(settings.path, settings.adapter)
     except TandemError:

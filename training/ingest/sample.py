@@ -1,4 +1,4 @@
-"""The first rows of a raw file, to look at before anything is known of it."""
+"""The first rows of a raw file, for guessing its mapping."""
 
 import io
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Sample:
 
     @property
     def columns(self) -> list[str]:
-        """As the file has them."""
+        """The names of the columns, as in the file."""
         return [name for name in self.rows.column_names if name not in (FAULT, RAW)]
 
     def values(self, column: str) -> list[Any]:

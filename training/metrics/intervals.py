@@ -22,17 +22,17 @@ class Interval:
     high: float
 
     def to_dict(self) -> dict[str, float]:
-        """For JSON."""
+        """The interval as JSON."""
         return {"mean": self.mean, "low": self.low, "high": self.high}
 
 
 def interval(values: Doubles) -> Interval:
-    """Of [users] values. The draws depend on the number of users alone, so intervals of one table are comparable."""
+    """Interval of the mean of [users] values. Draws depend on the number of users alone, so tables can be compared."""
     return ratio_interval(values, np.ones(len(values)))
 
 
 def ratio_interval(numerators: Doubles, denominators: Doubles) -> Interval:
-    """Of sum(numerators) / sum(denominators), both [n] and redrawn together."""
+    """Interval of sum(numerators) / sum(denominators), both [n] and redrawn together."""
     draw = np.random.default_rng(SEED)
     ratios = []
     for _ in range(DRAWS):
@@ -43,10 +43,10 @@ def ratio_interval(numerators: Doubles, denominators: Doubles) -> Interval:
 
 
 def difference(ours: Doubles, theirs: Doubles) -> Interval:
-    """Of ours less theirs, both [users] and of the same users: what users have in common does not blur it."""
+    """Interval of ours less theirs, both [users], user by user: differences between users do not blur it."""
     return interval(ours - theirs)
 
 
 def intervals(values: Mapping[str, Doubles], names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """By metric, of those that are named."""
+    """Interval by metric, for the named metrics."""
     return {name: interval(values[name]).to_dict() for name in names}

@@ -1,4 +1,4 @@
-"""Whether probabilities are true: what was predicted next to what happened, in bins of equal size."""
+"""Predicted probabilities compared with outcomes, in bins of equal size."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

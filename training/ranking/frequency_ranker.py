@@ -1,4 +1,4 @@
-"""A ranker that nothing is learned for: how often the user bought the item, fading, and how many users buy it now.
+"""A ranker without training: how often the user bought the item, fading, and how many users buy it now.
 
 It serves until a trained ranker is there, on the same inputs. Own purchases fade as in the candidates' order of repeats
 (contracts.ranking.candidates), the popularity of what the user never bought stands behind them.

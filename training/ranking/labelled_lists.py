@@ -1,4 +1,4 @@
-"""What rankers learn from: candidates as they are served, with what was bought and looked at of them."""
+"""Training data of rankers: candidates as they are served, labelled by purchases and engagements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class LabelledLists:
     num_truths: tuple[int, ...]  # distinct items bought in it, candidates or not
 
     def __len__(self) -> int:
-        """Users."""
+        """The number of users."""
         return len(self.inputs)
 
     def ndcg(self, scores: Sequence[Floats]) -> npt.NDArray[np.float64]:

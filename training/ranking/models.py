@@ -1,4 +1,4 @@
-"""The rankers there are, and which of them a data set gets."""
+"""The kinds of rankers, and which of them a data set gets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ class Choice:
 
 
 def choose(windows: Sequence[LabelledLists], settings: RankerSettings, progress: Progress) -> Choice:
-    """Of the kinds that the settings allow, by the last window.
+    """The best of the kinds that the settings allow, by the last window.
 
     Trees cost three times the CPU of the network where they serve, so they are chosen only where they are better beyond
     the interval of the difference over users. One window alone leaves nothing to compare on: then it is the neural one

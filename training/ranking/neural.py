@@ -197,7 +197,7 @@ def _train_step(ranker: Ranker, optimizer: keras.optimizers.Optimizer) -> tf.typ
 def _padded(
     lists: LabelledLists, soft_labels: Sequence[Floats], chosen: npt.NDArray[np.int64], heads: int
 ) -> tuple[Floats, Floats, Floats]:
-    """Of the chosen users: [users, longest, features] inputs, [users, longest, heads] what each head is to say, and
+    """The chosen users' [users, longest, features] inputs, [users, longest, heads] what each head is to say, and
     [users, longest] 1 where there is a candidate.
     """
     longest = max(len(lists.labels[i]) for i in chosen)

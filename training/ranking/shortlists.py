@@ -25,7 +25,7 @@ from training.settings import RankerSettings
 
 
 def engagements_in(dataset: Dataset, user_ids: Sequence[str], start: int, end: int) -> Engagements:
-    """What each user looked at in [start, end), with its label."""
+    """Each user's engagements in [start, end), with their labels."""
     labels = {EventType.CART_ADD: CHOSEN, EventType.LIKE: CHOSEN, EventType.VIEW: VIEWED}
     by_label = [(label, dataset.engaged_with(kind, start, end)) for kind, label in labels.items()]
     return [[(label, seen[user]) for label, seen in by_label if user in seen] for user in user_ids]

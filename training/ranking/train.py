@@ -52,7 +52,7 @@ def unseen_lists(
 ) -> LabelledLists:
     """Candidates as of start without what is in a user's history, labelled by what was new to the user in [start, end).
 
-    known_alone: of users with a history; who has none is served what is popular, and yet teaches what is chosen.
+    known_alone: of users with a history; others are served what is popular, but their choices are labels too.
     """
     moment, bought, before = dataset.moment(start), dataset.bought(start, end), dataset.bought(0, start)
     asked = bought.keys() & before.keys() if known_alone else bought.keys()

@@ -32,7 +32,7 @@ class TreeRanker:
     """Trained trees."""
 
     def __init__(self, trees: HistGradientBoostingClassifier, sample: Floats) -> None:
-        """sample: [rows, features] that the ONNX forest is held to; raises TandemError where it scores otherwise."""
+        """sample: [rows, features] on which the ONNX forest must score the same; raises TandemError otherwise."""
         self.trees = trees
         self.forest = as_onnx(trees)
         self.session = scorer(self.forest)

@@ -1,4 +1,4 @@
-"""The ranker of lists that leave out what the user had: that of all lists or one tuned to these, as validation says.
+"""The ranker of lists that leave out what the user had: the ranker of all or a tuned one, as validation says.
 
 Popular items are in everybody's candidates, and a ranker that leans on popularity gives everybody much the same of what
 is new. So its weight is lowered as far as validation loses next to nothing by it.
@@ -25,7 +25,7 @@ KEPT: Final = 0.99
 
 @dataclass(frozen=True)
 class UnseenChoice:
-    """How the ranker of such lists is made from that of all lists."""
+    """How the ranker of such lists is made from the ranker of all lists."""
 
     tuned: bool = False
     discount: float = 0.0
@@ -51,7 +51,7 @@ def choose_for_unseen(
     settings: RankerSettings,
     progress: Progress,
 ) -> UnseenChoice:
-    """By the last window, after learning from the earlier ones; all are lists that leave out what users had.
+    """The choice by the last window, after learning from the earlier ones; all lists leave out what users had.
 
     judged: the ranker that has learned from the earlier windows' other lists; without one there is nothing to choose
     by. The tuned one is taken where NDCG@20 or Recall@20 is better beyond the interval of the difference over users,

@@ -132,7 +132,7 @@ def _copy_models(workspace: Workspace, folder: Path) -> None:
     if (workspace.unseen_ranker / bundle.RANKER).exists():
         shutil.copyfile(workspace.unseen_ranker / bundle.RANKER, folder / bundle.UNSEEN_RANKER)
     for models in (workspace.towers, workspace.ranker):
-        if (models / bundle.SAVED_MODELS).exists():  # trees are none of TensorFlow
+        if (models / bundle.SAVED_MODELS).exists():  # trees have no SavedModel
             shutil.copytree(models / bundle.SAVED_MODELS, folder / bundle.SAVED_MODELS, dirs_exist_ok=True)
 
 

@@ -42,7 +42,7 @@ def percent(share: float) -> str:
 
 
 def sentences(metrics: Metrics) -> list[str]:
-    """The card's figures, the most telling first; what was not measured is not said."""
+    """The card's figures, the most important first; figures that were not measured are left out."""
     return [
         *_found(metrics, "all_items", ""),
         *_found(metrics, "new_to_user", " for the first time"),

@@ -83,7 +83,7 @@ def _files(before: Path, again: Path, recorded: Manifest, made: Manifest) -> Ite
 
 
 def _part(name: str, before: Path, again: Path) -> Part:
-    """Of a file whose bytes differ."""
+    """How a file differs whose bytes differ."""
     read = READERS.get(before.suffix)
     if read is None:
         return Part(name, Verdict.TRAINED if name.startswith(TRAINED) else Verdict.DIFFERS, "other bytes")
@@ -110,7 +110,7 @@ def _distance(before: Mapping[str, Array], again: Mapping[str, Array]) -> float 
 
 
 def _apart(array: Array, other: Array) -> float | None:
-    """The same of two arrays; what is known on one side alone is infinitely far."""
+    """The largest relative difference of two arrays; a value that one side alone has is infinitely far."""
     if array.shape != other.shape or array.dtype != other.dtype:
         return None
     if not np.issubdtype(array.dtype, np.number):

@@ -21,7 +21,7 @@ class Origin:
 
 
 def origin_of(workspace: Workspace, bundle_version: str) -> Origin:
-    """As the run of the bundle says. Raises MissingArtifact where no run is known or it names no data."""
+    """The origin that the bundle's run recorded. Raises MissingArtifact without a run, or if it names no data."""
     tags = run_tags(workspace, bundle_version)
     data = {name: tags[f"data.{name}.content"] for name in TABLES if f"data.{name}.content" in tags}
     if "events" not in data:

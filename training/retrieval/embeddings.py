@@ -48,7 +48,7 @@ class Embeddings:
         neighbours.save(self.neighbours_path(seconds))
 
     def neighbours(self, seconds: int) -> Neighbours | None:
-        """Item-to-item weights as of a moment; None where the step that wrote this folder knew none."""
+        """Item-to-item weights as of a moment; None where an earlier version wrote this folder."""
         path = self.neighbours_path(seconds)
         return load_neighbours(path) if path.is_file() else None
 
@@ -71,7 +71,7 @@ class Embeddings:
         return self.folder / f"related_{seconds}.npz"
 
     def index(self, seconds: int) -> faiss.Index:
-        """Of the moment's items; candidates are looked up in it offline as in the server."""
+        """Index of the moment's items; candidates are looked up in it offline as in the server."""
         return faiss.read_index(str(self.index_path(seconds)))
 
     def index_path(self, seconds: int) -> Path:

@@ -36,7 +36,7 @@ class TwoTowerModel(tfrs.Model):  # type: ignore[misc]
 
     def compute_loss(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Sum over the batch of the weighted cross-entropy of each row's own candidate."""
-        # The task takes row i's candidate for its own and all others for negatives: those of other workers, then what
+        # The task takes row i's candidate for its own and all others for negatives: rows of other workers, then what
         # this worker has drawn in addition.
         parts = [inputs, inputs[MORE]] if MORE in inputs else [inputs]
         candidates = [self.candidate_tower(part, training=training) for part in parts]
@@ -137,7 +137,7 @@ def fit(
     chosen = _taught(positives, start, end, settings)
     if settings.loss is Loss.FULL:
         return _fit_full(towers, positives, chosen, replace(settings, epochs=epochs), progress, judge)
-    # Of an item that is drawn: what was known when it was bought last, nothing for one that never was.
+    # A drawn item has the features of its last purchase; one that was never bought has none.
     latest = np.zeros((len(towers.content), positives.item_statistics.shape[1]), np.float32)
     latest[positives.item_rows[chosen]] = positives.item_statistics[chosen]
     hard = _hard_negatives(towers, positives, chosen, settings)
@@ -178,7 +178,7 @@ def num_queries(positives: Positives, start: int, end: int, settings: TwoTowerSe
 def _taught(positives: Positives, start: int, end: int, settings: TwoTowerSettings) -> Rows:
     """Positives in [start, end) that count for anything."""
     within = (positives.seconds >= start) & (positives.seconds < end) & (_type_weights(positives, settings) > 0)
-    if settings.repeat_weight == 0:  # of somebody who is known nothing would be learned from them
+    if settings.repeat_weight == 0:  # else nothing would be learned of known users
         drawn = np.random.default_rng(settings.seed).random(len(within)) < settings.hidden_share
         within &= ~positives.is_repeat | drawn
     return np.flatnonzero(within)
@@ -216,7 +216,7 @@ def _fit_full(
 
 
 def _weights(positives: Positives, chosen: npt.NDArray[np.int64], settings: TwoTowerSettings) -> Floats:
-    """[n] weights with mean 1: looks and repeats count less, and users are evened out, as in per-user metrics."""
+    """[n] weights with mean 1: engagements and repeats count less; users are evened out, as in per-user metrics."""
     weights = _type_weights(positives, settings)[chosen]
     if settings.repeat_weight > 0:
         weights *= np.where(positives.is_repeat[chosen], settings.repeat_weight, 1.0)

@@ -58,7 +58,7 @@ class FullSoftmaxTraining:
             embeddings = self.query_tower(inputs, training=True)
             catalogue = self.candidate_tower(self.catalogue, training=True)
             loss = full_softmax(embeddings, catalogue, queries, items, weights, self.settings.temperature)
-            # Of a mean batch, and not of this one: users with long sequences share a batch, and would count less.
+            # The mean batch's, not this batch's: users with long sequences share a batch, and would count less.
             mean = loss / self.batch_weight
         variables = list({v.ref(): v for v in self._variables()}.values())  # the towers share the item encoder
         self.optimizer.apply_gradients(zip(tape.gradient(mean, variables), variables, strict=True))

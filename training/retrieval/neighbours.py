@@ -3,7 +3,7 @@
 EASE (Steck, WWW 2019, https://arxiv.org/abs/1905.03375) solves a linear model of each item by all others in closed
 form; of its weights the heaviest of each item are kept. A matrix of items by items is inverted, or one of users by
 users where these are fewer: memory grows with its square and time with its cube. 8,000 items of more users take 0.5 GB
-and some 10 s on one core. So only the most bought items take part: those of at least two buyers, and at most as many
+and some 10 s on one core. So only the most bought items take part: items with at least two buyers, and at most as many
 as the settings say.
 """
 

@@ -1,4 +1,4 @@
-"""The kinds of towers there are, and which of them a data set gets: validation chooses.
+"""The kinds of towers, and which of them a data set gets: validation chooses.
 
 content      content, profile, statistics and ids that are mostly hidden; the sampled softmax. It carries what is new.
 content+ids  the same, joined with towers of ids and sequences alone, which learn by the softmax over the whole
@@ -51,7 +51,7 @@ class Chosen:
 
     @property
     def losses(self) -> list[list[float]]:
-        """Of each part's epochs."""
+        """Losses of each part's epochs."""
         return [part.losses for part in self.parts]
 
     def train_on(self, positives: Positives, start: int, end: int, progress: Progress) -> list[list[float]]:

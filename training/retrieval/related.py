@@ -1,6 +1,6 @@
 """What is bought together, from everybody's baskets before a moment.
 
-Nearness of i to j is the weight of the baskets that hold both, by those of i and of j:
+Nearness of i to j is the weight of the baskets with both, relative to the baskets with i and with j:
 w_ij / (w_i^(1-a) * (w_j + s)^a). A basket weighs 1 / log2(1 + its items), as a pair says less among many. With a = 0 it
 is the share of i's baskets that hold j, so that bestsellers go with everything; with a = 1/2 it is a cosine, in which
 rare items are overrated. What lies between is chosen by the baskets of the last label window, which the counts have not

@@ -1,4 +1,4 @@
-"""Towers that nothing is learned for: an item is the vector of its title, a user the mean of what they last chose.
+"""Towers without training: an item is the vector of its title, a user the mean of what they last chose.
 
 They serve until trained towers are there, and answer the same calls: nearest items, similar items, places of new items.
 """

@@ -204,7 +204,7 @@ class QueryTower(keras.Model):  # type: ignore[misc]
         return tf.math.l2_normalize(self.sequence_share * known + (1 - self.sequence_share) * own, axis=1)
 
     def _context(self, inputs: dict[str, tf.Tensor], training: bool) -> list[tf.Tensor]:
-        """When it is and who asks, [batch, PROFILE_DIM] each."""
+        """The moment and the user's profile, [batch, PROFILE_DIM] each."""
         hour, weekday = inputs[encoding.HOUR], inputs[encoding.WEEKDAY]
         if training:  # half of the rows are asked without a visit, as batch lists and evaluations are
             without_visit = tf.random.uniform(tf.shape(hour)) < 0.5

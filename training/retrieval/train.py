@@ -74,14 +74,14 @@ def told(workspace: Workspace) -> str:
 
 
 def _save_neighbours(dataset: Dataset, embeddings: Embeddings, settings: NeighbourSettings) -> None:
-    """Of every moment, from what was bought before it alone: a label window's purchases would give its labels away."""
+    """Weights of every moment, from earlier purchases alone: a label window's own would give its labels away."""
     log, timeline = dataset.purchases(), dataset.timeline
     for seconds in dict.fromkeys((*timeline.ranker_starts, timeline.cutoff, timeline.data_end)):
         embeddings.save_neighbours(seconds, learn_neighbours(log, seconds, len(dataset.item_ids), settings))
 
 
 def _save_related(dataset: Dataset, embeddings: Embeddings) -> None:
-    """Of the moments that lists are judged at and served from."""
+    """What goes together, at the moments that lists are judged at and served from."""
     baskets, timeline = dataset.baskets(), dataset.timeline
     content = dataset.catalogue(np.zeros((len(dataset.item_ids), len(ITEM_STATISTICS)), np.float32))
     exponent = chosen_exponent(baskets, timeline.ranker_windows[-1])

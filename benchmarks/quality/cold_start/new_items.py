@@ -78,5 +78,5 @@ def of_segment(kinds: Mapping[int, Floats], profile: Rows) -> Floats:
 
 
 def best(scores: Floats, shop: Shop, new: Rows) -> Rows:
-    """[LENGTH] of the new rows, those of the best subcategories first."""
+    """[LENGTH] of the new rows; items of the best subcategories come first."""
     return new[np.argsort(-scores[shop.content[new, KIND]], kind="stable")[:LENGTH]]

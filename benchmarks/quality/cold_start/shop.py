@@ -71,7 +71,7 @@ class Shop(Dataset):
         )
 
     def positives(self) -> Positives:
-        """Of users and items that are not new, before the window."""
+        """Positives of known users and known items, before the window."""
         known = super().positives()
         new = self.vocabularies[names.USER_ID].encode(self.newcomers)
         kept = (known.seconds < self.start) & ~np.isin(known.queries[encoding.USER][known.query_rows], new)
@@ -87,7 +87,7 @@ class Shop(Dataset):
         )
 
     def purchases(self) -> PurchaseLog:
-        """Of users and items that are not new."""
+        """Purchases of known users and known items."""
         log = super().purchases()
         new = self.vocabularies[names.USER_ID].encode(self.newcomers) - 1
         return log.kept(~np.isin(log.users, new) & ~np.isin(log.items, self.new_items))

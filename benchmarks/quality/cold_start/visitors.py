@@ -58,7 +58,7 @@ class Told:
         return []
 
     def companions(self, item_id: str) -> list[tuple[str, int]]:
-        """As the shop counted them."""
+        """What was bought together with the item, as the shop counted it."""
         return self._companions.get(item_id, [])
 
 
@@ -151,7 +151,7 @@ def _sessions(shop: Shop) -> dict[str, list[FreshEvent]]:
     events["seconds"] = events.event_timestamp.astype("datetime64[s, UTC]").astype("int64")
     known = events[events.seconds < shop.start].sort_values(["user_id", "seconds", "item_id"], ascending=False)
     latest = known.seconds >= known.groupby("user_id").seconds.transform("max") - SESSION_DAYS * DAY_SECONDS
-    known = known.fillna({"quantity": 1, "price": 0.0, "discount": 0.0})  # nothing is paid for a look
+    known = known.fillna({"quantity": 1, "price": 0.0, "discount": 0.0})  # a view has no price
     sessions: dict[str, list[FreshEvent]] = {}
     for row in known[latest].itertuples():
         event = FreshEvent(

@@ -98,7 +98,7 @@ class Pairs:
         return np.stack([counts, last, first, gap, last / np.maximum(gap, 1.0), faded], axis=1).astype(np.float32)
 
     def _popularity(self, items: Rows, recent: Rows, counts: Rows) -> Scores:
-        """[items, 4] purchases, those of late, buyers, share of buyers that came back."""
+        """[items, 4] purchases, recent purchases, buyers, share of buyers that came back."""
         own = self._keys % self.num_items
         buyers, returned = (np.bincount(one, minlength=self.num_items) for one in (own, own[counts > 1]))
         bought, of_late = (np.bincount(one, minlength=self.num_items) for one in (items, recent))

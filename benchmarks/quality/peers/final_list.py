@@ -74,7 +74,7 @@ class Known:
         owned = [np.unique(np.concatenate(own), return_counts=True) for own in histories if own]
         buyers = _counted((items for items, _ in owned), num_items)
         returning = _counted((items[counts > 1] for items, counts in owned), num_items)
-        # Of all time: without a clock, others' latest baskets may be later than the one that is foreseen.
+        # Counts of all time: without a clock, others' latest baskets may be later than the basket to predict.
         self._popular = np.argsort(-every, kind="stable")
         returns = (returning + 0.1) / (buyers + 1.0)
         self._items = np.stack([np.log1p(every), np.log1p(buyers), returns], 1).astype(np.float32)

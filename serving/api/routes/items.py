@@ -32,7 +32,7 @@ def router(service: Service) -> APIRouter:
         responses={404: {"model": Refusal, "description": "The item is not in the catalogue."}},
     )
     async def similar(request: Request, item_id: Item, options: Annotated[SimilarOptions, Query()]) -> SimilarItems:
-        """By the cosine of their embeddings. `include_seen` has no effect here."""
+        """The nearest items by the cosine of their embeddings. `include_seen` has no effect here."""
         refuse_unknown_parameters(request, set(SimilarOptions.model_fields))
         return await service.computed(service.related_items.similar, item_id, options.n, options, options.user_id)
 

@@ -16,7 +16,7 @@ def router(service: Service) -> APIRouter:
 
     @routes.get("/progress", summary="What is being computed, and which bundles there were")
     async def progress() -> Progress:
-        """Of a demo that serves while it trains. Other servers say `none`."""
+        """State of a demo that serves while it trains. Other servers say `none`."""
         path = service.settings.progress_file
         return read_progress(path, time.time()) if path else Progress()
 

@@ -1,6 +1,6 @@
 """From training to a release and back by the workflows of .github: act runs them against this cluster.
 
-Stand-ins are those of scripts/run-workflow: OIDC among them, and nothing that decides. Images are built and attested
+scripts/run-workflow brings the stand-ins: OIDC among them, and nothing that decides. Images are built and attested
 by the job `images` outside of the cluster (.ci/e2e), where the packages' registry is reached.
 """
 

@@ -1,4 +1,4 @@
-"""Keys, ids and failures at the edge, in process: who is let in, and what a caller learns when something breaks."""
+"""Keys, ids and failures at the edge, in process: who is let in, and what a caller reads when something breaks."""
 
 import asyncio
 from collections.abc import Iterator

@@ -173,7 +173,7 @@ def test_a_tower_that_was_altered_on_the_disk_is_refused(trained: Workspace, tmp
 
 
 def test_what_a_posted_item_is_called_can_be_filtered_by(bundle: LoadedBundle) -> None:
-    """In any case, beside what the bundle knows; the towers read it as unknown all the same."""
+    """A term in any case, next to the bundle's own terms; the towers still read it as unknown."""
     size = len(bundle.item_ids)
     own = bundle.vocabularies["department"].terms[0]
     new = [

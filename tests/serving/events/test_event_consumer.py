@@ -28,7 +28,7 @@ from tests.support.each import each
 
 
 class MemoryStore:
-    """An online store that fails as often as it is told to."""
+    """An online store that fails a chosen number of times."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Recent] = {}

@@ -56,7 +56,7 @@ def bundle(trained: Workspace) -> LoadedBundle:
 
 
 def with_ranker(bundle: LoadedBundle, width: int, folder: Path) -> LoadedBundle:
-    """The bundle with an untrained ranker that reads so many columns."""
+    """The bundle with an untrained ranker that reads this number of columns."""
     ranker = Ranker(np.random.default_rng(1).normal(size=(50, width)).astype(np.float32), RankerSettings())
     ranker(np.zeros((1, 2, width), np.float32))
     export_ranker(ranker, folder)

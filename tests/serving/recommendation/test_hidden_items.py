@@ -25,7 +25,7 @@ pytestmark = pytest.mark.tf
 
 
 class Hiding:
-    """Reads of the online store by users who have hidden some items; down when it is told so."""
+    """Reads of the online store by users who have hidden some items; down on request."""
 
     def __init__(self, lookup: FeastLookup) -> None:
         self._lookup = lookup

@@ -353,7 +353,7 @@ def test_what_cannot_be_known_of_older_purchases_is_said(
 
 
 def test_rules_hold_in_lists_of_every_level(build: Build, bundle: LoadedBundle, users: list[str]) -> None:
-    """A pin, a denial, a cap and a quota at once, for known users and strangers alike."""
+    """A pin, a denial, a cap and a quota at once, for known and unknown users alike."""
     pinned = bundle.item_ids[-1]
     recommender = build(
         f"""

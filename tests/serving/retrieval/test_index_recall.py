@@ -14,7 +14,7 @@ EAST = np.array([1, 0], np.float32)  # apple, pear, plum, bread are the nearest 
 
 
 class Later:
-    """A worker that waits until it is told."""
+    """A worker that waits until the test lets it go."""
 
     def __init__(self) -> None:
         self.waiting: list[Any] = []

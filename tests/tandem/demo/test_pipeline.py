@@ -42,7 +42,7 @@ from training.workspace import Workspace
 
 @dataclass
 class FakeStages:
-    """Stages whose outputs are those of the trained slice."""
+    """Stages whose outputs are the trained slice's."""
 
     workspace: Workspace
     trained: Workspace

@@ -1,4 +1,4 @@
-"""What the page is told of the computation, by a clock of the test's own."""
+"""What the page shows of the computation, by a clock of the test's own."""
 
 import json
 from pathlib import Path

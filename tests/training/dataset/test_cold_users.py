@@ -1,4 +1,4 @@
-"""Users as if nobody had met them, as the ranker learns from them: by hand, and beside what a server makes of them."""
+"""Cold users as the ranker learns from them: by hand, and compared with what a server makes of them."""
 
 from collections.abc import Sequence
 from dataclasses import replace

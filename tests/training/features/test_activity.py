@@ -1,4 +1,4 @@
-"""Windows of every event type: those of the actions that most sources lack, in views of their own."""
+"""Windows of every event type; event types that most sources lack are in views of their own."""
 
 from pathlib import Path
 from typing import Any

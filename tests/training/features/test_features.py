@@ -247,7 +247,7 @@ def test_behind_the_latest_events_a_sequence_keeps_older_looks(
     engagements: list[Look] = [("u1", "view", "milk", day, 9) for day in (2, 3, 12, 22)]
     timeline = built(empty_workspace, PURCHASES, engagements)
     u1 = row(empty_workspace, names.USER_SEQUENCE_VIEW, names.USER_ID, "u1", timeline.cutoff)
-    assert u1[names.SEQUENCE_EVENT_TYPES] == ["view", "purchase", "view", "view"]  # those of day 2 and day 11 are cut
+    assert u1[names.SEQUENCE_EVENT_TYPES] == ["view", "purchase", "view", "view"]  # events of day 2 and 11 are cut
     assert u1[names.SEQUENCE_TIMESTAMPS] == [seconds(22, 9), seconds(21, 12), seconds(12, 9), seconds(3, 9)]
 
 

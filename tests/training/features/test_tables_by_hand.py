@@ -30,7 +30,7 @@ ITEM = {
 
 
 def days(number: float) -> int:
-    """The moment so many days before AT."""
+    """The moment this number of days before AT."""
     return AT - int(number * DAY)
 
 

@@ -279,7 +279,7 @@ def test_calibrated_scores_are_log_odds_in_the_same_order(tmp_path: Path) -> Non
         soft_labels = np.mean([1 / (1 + np.exp(-own)) for own in scores[half::2]])
         assert soft_labels == pytest.approx(np.mean(labels[half::2]) / BOUGHT, abs=0.005)
     nothing = replace(LabelledLists(inputs, labels, (20,) * len(inputs)), labels=tuple(0 * own for own in labels))
-    ranker.calibrate(nothing)  # tells nothing, and changes nothing
+    ranker.calibrate(nothing)  # no information, so no change
     assert (scores_of(ranker, inputs[:1])[0] == scores[0]).all()
     upside_down = replace(nothing, labels=tuple(BOUGHT * (own < np.median(own)) for own in scores))
     ranker.calibrate(upside_down)

@@ -37,7 +37,7 @@ class Columns:
         return f"{key}.value" in self._mapping or self._mapping.get(key, name) in self._names()
 
     def option(self, name: str, option: str) -> str:
-        """What the mapping says of the column, else of its table, else of all; empty where it says nothing."""
+        """The mapping's entry for the column, else for its table, else for all; empty where there is none."""
         for key in (f"{self._section}.{name}.{option}", f"{self._section}.{option}", option):
             if key in self._mapping:
                 return self._mapping[key]
@@ -63,7 +63,7 @@ class Columns:
         return f"{self._section} has {', '.join(self._names())}."
 
     def text(self, name: str) -> Any:
-        """As a string, as the source wrote it; empty as null. With a `separator` a list, as the contract spells it."""
+        """Strings as the source wrote them; empty is null. With a `separator` a list in the contract's form."""
         text = as_text(self._raw(name))
         separator = self._mapping.get(f"{self._section}.{name}.separator")
         if not separator:
@@ -72,7 +72,7 @@ class Columns:
         return parts.join(LIST_SEPARATOR).nullif("")
 
     def id(self, name: str) -> Any:
-        """As a text; ids that pandas has turned into floats lose their `.0`."""
+        """The column as texts; ids that pandas has turned into floats lose their `.0`."""
         return as_id(self._raw(name))
 
     def array(self, name: str) -> Any:
@@ -81,7 +81,7 @@ class Columns:
         return value.map(as_id)
 
     def number(self, name: str, kind: str = "float64") -> Any:
-        """As float64 or int64; text that is none, and fractions where whole numbers are due, are WRONG_TYPE."""
+        """The column as float64 or int64; other text, and fractions where whole numbers are due, are WRONG_TYPE."""
         value = self._raw(name)
         decimal = self.option(name, "decimal") or "."
         if decimal not in (".", ","):
@@ -99,7 +99,7 @@ class Columns:
         return ibis.ifelse(fine, number, None).cast(kind)
 
     def timestamp(self, name: str) -> Any:
-        """As UTC. Without a zone of its own it is in the mapping's `time_zone`, and WITHOUT_ZONE when there is none.
+        """Moments in UTC. Without a zone of its own one is in the mapping's `time_zone`, and WITHOUT_ZONE without that.
 
         Whole numbers are read with the mapping's `epoch_unit`, other texts than ISO 8601 with its `date_format`.
         """
@@ -129,7 +129,7 @@ class Columns:
         return whole.hexdigest("md5")
 
     def leave_out(self, rows: Any, reason: str) -> None:
-        """Marks rows that are read and not wanted."""
+        """Marks rows that can be read but are not kept."""
         self._fault(rows, reason)
 
     def _fault(self, wrong: Any, reason: str) -> None:

@@ -60,7 +60,7 @@ class Reading:
     date_format: str = ""  # of texts that are no ISO 8601
 
     def __post_init__(self) -> None:
-        """Raises InvalidInput for a zone, a unit or a directive that there is not."""
+        """Raises InvalidInput for an unknown zone, unit or directive."""
         if self.epoch_unit and self.epoch_unit not in EPOCH_UNITS:
             raise InvalidInput(f"epoch_unit is {self.epoch_unit!r}, expected one of {', '.join(EPOCH_UNITS)}.")
         if self.time_zone and place(self.time_zone) is None:
@@ -70,7 +70,7 @@ class Reading:
 
 
 def reader(reading: Reading) -> Callable[[str], str]:
-    """From a text to its moment, spelt in UTC, or to WRONG or ZONELESS; empty where the text says nothing."""
+    """A text's moment, spelt in UTC, or WRONG or ZONELESS; empty for a text without content."""
     own = pattern_of(reading.date_format) if reading.date_format else None
     shop = place(reading.time_zone) if reading.time_zone else None
 
@@ -90,7 +90,7 @@ def reader(reading: Reading) -> Callable[[str], str]:
 
 @lru_cache(maxsize=1000)
 def place(name: str) -> ZoneInfo | None:
-    """The zone of an IANA name; None where there is none such."""
+    """The zone of an IANA name; None for an unknown name."""
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a folder's name an OSError
@@ -112,7 +112,7 @@ def _moment(found: dict[str, str | None], shop: tzinfo | None) -> str:
 
 
 def _zone(found: dict[str, str | None]) -> tzinfo | None:
-    """None where the text names none. Raises ValueError for one that there is not."""
+    """The zone that a text names, or None. Raises ValueError for an unknown zone."""
     if found.get("utc"):
         return UTC
     if name := found.get("place"):

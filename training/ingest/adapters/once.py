@@ -1,4 +1,4 @@
-"""One row an id, out of a file that says something of it again and again, as invoices do of products."""
+"""One row for each id of a file that repeats ids, as invoices repeat products."""
 
 import ibis
 from ibis import _

@@ -1,4 +1,4 @@
-"""Parquet files as they are written in the wild: by the engine where it reads every value right, else through Arrow."""
+"""Reads any Parquet file: by the engine if it reads every value correctly, else through Arrow."""
 
 import ibis
 import pyarrow as pa

@@ -77,7 +77,7 @@ def _products(file: DataFile) -> Iterator[Line]:
 
 
 def _transactions(file: DataFile) -> Iterator[Any]:
-    """Each transaction as JSON gives it; a Line with its fault for a line that is none."""
+    """Each transaction as JSON gives it; a Line with its fault for a line that is not one."""
     lines = text_lines(file)
     first, fault = next(lines)
     if first.lstrip().startswith("["):

@@ -32,7 +32,7 @@ START = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp())
 YEAR_DAYS = 365.0
 FACTORS, CATEGORIES = 16, 64
 NEW_USERS, NEW_ITEMS = 0.4, 0.2  # shares that join after the start, evenly over the time
-PURCHASE_SHARE, CART_SHARE = 0.06, 0.08  # of looks that end in a purchase; that end in the cart
+PURCHASE_SHARE, CART_SHARE = 0.06, 0.08  # share of views that end in a purchase; that end in the cart
 LOOKS_PER_SESSION = 3.0
 AGE_BANDS = np.array(["18-24", "25-34", "35-44", "45-54", "55+"])
 REGIONS = np.array(["north", "east", "south", "west"])
@@ -76,7 +76,7 @@ class Truth:
 
     @classmethod
     def load(cls, users: Path, items: Path) -> "Truth":
-        """From the two files."""
+        """Reads the truth from its two files."""
         return cls(pq.read_table(users), pq.read_table(items))
 
 
@@ -195,7 +195,7 @@ def _season(season: Doubles, day: Doubles) -> Doubles:
 
 
 def _engaged_with(shop: Shop, category: Integers, day: Doubles, random: np.random.Generator) -> Integers:
-    """An item for each look, by weight among those for sale; items of a category lie in the order of their start."""
+    """An item for each view, by weight among those for sale; items of a category lie in the order of their start."""
     order = np.lexsort((shop.item_start, shop.item_category))
     until = np.concatenate([[0.0], np.cumsum(shop.item_weight[order])])
     span = float(shop.item_start.max()) + 2
@@ -208,7 +208,7 @@ def _engaged_with(shop: Shop, category: Integers, day: Doubles, random: np.rando
 
 
 def _events(shop: Shop, visits: Visits, sizes: Sizes, random: np.random.Generator) -> ibis.Table:
-    """A look is a view, or a view and a cart, or those and a purchase, some seconds apart."""
+    """The events of each view: a view, maybe a cart add, maybe a purchase, some seconds apart."""
     session = np.repeat(np.arange(len(visits.user)), visits.engagements)
     nth = np.arange(len(session)) - np.repeat(np.cumsum(visits.engagements) - visits.engagements, visits.engagements)
     item = _engaged_with(shop, visits.category[session], visits.day[session], random)

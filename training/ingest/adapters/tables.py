@@ -90,7 +90,7 @@ def with_faults(table: ibis.Table, *others: ibis.Table) -> ibis.Table:
 
 
 def seen_users(rows: ibis.Table, column: str = "user_id") -> ibis.Table:
-    """Users of a source that has no table of them: each that some row names, and that can be asked for."""
+    """Users of a source without a table of users: every valid id that some row names."""
     named = rows.filter(rows[column].notnull() & (rows[column].length() <= MAX_ID))
     return named.select(user_id=column).distinct()
 

@@ -11,7 +11,7 @@ EXACT = 2**53
 
 
 def as_text(value: Any) -> Any:
-    """As a string, empty as null; a float that is a whole number loses its `.0`, which pandas has added."""
+    """The column as strings, empty as null; a float that is a whole number loses its `.0`, which pandas has added."""
     kind = value.type()
     if kind.is_floating():
         whole = (value == value.floor()) & (value.abs() < float(EXACT))
@@ -24,7 +24,7 @@ def as_text(value: Any) -> Any:
 
 
 def as_id(value: Any) -> Any:
-    """As a text; `13085.0` is 13085 in a text file too: a column of whole numbers with a gap is written so."""
+    """Texts; `13085.0` is 13085 in a text file too: a column of whole numbers with a gap is written so."""
     text = as_text(value)
     return _whole(text) if value.type().is_string() else text
 
@@ -34,7 +34,7 @@ def _whole(text: Any) -> Any:
 
 
 def as_number(value: Any, decimal: str) -> Any:
-    """As float64; null for a null, an infinite number, and a text that is not a number."""
+    """The column as float64; null for a null, an infinite number, and a text that is not a number."""
     kind = value.type()
     if kind.is_numeric() and not kind.is_boolean():
         number = value.try_cast("float64")

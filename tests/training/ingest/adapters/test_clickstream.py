@@ -98,7 +98,7 @@ def test_title_vectors_are_joined_to_their_items(tmp_path: Path) -> None:
     assert report.profiles_dropped == {"item_vectors": {"vector_not_found": 1}}  # row 2 of 0 and 1
     (folder / "catalog_vector_mapping.parquet").unlink()
     run(tmp_path, "clickstream", folder)
-    assert not Workspace(tmp_path).ingested("item_vectors").exists()  # those of the run before do not stay
+    assert not Workspace(tmp_path).ingested("item_vectors").exists()  # the vectors of the run before do not stay
 
 
 def test_vectors_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
