@@ -30,10 +30,10 @@ help: ## Show this list
 demo: $(INSTALLED) ## Serve real purchases on http://127.0.0.1:8080/ and train meanwhile (CHECK=1: ask once and exit; CHECK=full: trained)
 	tandem demo $(if $(CHECK),--check $(if $(filter full,$(CHECK)),full,first)) --port $(or $(PORT),8080)
 
-test: $(INSTALLED) test-tools ## Run all tests, with real servers: 4 minutes on two cores (WORKERS=2)
+test: $(INSTALLED) test-tools ## Run all tests, with real servers: 8 minutes on two cores (WORKERS=2)
 	pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-test-fast: $(INSTALLED) ## Run the tests that need no TensorFlow, Evidently, Feast or server: 45 seconds
+test-fast: $(INSTALLED) ## Run the tests that need no TensorFlow, Evidently, Feast or server: 100 seconds
 	pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not tf and not evidently and not feast and not server and not spark and not e2e"
 
 test-tools: ## The programs that tests start, where there is Go; without them their tests are skipped, and named at the end
