@@ -1,7 +1,7 @@
 """Where the time of one answer goes: `python -m benchmarks.stages --help`.
 
 The recommender of `make bench` without HTTP: one thread of this process asks for each user, from a real Redis, once one
-user after the other and once as many side by side as the server takes together. Stages are those of
+user after the other and once as many side by side as the server takes together. Stages are as in
 tandem_stage_seconds; what is left is between them: scope, history, words, JSON.
 """
 

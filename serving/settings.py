@@ -80,7 +80,7 @@ class ServingSettings(BaseSettings):
     audit_log: Path | None = None  # JSON lines of who changed what, chained by hashes; see `tandem audit --help`
     not_interested_days: float = Field(
         NOT_INTERESTED_DAYS, gt=0
-    )  # how long an item is out of the lists of who is not interested in it
+    )  # how long an item is out of the lists of a user who is not interested in it
     event_retention_days: float = Field(400.0, gt=0)  # how long events and their ids are kept
     consumer_port: int = Field(9464, ge=1, le=65535)  # metrics of a consumer in a process of its own
     event_consumer: bool = False  # apply events in this process too; on a cluster `tandem events consume` does

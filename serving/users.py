@@ -30,7 +30,7 @@ class Users:
         with self._metrics.stage("features"):
             features = self._lookup.user(user_id)
         if features is None:
-            raise UnknownUser(f"User {user_id!r} is not in the online store. Ids are those of the event log.")
+            raise UnknownUser(f"User {user_id!r} is not in the online store. Ids are as the event log has them.")
         return features
 
     def bought_before(self, user_id: str) -> list[str]:

@@ -67,7 +67,7 @@ LEFT_OUT: Final[Mapping[str, Callable[[World], None]]] = {
 CHANGED: Final[Mapping[str, dict[str, Any]]] = {
     "ids alone, no side features": {"side_features": False},
     "ids never hidden": {"id_dropout": 0.0},
-    "nobody asks as a stranger": {"cold_user_share": 0.0},
+    "no query asks as a cold user": {"cold_user_share": 0.0},
     "every purchase counts the same": {"user_evenness": 0.0},
     "repeats are positives": {"repeat_weight": 1.0},
     "512 uniform negatives": {"uniform_negatives": 512},

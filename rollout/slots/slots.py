@@ -22,7 +22,7 @@ class Readiness:
 
 
 class Slots(Protocol):
-    """Everything is idempotent: a controller that was killed does its last act again."""
+    """Everything is idempotent: a killed controller repeats its last act."""
 
     def stable(self) -> str:
         """The slot that gets the most traffic."""

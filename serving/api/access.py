@@ -114,7 +114,7 @@ class Caller:
             rate.charge(name, lists)
 
     def _hold(self, in_flight: InFlight, name: str, lists: float) -> None:
-        """What the same request holds already is no reason to refuse the rest of it."""
+        """Lists that the same request was charged for before do not count against the rest of it."""
         in_flight.give_back(name, self._held)
         held, self._held = self._held + lists, 0.0
         in_flight.take(name, held)

@@ -53,7 +53,7 @@ class JsonLinesImpressions:
     def __init__(
         self, path: Path, max_bytes: int = 0, max_seconds: float = 0, now: Callable[[], float] = time.time
     ) -> None:
-        """Both limits are of the two files together; 0 is no limit. Raises InvalidInput for what cannot be written."""
+        """Both limits are for the two files together; 0: unlimited. Raises InvalidInput for what cannot be written."""
         self._path = path
         self._half_bytes = max_bytes // 2
         self._half_seconds = max_seconds / 2

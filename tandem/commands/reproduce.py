@@ -32,7 +32,7 @@ def reproduce(
         Path | None, typer.Option(help="Empty folder for the run; default: reproduced/VERSION in the root.")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Folder with the tables that ingest wrote; default: those of the root.")
+        Path | None, typer.Option(help="Folder with the tables that ingest wrote; default: the tables of the root.")
     ] = None,
     tolerance: Annotated[float, typer.Option(min=0, help="How far NDCG@20 and Recall@20 of a list may be off.")] = 0.02,
     any_code: Annotated[bool, typer.Option("--any-code", help="Whatever commit the bundle was made with.")] = False,

@@ -35,7 +35,7 @@ BundleFile = Annotated[
     typer.Option("--bundle-file", help="File that names it: `tandem retrain --receipt` writes one."),
 ]
 Registry = Annotated[
-    Path, typer.Option("--root", help="Folder with mlflow.db, whose aliases follow; none is no fault.")
+    Path, typer.Option("--root", help="Folder with mlflow.db, whose aliases follow; it may be missing.")
 ]
 
 

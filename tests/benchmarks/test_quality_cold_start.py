@@ -77,7 +77,7 @@ def test_tables_show_each_list_beside_both_popularities(shop: Shop, bundle: Load
     ours, segment, popular = (cells(line) for line in profile[3:])
     less = float(ours[1].split()[0]) - float(segment[1].split()[0])
     assert float(ours[2].split()[0]) == pytest.approx(less, abs=2e-4)
-    assert (segment[2], popular[3]) == ("", "")  # not beside themselves
+    assert (segment[2], popular[3]) == ("", "")  # not compared with themselves
 
 
 def test_of_new_items_nothing_is_known_but_their_content(trained: Workspace) -> None:

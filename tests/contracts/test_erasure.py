@@ -75,7 +75,7 @@ def test_a_receipt_names_the_day_when_the_last_bundle_retires() -> None:
 
 
 def test_what_is_no_receipt_is_refused_in_words() -> None:
-    with pytest.raises(InvalidInput, match=r"no receipt of an erasure: .*person"):
+    with pytest.raises(InvalidInput, match=r"not a receipt of an erasure: .*person"):
         read_receipt("{}")
 
 

@@ -36,7 +36,7 @@ SLOW_PRODUCTS = 3
 
 
 def release(installed: Path, change: Change, url: str) -> str:
-    """URL of the changed bundle: sealed as training does it and published below url."""
+    """URL of the changed bundle: sealed by training's own code and published below url."""
     manifest = read_manifest(installed)
     with tempfile.TemporaryDirectory() as folder, write_bundle(Path(folder)) as temporary:
         shutil.copytree(installed, temporary, dirs_exist_ok=True)

@@ -239,7 +239,7 @@ def knative_slots(status: Object) -> tuple[MemoryObjects, KnativeSlots]:
     ],
 )
 def test_a_revision_is_ready_when_knative_says_so(knative: Object, missing: str) -> None:
-    """KServe's own observedGeneration is a copy of Knative's, so far behind its generation is no news."""
+    """KServe's own observedGeneration is a copy of Knative's, so its lag behind the generation proves nothing."""
     _, slots = knative_slots({"kserve": {"observedGeneration": 0}})
     assert slots.readiness("blue", "v1").ready
     _, slots = knative_slots({"knative": knative})

@@ -58,7 +58,7 @@ def test_the_aliases_follow_what_serves(registered: tuple[Workspace, list[str]])
     assert aliases(workspace) == {CHAMPION: second}
     rollback(workspace.bundles)
     follow(workspace)
-    assert aliases(workspace) == {CHAMPION: third}  # what was rolled back from is no challenger
+    assert aliases(workspace) == {CHAMPION: third}  # a bundle that was rolled back from is not a challenger
 
 
 def test_the_aliases_follow_a_rollout_on_a_cluster(registered: tuple[Workspace, list[str]]) -> None:

@@ -1,4 +1,4 @@
-# Whoever uses these waits for the policy, so nothing is written before plain HTTP is refused.
+# A module that uses these waits for the policy, so nothing is written before plain HTTP is refused.
 output "bucket_name" {
   description = "Name of the bucket."
   value       = aws_s3_bucket.this.bucket

@@ -161,7 +161,7 @@ def test_altered_mixed_and_older_bundles_are_refused_and_the_old_one_goes_on(
 def test_a_bundle_that_fails_when_it_computes_is_refused(
     start: Start, first: Path, registry: CollectorRegistry
 ) -> None:
-    """All digests are right and the sizes fit, but the ranker is no model at all."""
+    """All digests are right and the sizes fit, but the ranker is not a model."""
     with parts.write_bundle(first.parent) as folder:
         copied(first, folder)
         (folder / parts.RANKER).write_bytes(b"no model")

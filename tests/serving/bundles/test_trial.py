@@ -153,6 +153,6 @@ def test_proofs_are_few_and_hold_for_one_digest(tmp_path: Path) -> None:
     assert not proofs.has("another")
     assert len(list((tmp_path / "cache").iterdir())) == KEPT
     (tmp_path / "file").touch()
-    nowhere = Proofs(tmp_path / "file")  # is no folder: the bundle is tried every time
+    nowhere = Proofs(tmp_path / "file")  # not a folder: the bundle is tried every time
     nowhere.keep("1")
     assert not nowhere.has("1")

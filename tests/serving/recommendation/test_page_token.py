@@ -1,4 +1,4 @@
-"""Tokens of the next page: what they hold, where they end, and what is no token."""
+"""Tokens of the next page: what they hold, where they end, and texts that are not tokens."""
 
 import numpy as np
 import pytest

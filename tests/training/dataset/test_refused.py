@@ -1,4 +1,4 @@
-"""What a user refused later is no positive; what was bought, taken back or refused too late still is."""
+"""What a user refused later is not a positive; what was bought, taken back or refused too late still is."""
 
 import ibis
 

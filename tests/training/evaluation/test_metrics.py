@@ -59,7 +59,7 @@ def test_summary_is_the_mean_over_users_and_the_share_of_the_catalogue_shown() -
     means = summary(padded([first, second], 100), [rows(0, 50), rows(60)], num_items=84)
     assert means["recall@20"] == pytest.approx((1 / 2 + 0) / 2)
     assert means["precision@5"] == pytest.approx((1 / 5 + 0) / 2)
-    assert means["coverage@20"] == pytest.approx(21 / 84)  # items 0 to 20; -1 is no item, item 21 is not in a top 20
+    assert means["coverage@20"] == pytest.approx(21 / 84)  # items 0 to 20; -1 is not an item, 21 is in no top 20
 
 
 def test_a_user_without_truths_is_refused() -> None:

@@ -32,7 +32,7 @@ def test_the_truth_lies_in_every_interval_and_the_plain_mean_is_far_from_it() ->
 
 
 def test_a_good_reward_model_narrows_the_estimate() -> None:
-    """Variances are the sum of judged²/served · rate less truth², 1.419, and that of · rate · (1 - rate), .927."""
+    """Variances: judged²/served · rate less truth² sums to 1.419; with rate · (1 - rate) in place of rate, to .927."""
     logged, shown = log_of(5_000)
     informed = doubly_robust(logged, CLICK_RATES[shown], np.full(len(shown), TRUTH))
     plain = ips(logged)

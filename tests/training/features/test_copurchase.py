@@ -14,7 +14,7 @@ from training.workspace import Workspace
 
 LINES = [
     *(("b1", item) for item in ("milk", "bread", "salt")),
-    *(("b2", item) for item in ("milk", "bread", "milk")),  # a second line of the same item is no second basket
+    *(("b2", item) for item in ("milk", "bread", "milk")),  # a second line of the same item is not a second basket
     *(("b3", item) for item in ("milk", "salt")),
     ("b4", "candle"),
 ]
