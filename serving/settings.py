@@ -31,34 +31,44 @@ class ServingSettings(BaseSettings):
     )
 
     bundle_dir: str = "bundles/current"  # a folder, a link that may move, or s3://bucket/prefix/VERSION
-    bundle_cache: Path = Path("data/bundle-cache")  # copies of bundles from S3; a whole one is used again
-    bundle_public_key: str | None = None  # Ed25519, base64, several by comma: only bundles they signed are served
-    bundle_trial_seconds: float = Field(120, ge=1)  # for a new bundle to load and answer in a process of its own
-    bundle_trial_megabytes: int = Field(4096, ge=256)  # of memory that this process may use
+    bundle_cache: Path = Path(
+        "data/bundle-cache"
+    )  # folder for copies of bundles from S3; a complete copy is used again
+    bundle_public_key: str | None = None  # Ed25519 public keys, base64, by comma: only bundles they signed are served
+    bundle_trial_seconds: float = Field(
+        120, ge=1
+    )  # seconds that a new bundle has to load and answer in its trial process
+    bundle_trial_megabytes: int = Field(4096, ge=256)  # memory that the trial process may use
     bundle_failure_share: float = Field(
         0.5, ge=0, le=1
-    )  # of lists that its models fail, to leave it; 0: it is never left
-    bundle_failure_seconds: float = Field(60, gt=0)  # in which at least 20 lists are looked at for that
+    )  # a bundle is left if its models fail this share of lists; 0: never
+    bundle_failure_seconds: float = Field(
+        60, gt=0
+    )  # seconds of the window for that share, which needs at least 20 lists
     experiment: Path | None = None  # YAML file with a challenger bundle and its share of the users
     api_key: SecretStr | None = Field(
         None, min_length=MIN_KEY_LENGTH
-    )  # opens everything; without one only this machine may
+    )  # a key that opens everything; without keys only this machine may
     api_keys: Path | None = None  # YAML file with several keys and what each opens, read again when it changes
     open_scopes: str = (
-        "lists"  # what needs no key, by comma: lists, history, events, catalogue, admin, metrics; or none
+        "lists"  # scopes without a key, by comma: lists, history, events, catalogue, admin, metrics; or none
     )
-    lists_per_second: float = Field(0, ge=0)  # for one caller, by key or address; 0: no limit
-    lists_at_once: float = Field(200, ge=64)  # by one caller, before that limit holds; a body may ask for 64
-    lists_in_flight: int = Field(0, ge=0)  # for one caller at the same time; 0: no limit
-    user_token_key: SecretStr | None = Field(None, min_length=32)  # signs tokens of single users
-    trusted_proxies: int = Field(0, ge=0)  # in front: a caller's address is this many places from the right
-    allowed_hosts: str = ""  # names that are answered to, by comma; empty: any, on loopback addresses and localhost
-    allowed_origins: str = ""  # sites whose pages may post, such as https://shop.example, by comma
-    max_body_bytes: int = Field(1_048_576, ge=1024)  # of one request
-    max_header_bytes: int = Field(65_536, ge=4096)  # of one request, with its path and parameters
-    header_seconds: float = Field(10, gt=0)  # until the headers of a request are whole
-    request_seconds: float = Field(30, gt=0)  # until its body is whole, and for an answer to be read
-    max_connections: int = Field(1000, ge=1)  # at once; one that idles makes room for another
+    lists_per_second: float = Field(0, ge=0)  # lists a second for one caller, by key or address; 0: no limit
+    lists_at_once: float = Field(200, ge=64)  # burst of one caller before that limit holds; a body may ask for 64
+    lists_in_flight: int = Field(0, ge=0)  # lists in progress for one caller at the same time; 0: no limit
+    user_token_key: SecretStr | None = Field(None, min_length=32)  # secret that signs and checks tokens of single users
+    trusted_proxies: int = Field(
+        0, ge=0
+    )  # proxies in front: a caller's address is this number of places from the right
+    allowed_hosts: str = (
+        ""  # host names that are answered, by comma; empty: any, on loopback only addresses and localhost
+    )
+    allowed_origins: str = ""  # sites whose pages may post, by comma, such as https://shop.example
+    max_body_bytes: int = Field(1_048_576, ge=1024)  # bytes of one request's body
+    max_header_bytes: int = Field(65_536, ge=4096)  # bytes of one request's headers, with its path and parameters
+    header_seconds: float = Field(10, gt=0)  # seconds until the headers of a request are complete
+    request_seconds: float = Field(30, gt=0)  # seconds until its body is complete, and for an answer to be read
+    max_connections: int = Field(1000, ge=1)  # connections at once; an idle one makes room for another
     feature_repo: Path = Path("feature_repo")  # folder with feature_store.yaml
     host: str = "127.0.0.1"  # containers set 0.0.0.0
     http_port: int = Field(8080, ge=1, le=65535)
@@ -66,36 +76,42 @@ class ServingSettings(BaseSettings):
     # be the one that sends requests, or one of them meets a connection that has just been closed.
     keep_alive_seconds: int = Field(3900, ge=1)
     grpc_port: int | None = Field(None, ge=1, le=65535)  # no gRPC unless a port is given
-    variant: str = Field("stable", pattern=r"^[a-z0-9_-]{1,32}$")  # of this server, in metrics and answers
-    clock: Clock = Clock.WALL  # "data" freezes now at the bundle's data end: for demos on historical data
-    impression_log_bytes: int = Field(0, ge=0)  # of that log and the one before it; 0: no limit
-    impression_log_hours: float = Field(0, ge=0)  # how long a record stays in these two files; 0: no limit
-    impression_log: Path | None = None  # JSON lines of what was shown; read by `tandem drift`
-    progress_file: Path | None = None  # JSON of what is being computed for this server; the demo writes one
+    variant: str = Field("stable", pattern=r"^[a-z0-9_-]{1,32}$")  # name of this server in metrics and answers
+    clock: Clock = Clock.WALL  # "data" stops the clock at the end of the bundle's data, for demos on historical data
+    impression_log_bytes: int = Field(0, ge=0)  # bytes of the impression log and the one before it; 0: no limit
+    impression_log_hours: float = Field(0, ge=0)  # hours that a record stays in these two files; 0: no limit
+    impression_log: Path | None = None  # JSON lines of shown lists, which `tandem drift` reads
+    progress_file: Path | None = None  # JSON file on what is being computed for this server; the demo writes one
     event_log: str = ""  # sqlite:///path or redis://host:port/db; without one nothing can be posted
-    event_log_vouched: bool = False  # the operator answers for a Redis whose durability cannot be checked
-    erasures: Path | None = None  # folder with the list of who was erased; without one nobody can be
-    bundle_life_days: float = Field(180, gt=0)  # receipts name the day when what has learned from the person retires
-    receipt_key: Path | None = None  # Ed25519 private key in PEM, that signs receipts of erasures; not the bundles' key
-    audit_log: Path | None = None  # JSON lines of who changed what, chained by hashes; see `tandem audit --help`
+    event_log_vouched: bool = False  # the operator vouches for a Redis whose durability cannot be checked
+    erasures: Path | None = None  # folder with the list of erased users; without it nobody can be erased
+    bundle_life_days: float = Field(
+        180, gt=0
+    )  # days until a bundle that has learned from an erased person retires; receipts name the day
+    receipt_key: Path | None = None  # Ed25519 private key (PEM) that signs receipts of erasures; not the bundles' key
+    audit_log: Path | None = (
+        None  # JSON lines of changes and their authors, chained by hashes; see `tandem audit --help`
+    )
     not_interested_days: float = Field(
         NOT_INTERESTED_DAYS, gt=0
     )  # how long an item is out of the lists of a user who is not interested in it
-    event_retention_days: float = Field(400.0, gt=0)  # how long events and their ids are kept
-    consumer_port: int = Field(9464, ge=1, le=65535)  # metrics of a consumer in a process of its own
+    event_retention_days: float = Field(400.0, gt=0)  # days that events and their ids are kept
+    consumer_port: int = Field(9464, ge=1, le=65535)  # port for metrics of a consumer in a process of its own
     event_consumer: bool = False  # apply events in this process too; on a cluster `tandem events consume` does
     rules: Path | None = None  # YAML file of business rules, read again when it changes; see `tandem rules --help`
-    recall_sample_seconds: float = Field(5.0, ge=0)  # of this many one search is repeated by brute force; 0: none
+    recall_sample_seconds: float = Field(
+        5.0, ge=0
+    )  # seconds between two searches that are repeated by brute force; 0: none
     log_level: str = "WARNING"  # INFO writes three lines a request
     # Latest starts in milliseconds after the request came; a stage that would begin later is left out of the answer.
     retrieval_deadline_ms: float = Field(100, gt=0)
     ranking_deadline_ms: float = Field(150, gt=0)
-    online_store_timeout_ms: float = Field(50, gt=0)  # of one read; then the answer is made without it
-    breaker_failures: int = Field(3, ge=1)  # in a row, before a dependency is left alone
-    breaker_retry_ms: float = Field(1000, gt=0)  # until it is tried again
-    remembered_users: int = Field(10_000, ge=0)  # whose last features are kept for while the store is down
-    remembered_seconds: float = Field(3600, gt=0)  # how old these may be
-    cache_seconds: float = Field(0.0, ge=0, le=3600)  # how long an answer may be given again; 0 keeps none
+    online_store_timeout_ms: float = Field(50, gt=0)  # milliseconds for one read; then the answer is made without it
+    breaker_failures: int = Field(3, ge=1)  # failures in a row before a dependency is left alone
+    breaker_retry_ms: float = Field(1000, gt=0)  # milliseconds until it is tried again
+    remembered_users: int = Field(10_000, ge=0)  # users whose last features are kept for when the store is down
+    remembered_seconds: float = Field(3600, gt=0)  # largest age of these features
+    cache_seconds: float = Field(0.0, ge=0, le=3600)  # seconds that an answer may be given again; 0 keeps none
     cache_lists: int = Field(20_000, ge=1)  # answers kept, about 5 kB each
 
 
