@@ -62,7 +62,7 @@ def ingest(
       basket: cart_add
     products: {item_id: sku, title: name, category: group}
 
-    All columns, event types and files of the adapters: docs/how-to/your-data.md.
+    All columns and event types: docs/how-to/your-data.md. Files of the other adapters: docs/how-to/other-sources.md.
 
     Example: tandem ingest --adapter ecommerce --path raw/ --mapping shop.yaml
     """
