@@ -1,6 +1,7 @@
 """Our lists compared with the peers': `python -m benchmarks.quality --data gowalla`."""
 
 import argparse
+import json
 import sys
 import time
 from functools import partial
@@ -12,6 +13,7 @@ from benchmarks.quality.sets import READERS, Places, benchmark_folder, read
 from benchmarks.quality.table import (
     differences,
     discoveries_table,
+    figures,
     header,
     oracle_shares,
     published_rows,
@@ -29,13 +31,20 @@ def main() -> None:
     places = Places(folder, Path(arguments.root), arguments.smoke)
     for name in arguments.data or READERS:
         try:
-            contest(name, partial(read, name, places), arguments.only, smoke=arguments.smoke)
+            measured = contest(name, partial(read, name, places), arguments.only, smoke=arguments.smoke)
         except MissingArtifact as error:
             print(f"{name} is skipped: {error}", file=sys.stderr)
+            continue
+        if arguments.json:
+            Path(arguments.json).mkdir(parents=True, exist_ok=True)
+            (Path(arguments.json) / f"{name}.json").write_text(json.dumps(measured, indent=1) + "\n")
 
 
-def contest(name: str, reader: Read, only: list[str], *, smoke: bool) -> None:
-    """Prints the set's entrants, or those that are asked for, each as soon as it is measured; trials go to stderr."""
+def contest(name: str, reader: Read, only: list[str], *, smoke: bool) -> dict[str, dict[str, float]]:
+    """Prints the set's entrants, or those that are asked for, each as soon as it is measured; trials go to stderr.
+
+    Returns the figures by entrant.
+    """
     started, data = time.perf_counter(), reader()
     data.test()  # a set that is not here is said so before anything is trained
     print(header(data), flush=True)
@@ -50,6 +59,7 @@ def contest(name: str, reader: Read, only: list[str], *, smoke: bool) -> None:
     shares = [] if smoke else oracle_shares(data, table)
     took = f"{data.title}: {time.perf_counter() - started:.0f} s in all"
     print("\n".join([*published_rows(data), "", *less, *sliced, *claims, *shares, took]), flush=True)
+    return figures(data, table)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", nargs="*", default=[], help="names of entrants, as the table prints them")
     parser.add_argument("--folder", help="where the public splits lie (default: TANDEM_BENCHMARKS)")
     parser.add_argument("--root", default=".", help="workspace of the pipeline, for the sets that it has trained on")
+    parser.add_argument("--json", help="a folder for the figures of each set, which `scripts/figures --record` reads")
     parser.add_argument("--smoke", action="store_true", help="2,000 users and one choice each: whether it runs")
     return parser
 

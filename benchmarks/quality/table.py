@@ -29,6 +29,34 @@ def row(outcome: Outcome) -> str:
     )
 
 
+def figures(data: DataSet, outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
+    """The table's numbers by entrant, for a result file of `scripts/figures`."""
+    recall, ndcg = data.metrics
+    return {one.name: _all_items(one, recall, ndcg) | _new(one, recall, ndcg) for one in outcomes}
+
+
+def _all_items(one: Outcome, recall: str, ndcg: str) -> dict[str, float]:
+    of_recall, of_ndcg = one.spread
+    return {
+        recall: one.recall[0],
+        ndcg: one.ndcg[0],
+        f"{recall}_spread": of_recall,
+        f"{ndcg}_spread": of_ndcg,
+        "seconds": one.seconds,
+    }
+
+
+def _new(one: Outcome, recall: str, ndcg: str) -> dict[str, float]:
+    if one.new is None:
+        return {}
+    found = one.new
+    return {
+        f"new_{recall}": float(found.recall.mean()),
+        f"new_{ndcg}": float(found.ndcg.mean()),
+        "new_items_shown": found.items,
+    }
+
+
 def published_rows(data: DataSet) -> Iterator[str]:
     """What others printed."""
     for name, figures in data.published.items():

@@ -1,5 +1,6 @@
 """The harness of benchmarks/quality on sets small enough to see: splits, metrics, search, table, peers."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.quality.contest import Outcome, _outcome
+from benchmarks.quality.discoveries import Discoveries
 from benchmarks.quality.entrants import ENTRANTS, Entrant
 from benchmarks.quality.metrics import interval, per_user
 from benchmarks.quality.peers.peer import Peer, counts, top_lists
@@ -20,7 +22,16 @@ from benchmarks.quality.peers.tifu_knn import TifuKnn
 from benchmarks.quality.public_sets import beauty, gowalla, tafeng
 from benchmarks.quality.sets import READERS
 from benchmarks.quality.splits import DataSet, Split, shortened
-from benchmarks.quality.table import differences, header, oracle_shares, published_rows, row, slices_table, verdicts
+from benchmarks.quality.table import (
+    differences,
+    figures,
+    header,
+    oracle_shares,
+    published_rows,
+    row,
+    slices_table,
+    verdicts,
+)
 from contracts.errors import MissingArtifact
 
 NOBODY = np.zeros(0), np.zeros(0)
@@ -152,6 +163,15 @@ def test_the_table_has_published_figures_in_a_column_of_their_own() -> None:
     assert list(verdicts(replace(data_set(), bounds=None), ours)) == []
 
 
+def test_figures_of_a_result_file_are_those_of_the_table() -> None:
+    new = Discoveries(np.array([0.2, 0.4]), np.array([0.0, 0.1]), np.array([True, False]), 7.0)
+    ours = Outcome("Tandem", {}, [], (0.6, 0.5, 0.7), (0.4, 0.3, 0.5), (0.01, 0.02), 3.0, 2.0, 100.0, NOBODY, new)
+    assert figures(data_set(), [ours])["Tandem"] == {
+        "recall@1": 0.6, "ndcg@1": 0.4, "recall@1_spread": 0.01, "ndcg@1_spread": 0.02, "seconds": 2.0,
+        "new_recall@1": pytest.approx(0.3), "new_ndcg@1": pytest.approx(0.05), "new_items_shown": 7.0,
+    }  # fmt: skip
+
+
 def test_a_second_table_has_the_first_figure_by_slice_and_what_could_be() -> None:
     sliced = replace(
         data_set(), slices=lambda _: {"first ten": np.arange(10)}, reachable=lambda split: {"all": np.ones(20)}
@@ -275,7 +295,10 @@ def test_the_command_prints_a_table(tmp_path: Path) -> None:
         user_id=[1] * 4 + [2] * 4, basket_no=[1, 2, 3, 4] * 2, item_id=list(range(8)),
     )  # fmt: skip
     command = [sys.executable, "-m", "benchmarks.quality", "--data", "tafeng", "--only", "popularity", "--smoke"]
-    ended = subprocess.run([*command, "--folder", str(tmp_path)], capture_output=True, text=True, check=True)
+    kept = tmp_path / "figures"
+    command += ["--folder", str(tmp_path), "--json", str(kept)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads((kept / "tafeng.json").read_text())["popularity"].keys() >= {"recall@10", "ndcg@10", "seconds"}
     assert "| Ta-Feng, next basket | recall@10 |" in ended.stdout
     assert "| popularity | " in ended.stdout
     assert "| TIFU-KNN, another preprocessing | | | | | | | .1301 / .1011 |" in ended.stdout
