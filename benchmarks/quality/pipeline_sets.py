@@ -75,4 +75,4 @@ def _purchases(root: Path) -> tuple[Rows, Rows, Rows, int]:
     terms = dataset.vocabularies
     users, items = (terms[name].encode(table[name].to_pylist()) - 1 for name in (names.USER_ID, names.ITEM_ID))
     lines = np.unique(np.stack([users, table["seconds"].to_numpy(), items]), axis=1)
-    return lines[0], lines[1], lines[2], len(terms[names.USER_ID])
+    return lines[0], lines[1], lines[2], len(terms[names.USER_ID].terms)

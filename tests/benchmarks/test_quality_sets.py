@@ -39,6 +39,7 @@ def test_the_pipelines_window_holds_what_was_bought_before_and_what_was_bought_i
     assert split.ages is not None
     assert (np.diff(split.ages[user]) <= 0).all() and split.ages[user].min() > 0
     assert len(split.ages[user]) == len(split.histories[user])
+    assert len(split.histories) == len(split.truths) == len(split.ages) == len(moment.user_ids)
 
 
 def test_the_validation_window_lies_before_the_test_and_lessons_before_it(trained: Workspace) -> None:
