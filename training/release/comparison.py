@@ -30,6 +30,8 @@ TRAINED: Final = (
     bundle.QUERY_TOWER,
     bundle.CANDIDATE_TOWER,
     bundle.RANKER,
+    bundle.UNSEEN_RANKER,
+    bundle.NEIGHBOURS,
     bundle.GOLDEN,
     bundle.REFERENCE,
     bundle.EVALUATION,
@@ -140,14 +142,15 @@ def _columns(path: Path) -> dict[str, Array]:
 def _weights(path: Path) -> dict[str, Array]:
     """Weights by name and constants by shape, numbered by their values where several share that.
 
-    The exporter names what it makes up, such as axes, by numbers and in an order that each process has anew.
+    The exporter names what it makes up, such as axes, by numbers and in an order that each process has anew. Layers are
+    numbered from the start of the process, which may have trained other models before.
     """
     import onnx
 
     groups: dict[str, list[Array]] = {}
     for one in onnx.load(str(path)).graph.initializer:
         array = onnx.numpy_helper.to_array(one)
-        name = "const" if one.name.startswith("const_") else re.sub(r"__\d+$", "", one.name)
+        name = "const" if one.name.startswith("const_") else re.sub(r"\d+", "", one.name)
         groups.setdefault(f"{name} {array.dtype} {array.shape}", []).append(array)
     return {
         f"{name} {place}": array

@@ -31,7 +31,7 @@ def arrays_file(**arrays: Any) -> bytes:
 def model(weights: npt.NDArray[Any], constant: str, *axes: int) -> bytes:
     """A graph with one weight and constants, in an order and under names of its own, as the exporter leaves them."""
     made_up = [numpy_helper.from_array(np.array([axis]), f"const_{constant}__{axis}") for axis in axes]
-    parts = [*made_up, numpy_helper.from_array(weights, f"dense/kernel__{axes[0]}")]
+    parts = [*made_up, numpy_helper.from_array(weights, f"ranker_{axes[0]}/dense_{axes[0]}/kernel__{axes[0]}")]
     content: bytes = helper.make_model(helper.make_graph([], "g", [], [], parts)).SerializeToString()
     return content
 
