@@ -14,6 +14,7 @@ FEW_WEEKS: Final = 8
 FEW_EPOCHS: Final = 2
 FEW_STEPS: Final = 250
 FEW_TREES: Final = 60
+FLAT: Final = "Flat"
 TREES: Final = "trees"
 """The kind of ranker that learns from one window in seconds; its own module loads TensorFlow."""
 
@@ -35,6 +36,7 @@ def small_settings(settings: Settings) -> Settings:
     steps = min(FEW_STEPS, tower.min_steps)
     return replace(
         lean,
+        index=replace(settings.index, factory=FLAT),  # nothing to learn, for the minutes that it serves
         two_tower=replace(tower, epochs=epochs, fine_tune_epochs=fine_tune, min_steps=steps),
         ranker=replace(ranker, model=TREES, trees=min(FEW_TREES, ranker.trees)),
     )
