@@ -62,7 +62,8 @@ class Recommender:
         self._rules = rules
         self._budget = safeguards.budget
         self._path = FullPath(metrics, now, lookup, recall, safeguards.breakers)
-        self._ladder = Ladder(self._path, KnownUsers(lookup, metrics, safeguards.remembered), metrics)
+        self._known = KnownUsers(lookup, metrics, safeguards.remembered)
+        self._ladder = Ladder(self._path, self._known, metrics)
         self._cache = safeguards.cache
         self._explainer = Explainer(lookup, now)
 
@@ -154,9 +155,8 @@ class Recommender:
         """The user's own rows, for a list that leaves them out. Raises OnlineStoreError."""
         if request.include_seen:
             return NO_ROWS
-        return np.concatenate(
-            [history.item_rows, known_rows(self._users.bought_before(request.user_id), bundle.vocabularies)]
-        )
+        older = self._known.bought_before(request.user_id) or []
+        return np.concatenate([history.item_rows, known_rows(older, bundle.vocabularies)])
 
     def rank(self, request: RankingRequest) -> ScoredItems:
         """The given items, best first.

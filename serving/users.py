@@ -33,11 +33,6 @@ class Users:
             raise UnknownUser(f"User {user_id!r} is not in the online store. Ids are as the event log has them.")
         return features
 
-    def bought_before(self, user_id: str) -> list[str]:
-        """Item ids that the user's history may lack, as far as they are kept. Raises OnlineStoreError."""
-        with self._metrics.stage("features"):
-            return self._lookup.bought_before(user_id) or []
-
     def history(self, user_id: str, n: int) -> History:
         """The user's n latest distinct purchases. Raises UnknownUser or OnlineStoreError."""
         bundle = self._releases.assigned(user_id).bundle

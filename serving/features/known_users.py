@@ -37,9 +37,6 @@ class KnownUsers:
         return LookedUp(features)
 
     def bought_before(self, user_id: str) -> list[str] | None:
-        """Item ids that the user's history may lack; None where that is not known."""
-        try:
-            with self._metrics.stage("features"):
-                return self._lookup.bought_before(user_id)
-        except OnlineStoreError:
-            return None
+        """Item ids that the user's history may lack; None where they are not kept. Raises OnlineStoreError."""
+        with self._metrics.stage("features"):
+            return self._lookup.bought_before(user_id)

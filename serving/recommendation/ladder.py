@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from contracts.api.answers import DegradedLevel, Reason
+from contracts.arrays import Rows
 from contracts.features import names
 from contracts.features.history import UserHistory
 from serving.features.known_users import KnownUsers, LookedUp
-from serving.features.lookup import UserFeatures
+from serving.features.lookup import OnlineStoreError, UserFeatures
 from serving.metrics import Metrics
 from serving.recommendation.context import nobody
 from serving.recommendation.fallbacks import of_segment, own_history, popular, retrieval_order
@@ -42,13 +43,20 @@ class Ladder:
         known = self._users.known(scope.request.user_id)
         scope.leave_out_hidden(known.features)
         if not scope.request.include_seen and known.features is not None:
-            older = self._users.bought_before(scope.request.user_id)
-            scope.left_out.older = older if older is None else known_rows(older, scope.bundle.vocabularies)
+            scope.left_out.older = self._bought_before(scope)
         yield
         ranked = yield from self._with(scope, known, deadline)
         if ranked.reason is not None:
             self._metrics.degraded(ranked.level, ranked.reason)
         return ranked
+
+    def _bought_before(self, scope: RequestScope) -> Rows | None:
+        """Rows that the user's history may lack; None where that is not known."""
+        try:
+            older = self._users.bought_before(scope.request.user_id)
+        except OnlineStoreError:  # it failed between two reads
+            return None
+        return None if older is None else known_rows(older, scope.bundle.vocabularies)
 
     def _with(self, scope: RequestScope, known: LookedUp, deadline: Deadline) -> Stages[RankedCandidates]:
         if known.features is not None:
