@@ -1,5 +1,7 @@
 """Our routes on the application that KServe starts, with the layers around them."""
 
+from importlib.metadata import version
+
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
@@ -22,10 +24,8 @@ SENT, READ = ("authorization", "content-type"), ("retry-after", "x-request-id")
 def add_routes(app: FastAPI, service: Service, access: Access) -> None:
     """Every route, the middleware and the answers to errors. To be called before KServe adds its own routes."""
     # An operation is called as its function, so that generated clients have names which people would give.
-    app.title, app.description = (
-        "Tandem",
-        "Recommendations over HTTP; KServe's v1 and v2 protocols are under /v1 and /v2.",
-    )
+    app.title, app.version = "Tandem", version("tandem")  # KServe has made the application, with its own
+    app.description = "Recommendations over HTTP; KServe's v1 and v2 protocols are under /v1 and /v2."
     for subject in SUBJECTS:
         app.include_router(subject.router(service), generate_unique_id_function=lambda route: route.name)
     app.add_middleware(FastPath, service=service)

@@ -1,6 +1,7 @@
 """Filters, pages, batches, similar items and explanations over HTTP and gRPC, on the trained slice."""
 
 import asyncio
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from kserve import InferenceGRPCClient, InferInput, InferRequest
 from contracts.bundle.manifest import read_manifest
 from tests.support.each import each
 from tests.support.servers import free_port
+from tests.support.workspaces import ROOT
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
@@ -90,6 +92,9 @@ def test_why_and_why_not(server: str, user: str) -> None:
 
 def test_a_stranger_finds_everything_on_the_api_page(server: str) -> None:
     schema = httpx.get(f"{server}/openapi.json").json()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (schema["info"]["title"], schema["info"]["version"]) == ("Tandem", project["version"])
+    assert "KServe's v1 and v2 protocols are under" in schema["info"]["description"]
     for path, method in (
         ("/recommendations/{user_id}", "get"),
         ("/recommendations", "post"),
