@@ -46,6 +46,7 @@ from serving.metrics import Metrics
 from serving.recommendation.safeguards import Safeguards, safeguards_of
 from serving.recommender import Recommender
 from serving.related_items import RelatedItems
+from serving.resilience.run_limit import RunLimit
 from serving.retrieval.index_recall import IndexRecall
 from serving.rules.rule_file import RuleBook
 from serving.runtime.background import Background
@@ -69,14 +70,14 @@ def serve(settings: ServingSettings) -> None:
     server = LoopbackModelServer(settings, access)
     quiet(settings.log_level)
     logging.getLogger(__name__).warning("%s", access.sentence())
-    service.worker.submit(warm_up, service).result()
     background = start_background(service)
-    gc.collect()
-    gc.freeze()  # what is loaded by now stays; looking through it for garbage would hold up requests for 0.1 s
-    give_back_memory()  # Feast's start takes as much for a moment as a bundle does
-    use_huge_pages()
-    Watch(service.releases).start()
     try:
+        service.worker.submit(warm_up, service).result()
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays; looking through it for garbage would hold up requests for 0.1 s
+        give_back_memory()  # Feast's start takes as much for a moment as a bundle does
+        use_huge_pages()
+        Watch(service.releases).start()
         server.start(models(service))
     finally:
         background.close()
@@ -86,12 +87,14 @@ def serve(settings: ServingSettings) -> None:
 
 def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
     """The collaborators of one process. Raises TandemError where bundle or feature store cannot be used."""
+    limit = RunLimit(settings.model_run_seconds)
     loader = Loader(
         source_of(settings.bundle_dir, settings.bundle_cache),
         public_keys(settings.bundle_public_key or ""),
         Trial(
             TrialLimits(settings.bundle_trial_seconds, settings.bundle_trial_megabytes), Proofs(settings.bundle_cache)
         ),
+        limit.run,
     )
     health = BundleHealth(settings.bundle_failure_share, settings.bundle_failure_seconds)
     releases = LiveReleases(loader, metrics, settings.variant, settings.experiment, health)
@@ -131,6 +134,7 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
         related_items=RelatedItems(releases, lookup, metrics),
         worker=worker,
         seconds=lambda: now()[0],
+        limit=limit,
         intake=intake,
         cache=safeguards.cache,
         suppressed=suppressed,
@@ -158,8 +162,9 @@ def _stores(settings: ServingSettings, intake: Intake | None, safeguards: Safegu
 
 
 def start_background(service: Service) -> Background:
-    """Threads in which posted events take effect; none without an event log. Raises TandemError."""
+    """Threads that end models' runs, follow erasures and files, and give posted events effect. Raises TandemError."""
     background = Background()
+    background.start("model-runs", service.limit.watch)
     watches: list[Callable[[], int]] = []
     if service.suppressed is not None and service.stores is not None:
         watches.append(ErasureWatch(service.suppressed, service.stores).step)

@@ -17,6 +17,7 @@ from serving.metrics import Metrics
 from serving.recommendation.answer_cache import Cache, NoCache
 from serving.recommender import Recommender
 from serving.related_items import RelatedItems
+from serving.resilience.run_limit import RunLimit
 from serving.runtime.stage_batching import StageBatching
 from serving.runtime.worker import call
 from serving.settings import ServingSettings
@@ -66,6 +67,7 @@ class Service:
     worker: Executor
     lists: Lists
     seconds: Callable[[], float]  # the moment of a request, Unix
+    limit: RunLimit  # of the models' runs
     intake: Intake | None = None  # None without an event log
     cache: Cache = field(default_factory=NoCache)
     suppressed: SuppressionList | None = None  # None where nobody can be erased

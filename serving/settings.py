@@ -45,6 +45,7 @@ class ServingSettings(BaseSettings):
     bundle_failure_seconds: float = Field(
         60, gt=0
     )  # seconds of the window for that share, which needs at least 20 lists
+    model_run_seconds: float = Field(2, gt=0)  # seconds of one run of a model; then it is ended and has failed
     experiment: Path | None = None  # YAML file with a challenger bundle and its share of the users
     api_key: SecretStr | None = Field(
         None, min_length=MIN_KEY_LENGTH

@@ -28,6 +28,7 @@ from contracts.ranking.neighbours import NEIGHBOUR_FEATURES, Neighbours, load_ne
 from contracts.ranking.related import Related, load_related
 from contracts.ranking.segments import Segments, segment_starts
 from serving.bundles.sealed_files import SealedFiles
+from serving.resilience.run_limit import Run, without_limit
 from serving.retrieval.search import best, nearest
 
 
@@ -73,6 +74,7 @@ class LoadedBundle:
     unseen_ranker: onnxruntime.InferenceSession | None = None  # of lists that leave out what the user had
     related: Related | None = None  # None for a bundle made before what goes together was counted
     base: "LoadedBundle | None" = None  # as it was sealed, where this one has later items or prices
+    run: Run = without_limit  # how towers and rankers are run; a server has a time limit
 
     @property
     def sealed(self) -> "LoadedBundle":
@@ -102,7 +104,7 @@ class LoadedBundle:
 
     def embed(self, inputs: dict[str, Any]) -> Floats:
         """[batch, embedding_dim] query embeddings."""
-        (embeddings,) = self.query_tower.run(None, inputs)
+        (embeddings,) = self.run(self.query_tower, inputs)
         result: Floats = embeddings
         return result
 
@@ -123,7 +125,7 @@ class LoadedBundle:
     def rank(self, inputs: Floats, *, include_seen: bool = True) -> Floats:
         """[k] scores of candidates' inputs, [k, features]; include_seen is the request's."""
         ranker = self.ranker if include_seen else self.unseen_ranker or self.ranker
-        (scores,) = ranker.run(None, {"inputs": inputs[np.newaxis]})
+        (scores,) = self.run(ranker, {"inputs": inputs[np.newaxis]})
         result: Floats = scores[0]
         return result
 

@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import faiss
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -13,20 +14,28 @@ from serving.bundles.sealed_files import SealedFiles
 from serving.bundles.soundness import answering, tried
 from serving.bundles.sources import BundleSource
 from serving.bundles.trial import Trial
+from serving.resilience.run_limit import Run, without_limit
 from serving.runtime.huge_pages import use_huge_pages
 
 
 class Loader:
     """Loads bundles of one source in the thread that asks."""
 
-    def __init__(self, source: BundleSource, keys: Sequence[Ed25519PublicKey] = (), trial: Trial | None = None) -> None:
+    def __init__(
+        self,
+        source: BundleSource,
+        keys: Sequence[Ed25519PublicKey] = (),
+        trial: Trial | None = None,
+        run: Run = without_limit,
+    ) -> None:
         """keys: one of them must have signed a bundle; without keys signatures are not looked at.
 
-        trial: where a bundle is tried first; without one it is tried in this process.
+        trial: where a bundle is tried first; without one it is tried in this process. run: how its models are run.
         """
         self.source = source
         self._keys = keys
         self._trial = trial
+        self._run = run
 
     def load(self, version: str | None = None) -> LoadedBundle:
         """The bundle that the source names, or another version in the same place, ready to answer.
@@ -39,7 +48,7 @@ class Loader:
         if version is not None and files.manifest.bundle_version != version:
             raise BundleRefused(f"Bundle {version} is refused: it holds {files.manifest.bundle_version}.")
         try:
-            bundle = self._loaded(files)
+            bundle = replace(self._loaded(files), run=self._run)
             give_back_memory()
             use_huge_pages()
             return bundle

@@ -47,11 +47,11 @@ class FullPath:
         self, scope: RequestScope, features: UserFeatures, history: UserHistory, allowed: Mask | None
     ) -> Stages[Trace]:
         """The user's candidates. Raises PartFailed."""
-        with self._guard.part(Reason.QUERY_TOWER):
+        with self._guard.part(Reason.QUERY_TOWER, scope.bundle.manifest.bundle_version):
             user = self.user(scope.bundle, scope.request.user_id, features, scope.context, history)
             require_finite(user.query)
         yield
-        with self._guard.part(Reason.INDEX):
+        with self._guard.part(Reason.INDEX, scope.bundle.manifest.bundle_version):
             nearest = self._nearest(scope, user, allowed)
             yield
             context = self._context(scope, allowed)
@@ -68,7 +68,7 @@ class FullPath:
     def ranked_candidates(self, scope: RequestScope, features: UserFeatures, trace: Trace) -> Stages[RankedCandidates]:
         """The candidates in the ranker's order. Raises PartFailed."""
         candidates = trace.candidates
-        with self._guard.part(Reason.RANKER):
+        with self._guard.part(Reason.RANKER, scope.bundle.manifest.bundle_version):
             scores, order = self.ranked(scope.bundle, candidates, include_seen=scope.request.include_seen)
             require_finite(scores)
         yield

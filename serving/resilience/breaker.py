@@ -4,9 +4,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from contracts.errors import TandemError
+
 
 class BreakerOpen(Exception):
     """The dependency failed a moment ago and is not asked now."""
+
+
+class HeldUp(TandemError):
+    """A failure that kept every other request waiting: one is enough to leave the dependency alone."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        """seconds: how long it is left alone."""
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class Breaker:
@@ -27,31 +38,40 @@ class Breaker:
         self._retry_seconds = retry_seconds
         self._changed = changed
         self._seconds = seconds
+        self._subject = ""
         self._failures = 0
         self._next_try = 0.0
         self._open = False
 
     @contextmanager
-    def guard(self) -> Iterator[None]:
-        """Lets the block run and notes whether it failed. Raises BreakerOpen instead of running it while open."""
-        if self._open and self._seconds() < self._next_try:
+    def guard(self, subject: str = "") -> Iterator[None]:
+        """Lets the block run and notes whether it failed. Raises BreakerOpen instead of running it while open.
+
+        subject: whose the part is, such as a bundle's: what one bundle failed says nothing of another.
+        """
+        if self._open and subject == self._subject and self._seconds() < self._next_try:
             raise BreakerOpen
         try:
             yield
-        except Exception:
-            self._failed()
+        except Exception as error:
+            self._failed(subject, error.seconds if isinstance(error, HeldUp) else 0.0)
             raise
-        self._worked()
+        self._worked(subject)
 
-    def _failed(self) -> None:
-        self._failures += 1
-        if self._failures >= self._allowed_failures:
-            self._next_try = self._seconds() + self._retry_seconds
+    def _failed(self, subject: str, held_up_seconds: float) -> None:
+        self._failures = self._failures + 1 if subject == self._subject else 1
+        self._subject = subject
+        if held_up_seconds or self._failures >= self._allowed_failures:
+            self._next_try = self._seconds() + max(self._retry_seconds, held_up_seconds)
             self._turn(is_open=True)
+        else:
+            self._turn(is_open=False)  # it was open for another subject
 
-    def _worked(self) -> None:
-        self._failures = 0
-        self._turn(is_open=False)
+    def _worked(self, subject: str) -> None:
+        """Another subject that works ends what nobody has asked again for one that failed: it serves no more."""
+        if subject == self._subject or self._seconds() >= self._next_try + self._retry_seconds:
+            self._failures = 0
+            self._turn(is_open=False)
 
     def _turn(self, *, is_open: bool) -> None:
         if self._open != is_open:

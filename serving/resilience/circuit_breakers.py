@@ -37,10 +37,13 @@ class CircuitBreakers:
             metrics.breaker(reason, False)
 
     @contextmanager
-    def part(self, reason: Reason) -> Iterator[None]:
-        """Runs the block. Raises PartFailed where it fails, or has failed so lately that it is not tried."""
+    def part(self, reason: Reason, subject: str = "") -> Iterator[None]:
+        """Runs the block. Raises PartFailed where it fails, or has failed so lately that it is not tried.
+
+        subject: the version of the bundle whose part it is.
+        """
         try:
-            with self._breakers[reason].guard():
+            with self._breakers[reason].guard(subject):
                 yield
         except BreakerOpen as error:
             raise PartFailed(reason) from error

@@ -16,7 +16,31 @@ def _ranker(nodes: list[object], width: int) -> bytes:
 
 
 def looping(width: int, times: int = MANY) -> bytes:
-    """Adds to the scores, over and over: 2^62 times is 100 years."""
+    """Computes with the scores, over and over: 2^62 times is 100 years."""
+    fixed = helper.make_tensor("t", TensorProto.INT64, [], [times])
+    return _looping(width, [helper.make_node("Constant", [], ["times"], value=fixed)])
+
+
+def looping_for(width: int, above: float) -> bytes:
+    """Sums each candidate's features, and never ends where one of them is above a number."""
+    numbers = {"above": (TensorProto.FLOAT, above), "many": (TensorProto.INT64, MANY), "none": (TensorProto.INT64, 0)}
+    constants = [
+        helper.make_node("Constant", [], [name], value=helper.make_tensor(name, kind, [], [number]))
+        for name, (kind, number) in numbers.items()
+    ]
+    return _looping(
+        width,
+        [
+            *constants,
+            helper.make_node("ReduceMax", ["inputs"], ["most"], keepdims=0),
+            helper.make_node("Greater", ["most", "above"], ["is_above"]),
+            helper.make_node("Where", ["is_above", "many", "none"], ["times"]),
+        ],
+    )
+
+
+def _looping(width: int, times: list[object]) -> bytes:
+    """times: the nodes that compute how often."""
     condition = helper.make_tensor_value_info("condition", TensorProto.BOOL, [])
     at = helper.make_tensor_value_info("at", TensorProto.INT64, [])
     before, after = (helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("before", "after"))
@@ -27,13 +51,10 @@ def looping(width: int, times: int = MANY) -> bytes:
         [at, condition, before],
         [going, after],
     )
-    constants = [
-        helper.make_node("Constant", [], ["times"], value=helper.make_tensor("t", TensorProto.INT64, [], [times])),
-        helper.make_node("Constant", [], ["true"], value=helper.make_tensor("b", TensorProto.BOOL, [], [True])),
-    ]
+    true = helper.make_node("Constant", [], ["true"], value=helper.make_tensor("b", TensorProto.BOOL, [], [True]))
     summed = helper.make_node("ReduceSum", ["inputs", "axes"], ["sum"], keepdims=0)
     return _ranker(
-        [*constants, summed, helper.make_node("Loop", ["times", "true", "sum"], ["scores"], body=body)], width
+        [*times, true, summed, helper.make_node("Loop", ["times", "true", "sum"], ["scores"], body=body)], width
     )
 
 

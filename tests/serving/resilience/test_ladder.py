@@ -1,5 +1,6 @@
 """Every level of the degradation ladder, its real part failing: Redis stopped or frozen, models and index broken."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,7 +19,7 @@ from contracts.features import names
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
 from serving.features.guarded_lookup import GuardedLookup
-from serving.features.lookup import FeastLookup, UserFeatures
+from serving.features.lookup import FeastLookup, OnlineStoreError, UserFeatures
 from serving.features.reader import FeastReader
 from serving.features.redis_reader import RedisReader
 from serving.features.remembered import RememberedFeatures
@@ -28,7 +29,9 @@ from serving.recommendation.safeguards import Safeguards
 from serving.recommender import Recommender
 from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.resilience.deadline import Budget
+from serving.resilience.run_limit import RunLimit
 from serving.runtime.clock import frozen_clock
+from tests.support.broken_models import looping
 from tests.support.recommender import new_recommender, recommend
 from tests.support.redis_server import RedisServer, use_redis
 from training.feature_store.store import apply_definitions, materialize_users, open_store
@@ -238,6 +241,24 @@ def test_without_a_ranker_the_list_is_in_the_order_of_retrieval(
     wait_for_full(recommender, users[0])
 
 
+def test_a_ranker_that_never_ends_is_left_alone_and_another_bundle_answers_at_once(
+    recommender: Recommender, releases: Swappable, registry: CollectorRegistry, bundle: LoadedBundle, users: list[str]
+) -> None:
+    healthy, limit, stop = releases.now, RunLimit(0.2), threading.Event()
+    thread = threading.Thread(target=limit.watch, args=(stop,))
+    thread.start()
+    endless = onnxruntime.InferenceSession(looping(bundle.ranker.get_inputs()[0].shape[-1]))
+    other = bundle.manifest.model_copy(update={"bundle_version": "other"})
+    releases.break_with(ranker=endless, run=limit.run, manifest=other)
+    answers = [asked(recommender, users[0]) for _ in range(20)]  # 20 runs would take 4 s and more
+    stop.set()
+    thread.join()
+    assert {level_of(answer) for answer in answers} == {("retrieval", "ranker")}
+    assert breaker_open(registry, "ranker") == 1
+    releases.now = healthy
+    assert level_of(asked(recommender, users[0])) == ("full", None)
+
+
 @pytest.mark.parametrize("part", [Reason.INDEX, Reason.QUERY_TOWER])
 def test_without_retrieval_the_list_is_what_the_user_buys(
     part: Reason, recommender: Recommender, releases: Swappable, registry: CollectorRegistry, bundle: LoadedBundle,
@@ -288,6 +309,23 @@ def test_a_user_without_purchases_gets_what_their_segment_buys(
     assert [item.item_id for item in answer.items] == best
     answer = asked(recommender, "newcomer", context=[bundle.item_ids[0]])
     assert level_of(answer) == ("segment", "index")
+
+
+class Forgetful(Newcomer):
+    """The store ends to answer between two reads."""
+
+    def bought_before(self, user_id: str) -> list[str] | None:
+        raise OnlineStoreError("down")
+
+
+def test_a_list_of_unseen_items_is_made_where_only_the_older_purchases_cannot_be_read(
+    releases: Swappable, registry: CollectorRegistry, bundle: LoadedBundle
+) -> None:
+    segment, best = segment_and_best(bundle)
+    column, _, value = segment.partition("=")
+    now = frozen_clock(bundle.manifest.data_end_timestamp)
+    recommender = new_recommender(releases, Forgetful({column: value}), Metrics(registry), now)  # type: ignore[arg-type]
+    assert [item.item_id for item in asked(recommender, "newcomer", include_seen=False).items] == best
 
 
 def segment_and_best(bundle: LoadedBundle) -> tuple[str, list[str]]:
