@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import httpx
 from prometheus_client import CollectorRegistry, start_http_server
 
+from contracts.audit.audit_log import Audit
 from contracts.errors import InvalidInput
 from rollout.analysis.mirror import Mirror
 from rollout.analysis.observer import ClusterObserver
 from rollout.analysis.prometheus import Prometheus
 from rollout.cluster.objects import Objects
 from rollout.controller import Clock, Controller
-from rollout.record.announce import Announcer, Events, Exposition, JsonLines
+from rollout.record.announce import Announcer, Audited, Events, Exposition, JsonLines
 from rollout.record.state import Record, Request, Rollout
 from rollout.record.store import RolloutHeld, Store
 from rollout.restore import restore
@@ -78,15 +79,20 @@ def restored(release: str, namespace: str) -> Rollout | None:
 
 
 def open_release(
-    release: str, namespace: str, settings: RolloutSettings, holder: str, metrics_port: int = 0
+    release: str, namespace: str, settings: RolloutSettings, holder: str, audit: Audit, metrics_port: int = 0
 ) -> Release:
-    """The release in a namespace of the current cluster."""
+    """The release in a namespace of the current cluster; its decisions are noted in the audit log."""
     objects, registry = _objects_in(namespace), CollectorRegistry()
     if metrics_port:
         start_http_server(metrics_port, registry=registry)
     slots, clock = slots_of(objects, release, settings), Clock()
     store = Store(objects, release, holder)
-    announcers: list[Announcer] = [Events(objects, release), JsonLines(release), Exposition(registry)]
+    announcers: list[Announcer] = [
+        Events(objects, release),
+        JsonLines(release),
+        Exposition(registry),
+        Audited(audit, release, holder),
+    ]
     return Release(Controller(slots, store, observer_of(slots, settings), announcers, settings, clock), store, clock)
 
 

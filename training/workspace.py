@@ -17,6 +17,11 @@ class Workspace:
     root: Path
 
     @property
+    def is_made(self) -> bool:
+        """Whether root is a workspace, and not just any folder."""
+        return (self.root / "params.yaml").is_file() or self.bundles.is_dir()
+
+    @property
     def data(self) -> Path:
         """Everything the pipeline writes but bundles."""
         return self.root / "data"

@@ -1,11 +1,13 @@
-"""Every decision as a Kubernetes Event, a line of JSON and metrics."""
+"""Every decision as a Kubernetes Event, a line of JSON and metrics; those that change what serves in the audit log."""
 
+import logging
 import sys
 from datetime import UTC, datetime
 from typing import Protocol, TextIO
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from contracts.audit.audit_log import Actor, Audit, AuditFailed
 from rollout.cluster.objects import CONFIG_MAP, EVENT, Conflict, Objects
 from rollout.record.state import Choice, Decision, Phase, Rollout
 from rollout.record.verdict import Verdict
@@ -13,6 +15,8 @@ from rollout.record.verdict import Verdict
 WARNINGS = (Choice.PAUSED, Choice.FORGIVEN, Choice.ABORTING, Choice.ABORTED)
 VALUES = {Verdict.SUCCESSFUL: 1, Verdict.INCONCLUSIVE: 0, Verdict.FAILED: -1}
 MAX_MESSAGE = 1024  # of an Event
+CHANGES = (Choice.STARTED, Choice.SHIFTED, Choice.PROMOTING, Choice.PROMOTED, Choice.ABORTING, Choice.ABORTED)
+"""Of who gets which bundle."""
 
 
 class Announcer(Protocol):
@@ -107,3 +111,36 @@ class Exposition:
             self._phase.labels(phase).set(phase is rollout.phase)
         for result in decision.gates:
             self._gate.labels(result.gate).set(VALUES[result.verdict])
+
+
+class Audited:
+    """A line of the audit log for each decision that changes who gets which bundle, by whom: gates, or by hand.
+
+    The number of the decision is in it: after a crash the same one may be there twice. Commands by hand have a line of
+    their own before they are taken up.
+    """
+
+    def __init__(self, audit: Audit, release: str, holder: str) -> None:
+        """holder: of the rollout, as HOST:PROCESS."""
+        self._audit = audit
+        self._release = release
+        self._actor = Actor("rollout", holder, "cluster")
+
+    def announce(self, rollout: Rollout, decision: Decision) -> None:
+        """Writes the line. One that cannot be written is said on the log of the process: no abort waits for a disk."""
+        if decision.choice not in CHANGES:
+            return
+        try:
+            self._audit.record(
+                self._actor,
+                f"rollout.{decision.choice.lower()}",
+                release=self._release,
+                rollout=rollout.id,
+                number=decision.number,
+                bundle=rollout.bundle,
+                stable=rollout.stable_bundle,
+                percent=decision.percent,
+                because=decision.sentence,
+            )
+        except AuditFailed as error:
+            logging.getLogger(__name__).error("%s was decided and is not in the audit log: %s", decision.choice, error)

@@ -1,10 +1,12 @@
 """A person's rights: what is stored of them, and how it is forgotten with proof."""
 
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tandem.commands.audit_option import AuditOption, open_audit
 from tandem.commands.options import HERE, OPERATION, Root, open_project
 from tandem.console import console
 
@@ -30,6 +32,7 @@ def erase(
     sign_key: SignKey = None,
     model_sign_key: Annotated[Path | None, typer.Option(help="Private key of the bundles' model signatures.")] = None,
     receipt: Annotated[Path | None, typer.Option(help="File that gets a copy of the receipt.")] = None,
+    audit_log: AuditOption = None,
 ) -> None:
     """Take a person out of every store of this workspace, for good, and write a receipt.
 
@@ -39,13 +42,13 @@ def erase(
 
     Example: tandem erase 1023 --sign-key signing.pem
     """
-    from contracts.audit.audit_log import Actor, AuditLog
+    from contracts.audit.audit_log import Actor
     from tandem.erasure import erase_everywhere
     from training.erasure.bundles import SigningKeys
 
     project = open_project(root)
-    audit = AuditLog(project.workspace.audit_log)
-    done = erase_everywhere(project, user, log, SigningKeys(sign_key, model_sign_key), audit, Actor("command line"))
+    actor, keys = Actor("command line", socket.gethostname()), SigningKeys(sign_key, model_sign_key)
+    done = erase_everywhere(project, user, log, keys, open_audit(root, audit_log), actor)
     _show(done)
     if receipt:
         receipt.write_text(done.model_dump_json(indent=2) + "\n")

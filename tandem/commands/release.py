@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tandem.commands.audit_option import AuditOption, note
 from tandem.commands.options import HERE, OPERATION, Root
 from tandem.console import console
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 keys = typer.Typer(no_args_is_help=True, help="Keys that bundles are signed with.")
 app.add_typer(keys, name="keys", rich_help_panel=OPERATION)
+NewKey = Annotated[Path, typer.Argument(help="File for the private key; it must not exist.")]
 UrlOption = Annotated[str, typer.Option(help="Wait until the server at this address answers with it.")]
 
 
@@ -23,6 +25,7 @@ def promote(
     root: Root = HERE,
     url: UrlOption = "",
     force: Annotated[bool, typer.Option(help="Whatever its gate says.")] = False,
+    audit_log: AuditOption = None,
 ) -> None:
     """Make a bundle the one that serves: servers of this folder change to it within a second or two.
 
@@ -40,7 +43,7 @@ def promote(
     refuse_retired(bundle.parent, version)
     if not force:
         require_no_loss(manifest.metrics)
-    _audited(root, "bundle.promote", version=version, force=force)
+    note(root, audit_log, "bundle.promote", version=version, force=force)
     _done("promoted", make_current(bundle), url)
     follow_in_registry(root)
 
@@ -74,11 +77,11 @@ def publish(
     console.print(f"  published {url}", highlight=False, soft_wrap=True)
 
 
-def rollback_here(root: Path, to: str, url: str) -> None:
+def rollback_here(root: Path, to: str, url: str, audit_log: Path | None) -> None:
     """Goes back to the bundle that served before, or to version `to`; waits for the server at url, if one is given."""
     from contracts.bundle.promotions import rollback
 
-    _audited(root, "bundle.rollback", to=to or "the one before")
+    note(root, audit_log, "bundle.rollback", to=to or "the one before")
     change = rollback(_bundles(root), to or None)
     _done(f"rolled back from {change.rolled_back_from} to", change, url)
     follow_in_registry(root)
@@ -94,37 +97,29 @@ def follow_in_registry(root: Path) -> None:
 
 
 @keys.command("new")
-def new(path: Annotated[Path, typer.Argument(help="File for the private key; it must not exist.")]) -> None:
+def new(path: NewKey, root: Root = HERE, audit_log: AuditOption = None) -> None:
     """Make a key: the private half into a file, the public half onto the screen.
 
     Example: tandem keys new signing.pem
     """
     from training.release.signing import new_key
 
-    public = new_key(path)
+    public = new_key(path, lambda made: note(root, audit_log, "key.new", file=str(path), public_key=made))
     console.print(f"  private key: {path} (keep it where bundles are built)", highlight=False, soft_wrap=True)
     console.print(f"  TANDEM_BUNDLE_PUBLIC_KEY={public}", highlight=False, soft_wrap=True)
 
 
 @keys.command("new-model")
-def new_model(path: Annotated[Path, typer.Argument(help="File for the private key; it must not exist.")]) -> None:
+def new_model(path: NewKey, root: Root = HERE, audit_log: AuditOption = None) -> None:
     """Make a key of OpenSSF model signatures, which `model_signing verify key` checks with the public half.
 
     Example: tandem keys new-model model-signing.pem
     """
     from training.release.model_signature import new_model_key
 
-    public = new_model_key(path)
+    public = new_model_key(path, lambda made: note(root, audit_log, "key.new", file=str(path), public_key=made))
     console.print(f"  private key: {path} (keep it where bundles are built)", highlight=False, soft_wrap=True)
     console.print(f"  public key: {public} (give it to who checks)", highlight=False, soft_wrap=True)
-
-
-def _audited(root: Path, action: str, **what: object) -> None:
-    """Notes a change before it is made. Raises AuditFailed, and then it is not made."""
-    from contracts.audit.audit_log import Actor, AuditLog
-    from training.workspace import Workspace
-
-    AuditLog(Workspace(root.resolve()).audit_log).record(Actor("command line"), action, **what)
 
 
 def _bundles(root: Path) -> Path:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import InvalidInput
+from tandem.commands.audit_option import AuditOption, note, open_audit
 from tandem.commands.options import HERE, OPERATION, Root
 from tandem.commands.release import UrlOption, rollback_here
 from tandem.console import console
 
 if TYPE_CHECKING:
+    from contracts.audit.audit_log import Audit
     from rollout.record.state import Record, Rollout
     from rollout.release import Release
     from rollout.settings import RolloutSettings
@@ -62,6 +64,7 @@ def start(
         int, typer.Option(min=0, max=65535, help="Port of the controller's own metrics; 0 opens none.")
     ] = 0,
     root: Registry = HERE,
+    audit_log: AuditOption = None,
 ) -> None:
     """Roll a bundle out step by step, each one analysed; goes on where a killed controller stopped.
 
@@ -71,8 +74,10 @@ def start(
     """
     loaded = _settings(settings)
     loaded.refuse_unanswerable_gates()
-    opened = _open(release, namespace, loaded, metrics_port)
-    _ended(opened, opened.controller.start(named_bundle(bundle, bundle_file), again), root)
+    named = named_bundle(bundle, bundle_file)
+    opened = _open(release, namespace, loaded, open_audit(root, audit_log), metrics_port)
+    note(root, audit_log, "rollout.start", release=release, namespace=namespace, bundle=named, again=again)
+    _ended(opened, opened.controller.start(named, again), root)
 
 
 @rollouts.command("status")
@@ -90,7 +95,11 @@ def status(release: ReleaseOption, namespace: NamespaceOption = "") -> None:
 
 @rollouts.command("promote")
 def promote(
-    release: ReleaseOption, namespace: NamespaceOption = "", settings: SettingsOption = None, root: Registry = HERE
+    release: ReleaseOption,
+    namespace: NamespaceOption = "",
+    settings: SettingsOption = None,
+    root: Registry = HERE,
+    audit_log: AuditOption = None,
 ) -> None:
     """Give the canary all traffic now, whatever its analysis says.
 
@@ -98,13 +107,18 @@ def promote(
     """
     from rollout.record.state import Request
 
-    opened = _open(release, namespace, _settings(settings))
+    opened = _open(release, namespace, _settings(settings), open_audit(root, audit_log))
+    note(root, audit_log, "rollout.promote", release=release, namespace=namespace)
     _ended(opened, opened.ask(Request.PROMOTE), root)
 
 
 @rollouts.command("abort")
 def abort(
-    release: ReleaseOption, namespace: NamespaceOption = "", settings: SettingsOption = None, root: Registry = HERE
+    release: ReleaseOption,
+    namespace: NamespaceOption = "",
+    settings: SettingsOption = None,
+    root: Registry = HERE,
+    audit_log: AuditOption = None,
 ) -> None:
     """Give stable all traffic now; the canary's slot gets its earlier bundle back.
 
@@ -112,7 +126,8 @@ def abort(
     """
     from rollout.record.state import Request
 
-    opened = _open(release, namespace, _settings(settings))
+    opened = _open(release, namespace, _settings(settings), open_audit(root, audit_log))
+    note(root, audit_log, "rollout.abort", release=release, namespace=namespace)
     opened.ask(Request.ABORT)
     console.print("aborted; all traffic is on stable")
     follow_record(opened.store.read(), root)
@@ -147,6 +162,7 @@ def rollback(
     settings: SettingsOption = None,
     root: Root = HERE,
     url: UrlOption = "",
+    audit_log: AuditOption = None,
 ) -> None:
     """Give all traffic back to an earlier bundle, at once. A rollout under way is aborted first.
 
@@ -157,9 +173,17 @@ def rollback(
     Example: tandem rollback --url http://127.0.0.1:8080
     """
     if not release:
-        rollback_here(root, to, url)
+        rollback_here(root, to, url, audit_log)
         return
-    opened = _open(release, namespace, _settings(settings))
+    opened = _open(release, namespace, _settings(settings), open_audit(root, audit_log))
+    note(
+        root,
+        audit_log,
+        "rollout.rollback",
+        release=release,
+        namespace=namespace,
+        to=to or "the one that was stable before",
+    )
     _ended(opened, opened.roll_back(to or None), root)
 
 
@@ -196,10 +220,12 @@ def _settings(path: Path | None) -> "RolloutSettings":
     return load_settings(path)
 
 
-def _open(release: str, namespace: str, settings: "RolloutSettings", metrics_port: int = 0) -> "Release":
+def _open(
+    release: str, namespace: str, settings: "RolloutSettings", audit: "Audit", metrics_port: int = 0
+) -> "Release":
     from rollout.release import open_release
 
-    return open_release(release, namespace, settings, f"{socket.gethostname()}:{os.getpid()}", metrics_port)
+    return open_release(release, namespace, settings, f"{socket.gethostname()}:{os.getpid()}", audit, metrics_port)
 
 
 def end(rollout: "Rollout | None") -> None:

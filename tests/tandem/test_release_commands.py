@@ -134,6 +134,6 @@ def test_a_bundle_is_published_and_the_receipt_names_it(tmp_path: Path, versions
 
 
 def test_a_new_key_prints_what_a_server_takes(tmp_path: Path) -> None:
-    said = run("keys", "new", str(tmp_path / "key.pem"))
+    said = run("keys", "new", str(tmp_path / "key.pem"), "--root", str(tmp_path))
     (public,) = public_keys(said.partition("TANDEM_BUNDLE_PUBLIC_KEY=")[2].strip())
     assert len(public.public_bytes_raw()) == 32

@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from contracts.bundle.manifest import MODEL_SIGNATURE
 from contracts.errors import InvalidInput
-from training.release.signing import Sign, read_private, signer, write_private
+from training.release.signing import NoteKey, Sign, not_noted, read_private, signer, write_private
 
 CURVES = ("secp256r1", "secp384r1", "secp521r1")
 PUBLIC_SUFFIX = ".pub"
 
 
-def new_model_key(path: Path) -> Path:
+def new_model_key(path: Path, note: NoteKey = not_noted) -> Path:
     """The file of the public key, next to a new private key (P-256, PEM) at path.
 
     Raises InvalidInput where one of both files exists already.
@@ -27,10 +27,9 @@ def new_model_key(path: Path) -> Path:
     if public.exists():
         raise InvalidInput(f"{public} exists, and the public key would go there. Name another file.")
     key = ec.generate_private_key(ec.SECP256R1())
-    write_private(key, path)
-    public.write_bytes(
-        key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
+    pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    write_private(key, path, lambda: note(pem.decode()))
+    public.write_bytes(pem)
     return public
 
 

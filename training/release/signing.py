@@ -16,26 +16,41 @@ Sign = Callable[[Path], None]
 """Signs the bundle in a folder."""
 
 
-def new_key(path: Path) -> str:
+NoteKey = Callable[[str], None]
+"""Notes a key that is about to be written, by its public half."""
+
+
+def not_noted(_: str) -> None:
+    """Where nobody keeps an audit log."""
+
+
+def new_key(path: Path, note: NoteKey = not_noted) -> str:
     """The public key, as TANDEM_BUNDLE_PUBLIC_KEY takes it, of a new private key written to path.
 
     The file is PEM, PKCS 8, readable by its owner alone: what `openssl genpkey -algorithm ed25519` writes, too.
     Raises InvalidInput where there is a file already: a lost key cannot be made again.
     """
     key = Ed25519PrivateKey.generate()
-    write_private(key, path)
-    return public_key_text(key.public_key().public_bytes_raw())
+    public = public_key_text(key.public_key().public_bytes_raw())
+    write_private(key, path, lambda: note(public))
+    return public
 
 
-def write_private(key: PrivateKeyTypes, path: Path) -> None:
+def write_private(key: PrivateKeyTypes, path: Path, note: Callable[[], None]) -> None:
     """Writes a private key as PEM, PKCS 8, without a passphrase, readable by its owner alone.
 
+    note: called once the file is there and before it holds the key; where it raises, the file goes again.
     Raises InvalidInput where there is a file already, or where none can be written.
     """
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     try:
         with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(pem)
+            try:
+                note()
+                file.write(pem)
+            except BaseException:
+                path.unlink()
+                raise
     except FileExistsError as error:
         raise InvalidInput(f"{path} exists, and a key that is overwritten is lost. Name another file.") from error
     except OSError as error:
