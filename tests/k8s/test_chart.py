@@ -85,7 +85,7 @@ def test_no_secret_is_rendered(values: Path) -> None:
                 "value" not in variable
                 or not variable["name"].endswith(("KEY", "PASSWORD", "SECRET"))
                 or (
-                    variable["name"].endswith(("_SIGNING_KEY", "_PUBLIC_KEY"))  # a path, and no secret
+                    variable["name"].endswith(("_SIGNING_KEY", "_PUBLIC_KEY", "_RECEIPT_KEY"))  # paths, and no secrets
                 )
             )
 

@@ -81,6 +81,8 @@
       name: {{ . }}
       key: user-token-key
 {{- end }}
+{{ include "tandem.recordsEnv" .root | trim }}
+{{ include "tandem.sharedEnv" .root | trim }}
 {{- end }}
 
 {{/* Before what refers to it as $(REDIS_PASSWORD): the kubelet knows only variables that came earlier. */}}

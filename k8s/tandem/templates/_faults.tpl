@@ -98,6 +98,17 @@
 {{- $faults = append $faults (printf "training.rollout is set and rollout.users names %d users: overlap and coverage need %d (rollout.analysis.minMirroredUsers)" (len .users) (int .analysis.minMirroredUsers)) -}}
 {{- end -}}
 {{- end -}}
+{{- with .Values.erasure -}}
+{{- if and .receiptKeySecret (not .claimName) -}}
+{{- $faults = append $faults "erasure.receiptKeySecret is set and erasure.claimName is empty: without the list of who was erased there is no receipt" -}}
+{{- end -}}
+{{- if and .claimName (not (or $.Values.server.apiKeySecret $.Values.server.apiKeysSecret)) -}}
+{{- $faults = append $faults "erasure.claimName is set and neither server.apiKeySecret nor server.apiKeysSecret: an erasure asks for a key with the scope erase" -}}
+{{- end -}}
+{{- if and .claimName (eq .claimName $.Values.training.claimName) -}}
+{{- $faults = append $faults "erasure.claimName and training.claimName are the same: the list needs a claim of its own" -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.rollout.bundle (not .Values.rollout.enabled) -}}
 {{- $faults = append $faults "rollout.bundle is set and rollout.enabled is not: the Job needs the account" -}}
 {{- end -}}

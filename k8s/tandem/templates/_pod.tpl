@@ -61,6 +61,7 @@ containers:
         mountPath: /keys
         readOnly: true
       {{- end }}
+      {{- include "tandem.recordsMounts" $root | trim | nindent 6 }}
       {{- include "tandem.redisTlsMount" $root | trim | nindent 6 }}
       - name: tmp
         mountPath: /tmp
@@ -72,6 +73,7 @@ containers:
         readOnly: true
       {{- end }}
 volumes:
+  {{- include "tandem.recordsVolumes" $root | trim | nindent 2 }}
   {{- include "tandem.redisTlsVolume" $root | trim | nindent 2 }}
   - name: feature-repo
     configMap:

@@ -78,6 +78,8 @@ spec:
             - name: feature-store
               mountPath: /feature-store
               readOnly: true
+            # Where the pipeline looks for who was erased: an ingest leaves them out.
+            {{- include "tandem.erasureMount" (list $root "/workspace/erasures") | trim | nindent 12 }}
             {{- include "tandem.redisTlsMount" $root | trim | nindent 12 }}
             {{- if $root.Values.training.params }}
             - name: params
@@ -106,6 +108,7 @@ spec:
             - --release={{ $name }}
             - --bundle-file=/workspace/bundle-url
             - --settings=/settings/rollout.yaml
+          {{- include "tandem.rolloutEnv" $root | nindent 10 }}
           resources:
             {{- toYaml $root.Values.rollout.resources | nindent 12 }}
           securityContext:
@@ -132,6 +135,7 @@ spec:
         - name: feature-store
           configMap:
             name: {{ $name }}-feature-store-offline
+        {{- include "tandem.erasureVolume" $root | trim | nindent 8 }}
         {{- include "tandem.redisTlsVolume" $root | trim | nindent 8 }}
         {{- if $root.Values.training.params }}
         - name: params
