@@ -1,7 +1,7 @@
 """Who may ask what: holders of a key with that scope, or with no keys configured only this machine.
 
-The one check stands in front of every route and before a body is read; a path that nothing here names is for
-administrators. Only what a body says is looked at later: whose reasons and whose events it is about.
+The one check stands in front of every route and before a body is read; which scope a path needs is said in
+needed_scopes.py. Only what a body says is looked at later: whose reasons and whose events it is about.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from contracts.api.records import MIRROR_HEADER, SLOT_HEADER
 from contracts.audit.audit_log import Actor
 from contracts.errors import InvalidInput, NotAllowed
 from serving.api.keys import KeyRing, Scope
-from serving.api.paths import id_in
+from serving.api.needed_scopes import scope_needed, user_in
 from serving.api.rate_limits import InFlight, RateLimit, TooManyRequests
 from serving.api.routes.errors import refusal
 from serving.api.user_tokens import OPENED, UserTokens, looks_like_one
@@ -34,18 +34,6 @@ Headers = Iterable[tuple[bytes, bytes]]
 NOTHING: Final = "none"
 """TANDEM_OPEN_SCOPES where nothing is open: an empty variable is as good as none, and lists are open then."""
 BEARER_PREFIX: Final = b"bearer "
-OPEN: Final = ("/docs", "/openapi.json", "/swagger", "/bundle", "/progress", "/favicon.ico", "/v2/health")
-NEEDED: Final = (
-    ("/recommendations", Scope.LISTS),
-    ("/items", Scope.LISTS),
-    ("/users", Scope.HISTORY),
-    ("/explain", Scope.HISTORY),
-    ("/events", Scope.EVENTS),
-    ("/metrics", Scope.METRICS),
-)
-"""By the beginning of a path; what is not named is for ADMIN."""
-MODELS: Final = ("/v1/models", "/v2/models")
-"""Whether a model is ready is open to probes; what it answers are lists."""
 
 
 class LacksScope(NotAllowed):
@@ -265,30 +253,6 @@ class CheckAccess:
         else:
             caller.require(needed)
         caller.charge(1)
-
-
-def user_in(path: str) -> str:
-    """The id that a path names whose second part is a user: /users/ID/… and /explain/ID/…"""
-    return id_in(path.split("/")[2]) if path.count("/") > 1 else ""
-
-
-def scope_needed(method: str, path: str) -> Scope | None:
-    """The scope that a request needs, or None for one that is open to everybody."""
-    if path.startswith("/recommendations/"):  # the most asked path, before all others are looked at
-        return Scope.LISTS
-    if path == "/" or path == "/v2" or _below(path, OPEN):
-        return None
-    if _below(path, MODELS):
-        return Scope.LISTS if method == "POST" else None
-    if method == "POST" and path in ("/items", "/items/"):
-        return Scope.CATALOGUE
-    if method == "DELETE" and _below(path, ("/users",)):
-        return Scope.ERASE
-    return next((scope for beginning, scope in NEEDED if _below(path, (beginning,))), Scope.ADMIN)
-
-
-def _below(path: str, beginnings: tuple[str, ...]) -> bool:
-    return any(path == one or path.startswith(f"{one}/") for one in beginnings)
 
 
 def _open(names: str) -> frozenset[Scope]:

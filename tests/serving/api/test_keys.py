@@ -11,9 +11,10 @@ from pydantic import SecretStr
 
 from contracts.audit.audit_log import Actor
 from contracts.errors import InvalidInput
-from serving.api.access import CALLER, Access, Caller, CheckAccess, scope_needed
+from serving.api.access import CALLER, Access, Caller, CheckAccess
 from serving.api.grpc_calls import address_of
 from serving.api.keys import LOOK_SECONDS, KeyRing, Scope, read_keys
+from serving.api.needed_scopes import scope_needed
 from serving.api.routes.errors import add_error_answers
 from serving.settings import ServingSettings
 

@@ -15,8 +15,9 @@ from pydantic import SecretStr
 
 from contracts.api.requests import RecommendationRequest
 from contracts.errors import NotAllowed
-from serving.api.access import CALLER, Access, Caller, CheckAccess, user_in
+from serving.api.access import CALLER, Access, Caller, CheckAccess
 from serving.api.keys import Scope
+from serving.api.needed_scopes import user_in
 from serving.api.routes.errors import add_error_answers
 from serving.api.routes.recommendations import _as_the_caller_may
 from serving.api.user_tokens import LONGEST_SECONDS, UserTokens
