@@ -52,6 +52,7 @@ from serving.rules.rule_file import RuleBook
 from serving.runtime.background import Background
 from serving.runtime.clock import Now, frozen_clock, wall_clock
 from serving.runtime.huge_pages import use_huge_pages
+from serving.runtime.screen import keep_libraries_quiet
 from serving.runtime.worker import new_worker
 from serving.service import Lists, Service
 from serving.settings import Clock, ServingSettings, read_settings
@@ -206,6 +207,7 @@ def _now(settings: ServingSettings, releases: Releases) -> Now:
 
 def main() -> int:
     """Exit code 2 with one line where the server cannot start."""
+    keep_libraries_quiet()
     try:
         serve(read_settings())
     except TandemError as error:

@@ -1,15 +1,14 @@
 """The command line: parse, read settings, call one function per command (tandem/commands)."""
 
-import atexit
-import logging
-import os
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 import typer
 from rich.text import Text
 
 from contracts.errors import TandemError
+from serving.runtime.screen import keep_libraries_quiet
 from tandem.commands import (
     audit,
     erasure,
@@ -30,6 +29,7 @@ from tandem.commands import (
     tune,
 )
 from tandem.console import errors
+from tandem.failures import in_words
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -65,25 +65,22 @@ for group in GROUPS:
 
 
 def main(arguments: list[str] | None = None, run: Callable[..., object] = app) -> None:
-    """Runs a command; a TandemError is one clear line and exit code 2."""
-    # What libraries say to developers is not for users. Feast resets the filters, so they are not enough.
-    end_quietly()
-    logging.captureWarnings(True)
-    for chatty in ("feast", "py.warnings", "tensorflow", "tf2onnx"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+    """Runs a command; a TandemError, a full disk and a fault of an engine are one clear line and exit code 2."""
+    keep_libraries_quiet()
     try:
         run(arguments)
     except TandemError as error:
-        errors.print(Text("tandem:", "bold red"), str(error), highlight=False, soft_wrap=True)
-        sys.exit(2)
+        _end(str(error))
+    except Exception as error:
+        said = in_words(error, sys.argv[1:] if arguments is None else arguments)
+        if said is None:
+            raise
+        _end(said)
 
 
-def end_quietly() -> None:
-    """Leaves out what native code still writes to stderr once Python has ended.
-
-    DuckDB's binding lists each object that was alive then, sixty lines after a server's or a test run's last word.
-    """
-    atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stderr__.fileno() if sys.__stderr__ else 2))
+def _end(said: str) -> NoReturn:
+    errors.print(Text("tandem:", "bold red"), said, highlight=False, soft_wrap=True)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ from tandem.demo.run import END_SECONDS, INTERRUPTED, record_file
 from tandem.demo.stages import DvcStages
 from tandem.demo.steps import TITLES, Step
 from tandem.demo.times import Times
+from tandem.failures import in_words
 
 NICE = 10
 """The server answers first."""
@@ -61,8 +63,10 @@ def compute(
         if interruption.asked:
             record.end(State.STOPPED)
             raise typer.Exit(INTERRUPTED) from None
-        record.end(State.FAILED, f"{record.last}: {error}")
-        raise TandemError(f"The demo failed at {record.last}: {_message(error, file.with_name(TRACE))}") from error
+        said = _message(error, project.workspace.root, file.with_name(TRACE))
+        with suppress(OSError):  # a disk that is full is said below
+            record.end(State.FAILED, f"{record.last}: {said}")
+        raise TandemError(f"The demo failed at {record.last}: {said}") from error
 
 
 class Interruption:
@@ -86,8 +90,10 @@ def _end_with(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _message(error: BaseException, trace: Path) -> str:
+def _message(error: BaseException, root: Path, trace: Path) -> str:
     """The error's words; for a foreign error also its kind, with the trace in a file."""
+    if said := in_words(error, ["demo", "--root", str(root)]):
+        return said
     if isinstance(error, TandemError):
         return str(error)
     trace.write_text("".join(traceback.format_exception(error)))

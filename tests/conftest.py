@@ -12,7 +12,8 @@ import prometheus_client  # noqa: F401 - before Feast, which else has registries
 import pytest
 from typer.testing import CliRunner
 
-from tandem.__main__ import app, end_quietly
+from serving.runtime.screen import end_quietly
+from tandem.__main__ import app
 from tandem.server import wait_until_ready
 from tests.support.loops import fixtures_of, loaded_by, missing_parts, needed_by, ordered
 from tests.support.redis_server import RedisServer, missing

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
 import ibis
 
 from contracts.errors import InvalidInput
@@ -18,6 +19,12 @@ non-dictionary chunk"). At 414,760 rows of one real log it passes without this o
 fails without it too, so asof_store.py reads the ASOF join to its end first. Rows made up at that size pass either way
 (tests/training/test_engine_joins.py) and do not show when both can go: they can, once `tandem dataset` passes without
 them on both logs of docs/examples."""
+
+
+def is_of_the_machine(error: duckdb.Error) -> bool:
+    """Whether an error is of memory, of the disk or of the engine itself, and says nothing of the data."""
+    of_itself = (duckdb.OutOfMemoryException, duckdb.InternalException, duckdb.FatalException)
+    return isinstance(error, of_itself) or "no space left on device" in str(error).casefold()
 
 
 def connect(engine: Engine, spark_master: str, limits: DuckDBSettings | None = None) -> ibis.BaseBackend:

@@ -12,6 +12,7 @@ from contracts.events.log import INTERACTIONS
 from serving.events.metrics import ConsumerMetrics
 from serving.events.open_consumer import new_consumer
 from serving.events.open_log import open_log
+from serving.runtime.screen import keep_libraries_quiet
 from serving.settings import ServingSettings, read_settings
 
 
@@ -39,6 +40,7 @@ def consume(settings: ServingSettings, ready: Callable[[], None] = lambda: None)
 
 def main() -> int:
     """Exit code 2 with one line where it cannot start."""
+    keep_libraries_quiet()
     try:
         consume(read_settings())
     except TandemError as error:

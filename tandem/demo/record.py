@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -114,7 +114,8 @@ class Record:
 
         def tick() -> None:
             while not over.wait(EVERY_SECONDS):
-                self.write()
+                with suppress(OSError):  # on a full disk the work says so, and in a second it is written again
+                    self.write()
 
         ticker = threading.Thread(target=tick, name="record", daemon=True)
         ticker.start()

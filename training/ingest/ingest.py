@@ -23,7 +23,7 @@ from contracts.events.schema import (
     USER_COLUMNS,
     USER_RULES,
 )
-from training.engine import materialized, read_parquet, remove
+from training.engine import is_of_the_machine, materialized, read_parquet, remove
 from training.engine import replace as replace_table
 from training.ingest.adapters.by_name import adapter_named
 from training.ingest.adapters.mapping import load_mapping
@@ -65,6 +65,8 @@ def ingest(
     try:  # a value that the engine stops at, like text that is not UTF-8: now each is looked at
         return ingest_source(workspace, settings, read(connection, replace(options, careful=True)), connection, erased)
     except duckdb.Error as error:
+        if is_of_the_machine(error):
+            raise
         said = " ".join(str(error).split())
         raise DataRejected(f"{settings.path or settings.adapter} cannot be read by the engine: {said}") from error
 
