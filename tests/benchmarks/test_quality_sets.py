@@ -20,7 +20,7 @@ from benchmarks.quality.splits import PipelineMoment, Split, shortened
 from benchmarks.quality.synthetic import Oracle
 from contracts.errors import MissingArtifact
 from training.dataset.dataset import Dataset
-from training.ingest.adapters.synthetic import START
+from training.ingest.adapters.synthetic_shop import START
 from training.timeline import Timeline
 from training.workspace import Workspace
 
