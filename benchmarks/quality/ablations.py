@@ -17,10 +17,11 @@ from contracts.arrays import Doubles
 from contracts.features import encoding
 from training.dataset.dataset import Dataset, Positives
 from training.metrics.intervals import difference
+from training.params_file import load_settings
 from training.retrieval.fit import fit, new_towers
 from training.retrieval.tuning import RECALL_AT, validation_of
 from training.retrieval.validation import Validation
-from training.settings import Encoder, Settings, load_settings
+from training.settings import Encoder, Settings
 from training.workspace import Workspace
 
 

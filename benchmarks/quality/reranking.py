@@ -21,9 +21,10 @@ from training.dataset.dataset import Dataset
 from training.evaluation.window import EvaluationWindow, window_at
 from training.metrics.intervals import difference
 from training.metrics.ranking_metrics import NDCG_AT, per_user_metrics
+from training.params_file import load_settings
 from training.ranking.scoring import exported_scores
 from training.retrieval.embeddings import Embeddings
-from training.settings import Settings, load_settings
+from training.settings import Settings
 from training.workspace import Workspace, require
 
 CAPS: Final = ((5, "department"), (2, "category"))

@@ -8,7 +8,7 @@ from typing import Final
 
 import yaml
 
-from training.settings import load_settings
+from training.params_file import load_settings
 from training.workspace import Workspace
 
 ROOT: Final = Path(__file__).resolve().parents[2]

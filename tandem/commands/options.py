@@ -34,7 +34,7 @@ class Project:
 
 def open_project(root: Path) -> Project:
     """The project in a folder. Raises InvalidInput for a params.yaml that cannot be used."""
-    from training.settings import load_settings
+    from training.params_file import load_settings
     from training.workspace import Workspace
 
     return Project(Workspace(root.resolve()), load_settings(root / "params.yaml"))

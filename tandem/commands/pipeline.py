@@ -144,7 +144,7 @@ def dataset(root: Root = HERE, engine: EngineOption = Engine.DUCKDB, spark_maste
 
     Example: tandem dataset --engine spark --spark-master spark://master:7077
     """
-    from training.dataset.dataset import build_dataset
+    from training.dataset.build import build_dataset
     from training.engine import connect
 
     project = open_project(root)

@@ -101,7 +101,7 @@ def _report(workspace: Workspace) -> str:
 
 def _first(demo: Demo) -> None:
     """A bundle from counts, then what is bought together."""
-    from training.dataset.dataset import build_dataset
+    from training.dataset.build import build_dataset
     from training.engine import connect_duckdb
     from training.feature_store.store import apply_definitions, materialize_copurchase, materialize_users
     from training.features.build import Extent, build_features
@@ -138,7 +138,7 @@ def _small_is_due(demo: Demo) -> bool:
 def _small(demo: Demo) -> None:
     """A bundle of models that have learned from few weeks, where its lists are not worse than those from counts."""
     demo.record.begin(Step.SMALL, ["features", "dataset", "towers", "ranker", "bundle"])
-    from training.dataset.dataset import build_dataset
+    from training.dataset.build import build_dataset
     from training.engine import connect_duckdb
     from training.feature_store.store import apply_definitions
     from training.features.build import Extent, build_features

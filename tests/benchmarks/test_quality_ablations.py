@@ -7,8 +7,8 @@ from benchmarks.quality.ablations import LEFT_OUT, World
 from benchmarks.quality.ablations import trained as train_without
 from contracts.features import encoding
 from training.dataset.dataset import Dataset
+from training.params_file import load_settings
 from training.retrieval.tuning import validation_of
-from training.settings import load_settings
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

@@ -6,8 +6,8 @@ from benchmarks.quality.reranking import Ranked, rows
 from contracts.ranking.candidates import POPULAR_COLUMN, item_side
 from training.dataset.dataset import Dataset
 from training.evaluation.window import window_at
+from training.params_file import load_settings
 from training.retrieval.embeddings import Embeddings
-from training.settings import load_settings
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

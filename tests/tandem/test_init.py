@@ -11,7 +11,7 @@ from tandem.__main__ import app
 from tandem.new_workspace import make
 from training.ingest.guess import guessed_mapping
 from training.ingest.sample import sample
-from training.settings import load_settings
+from training.params_file import load_settings
 
 INVOICES = """InvoiceNo,Customer ID,StockCode,Description,InvoiceDate,Quantity,UnitPrice
 1,u1,tea,Tea,12/31/2009 7:45,1,2.5

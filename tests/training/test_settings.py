@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import InvalidInput
-from training.settings import Encoder, Loss, Recipe, Settings, TwoTowerSettings, load_settings
+from training.params_file import load_settings
+from training.settings import Encoder, Loss, Recipe, Settings, TwoTowerSettings
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from training.feature_store.store import apply_definitions, materialize_copurchase, materialize_users
-from training.settings import load_settings
+from training.params_file import load_settings
 from training.workspace import DEFINITIONS, STORE, Workspace, require
 
 

@@ -16,9 +16,9 @@ from benchmarks.quality.cold_start.visitors import POPULARITY, SEGMENT, WAYS, Co
 from contracts.arrays import Rows
 from training.metrics.intervals import Interval, difference, interval
 from training.metrics.ranking_metrics import NDCG_AT, padded, per_user_metrics, without
+from training.params_file import load_settings
 from training.retrieval.embeddings import Embeddings
 from training.retrieval.train import fit_towers
-from training.settings import load_settings
 from training.workspace import Workspace
 
 NDCG: Final = f"ndcg@{NDCG_AT}"

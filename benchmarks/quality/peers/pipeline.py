@@ -7,10 +7,10 @@ from benchmarks.quality.splits import Split
 from benchmarks.quality.workspaces import with_seed
 from contracts.arrays import Rows
 from training.dataset.dataset import Dataset
+from training.params_file import load_settings
 from training.ranking.scoring import rank_with_scores, ranker_of_unseen
 from training.ranking.shortlists import shortlists
 from training.retrieval.embeddings import Embeddings
-from training.settings import load_settings
 from training.workspace import Workspace, require
 
 NO_CANDIDATE = -1e9

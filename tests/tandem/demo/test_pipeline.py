@@ -33,10 +33,11 @@ from tests.support.recommender import new_recommender, recommend
 from tests.support.workspaces import SLICE, new_workspace
 from training.dataset.cold_users import cold_users_of
 from training.dataset.dataset import Dataset
+from training.params_file import load_settings
 from training.progress import Progress
 from training.retrieval.embeddings import Embeddings
 from training.retrieval.title_towers import export_title_towers
-from training.settings import IndexSettings, Settings, load_settings
+from training.settings import IndexSettings, Settings
 from training.workspace import Workspace
 
 

@@ -15,9 +15,10 @@ from contracts.features.vocabulary import Vocabulary
 from contracts.ranking.candidates import BASKETS_COLUMN
 from training.dataset.cold_users import KINDS, cold_users, cold_users_of
 from training.dataset.dataset import Dataset, Moment
+from training.params_file import load_settings
 from training.ranking.train import ranking_lists
 from training.retrieval.embeddings import Embeddings
-from training.settings import Settings, load_settings
+from training.settings import Settings
 from training.workspace import Workspace
 
 DAY = 86_400

@@ -16,7 +16,8 @@ import pytest
 from contracts.features import names
 from tests.support.purchases import ACTIVITY, LOOKS, PURCHASES, SETTINGS, write_ingested
 from tests.support.workspaces import new_workspace
-from training.dataset.dataset import Dataset, build_dataset
+from training.dataset.build import build_dataset
+from training.dataset.dataset import Dataset
 from training.engine import connect, remove
 from training.feature_store.store import apply_definitions, features_as_of, materialize_users, open_store
 from training.features.build import build_features

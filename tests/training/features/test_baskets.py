@@ -7,7 +7,8 @@ import pytest
 from contracts.features import names
 from tests.support.purchases import PURCHASES, SETTINGS, seconds, write_ingested
 from tests.support.workspaces import new_workspace
-from training.dataset.dataset import Dataset, build_dataset
+from training.dataset.build import build_dataset
+from training.dataset.dataset import Dataset
 from training.engine import connect_duckdb
 from training.feature_store.store import apply_definitions
 from training.features.build import build_features

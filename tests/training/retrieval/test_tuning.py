@@ -8,9 +8,10 @@ import optuna
 import pytest
 
 from training.dataset.dataset import Dataset
+from training.params_file import load_settings
 from training.retrieval.tuning import EXPERIMENT, searched, suggested, tune, validation_of
 from training.retrieval.validation import Validation
-from training.settings import Encoder, Loss, Settings, TwoTowerSettings, load_settings
+from training.settings import Encoder, Loss, Settings, TwoTowerSettings
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
