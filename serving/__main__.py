@@ -159,6 +159,7 @@ def _stores(settings: ServingSettings, intake: Intake | None, safeguards: Safegu
         settings.impression_log,
         safeguards.remembered,
         safeguards.cache,
+        settings.impression_folder_shared,
     )
 
 

@@ -81,6 +81,9 @@ class ServingSettings(BaseSettings):
     clock: Clock = Clock.WALL  # "data" stops the clock at the end of the bundle's data, for demos on historical data
     impression_log_bytes: int = Field(0, ge=0)  # bytes of the impression log and the one before it; 0: no limit
     impression_log_hours: float = Field(0, ge=0)  # hours that a record stays in these two files; 0: no limit
+    impression_folder_shared: bool = (
+        False  # whether the log's folder holds those of other servers; an erasure reads them
+    )
     impression_log: Path | None = None  # JSON lines of shown lists, which `tandem drift` reads
     progress_file: Path | None = None  # JSON file on what is being computed for this server; the demo writes one
     event_log: str = ""  # sqlite:///path or redis://host:port/db; without one nothing can be posted

@@ -13,6 +13,12 @@ def logs_of(path: Path) -> list[Path]:
     return [log for log in (path.with_name(f"{path.name}.1"), path) if log.is_file()]
 
 
+def logs_beside(path: Path) -> list[Path]:
+    """The logs of other servers in the same folder, of some that run no more too."""
+    own = logs_of(path)
+    return sorted(log for end in ("*.jsonl", "*.jsonl.1") for log in path.parent.glob(end) if log not in own)
+
+
 def erase_lines(log: Path, chosen: IsErased) -> int:
     """How many lines of chosen users were blanked out.
 

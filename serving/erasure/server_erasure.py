@@ -7,6 +7,7 @@ serving/events/consumer.py).
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from contracts.erasure.suppression import SuppressionList
 from contracts.errors import TandemError
 from contracts.features.names import USER_ID
 from serving.bundles.bundle import LoadedBundle
-from serving.erasure.impressions import erase_lines, logs_of
+from serving.erasure.impressions import erase_lines, logs_beside, logs_of
 from serving.erasure.receipts import signed
 from serving.events.log import EventLog
 from serving.features.remembered import RememberedFeatures
@@ -34,13 +35,18 @@ class NoErasures(TandemError):
 
 @dataclass(frozen=True)
 class Stores:
-    """What one server writes of users. erase_online: removes a user's row of the online store."""
+    """What one server writes of users.
+
+    erase_online: removes a user's row of the online store. shares_folder: the folder of the impressions holds other
+    servers' logs too.
+    """
 
     interactions: EventLog | None
     erase_online: Callable[[str], int]
     impressions: Path | None
     remembered: RememberedFeatures
     cache: Cache
+    shares_folder: bool = False
 
     def erase(self, suppressed: SuppressionList, user_id: str) -> list[Erased]:
         """What was found and is gone. What this process has goes twice, before the list has the user and at the end:
@@ -53,8 +59,18 @@ class Stores:
         suppressed.add(user_id)
         log = self.interactions.erase(only) if self.interactions else 0
         found = [Erased(store="event log", found=log), Erased(store="online store", found=self.erase_online(user_id))]
+        if self.shares_folder:
+            found.append(Erased(store="impressions of other servers", found=self._erase_beside(only)))
         own = zip(first, self.erase_own(only), strict=True)
         return [*found, *(Erased(store=one.store, found=one.found + more.found) for one, more in own)]
+
+    def _erase_beside(self, chosen: Callable[[str], bool]) -> int:
+        """A server that runs no more takes nobody out of its log."""
+        removed = 0
+        for log in logs_beside(self.impressions) if self.impressions else ():
+            with suppress(FileNotFoundError):  # its server has just dropped the older half
+                removed += erase_lines(log, chosen)
+        return removed
 
     def erase_own(self, chosen: Callable[[str], bool]) -> list[Erased]:
         """What this process alone has; every server that shares the list does it when the list has grown."""

@@ -40,6 +40,10 @@
 {{- end }}
 - name: TANDEM_IMPRESSION_LOG
   value: /var/log/tandem/{{ ternary "$(POD_NAME)" "impressions" (eq $values.mode "Standard") }}.jsonl
+{{- if $values.impressionLog.claimName }}
+- name: TANDEM_IMPRESSION_FOLDER_SHARED
+  value: "true"
+{{- end }}
 - name: TANDEM_IMPRESSION_LOG_BYTES
   value: {{ $values.impressionLog.maxBytes | int64 | quote }}
 - name: TANDEM_IMPRESSION_LOG_HOURS

@@ -51,6 +51,23 @@ def test_every_store_says_what_it_held(log: ConsumedLog, suppressed: Suppression
     assert "u1" in suppressed
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_logs_of_servers_that_run_no_more_are_gone_through_where_the_folder_is_theirs_too(
+    suppressed: SuppressionList, tmp_path: Path, shared: bool
+) -> None:
+    folder = tmp_path / "impressions"
+    folder.mkdir()
+    for name in ("blue-1.jsonl", "blue-2.jsonl", "green-1.jsonl.1", "notes.txt"):
+        (folder / name).write_text('{"user_id": "u1"}\n{"user_id": "u2"}\n')
+    own = Stores(None, lambda _: 0, folder / "blue-1.jsonl", RememberedFeatures(), NoCache(), shared)
+    found = {one.store: one.found for one in own.erase(suppressed, "u1")}
+    assert found["impressions"] == 1
+    assert found.get("impressions of other servers") == (2 if shared else None)
+    assert "u1" not in (folder / "blue-1.jsonl").read_text() and "u1" in (folder / "notes.txt").read_text()
+    others = [(folder / name).read_text() for name in ("blue-2.jsonl", "green-1.jsonl.1")]
+    assert all(("u1" in text) is not shared and "u2" in text for text in others)
+
+
 def test_a_store_that_does_not_answer_is_an_error_and_the_list_holds_already(
     log: ConsumedLog, suppressed: SuppressionList
 ) -> None:
