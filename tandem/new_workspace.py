@@ -8,7 +8,7 @@ from typing import Any, Final
 import yaml
 
 from contracts.errors import InvalidInput
-from training.ingest.adapters.location import TABLE_SUFFIXES
+from training.ingest.files.location import TABLE_SUFFIXES
 from training.ingest.guess import UNSURE, guessed_mapping
 from training.ingest.sample import sample
 

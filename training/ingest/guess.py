@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any, Final
 
 from training.ingest.adapters.ecommerce import EVENT_NAMES
-from training.ingest.adapters.moment_text import WRONG, ZONELESS, Reading, reader
 from training.ingest.sample import Sample
+from training.ingest.values.moment_text import WRONG, ZONELESS, Reading, reader
 
 UNSURE: Final = "# ? "
 WORDS: Final[dict[str, tuple[str, ...]]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.erasure.suppression import hashes_in
 from contracts.errors import TandemError
-from training.ingest.adapters.location import locate
+from training.ingest.files.location import locate
 from training.settings import IngestSettings
 from training.workspace import Workspace
 

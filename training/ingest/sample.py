@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.errors import DataRejected, InvalidInput
-from training.ingest.adapters.delimited import FAULT, RAW, read_delimited
-from training.ingest.adapters.json_lines import read_json_lines
-from training.ingest.adapters.location import JSON_SUFFIXES, TABLE_SUFFIXES, DataFile, opened
+from training.ingest.files.delimited import FAULT, RAW, read_delimited
+from training.ingest.files.json_lines import read_json_lines
+from training.ingest.files.location import JSON_SUFFIXES, TABLE_SUFFIXES, DataFile, opened
 
 SAMPLE_BYTES, SAMPLE_ROWS, SHOWN = 1 << 20, 1000, 3
 

@@ -12,7 +12,7 @@ import pytest
 from contracts.errors import DataRejected, InvalidInput
 from tests.support.shop_files import rows_of, run, write
 from training.engine import connect_duckdb
-from training.ingest.adapters.list_text import ids_of
+from training.ingest.files.list_text import ids_of
 from training.ingest.ingest import ingest, judge_only
 from training.settings import Copies, IngestSettings
 from training.workspace import Workspace

@@ -15,11 +15,11 @@ from ibis import _
 
 from contracts.errors import DataRejected, InvalidInput
 from contracts.events.schema import EventType
-from training.ingest.adapters.columns import Columns
-from training.ingest.adapters.location import DataFile, Location, locate
 from training.ingest.adapters.mapping import refuse_unknown_keys, table_keys, time_zone_of
 from training.ingest.adapters.source import Source, SourceOptions
 from training.ingest.adapters.tables import moment_text, read_table, seen_users
+from training.ingest.files.location import DataFile, Location, locate
+from training.ingest.values.columns import Columns
 
 ACTIONS = {
     "0": EventType.VIEW,

@@ -10,13 +10,13 @@ import ibis
 
 from contracts.errors import InvalidInput
 from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, EventType
-from training.ingest.adapters.columns import Columns
-from training.ingest.adapters.location import Location, locate
 from training.ingest.adapters.mapping import refuse_unknown_keys, table_keys, time_zone_of
-from training.ingest.adapters.moments import TIMESTAMP
 from training.ingest.adapters.once import LATEST, once_an_id
 from training.ingest.adapters.source import CANCEL, IGNORE, RETURN, Source, SourceOptions
 from training.ingest.adapters.tables import read_table, seen_users
+from training.ingest.files.location import Location, locate
+from training.ingest.values.columns import Columns
+from training.ingest.values.moments import TIMESTAMP
 
 TABLES = {
     "interactions": EVENT_COLUMNS,

@@ -21,9 +21,9 @@ from contracts.events.items import CatalogueItem
 from contracts.events.log import INTERACTIONS, ITEMS, PAYLOAD, redis_key, sqlite_path
 from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
 from training.engine import read_parquet
-from training.ingest.adapters.location import Location, locate
 from training.ingest.adapters.mapping import refuse_unknown_keys, time_zone_of
 from training.ingest.adapters.source import Source, SourceOptions
+from training.ingest.files.location import Location, locate
 
 KEYS = ("event_log", "time_zone")
 CHUNK = 10_000

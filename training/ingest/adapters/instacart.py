@@ -17,12 +17,12 @@ from ibis import _
 from contracts.errors import MissingArtifact
 from contracts.events.schema import EventType
 from contracts.features.names import DAY_SECONDS
-from training.ingest.adapters.columns import Columns
-from training.ingest.adapters.location import Location, locate
 from training.ingest.adapters.mapping import refuse_unknown_keys
-from training.ingest.adapters.moments import TIMESTAMP
 from training.ingest.adapters.source import Source, SourceOptions
 from training.ingest.adapters.tables import read_table, seen_users, with_faults
+from training.ingest.files.location import Location, locate
+from training.ingest.values.columns import Columns
+from training.ingest.values.moments import TIMESTAMP
 
 LAST_WEEK = int(datetime(2017, 12, 24, tzinfo=UTC).timestamp())
 LONGEST_GAP_DAYS = 30

@@ -14,14 +14,14 @@ import ibis
 
 from contracts.errors import DataRejected
 from contracts.events.schema import EventType
-from training.ingest.adapters.columns import Columns
-from training.ingest.adapters.delimited import FAULT, MALFORMED, RAW
-from training.ingest.adapters.json_lines import Line, as_text, parsed, table_of, text_lines
-from training.ingest.adapters.location import DataFile, locate
 from training.ingest.adapters.mapping import READING_OPTIONS, refuse_unknown_keys, time_zone_of
-from training.ingest.adapters.parquet import WRONG_TYPE
 from training.ingest.adapters.source import Source, SourceOptions
 from training.ingest.adapters.tables import seen_users
+from training.ingest.files.delimited import FAULT, MALFORMED, RAW
+from training.ingest.files.json_lines import Line, as_text, parsed, table_of, text_lines
+from training.ingest.files.location import DataFile, locate
+from training.ingest.files.parquet import WRONG_TYPE
+from training.ingest.values.columns import Columns
 
 # What each value is called in the JSON; `transactions.<name>` and `items.<name>` in the mapping say otherwise.
 TRANSACTION = {"transaction_id": "id", "user_id": "customer_id", "event_timestamp": "timestamp", "items": "items"}

@@ -22,7 +22,6 @@ from contracts.arrays import Doubles
 from contracts.events.schema import EventType
 from contracts.features.names import DAY_SECONDS
 from training.ingest.adapters.mapping import number_of, refuse_unknown_keys
-from training.ingest.adapters.moments import TIMESTAMP
 from training.ingest.adapters.source import Source, SourceOptions
 from training.ingest.adapters.synthetic_shop import (
     AGE_BANDS,
@@ -39,6 +38,7 @@ from training.ingest.adapters.synthetic_shop import (
     season_of,
     visits_of,
 )
+from training.ingest.values.moments import TIMESTAMP
 
 VISIT_EVENTS = np.array([EventType.VIEW.value, EventType.CART_ADD.value, EventType.PURCHASE.value])
 

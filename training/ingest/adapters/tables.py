@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from contracts.errors import DataRejected
 from contracts.limits import MAX_ID
-from training.ingest.adapters.delimited import FAULT, RAW, read_delimited
-from training.ingest.adapters.json_lines import read_json_lines
-from training.ingest.adapters.list_text import parsed_lists
-from training.ingest.adapters.location import JSON_SUFFIXES, DataFile
-from training.ingest.adapters.parquet import read_parquet_file
-from training.ingest.adapters.texts import as_text
+from training.ingest.files.delimited import FAULT, RAW, read_delimited
+from training.ingest.files.json_lines import read_json_lines
+from training.ingest.files.list_text import parsed_lists
+from training.ingest.files.location import JSON_SUFFIXES, DataFile
+from training.ingest.files.parquet import read_parquet_file
+from training.ingest.values.texts import as_text
 
 KEPT = (FAULT, RAW)
 

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 
 from contracts.errors import DataRejected
 from training.engine import read_parquet
-from training.ingest.adapters.delimited import FAULT, NOT_UTF8, RAW
-from training.ingest.adapters.location import DataFile, opened
+from training.ingest.files.delimited import FAULT, NOT_UTF8, RAW
+from training.ingest.files.location import DataFile, opened
 
 WRONG_TYPE = "wrong_type"
 RARE = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_null)

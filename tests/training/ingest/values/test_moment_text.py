@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.errors import InvalidInput
-from training.ingest.adapters.moment_text import WRONG, ZONELESS, Reading, reader
+from training.ingest.values.moment_text import WRONG, ZONELESS, Reading, reader
 
 TEN = "2024-01-05 10:00:00.000000+00:00"
 

@@ -4,7 +4,7 @@ import re
 
 import pyarrow as pa
 
-from training.ingest.adapters.json_lines import as_text, parsed
+from training.ingest.files.json_lines import as_text, parsed
 
 ENTRY = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^,]*?))\s*(?:,|$)""", re.DOTALL)
 """An entry in double quotes, in single quotes, or up to the next comma."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from contracts.errors import DataRejected
-from training.ingest.adapters.location import DataFile
+from training.ingest.files.location import DataFile
 
 FAULT, RAW = "__fault", "__raw"  # why a line is not a row, and its text; both null for rows
 MALFORMED, NOT_UTF8 = "malformed_row", "not_utf8"

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.shop_files import write
-from training.ingest.adapters import delimited
+from training.ingest.files import delimited
 
 
 def read(root: Path, content: bytes, monkeypatch: pytest.MonkeyPatch, chunk: int = 16 << 20) -> list[list[str | None]]:
-    from training.ingest.adapters.location import locate
+    from training.ingest.files.location import locate
 
     write(root / "csv", table_csv=content)
     monkeypatch.setattr(delimited, "CHUNK_BYTES", chunk)
@@ -37,7 +37,7 @@ def test_a_quoted_field_may_hold_lines(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_header_is_the_first_line_that_is_not_empty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, start: bytes
 ) -> None:
-    from training.ingest.adapters.location import locate
+    from training.ingest.files.location import locate
 
     write(tmp_path / "csv", table_csv=start + b"a,b\n1,x\n")
     monkeypatch.setattr(delimited, "CHUNK_BYTES", chunk)

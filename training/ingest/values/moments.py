@@ -6,7 +6,7 @@ from typing import Any
 import ibis
 import pyarrow as pa
 
-from training.ingest.adapters.moment_text import EPOCH_UNITS, WRONG, ZONELESS, Reading, reader
+from training.ingest.values.moment_text import EPOCH_UNITS, WRONG, ZONELESS, Reading, reader
 
 TIMESTAMP = "timestamp('UTC', 6)"
 FIRST_SECOND, LAST_SECOND = -30_610_224_000, 253_402_300_799  # of the years 1000 to 9999

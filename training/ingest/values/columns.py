@@ -7,11 +7,11 @@ import ibis
 
 from contracts.errors import InvalidInput
 from contracts.features.vocabulary import LIST_SEPARATOR
-from training.ingest.adapters.delimited import FAULT, RAW
-from training.ingest.adapters.moment_text import Reading
-from training.ingest.adapters.moments import TIMESTAMP, moments
-from training.ingest.adapters.parquet import WRONG_TYPE
-from training.ingest.adapters.texts import EXACT, as_id, as_number, as_text
+from training.ingest.files.delimited import FAULT, RAW
+from training.ingest.files.parquet import WRONG_TYPE
+from training.ingest.values.moment_text import Reading
+from training.ingest.values.moments import TIMESTAMP, moments
+from training.ingest.values.texts import EXACT, as_id, as_number, as_text
 
 WITHOUT_ZONE = "timestamp_without_zone"
 

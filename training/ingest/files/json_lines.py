@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from contracts.errors import DataRejected
-from training.ingest.adapters.delimited import FAULT, MALFORMED, NOT_UTF8, RAW
-from training.ingest.adapters.location import DataFile
+from training.ingest.files.delimited import FAULT, MALFORMED, NOT_UTF8, RAW
+from training.ingest.files.location import DataFile
 
 ROWS_AT_ONCE = 50_000
 Line = dict[str, str | None]
