@@ -41,15 +41,17 @@ def _errors(own: list[Mapping[str, float]]) -> dict[str, Any]:
 
 
 def _lists(metrics: Metrics) -> Section:
-    test, charts = metrics["backtest"][-1], []
+    test, charts, without = metrics["backtest"][-1], [], ""
     for part, title in PARTS.items():
         own = {named(name): lists["ndcg@20"] for name, lists in test[part].items()}
-        if own:
+        if own and not any(one["mean"] for one in own.values()):
+            without = f"{title}: no list held any that was bought. "
+        elif own:
             best = max(own, key=lambda name: own[name]["mean"])
             drawn = lying_bars(own, [one["mean"] for one in own.values()], error_x=_errors(list(own.values())))
             takeaway = f"{title}: the best order has {best}, {own[best]['mean']:.3f} of 1 (NDCG@20)."
             charts.append(Chart(takeaway, figure([drawn], height=60 + 34 * len(own), yaxis={"autorange": "reversed"})))
-    note = f"Each line is the 95 % interval over {test['users']:,} customers. {LIMITS}"
+    note = f"{without}Each line is the 95 % interval over {test['users']:,} customers. {LIMITS}"
     return Section("Lists side by side", charts, note=note)
 
 

@@ -51,6 +51,15 @@ def test_a_shop_without_profiles_has_no_segments_on_its_card(trained: Workspace)
     assert "Kinds of customers" not in page(metrics, {})
 
 
+def test_a_part_in_which_no_list_found_anything_is_a_sentence_and_no_plot(trained: Workspace) -> None:
+    metrics = json.loads(trained.metrics.read_text())
+    nothing = {"ndcg@20": {"mean": 0.0, "low": 0.0, "high": 0.0}}
+    metrics["backtest"][-1]["cold_items"] = {"popularity": nothing, "final_list": nothing}
+    text = page(metrics, {})
+    assert "Items that nobody had bought: no list held any that was bought." in text
+    assert "Items that nobody had bought: the best order" not in text
+
+
 def test_a_refusal_and_a_window_without_discoveries_are_on_the_card(trained: Workspace) -> None:
     metrics = json.loads(trained.metrics.read_text())
     metrics["gate"]["rivals"]["champion"] = {"mean": -0.05, "low": -0.06, "high": -0.04}
