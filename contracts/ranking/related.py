@@ -3,6 +3,9 @@
 Nearness by baskets says of two items how often they were bought together, by how often each was bought at all; it is
 learned from everybody's baskets (training/retrieval/related.py). Nearness by content compares titles and categories.
 Each is called similar beyond a threshold alone: what all but a stated share of random pairs stays below.
+
+The items of a basket are asked for together. There nearness to each counts times (its popularity / the popularity of
+what is found)^x: each item's nearest are popular ones, and summed they would push out what goes with this basket alone.
 """
 
 from collections.abc import Sequence
@@ -41,6 +44,8 @@ class Related:
     weights: Floats  # [m + 1, k] nearness of each, from 0 to 1
     num_items: int
     least: dict[Nearness, float]  # beyond which a pair is called similar
+    popularity: Floats  # [m + 1] weight of the baskets with each place's item, plus a constant; above 0
+    several_exponent: float  # x, of popularity where several items are asked for; 0 sums plain nearness
 
     @cached_property
     def places(self) -> npt.NDArray[np.int32]:
@@ -49,17 +54,28 @@ class Related:
         places[self.rows] = np.arange(1, len(self.rows) + 1)
         return places
 
+    @cached_property
+    def _size(self) -> Floats:
+        """[m + 1] popularity as it counts among several items."""
+        size: Floats = (self.popularity**self.several_exponent).astype(np.float32)
+        return size
+
     def known(self, rows: Rows) -> Mask:
         """[k] whether baskets say anything of each catalogue row."""
         known: Mask = self.places.take(rows, mode="clip") > 0
         return known
 
     def nearest(self, rows: Rows, k: int, allowed: Mask | None = None) -> tuple[Rows, Floats]:
-        """([m] catalogue rows, [m] sums of their nearness to the given rows), best first, at most k and none given."""
+        """([m] catalogue rows, [m] sums of their nearness to the given rows), best first, at most k and none given.
+
+        Where baskets know two of the rows or more, each nearness counts by popularity; of one it stays as it is.
+        """
         places = self.places.take(rows, mode="clip")
-        near, weights = self.near.take(places, axis=0).ravel(), self.weights.take(places, axis=0).ravel()
-        found, at = np.unique(near, return_inverse=True)
-        sums = np.bincount(at, weights, len(found)).astype(np.float32)
+        near, weights = self.near.take(places, axis=0), self.weights.take(places, axis=0)
+        if np.count_nonzero(places) > 1:
+            weights *= self._size[places][:, np.newaxis] / self._size[near]
+        found, at = np.unique(near.ravel(), return_inverse=True)
+        sums = np.bincount(at, weights.ravel(), len(found)).astype(np.float32)
         kept = (found > 0) & ~np.isin(found, places)
         found_rows, sums = self.rows[found[kept] - 1], sums[kept]
         if allowed is not None:
@@ -108,16 +124,24 @@ class Related:
             num_items=np.array(self.num_items),
             kinds=np.array(kinds),
             least=np.array([self.least[kind] for kind in kinds]),
+            popularity=self.popularity,
+            several_exponent=np.array(self.several_exponent),
         )
 
 
 def load_related(file: Path | IO[bytes]) -> Related:
-    """What `save` wrote. Raises ValueError where it says nothing of a nearness that this release reads."""
+    """What `save` wrote. Earlier releases wrote no popularity: there nearness to several items is a plain sum.
+
+    Raises ValueError where it says nothing of a nearness that this release reads.
+    """
     with np.load(file) as arrays:
         least = dict(zip(arrays["kinds"].tolist(), arrays["least"].tolist(), strict=True))
+        weighed = "popularity" in arrays
         return Related(
             arrays["rows"], arrays["near"], arrays["weights"], int(arrays["num_items"]),
             {kind: float(_of(least, kind)) for kind in (Nearness.BASKETS, Nearness.CONTENT)},
+            arrays["popularity"] if weighed else np.ones(len(arrays["rows"]) + 1, np.float32),
+            float(arrays["several_exponent"]) if weighed else 0.0,
         )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What goes with an item, by hand: four items in a chain, and one that nobody bought."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,15 @@ def related() -> Related:
     """Rows 1, 2, 3 and 5 of six: 1 goes with 2 and 3, 2 with 1, 3 with 2; 5 with nothing."""
     near = np.array([[0, 0], [2, 3], [1, 0], [2, 0], [0, 0]], np.int32)
     weights = np.array([[0, 0], [0.5, 0.2], [0.4, 0], [0.3, 0], [0, 0]], np.float32)
-    return Related(np.array([1, 2, 3, 5]), near, weights, 6, LEAST)
+    return Related(np.array([1, 2, 3, 5]), near, weights, 6, LEAST, np.ones(5, np.float32), 0.0)
+
+
+def bestseller(exponent: float) -> Related:
+    """Rows 0 and 1 both go with 2, a bestseller, and less with 3, which is rare."""
+    near = np.array([[0, 0], [3, 4], [3, 4], [0, 0], [0, 0]], np.int32)
+    weights = np.array([[0, 0], [0.4, 0.3], [0.2, 0.2], [0, 0], [0, 0]], np.float32)
+    popularity = np.array([1, 16, 9, 64, 4], np.float32)
+    return Related(np.arange(4), near, weights, 4, LEAST, popularity, exponent)
 
 
 def catalogue() -> Catalogue:
@@ -33,6 +42,29 @@ def test_the_nearest_of_one_and_of_several_are_summed_and_never_the_asked_ones()
     assert rows.tolist() == [2]  # .5 + .3
     assert nearness.tolist() == pytest.approx([0.8])
     assert related().nearest(np.array([1]), 1)[0].tolist() == [2]
+
+
+def test_among_several_asked_each_nearness_counts_by_popularity() -> None:
+    rows, nearness = bestseller(0.0).nearest(np.array([0, 1]), 5)
+    assert rows.tolist() == [2, 3]
+    assert nearness.tolist() == pytest.approx([0.6, 0.5])  # .4 + .2, .3 + .2
+    rows, nearness = bestseller(0.5).nearest(np.array([0, 1]), 5)
+    assert rows.tolist() == [3, 2]
+    # Roots of popularity are 4, 3, 8 and 2: .3 * 4 / 2 + .2 * 3 / 2, and .4 * 4 / 8 + .2 * 3 / 8.
+    assert nearness.tolist() == pytest.approx([0.9, 0.275])
+    only = np.array([True, True, True, False])
+    assert bestseller(0.5).nearest(np.array([0, 1]), 5, only)[1].tolist() == pytest.approx([0.275])
+
+
+def test_the_nearest_of_one_known_item_stay_as_they_are() -> None:
+    for asked in ([0], [0, 9], [8, 0, 9]):
+        plain, weighed = (bestseller(one).nearest(np.array(asked), 5) for one in (0.0, 0.5))
+        assert weighed[0].tolist() == plain[0].tolist() == [2, 3]
+        assert weighed[1].tolist() == plain[1].tolist()
+    weights = bestseller(0.5).weights.copy()
+    one = bestseller(0.5)
+    one.nearest(np.array([0, 1]), 5)
+    assert one.weights.tolist() == weights.tolist()  # an answer does not change what the next one reads
 
 
 def test_what_may_not_be_shown_and_what_is_not_known_is_left_out() -> None:
@@ -71,10 +103,25 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     read = load_related(tmp_path / "related.npz")
     assert read.least == LEAST and read.num_items == 6
     assert read.near.tolist() == related().near.tolist() and read.rows.tolist() == [1, 2, 3, 5]
+    bestseller(0.5).save(tmp_path / "weighed.npz")
+    read = load_related(tmp_path / "weighed.npz")
+    assert read.several_exponent == 0.5 and read.popularity.tolist() == [1, 16, 9, 64, 4]
+    assert read.nearest(np.array([0, 1]), 5)[0].tolist() == [3, 2]
+
+
+def test_a_file_of_an_earlier_release_is_summed_plainly(tmp_path: Path) -> None:
+    bestseller(0.5).save(tmp_path / "related.npz")
+    with np.load(tmp_path / "related.npz") as arrays:
+        earlier = {name: arrays[name] for name in arrays.files if name not in ("popularity", "several_exponent")}
+    np.savez_compressed(tmp_path / "related.npz", **earlier)
+    read = load_related(tmp_path / "related.npz")
+    assert read.several_exponent == 0
+    assert read.nearest(np.array([0, 1]), 5)[1].tolist() == pytest.approx([0.6, 0.5])
+    read.save(tmp_path / "again.npz")
+    assert load_related(tmp_path / "again.npz").nearest(np.array([0, 1]), 5)[0].tolist() == [2, 3]
 
 
 def test_a_file_without_a_threshold_is_refused(tmp_path: Path) -> None:
-    one = Related(np.array([1]), np.zeros((2, 0), np.int32), np.zeros((2, 0), np.float32), 2, {Nearness.BASKETS: 0.1})
-    one.save(tmp_path / "related.npz")
+    replace(related(), least={Nearness.BASKETS: 0.1}).save(tmp_path / "related.npz")
     with pytest.raises(ValueError, match="content has no threshold, there is one by baskets"):
         load_related(tmp_path / "related.npz")

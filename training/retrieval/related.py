@@ -5,9 +5,13 @@ w_ij / (w_i^(1-a) * (w_j + s)^a). A basket weighs 1 / log2(1 + its items), as a 
 is the share of i's baskets that hold j, so that bestsellers go with everything; with a = 1/2 it is a cosine, in which
 rare items are overrated. What lies between is chosen by the baskets of the last label window, which the counts have not
 seen.
+
+The a that is best for one item is too low for a basket, whose items all name the same bestsellers. So a second exponent
+of popularity is chosen by the same baskets, one half of each asked for the other (contracts/ranking/related.py).
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -18,9 +22,10 @@ from contracts.arrays import Doubles, Floats, Rows
 from contracts.ranking.inputs import Catalogue
 from contracts.ranking.related import RANDOM_SHARE, Nearness, Related, content_nearness
 from training.dataset.baskets import Baskets
-from training.retrieval.held_out_baskets import recall, similar_questions
+from training.retrieval.held_out_baskets import basket_questions, recall, similar_questions
 
 EXPONENTS: Final = (0.1, 0.2, 0.3, 0.4)
+SEVERAL_EXPONENTS: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 SHRINK: Final = 10.0
 """Baskets that are added to each item's, so that two items bought once, and together, are not the nearest of all."""
 LEAST_BASKETS = 2
@@ -49,9 +54,34 @@ def chosen_exponent(baskets: Baskets, window: tuple[int, int]) -> float:
     return EXPONENTS[int(np.argmax(found))]
 
 
-def related_by(baskets: Baskets, exponent: float, catalogue: Catalogue) -> Related:
+def chosen_several_exponent(baskets: Baskets, window: tuple[int, int], exponent: float) -> float:
+    """The one of SEVERAL_EXPONENTS by which halves of the window's baskets find the other halves best; 0 without any.
+
+    exponent: of nearness, by counts from before the window.
+    """
+    questions = basket_questions(baskets.between(*window), QUESTIONS)
+    if not questions:
+        return 0.0
+    earlier = _counted(Pairs(baskets.between(0, window[0])), exponent)
+    found = []
+    for several in SEVERAL_EXPONENTS:
+        answer = partial(_nearest, replace(earlier, several_exponent=several))
+        found.append(recall(questions, answer, AT)[0].mean())
+    return SEVERAL_EXPONENTS[int(np.argmax(found))]
+
+
+def related_by(baskets: Baskets, exponent: float, several_exponent: float, catalogue: Catalogue) -> Related:
     """Each item's PER_ITEM nearest by these baskets, and the thresholds of both kinds of nearness."""
     pairs = Pairs(baskets)
+    least = {
+        Nearness.BASKETS: _beyond_random(pairs, exponent),
+        Nearness.CONTENT: _content_beyond_random(catalogue),
+    }
+    return replace(_counted(pairs, exponent), least=least, several_exponent=several_exponent)
+
+
+def _counted(pairs: "Pairs", exponent: float) -> Related:
+    """Each item's PER_ITEM nearest; without thresholds, and several items' nearness is a plain sum."""
     rows, k = pairs.rows, min(PER_ITEM, max(len(pairs.rows) - 1, 0))
     near, weights = np.zeros((len(rows) + 1, k), np.int32), np.zeros((len(rows) + 1, k), np.float32)
     for start in range(0, len(rows), BLOCK):
@@ -60,15 +90,16 @@ def related_by(baskets: Baskets, exponent: float, catalogue: Catalogue) -> Relat
             best, values = _heaviest(part, at, k)
             near[start + at + 1, : len(best)] = np.searchsorted(rows, best) + 1
             weights[start + at + 1, : len(best)] = values
-    least = {
-        Nearness.BASKETS: _beyond_random(pairs, exponent),
-        Nearness.CONTENT: _content_beyond_random(catalogue),
-    }
-    return Related(rows, near, weights, baskets.items.shape[1], least)
+    popularity = (np.concatenate([[0.0], pairs.weight[rows]]) + SHRINK).astype(np.float32)
+    return Related(rows, near, weights, len(pairs.weight), {}, popularity, 0.0)
 
 
 def _listed(lists: Mapping[int, Rows], asked: Rows) -> Rows:
     return lists[int(asked[0])]
+
+
+def _nearest(related: Related, asked: Rows) -> Rows:
+    return related.nearest(asked, AT)[0]
 
 
 class Pairs:

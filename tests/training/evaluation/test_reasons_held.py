@@ -32,7 +32,8 @@ def related(one: int, other: int) -> Related:
     near, weights = np.zeros((ITEMS + 1, 1), np.int32), np.zeros((ITEMS + 1, 1), np.float32)
     for source, target in ((one, other), (other, one)):
         near[source + 1], weights[source + 1] = target + 1, 0.5
-    return Related(np.arange(ITEMS), near, weights, ITEMS, {Nearness.BASKETS: 0.1, Nearness.CONTENT: 0.9})
+    least = {Nearness.BASKETS: 0.1, Nearness.CONTENT: 0.9}
+    return Related(np.arange(ITEMS), near, weights, ITEMS, least, np.ones(ITEMS + 1, np.float32), 0.0)
 
 
 def catalogue() -> Catalogue:

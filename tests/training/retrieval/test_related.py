@@ -1,5 +1,6 @@
 """Counts of baskets whose answer is obvious."""
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,14 @@ from contracts.ranking.inputs import Catalogue
 from contracts.ranking.related import Nearness
 from training.dataset.baskets import Baskets, read_baskets
 from training.retrieval.held_out_baskets import basket_questions, recall, similar_questions
-from training.retrieval.related import EXPONENTS, SHRINK, Pairs, chosen_exponent, related_by
+from training.retrieval.related import (
+    EXPONENTS,
+    SHRINK,
+    Pairs,
+    chosen_exponent,
+    chosen_several_exponent,
+    related_by,
+)
 
 NOW = 1_000
 
@@ -40,7 +48,7 @@ CHECKERBOARD = baskets(*[(0, 1), (2, 3)] * 4)
 
 
 def test_what_is_bought_together_is_near_and_the_rest_is_not() -> None:
-    found = related_by(CHECKERBOARD, 0.5, catalogue())
+    found = related_by(CHECKERBOARD, 0.5, 0.0, catalogue())
     assert found.rows.tolist() == [0, 1, 2, 3]  # nobody buys item 4
     assert found.nearest(np.array([0]), 5)[0].tolist() == [1]
     # Four baskets that weigh 1 / log2(3) each: w / (w^.5 * (w + SHRINK)^.5).
@@ -55,10 +63,10 @@ def test_a_stock_order_and_a_single_item_say_nothing(monkeypatch: pytest.MonkeyP
 
 
 def test_random_pairs_set_the_threshold_and_a_shop_without_baskets_has_one() -> None:
-    found = related_by(CHECKERBOARD, 0.5, catalogue())
+    found = related_by(CHECKERBOARD, 0.5, 0.0, catalogue())
     assert 0 < found.least[Nearness.BASKETS] <= float(found.weights.max())
     assert found.least[Nearness.CONTENT] == 1.0  # all items are of one category
-    nothing = related_by(baskets((0,), (1,)), 0.5, catalogue())
+    nothing = related_by(baskets((0,), (1,)), 0.5, 0.0, catalogue())
     assert len(nothing.rows) == 0 and nothing.least[Nearness.BASKETS] == 1.0
     assert nothing.nearest(np.array([0]), 5)[0].tolist() == []
 
@@ -71,6 +79,30 @@ def test_the_window_chooses_the_exponent_and_without_one_the_first_stands() -> N
     chosen = chosen_exponent(both, (len(early), len(both.seconds)))
     assert chosen in EXPONENTS
     assert chosen_exponent(both, (10_000, 10_001)) == EXPONENTS[0]
+
+
+def test_popularity_is_the_weight_of_an_items_baskets() -> None:
+    found = related_by(baskets((0, 1), (0, 1, 2), (0, 2), (3,)), 0.1, 0.3, catalogue())
+    assert found.rows.tolist() == [0, 1, 2] and found.several_exponent == 0.3
+    two, three = 1 / np.log2(3), 1 / np.log2(4)
+    expected = [SHRINK, *(weight + SHRINK for weight in (2 * two + three, two + three, two + three))]
+    assert found.popularity.tolist() == pytest.approx(expected)
+
+
+def test_halves_of_baskets_choose_the_exponent_of_several_items() -> None:
+    """Two of the items 0 to 3 name ten bestsellers before the other two, unless popularity counts for enough."""
+    bestsellers = tuple(range(10, 20))
+    early = [(*three, *bestsellers) for three in combinations(range(4), 3)] * 10 + [bestsellers] * 300
+
+    def chosen(*late: tuple[int, ...]) -> float:
+        log = baskets(*early, *late, items=20)
+        return chosen_several_exponent(log, (len(early), len(early) + 10), 0.1)
+
+    # Each bestseller is in all baskets of an item, each other item in 2/3 of them. Popularity is 10 + 40 / log2(14) +
+    # 300 / log2(11) = 107 and 10 + 30 / log2(14) = 18, so (107 / 18)^(.1 + x) has to be above 3/2: x above .13.
+    assert chosen(*[(0, 1, 2, 3)] * 5) == 0.2
+    assert chosen(bestsellers) == 0  # all find the same: the plain sum
+    assert chosen((0,)) == 0  # nothing to ask
 
 
 def test_questions_hide_the_rest_of_a_basket() -> None:
