@@ -96,6 +96,19 @@ def test_what_a_user_has_is_left_out_where_nothing_repeats() -> None:
         assert not np.isin(rows, np.concatenate(split.histories[user])).any()
 
 
+@pytest.mark.parametrize("peer", [ItemKnn(5, 0.0), Ease(1.0), TifuKnn(neighbours=1)], ids=str)
+def test_a_user_of_whom_a_peer_knows_nothing_has_what_was_popular_lately(peer: Peer) -> None:
+    """Item 0 was in three baskets long ago, item 1 in two of the last weeks."""
+    histories = [[np.array([0]), np.array([1, 2])], [np.array([0]), np.array([1])], [np.array([0])], []]
+    ages = [np.array([90.0, 2.0]), np.array([90.0, 3.0]), np.array([90.0]), np.zeros(0)]
+    truths = [np.array([2])] * 4
+    split = Split(3, histories, histories, truths, repeats=True, ordered=True, k=2, ages=ages)
+    peer.fit(split)
+    assert top_lists(peer, split, counts(split, binary=True))[3].tolist() == [1, 2]
+    timeless = replace(split, ages=None)
+    assert top_lists(peer, timeless, counts(split, binary=True))[3].tolist() == [0, 1]
+
+
 def test_recall_and_ndcg_are_those_done_by_hand() -> None:
     recall, ndcg = per_user(np.array([[7, 8, -1]]), [np.array([8, 9])], 3)
     assert recall.tolist() == [0.5]

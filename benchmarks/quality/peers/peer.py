@@ -10,6 +10,8 @@ from benchmarks.quality.splits import Baskets, Split
 from contracts.arrays import Rows
 
 Scores = npt.NDArray[np.float32]
+RECENT_DAYS = 28
+NO_SCORE = -1e8  # what a peer leaves out has less
 
 
 class Peer(Protocol):
@@ -45,11 +47,16 @@ def _counts(users: list[Baskets], num_items: int, binary: bool) -> sp.csr_matrix
 
 
 def top_lists(peer: Peer, split: Split, seen: sp.csr_matrix, batch: int = 512) -> Rows:
-    """[users, k] of split.users, best first; what a user has seen is left out where the split says so."""
-    lists = []
+    """[users, k] of split.users, best first; what a user has seen is left out where the split says so.
+
+    A peer that says nothing of a user, as of one without a history, is filled with what is popular: so would a shop do.
+    """
+    lists, popular = [], popularity(split)
     for start in range(0, len(split.users), batch):
         users = split.users[start : start + batch]
         scores = np.array(peer.scores(users), dtype=np.float32)
+        silent = ~np.any((scores != 0) & (scores > NO_SCORE), axis=1)
+        scores[silent] = popular
         if not split.repeats:
             own = seen[users]
             scores[np.repeat(np.arange(len(users)), np.diff(own.indptr)), own.indices] = -np.inf
@@ -57,3 +64,15 @@ def top_lists(peer: Peer, split: Split, seen: sp.csr_matrix, batch: int = 512) -
         order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
         lists.append(np.take_along_axis(best, order, axis=1))
     return np.concatenate(lists)
+
+
+def popularity(split: Split) -> Scores:
+    """[num_items] baskets of the last RECENT_DAYS that hold an item, of all time where the set has no clock."""
+    baskets = [
+        basket
+        for user, own in enumerate(split.histories)
+        for at, basket in enumerate(own)
+        if split.ages is None or split.ages[user][at] <= RECENT_DAYS
+    ]
+    rows = np.concatenate([np.zeros(0, np.int64), *baskets])
+    return np.bincount(rows, minlength=split.num_items).astype(np.float32)

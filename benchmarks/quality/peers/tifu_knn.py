@@ -31,7 +31,7 @@ class TifuKnn:
         self._squares = np.asarray(self._vectors.multiply(self._vectors).sum(axis=1)).ravel()
 
     def scores(self, users: Rows) -> Scores:
-        """Own vector and the mean of the nearest users' (Euclidean distance)."""
+        """Own vector and the mean of the nearest users' (Euclidean distance); nothing for whom no user is near."""
         own = self._vectors[users]
         distances = self._squares[np.newaxis] - 2.0 * np.asarray((own @ self._vectors.T).todense())
         distances[np.arange(len(users)), users] = np.inf  # a user is not a neighbour of their own
@@ -40,7 +40,9 @@ class TifuKnn:
         shares = np.full(nearest.size, 1.0 / self.neighbours, np.float32)
         mixing = sp.csr_matrix((shares, (rows, nearest.ravel())), (len(users), self._vectors.shape[0]))
         mixed = self.own_share * own + (1.0 - self.own_share) * (mixing @ self._vectors)
-        return np.asarray(mixed.todense(), dtype=np.float32)
+        scores: Scores = np.asarray(mixed.todense(), dtype=np.float32)
+        scores[self._squares[users] == 0] = 0.0  # without a history the nearest are those with the least of one
+        return scores
 
     def _vector(self, baskets: Baskets) -> tuple[Rows, Scores]:
         """(items, weights): baskets in groups from the latest backwards, decayed within and between groups."""
