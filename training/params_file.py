@@ -36,8 +36,8 @@ def load_settings(path: Path) -> Settings:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InvalidInput(
-            f"There is no {path.name} in {path.parent.resolve()}. Name the folder that has one with --root, or make an "
-            f"empty one: every parameter has a default."
+            f"There is no {path.name} in {path.parent.resolve()}. Name the folder that has one with --root, or make "
+            "one: `tandem init FOLDER`; an empty one will do, because every parameter has a default."
         ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidInput(f"Cannot read the parameters in {path}: {error}") from error

@@ -52,6 +52,8 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
         make(tmp_path / "shop", [tmp_path])
     with pytest.raises(InvalidInput, match=r"notes\.txt is not a file of"):
         make(tmp_path / "shop", [tmp_path / "notes.txt"])
+    with pytest.raises(InvalidInput, match=r"There is no file .*orders\.csv"):
+        make(tmp_path / "shop", [tmp_path / "orders.csv"])
 
 
 @pytest.mark.parametrize(
@@ -91,3 +93,38 @@ def test_a_moment_is_known_by_its_values_where_its_name_says_nothing(
     text = guessed_mapping([sample(path)])
     assert (f'event_timestamp: "{column}"  # ?' in text) == found
     assert ("event_timestamp: no column looks like it" in text) == (not found)
+
+
+@pytest.mark.parametrize(
+    ("prices", "found"),
+    [
+        (("2,50", "3"), True),
+        (("1.234,50",), True),
+        (("1,234",), False),  # a thousand
+        (("2.50", "3,50"), False),
+        (("1,2,3",), False),  # a list
+    ],
+)
+def test_a_decimal_comma_is_known_by_numbers_that_can_be_nothing_else(
+    tmp_path: Path, prices: tuple[str, ...], found: bool
+) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("Kunde;Preis\n" + "".join(f"c;{price}\n" for price in prices))
+    text = guessed_mapping([sample(path)])
+    assert ('  decimal: ","  # as in "Preis": ' in text) == found
+
+
+@pytest.mark.parametrize(("units", "found"), [("-1", True), ("1", False)])
+def test_negative_units_are_guessed_to_be_returns(tmp_path: Path, units: str, found: bool) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text(f"customer,sku,at,units\nc,s,2024-01-02 10:00,{units}\n")
+    assert ('returns: cancel  # ? "units" has negative numbers' in guessed_mapping([sample(path)])) == found
+
+
+def test_columns_of_no_known_name_are_listed_with_the_keys_that_are_free(tmp_path: Path) -> None:
+    path = tmp_path / "verkauf.csv"
+    path.write_text("Bon-Nr;Kunde;Ware;Datum\n1;c;s;2024-01-02 10:00\n")
+    text = guessed_mapping([sample(path)])
+    assert '  # not used: "Kunde"  # c\n' in text
+    assert "  # a column may be named for each of these, too: basket_id, quantity, price\n" in text
+    assert text.count("# ? item_id: no column looks like it") == 2  # of the events, and of the products

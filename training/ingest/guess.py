@@ -34,6 +34,11 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
 EVENTS: Final = ("user_id", "item_id", "event_timestamp", "event_type", "basket_id", "quantity", "price")
 PRODUCTS: Final = ("item_id", "title", "category", "subcategory", "department", "brand", "price")
 USERS: Final = ("user_id", "age_band", "gender", "region")
+NEEDED: Final = {"interactions": EVENTS[:4], "products": PRODUCTS[:1], "users": USERS[:1]}
+"""What a table must have; the rest is as good as the file."""
+COMMA: Final = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?")
+NO_THOUSANDS: Final = re.compile(r".*,(\d{1,2}|\d{4,})")
+"""1,234 may be a thousand; 1,5 is none."""
 FORMATS: Final = ("%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d.%m.%Y %H:%M",
                   "%d.%m.%Y %H:%M:%S", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y%m%d", "%d-%b-%Y %H:%M")  # fmt: skip
 EPOCHS: Final = ((1e17, "ns"), (1e14, "us"), (1e11, "ms"), (1e8, "s"))
@@ -56,6 +61,7 @@ def guessed_mapping(samples: Sequence[Sample]) -> str:
         "# Guessed from the first rows. Lines marked with `# ?` are unsure: read them, then try",
         "# `tandem ingest --dry-run`.",
         *_times(roles.interactions),
+        *_returns(roles.interactions),
         *_section("interactions", roles.interactions, EVENTS),
         *_section("products", roles.products, PRODUCTS, shared=roles.products is roles.interactions),
     ]
@@ -164,24 +170,51 @@ def _section(table: str, one: Sample, ours: Sequence[str], *, shared: bool = Fal
     yield f"  file: {json.dumps(one.path.name)}"
     if shared:
         yield f"  repeated: most_frequent  {UNSURE}or `latest` with `latest_by: <a column>`: the file names them often"
+    yield from _decimal(one)
     for name in ours:
         if name in found:
             doubt = "" if _fits(name, found[name], exact=True) else f"  {UNSURE.strip()}"
             yield f"  {name}: {json.dumps(found[name], ensure_ascii=False)}{doubt}  # {one.shown(found[name])}"
-        elif table == "interactions" and name in EVENTS[:4]:
+        elif name in NEEDED[table]:
             yield from _missing(name)
+    unused = [column for column in one.columns if column not in found.values()]
+    if not shared:
+        yield from (
+            f"  # not used: {json.dumps(column, ensure_ascii=False)}  # {one.shown(column)}" for column in unused
+        )
+    if unused and (free := [name for name in ours if name not in found and name not in NEEDED[table]]):
+        yield f"  # a column may be named for each of these, too: {', '.join(free)}"
     if table == "interactions" and "event_type" in found:
         yield from _event_types(one.values(found["event_type"]))
-    unused = [column for column in one.columns if column not in found.values()]
-    if unused and not shared:
-        yield f"  # not used: {', '.join(f'{column} ({one.shown(column)})' for column in unused)}"
+
+
+def _returns(one: Sample) -> Iterator[str]:
+    column = columns_of(one, EVENTS).get("quantity")
+    if column is not None and any(str(value).strip().startswith("-") for value in one.values(column)):
+        yield f"returns: cancel  {UNSURE}{json.dumps(column, ensure_ascii=False)} has negative numbers: returns? `ignore` leaves them out"
+
+
+def _decimal(one: Sample) -> Iterator[str]:
+    column = next((column for column in one.columns if _has_decimal_comma(one.values(column))), None)
+    if column is not None:
+        yield f'  decimal: ","  # as in {json.dumps(column, ensure_ascii=False)}: {one.shown(column)}'
+
+
+def _has_decimal_comma(values: Sequence[Any]) -> bool:
+    """Whether all are numbers with a comma before the fraction, and one of them can be nothing else."""
+    texts = [value.strip() for value in values if isinstance(value, str)]
+    return (
+        len(texts) == len(values)
+        and all(COMMA.fullmatch(text) for text in texts)
+        and any(NO_THOUSANDS.fullmatch(text) for text in texts)
+    )
 
 
 def _missing(name: str) -> Iterator[str]:
     if name == "event_type":
         yield f"  event_type: {{value: purchase}}  {UNSURE}no column says it: is every row a purchase?"
     else:
-        yield f"  {UNSURE}{name}: no column looks like it; name it here"
+        yield f"  {UNSURE}{name}: no column looks like it; name yours here, as in `{name}: COLUMN`"
 
 
 def _event_types(values: Sequence[Any]) -> Iterator[str]:

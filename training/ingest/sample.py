@@ -54,8 +54,10 @@ class _Start:
 def sample(path: Path) -> Sample:
     """The first rows.
 
-    Raises InvalidInput for a file of another kind, DataRejected for one that is damaged.
+    Raises InvalidInput for a file that is not there or of another kind, DataRejected for one that is damaged.
     """
+    if not path.exists():
+        raise InvalidInput(f"There is no file {path}.")
     if not path.is_file() or not path.name.endswith(TABLE_SUFFIXES):
         raise InvalidInput(f"{path} is not a file of {', '.join(TABLE_SUFFIXES)}.")
     file = DataFile(opened(str(path))[0], str(path.absolute()))
