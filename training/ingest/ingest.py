@@ -32,7 +32,7 @@ from training.ingest.files.parquet import refuse_damaged_parquet
 from training.ingest.judge import cancelled, judge
 from training.ingest.oddities import oddities
 from training.ingest.profiles import judged, with_everybody
-from training.ingest.report import IngestReport, refuse_if_too_little
+from training.ingest.report import IngestReport, left_out, refuse_if_too_little
 from training.ingest.suppressed import without_erased
 from training.ingest.validation import refuse_broken
 from training.settings import Copies, IngestSettings
@@ -126,7 +126,7 @@ def ingest_source(
         users_suppressed=suppressed.users,
         profiles_dropped=profiles_dropped,
         users_not_in_table=int(events.anti_join(_readable(own_users), "user_id").user_id.nunique().execute()),
-        warnings=(*source.warnings, *oddities(events)),
+        warnings=(*source.warnings, *left_out(report), *oddities(events)),
     )
     workspace.ingest_report.write_text(json.dumps(asdict(report), indent=2) + "\n")
     try:

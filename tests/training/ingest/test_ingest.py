@@ -175,6 +175,22 @@ def test_a_source_of_which_nothing_can_be_used_is_refused(tmp_path: Path) -> Non
     assert (report["first_event"], report["last_event"]) == ("", "")
 
 
+def test_what_would_mend_a_few_rows_is_left_unsaid_where_many_were_lost_for_another_reason(tmp_path: Path) -> None:
+    many = [event(f"w{k}", event_type="wink") for k in range(30)]
+    with pytest.raises(DataRejected, match="event_types: {bought: purchase}") as refused:
+        ingested(tmp_path, [*many, event("none", quantity=0)])
+    assert "returns" not in str(refused.value)
+
+
+def test_negative_units_that_no_policy_names_are_a_note(tmp_path: Path) -> None:
+    report = ingested(tmp_path, [*GOOD, event("back", quantity=-1)], IngestSettings(max_dropped_share=0.5))
+    assert [
+        note
+        for note in report.warnings
+        if note.startswith("Dropped, as their units are not positive: 1.") and "returns: cancel" in note
+    ]
+
+
 def test_an_empty_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataRejected, match="The source has no events"):
         ingested(tmp_path, [])

@@ -117,7 +117,14 @@ def _events(rows: Columns, options: SourceOptions) -> ibis.Table:
 
 
 def _event_type(rows: Columns, names: Mapping[str, str]) -> Any:
-    """Our name of each event, whatever the case of the source's and the blanks around it."""
+    """Our name of each event, whatever the case of the source's and the blanks around it.
+
+    Raises InvalidInput for a constant that is no event type.
+    """
+    constant = rows.option("event_type", "value")
+    if constant and (kind := constant.strip().lower()) not in (*names, *names.values()):
+        kinds = ", ".join(kind.value for kind in EventType)
+        raise InvalidInput(f"Every row is said to be a {kind!r}, which is not an event type. There are {kinds}.")
     return rows.text("event_type").strip().lower().substitute(dict(names))
 
 

@@ -5,6 +5,7 @@ column may have a section of its own, `{column: at, epoch_unit: ms}`, or stand f
 """
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -64,8 +65,23 @@ def refuse_unknown_keys(mapping: Mapping[str, str], known: Iterable[str], adapte
     if unknown:
         raise InvalidInput(
             f"The adapter {adapter} does not know the mapping {'keys' if len(unknown) > 1 else 'key'} "
-            f"{', '.join(sorted(unknown))}. It knows: {', '.join(sorted(exact)) or 'none'}."
+            f"{', '.join(one + _meant(one, exact) for one in sorted(unknown))}. "
+            f"It knows: {', '.join(_of_interest(unknown, exact)) or 'none'}."
         )
+
+
+def _of_interest(unknown: Iterable[str], known: Iterable[str]) -> list[str]:
+    """The keys of the sections that the unknown ones stand in; all where one stands in none of them."""
+    sections = {key.partition(".")[0] for key in unknown}
+    near = {key for key in known if key.partition(".")[0] in sections}
+    there = {key.partition(".")[0] for key in near}
+    return sorted(near if there == sections else known)
+
+
+def _meant(key: str, known: Iterable[str]) -> str:
+    """The key that is written most like it, for a slip of the hand."""
+    alike = get_close_matches(key, sorted(known), n=1, cutoff=0.8)
+    return f" (did you mean {alike[0]}?)" if alike else ""
 
 
 def _is_option(key: str, known: set[str]) -> bool:
