@@ -191,7 +191,8 @@ def _section(table: str, one: Sample, ours: Sequence[str], *, shared: bool = Fal
 def _returns(one: Sample) -> Iterator[str]:
     column = columns_of(one, EVENTS).get("quantity")
     if column is not None and any(str(value).strip().startswith("-") for value in one.values(column)):
-        yield f"returns: cancel  {UNSURE}{json.dumps(column, ensure_ascii=False)} has negative numbers: returns? `ignore` leaves them out"
+        named = json.dumps(column, ensure_ascii=False)
+        yield f"returns: cancel  {UNSURE}{named} has negative numbers: returns? `ignore` leaves them out"
 
 
 def _decimal(one: Sample) -> Iterator[str]:

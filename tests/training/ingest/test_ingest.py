@@ -177,7 +177,7 @@ def test_a_source_of_which_nothing_can_be_used_is_refused(tmp_path: Path) -> Non
 
 def test_what_would_mend_a_few_rows_is_left_unsaid_where_many_were_lost_for_another_reason(tmp_path: Path) -> None:
     many = [event(f"w{k}", event_type="wink") for k in range(30)]
-    with pytest.raises(DataRejected, match="event_types: {bought: purchase}") as refused:
+    with pytest.raises(DataRejected, match=r"`event_types: {bought: purchase}`") as refused:
         ingested(tmp_path, [*many, event("none", quantity=0)])
     assert "returns" not in str(refused.value)
 
