@@ -1,6 +1,7 @@
 """MLflow's registry follows what serves: a version a bundle, alias `champion` and alias `challenger`."""
 
 import logging
+import re
 from collections.abc import Collection, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MODEL: Final = "tandem"
 STORE: Final = "mlflow.db"
+ENDS_A_URL: Final = re.compile(r"[?#%]")
+"""Letters of a path that mean something else in a URL."""
 CHAMPION: Final = "champion"  # the bundle that `current` names
 CHALLENGER: Final = "challenger"  # the newest bundle that was never promoted
 BUNDLE_TAG: Final = "bundle_version"
@@ -25,8 +28,11 @@ def store_uri(workspace: Workspace) -> str:
     """The store of runs and of the registry: a shared MLflow, or the workspace's own in SQLite."""
     if url := mlflow_url():
         return url
-    # As SQLite's own URI, or `?` and `#` in the path of the workspace would end it.
-    return f"sqlite:///{(workspace.root / STORE).absolute().as_uri()}?uri=true"
+    path = (workspace.root / STORE).absolute()
+    if not ENDS_A_URL.search(str(path)):
+        return f"sqlite:///{path}"
+    # As SQLite's own URI, which MLflow takes for a path as well: it makes an empty folder `file:` where it is called.
+    return f"sqlite:///{path.as_uri()}?uri=true"
 
 
 def has_store(workspace: Workspace) -> bool:

@@ -101,6 +101,20 @@ def test_the_tags_of_a_bundles_run_are_found_by_its_version(registered: tuple[Wo
         run_tags(workspace, "gone")
 
 
+@pytest.mark.parametrize("name", ["shop", "a shop", "50% off?#1"])
+def test_the_store_lies_in_the_workspace_and_nothing_next_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    workspace = Workspace(tmp_path / name)
+    workspace.root.mkdir()
+    MlflowClient(store_uri(workspace), store_uri(workspace)).create_registered_model(MODEL)
+    assert [path.name for path in workspace.root.iterdir()] == ["mlflow.db"]
+    if name != "50% off?#1":  # there MLflow leaves an empty folder where it is called
+        assert not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_nothing_keeps_a_promotion_from_happening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = Workspace(tmp_path)
     assert follow(workspace) is None  # nothing was trained here
