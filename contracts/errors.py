@@ -10,7 +10,7 @@ TandemError                  exit code 2, HTTP 500
 └── BundleRefused            HTTP 503   a bundle is altered, mixed or of another contract version
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -54,19 +54,27 @@ class BundleRefused(TandemError):
     http_status = 503
 
 
-def faults_of(found: ValidationError | Sequence[ErrorDetails], whole: str = "as a whole") -> list[str]:
+def faults_of(
+    found: ValidationError | Sequence[ErrorDetails], whole: str = "as a whole", *, known: Iterable[str] = ()
+) -> list[str]:
     """Each fault as `field: what is wrong`, at most MAX_FAULTS of them and none longer than MAX_FAULT_LENGTH.
 
     found: pydantic's error, or its list. whole: what to call the input itself, where no field is at fault.
+    known: the fields that there are, for a name that is none of them.
     """
     if isinstance(found, ValidationError):
         found = found.errors(include_url=False, include_input=False, include_context=False)
-    faults = [
-        f"{'.'.join(map(str, fault['loc'])) or whole}: {fault['msg'].removeprefix('Value error, ')}"
-        for fault in found[:MAX_FAULTS]
-    ]
+    faults = [f"{'.'.join(map(str, fault['loc'])) or whole}: {_said(fault, known)}" for fault in found[:MAX_FAULTS]]
     shown = [text if len(text) <= MAX_FAULT_LENGTH else f"{text[:MAX_FAULT_LENGTH]}…" for text in faults]
     return [*shown, f"and {len(found) - MAX_FAULTS} more"] if len(found) > MAX_FAULTS else shown
+
+
+def _said(fault: ErrorDetails, known: Iterable[str]) -> str:
+    """In pydantic's words, but where these leave out what would work."""
+    there = ", ".join(known)
+    if there and fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
+        return f"there is no such field; there is {there}"
+    return fault["msg"].removeprefix("Value error, ")
 
 
 def few_fields(value: Any) -> Any:

@@ -224,8 +224,15 @@ def read_manifest(bundle: Path) -> Manifest:
 
 def require_manifest(bundle: Path) -> None:
     """Raises MissingArtifact where there is no bundle."""
-    if not (bundle / MANIFEST).is_file():
-        raise MissingArtifact(f"No bundle at {bundle}: {MANIFEST} is missing. Build one with `tandem bundle`.")
+    if (bundle / MANIFEST).is_file():
+        return
+    there = ", ".join(sorted(path.parent.name for path in bundle.parent.glob(f"[!.]*/{MANIFEST}")))
+    remedy = (
+        f"Next to it there is {there}."
+        if there
+        else ("Build one with `tandem bundle`, or name the workspace that has one: --root, or bundle= in a notebook.")
+    )
+    raise MissingArtifact(f"No bundle at {bundle}: {MANIFEST} is missing. {remedy}")
 
 
 def manifest_from(content: bytes, bundle: Path) -> Manifest:

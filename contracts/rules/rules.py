@@ -163,7 +163,8 @@ def rule_set(payload: Any) -> RuleSet:
     except ValidationError as error:
         faults = faults_of(error) + faults
     if faults := faults + _clashes(rules):
-        raise InvalidInput(f"{len(faults)} faults in the rules: {'; '.join(faults)}.")
+        counted = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise InvalidInput(f"{counted} in the rules: {'; '.join(faults)}.")
     return found
 
 
@@ -176,7 +177,7 @@ def _each(listed: list[Any]) -> tuple[list[str], list[Rule]]:
             rules.append(Rule.model_validate(given))
         except ValidationError as error:
             what = f"rule {number} ({name})" if name else f"rule {number}"
-            faults += [f"{what} {fault}" for fault in faults_of(error)]
+            faults += [f"{what} {fault}" for fault in faults_of(error, known=Rule.model_fields)]
     return faults, rules
 
 

@@ -31,9 +31,12 @@ def serve(
 
     Example: tandem serve --port 8080 --historical
     """
-    from tandem.server import long_ago, serve_here
+    from contracts.bundle.manifest import require_manifest
+    from tandem.server import long_ago, require_free, serve_here
 
     workspace = open_project(root).workspace
+    require_manifest(workspace.bundles / bundle)  # before an address is promised
+    require_free(host, port)
     if not historical and (ended := long_ago(workspace.bundles / bundle)):
         console.print(f"note: {ended}", highlight=False, soft_wrap=True)
     console.print(f"Serving on http://{host}:{port}/ · metrics at /metrics · Ctrl-C ends it")

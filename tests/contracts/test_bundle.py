@@ -170,7 +170,7 @@ def test_a_torn_manifest_is_refused_naming_it(bundle: Path) -> None:
 
 def test_no_bundle_names_the_command_that_builds_one(tmp_path: Path) -> None:
     (tmp_path / CURRENT).symlink_to("gone")
-    with pytest.raises(MissingArtifact, match=r"manifest\.json is missing.*`tandem bundle`"):
+    with pytest.raises(MissingArtifact, match=r"manifest\.json is missing.*`tandem bundle`.*--root"):
         verify(tmp_path / CURRENT)
 
 

@@ -34,7 +34,7 @@ def test_a_bundle_is_loaded_once(trained: Workspace, monkeypatch: pytest.MonkeyP
 @pytest.mark.tf
 def test_what_cannot_be_answered_is_said(trained: Workspace, tmp_path: Path) -> None:
     current = trained.bundles / "current"
-    with pytest.raises(InvalidInput, match="colour"):
+    with pytest.raises(InvalidInput, match="colour: there is no such field; there is category, "):
         recommend(USER, bundle=current, colour="red")
     with pytest.raises(InvalidInput, match="n: "):
         recommend(USER, n=0, bundle=current)

@@ -1,5 +1,6 @@
 """promote, rollback and keys as commands, with a server that follows, refuses, is away or is none."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,9 +113,25 @@ def test_rollback_waits_for_the_server(tmp_path: Path, versions: tuple[str, str]
 
 
 def test_promoting_what_is_not_there_changes_nothing(tmp_path: Path, versions: tuple[str, str]) -> None:
-    with pytest.raises(MissingArtifact, match="No bundle at"):
+    there = f"Next to it there is {', '.join(sorted([*versions, 'current']))}"
+    with pytest.raises(MissingArtifact, match=f"No bundle at .*{there}"):
         run("promote", "gone", "--root", str(tmp_path))
     assert current_version(tmp_path / "bundles") == versions[1]
+
+
+def test_no_address_is_promised_that_cannot_be_served(
+    tmp_path: Path, versions: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "params.yaml").touch()
+    with pytest.raises(MissingArtifact, match=r"No bundle at .*gone"):
+        run("serve", "--bundle", "gone", "--root", str(tmp_path))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(TandemError, match=f"Port {port} of 127.0.0.1 cannot be used"):
+            run("serve", "--port", str(port), "--root", str(tmp_path))
+    assert "Serving" not in capsys.readouterr().out
 
 
 def test_a_bundle_is_published_and_the_receipt_names_it(tmp_path: Path, versions: tuple[str, str]) -> None:

@@ -157,6 +157,12 @@ def test_every_fault_of_a_file_is_named_at_once() -> None:
         assert fault in str(refused.value)
 
 
+def test_an_unknown_kind_of_rule_is_answered_with_those_there_are() -> None:
+    said = r"1 fault in the rules: rule 1 \(a\) bost: there is no such field; there is name, .*, boost, bury"
+    with pytest.raises(InvalidInput, match=said):
+        rule_set({"version": "1", "rules": [{"name": "a", "bost": {"factor": 2}}]})
+
+
 def test_pins_to_one_place_are_fine_at_different_times_or_surfaces() -> None:
     one = {"name": "one", "pin": {"item_id": "x", "position": 1}, "surfaces": ["home"], "ends_at": NOON}
     for other in ({"surfaces": ["basket"]}, {"starts_at": NOON}):
