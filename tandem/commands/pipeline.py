@@ -12,6 +12,8 @@ from tandem.commands.options import ALL_CORES, HERE, PIPELINE, EngineOption, Mas
 from tandem.console import console, ingest_table, metrics_tables, verdict_lines, working
 from training.settings import Engine
 
+LOSSES_SHOWN = 8
+
 app = typer.Typer()
 
 
@@ -271,4 +273,8 @@ def _from_root(root: Path, path: str) -> str:
 
 
 def _rounded(losses: list[float]) -> str:
-    return " → ".join(f"{loss:.3f}" for loss in losses)
+    """On one line: of many epochs the first three and the last three, and their number. MLflow has all."""
+    texts = [f"{loss:.3f}" for loss in losses]
+    if len(texts) <= LOSSES_SHOWN:
+        return " → ".join(texts)
+    return f"{' → '.join([*texts[:3], '…', *texts[-3:]])} ({len(texts)} epochs)"

@@ -166,7 +166,7 @@ def lengths_table(metrics: Metrics) -> str:
 
 
 def candidates_table(metrics: Metrics) -> str:
-    """A row a source that proposed something."""
+    """A row a source that proposed something, and the simplest union: once, where there was nothing to cut off."""
     own = metrics["candidates"]
     sources = [name.removeprefix("unique_") for name in own if name.startswith("unique_") and own[f"recall_{name[7:]}"]]
     rows = [
@@ -181,7 +181,7 @@ def candidates_table(metrics: Metrics) -> str:
         )
         for cut in ("", "_uncut")
     ]
-    return table(("source", "share of what was bought", "found by it alone"), [*rows, union, *least])
+    return table(("source", "share of what was bought", "found by it alone"), [*rows, union, *dict.fromkeys(least)])
 
 
 def related_table(metrics: Metrics) -> str:

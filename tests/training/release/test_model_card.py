@@ -7,7 +7,7 @@ import pytest
 
 from contracts.bundle.manifest import EVALUATION, MODEL_CARD, MODEL_CARD_PAGE, read_manifest
 from training.evaluation.gate import champion_at
-from training.release.model_card import markdown
+from training.release.model_card import candidates_table, markdown
 from training.release.model_card_page import page
 from training.workspace import Workspace
 
@@ -70,3 +70,12 @@ def test_a_refusal_and_a_window_without_discoveries_are_on_the_card(trained: Wor
     assert "### New to the user" not in card
     assert "gradient-boosted trees, log loss; NDCG@20 on the last label window: neural 0.3600, trees 0.3700" in card
     assert "Refused: " in page(metrics, {})
+
+
+def test_the_simplest_union_is_named_once_where_nothing_was_cut_off() -> None:
+    own = {"mean_candidates": 4.0, "recall_union": 1.0}
+    whole = {"mean_simple_candidates": 3.0, "recall_simple_union": 0.5}
+    uncut = {"mean_simple_candidates_uncut": 3.0, "recall_simple_union_uncut": 0.5}
+    longer = {"mean_simple_candidates_uncut": 6.0, "recall_simple_union_uncut": 0.75}
+    assert candidates_table({"candidates": own | whole | uncut}).count("own history and the most popular") == 1
+    assert candidates_table({"candidates": own | whole | longer}).count("own history and the most popular") == 2
