@@ -16,7 +16,7 @@ PACKED: Final = Path(__file__).parent / "workspace"
 """Where the wheel has them, see [tool.hatch.build] in pyproject.toml; a clone has them at its root."""
 CLONE: Final = Path(__file__).parent.parent
 FEATURE_REPO: Final = ("feature_repo/feature_definitions.py", "feature_repo/feature_store.yaml")
-IGNORED: Final = "/data/\n/bundles/\n/feature_repo/data/\n/mlruns/\n/mlflow.db\n__pycache__/\n"
+IGNORED: Final = "/data/\n/bundles/\n/erasures/\n/audit/\n/feature_repo/data/\n/mlruns/\n/mlflow.db\n__pycache__/\n"
 MAPPING: Final = "mapping.yaml"
 
 

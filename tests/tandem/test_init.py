@@ -46,6 +46,13 @@ def test_what_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "params.yaml").read_text() == "{}\n"
 
 
+def test_git_leaves_out_what_the_clone_leaves_out(tmp_path: Path) -> None:
+    """The key of the erased people's list is a secret."""
+    make(tmp_path, [])
+    ignored = (tmp_path / ".gitignore").read_text().splitlines()
+    assert {"/data/", "/bundles/", "/erasures/", "/audit/"} <= set(ignored)
+
+
 def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(InvalidInput, match=r"holds no file of \.parquet"):
@@ -126,5 +133,9 @@ def test_columns_of_no_known_name_are_listed_with_the_keys_that_are_free(tmp_pat
     path.write_text("Bon-Nr;Kunde;Ware;Datum\n1;c;s;2024-01-02 10:00\n")
     text = guessed_mapping([sample(path)])
     assert '  # not used: "Kunde"  # c\n' in text
+    path.write_text("order;customer;sku;at;name;till\n1;c;s;2024-01-02 10:00;Tea;7\n")
+    used_by_products = guessed_mapping([sample(path)])
+    assert '# not used: "till"' in used_by_products
+    assert '# not used: "name"' not in used_by_products
     assert "  # a column may be named for each of these, too: basket_id, quantity, price\n" in text
     assert text.count("# ? item_id: no column looks like it") == 2  # of the events, and of the products

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -62,7 +62,7 @@ def guessed_mapping(samples: Sequence[Sample]) -> str:
         "# `tandem ingest --dry-run`.",
         *_times(roles.interactions),
         *_returns(roles.interactions),
-        *_section("interactions", roles.interactions, EVENTS),
+        *_section("interactions", roles.interactions, EVENTS, elsewhere=_of_products(roles)),
         *_section("products", roles.products, PRODUCTS, shared=roles.products is roles.interactions),
     ]
     if roles.users is not None:
@@ -164,7 +164,14 @@ def _all_read(date_format: str, texts: Sequence[str]) -> bool:
     return all(read(text) != WRONG for text in texts)
 
 
-def _section(table: str, one: Sample, ours: Sequence[str], *, shared: bool = False) -> Iterator[str]:
+def _of_products(roles: Roles) -> Collection[str]:
+    """The columns of the events' file that products are read from."""
+    return columns_of(roles.products, PRODUCTS).values() if roles.products is roles.interactions else ()
+
+
+def _section(
+    table: str, one: Sample, ours: Sequence[str], *, shared: bool = False, elsewhere: Collection[str] = ()
+) -> Iterator[str]:
     found = columns_of(one, ours)
     yield f"{table}:"
     yield f"  file: {json.dumps(one.path.name)}"
@@ -179,9 +186,8 @@ def _section(table: str, one: Sample, ours: Sequence[str], *, shared: bool = Fal
             yield from _missing(name)
     unused = [column for column in one.columns if column not in found.values()]
     if not shared:
-        yield from (
-            f"  # not used: {json.dumps(column, ensure_ascii=False)}  # {one.shown(column)}" for column in unused
-        )
+        nowhere = [column for column in unused if column not in elsewhere]
+        yield from (f"  # not used: {json.dumps(name, ensure_ascii=False)}  # {one.shown(name)}" for name in nowhere)
     if unused and (free := [name for name in ours if name not in found and name not in NEEDED[table]]):
         yield f"  # a column may be named for each of these, too: {', '.join(free)}"
     if table == "interactions" and "event_type" in found:
