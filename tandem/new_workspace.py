@@ -46,7 +46,13 @@ def make(folder: Path, raw: list[Path]) -> Made:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(contents[name], encoding="utf-8")
-    return Made(written, left, mapping.count(UNSURE.strip()) if MAPPING in written else 0)
+    return Made(written, left, _unsure(mapping) if MAPPING in written else 0)
+
+
+def _unsure(mapping: str) -> int:
+    """The marked lines; the comment on top only names the mark."""
+    mark = UNSURE.strip()
+    return sum(mark in line and f"`{mark}`" not in line for line in mapping.splitlines())
 
 
 def _files(raw: list[Path]) -> list[Path]:

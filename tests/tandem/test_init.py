@@ -25,6 +25,7 @@ def test_a_workspace_is_made_and_its_first_ingest_runs(tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["init", "shop", "--from", "raw"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
+    assert "4 lines of mapping.yaml are marked" in result.output  # zone, moment, event type and repeated products
     made = {path.relative_to(tmp_path / "shop").as_posix() for path in (tmp_path / "shop").rglob("*") if path.is_file()}
     assert made == {"params.yaml", "dvc.yaml", ".gitignore", "mapping.yaml", "feature_repo/feature_definitions.py",
                     "feature_repo/feature_store.yaml"}  # fmt: skip
