@@ -78,7 +78,7 @@ def load_server() -> None:
 
 def require_free(host: str, port: int) -> None:
     """Raises TandemError where something listens on the port already."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -55,6 +55,7 @@ def test_a_port_that_is_taken_is_said_before_anything_is_computed(tmp_path: Path
         with pytest.raises(TandemError, match=f"Port {port}"):
             run.check(Workspace(tmp_path), port, Step.FIRST)
     require_free("127.0.0.1", port)
+    require_free("::1", port)  # `tandem serve --host ::1`
 
 
 def test_a_computation_that_fails_before_anything_serves_is_an_error(
