@@ -55,7 +55,19 @@ def test_a_port_that_is_taken_is_said_before_anything_is_computed(tmp_path: Path
         with pytest.raises(TandemError, match=f"Port {port}"):
             run.check(Workspace(tmp_path), port, Step.FIRST)
     require_free("127.0.0.1", port)
-    require_free("::1", port)  # `tandem serve --host ::1`
+
+
+def test_a_port_that_is_taken_on_an_address_of_ipv6_is_seen_there() -> None:
+    with socket.socket(socket.AF_INET6) as taken:
+        try:
+            taken.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(TandemError, match=f"Port {port} of ::1 cannot be used"):
+            require_free("::1", port)
+    require_free("::1", port)
 
 
 def test_a_computation_that_fails_before_anything_serves_is_an_error(
