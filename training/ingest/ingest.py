@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -41,6 +42,7 @@ from training.workspace import Workspace
 TRUTH = ("truth_users", "truth_items")
 """What made-up data carries for the oracle."""
 AFTER_LAST_DAY = "after_last_day"
+EXAMPLE_LENGTH = 300
 SECTIONS = {"users": "users", "items": "products"}
 
 
@@ -130,7 +132,7 @@ def ingest_source(
     )
     workspace.ingest_report.write_text(json.dumps(asdict(report), indent=2) + "\n")
     try:
-        refuse_if_too_little(report, settings)
+        refuse_if_too_little(report, settings, partial(_example, rows))
         refuse_broken(events, "events", EVENT_COLUMNS, EVENT_RULES)
     except DataRejected:
         remove(workspace.ingested("events"))  # or the next step would go on with what was refused
@@ -173,6 +175,13 @@ def _until(events: ibis.Table, last_day: str, time_zone: str) -> ibis.Table:
 def _quarantined(rows: ibis.Table) -> ibis.Table:
     """The rows that are not kept; an event that a return has used up keeps its units."""
     return rows.filter(_.reason.notnull()).drop(*({"taken", "is_return", "kept_copy"} & set(rows.columns)))
+
+
+def _example(rows: ibis.Table, reason: str) -> str:
+    """One row that was dropped for the reason, as it was read where it could not be, for people."""
+    row = rows.filter(_.reason == reason).limit(1).to_pyarrow().to_pylist()[0]
+    shown = row.get("raw") or " ".join(f"{name}={row[name]}" for name in EVENT_COLUMNS if row[name] is not None)
+    return shown if len(shown) <= EXAMPLE_LENGTH else f"{shown[:EXAMPLE_LENGTH]}…"
 
 
 def _refuse_unusable_ids(table: ibis.Table, key: str, name: str) -> None:

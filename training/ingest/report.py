@@ -1,6 +1,6 @@
 """What became of the rows of one ingest, and whether enough of them is left."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from contracts.errors import DataRejected
@@ -63,17 +63,19 @@ def left_out(report: IngestReport) -> Iterator[str]:
         yield f"Dropped, as their units are not positive: {rows:,}. {FIXES['quantity_not_positive']}"
 
 
-def refuse_if_too_little(report: IngestReport, settings: IngestSettings) -> None:
-    """Raises DataRejected where nothing is left, or more is dropped than the settings allow."""
-    dropped = sum(rows for reason, rows in report.events_dropped.items() if reason not in EXPECTED)
-    worth = FIX_SHARE * dropped
-    fixes = "".join(f" {fix}" for reason, fix in FIXES.items() if report.events_dropped.get(reason, 0) >= max(worth, 1))
+def refuse_if_too_little(report: IngestReport, settings: IngestSettings, example: Callable[[str], str]) -> None:
+    """Raises DataRejected where nothing is left, or more is dropped than the settings allow.
+
+    example: a row that was dropped for a reason, in words; a dry run leaves no quarantine to look at.
+    """
+    dropped = sum(_faults(report).values())
     if report.events_in == 0:
         raise DataRejected("The source has no events: its tables have column names and no rows.")
     if report.events_kept == 0 and report.events_suppressed == report.events_in:
         raise DataRejected(f"All {report.events_in} events are of people who were erased.")
     if report.events_kept == 0:
-        raise DataRejected(f"None of the {report.events_in} events could be used: {report.events_dropped}.{fixes}")
+        advice = _advice(report, example)
+        raise DataRejected(f"None of the {report.events_in} events could be used: {report.events_dropped}.{advice}")
     for name, kept in (("users", report.users), ("items", report.items)):
         unreadable = sum(report.profiles_dropped.get(name, {}).values())
         if unreadable > settings.max_dropped_share * (unreadable + kept):
@@ -87,5 +89,21 @@ def refuse_if_too_little(report: IngestReport, settings: IngestSettings) -> None
         raise DataRejected(
             f"{dropped} of {report.events_in} events were dropped ({report.events_dropped}), more than "
             f"ingest.max_dropped_share = {settings.max_dropped_share}. "
-            f"Look at quarantine.parquet in data/ingested, mend the source or raise the share in params.yaml.{fixes}"
+            f"Look at quarantine.parquet in data/ingested, mend the source or raise the share in params.yaml."
+            f"{_advice(report, example)}"
         )
+
+
+def _faults(report: IngestReport) -> dict[str, int]:
+    """Rows by reason, without those that a policy of the mapping leaves out."""
+    return {reason: rows for reason, rows in report.events_dropped.items() if reason not in EXPECTED}
+
+
+def _advice(report: IngestReport, example: Callable[[str], str]) -> str:
+    """A row of the commonest fault, and what would mend the common ones; empty where there is no fault."""
+    faults = _faults(report)
+    if not faults:
+        return ""
+    worst, least = max(faults, key=faults.__getitem__), FIX_SHARE * sum(faults.values())
+    fixes = [fix for reason, fix in FIXES.items() if faults.get(reason, 0) >= max(least, 1)]
+    return " ".join(["", f"One of {worst}: {example(worst)}.", *fixes])

@@ -177,9 +177,14 @@ def test_a_source_of_which_nothing_can_be_used_is_refused(tmp_path: Path) -> Non
 
 def test_what_would_mend_a_few_rows_is_left_unsaid_where_many_were_lost_for_another_reason(tmp_path: Path) -> None:
     many = [event(f"w{k}", event_type="wink") for k in range(30)]
-    with pytest.raises(DataRejected, match=r"`event_types: {bought: purchase}`") as refused:
+    with pytest.raises(DataRejected, match=r"One of unknown_event_type: .*event_type=wink.*`event_types: {") as refused:
         ingested(tmp_path, [*many, event("none", quantity=0)])
     assert "returns" not in str(refused.value)
+
+
+def test_a_row_that_is_shown_in_a_refusal_is_cut_off(tmp_path: Path) -> None:
+    with pytest.raises(DataRejected, match=r"One of quantity_not_positive: event_id=b{291}…\."):  # 300 letters in all
+        ingested(tmp_path, [event("b" * 400, quantity=0)])
 
 
 def test_negative_units_that_no_policy_names_are_a_note(tmp_path: Path) -> None:
