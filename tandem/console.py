@@ -28,14 +28,6 @@ COLUMNS = {
     "precision@5": "Prec@5",
     "coverage@20": "Cover@20",
 }
-LIST_NAMES = {
-    "popularity": "popularity",
-    "recent_popularity": "28-day popularity",
-    "p_top_freq": "P-TopFreq",
-    "gp_top_freq": "GP-TopFreq",
-    "two_tower": "Tandem two-tower",
-    "final_list": "Tandem final list",
-}
 TABLE_TITLES = {"all_items": "All items", "new_to_user": "Items new to the user"}
 
 
@@ -142,6 +134,8 @@ def ingest_table(report: "IngestReport") -> None:
 
 def metrics_tables(metrics: Mapping[str, Any]) -> None:
     """Prints the evaluation as one table for all items and one for items new to the user."""
+    from training.evaluation.list_names import named
+
     for name, title in TABLE_TITLES.items():
         rows = metrics[name]
         users = int(next(iter(rows.values()))["users"])
@@ -152,7 +146,7 @@ def metrics_tables(metrics: Mapping[str, Any]) -> None:
             table.add_column(header, justify="right", no_wrap=True)
         for key, row in rows.items():
             cells = [Text(f"{row[c]:.4f}", "bold" if row[c] == best[c] else "") for c in COLUMNS]
-            table.add_row(LIST_NAMES.get(key, key), *cells)
+            table.add_row(named(key), *cells)
         console.print(table)
 
 

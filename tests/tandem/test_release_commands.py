@@ -142,7 +142,7 @@ def test_a_bundle_is_published_and_the_receipt_names_it(tmp_path: Path, versions
     assert (shared / versions[0] / "manifest.json").is_file()
     lost = {"gate": {"rivals": {"popularity": {"mean": -0.1, "low": -0.2, "high": -0.05}}}}
     worse = make_bundle(tmp_path / "bundles", PARTS | {"items.npz": b"worse"}, metrics=lost).name
-    with pytest.raises(GateFailed, match="loses to popularity"):
+    with pytest.raises(GateFailed, match="loses to bestsellers of the year"):
         run("publish", worse, "--root", str(tmp_path), "--to", str(shared))
     assert not (shared / worse).exists()
     assert f"published {shared}/{worse}" in run(

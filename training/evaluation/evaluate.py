@@ -22,6 +22,7 @@ from training.evaluation.gate import (
     losses,
     write_values,
 )
+from training.evaluation.list_names import named
 from training.evaluation.related import reasons_held, related_recall
 from training.evaluation.slices import at_lengths, by_history, by_segment, gated_discoveries, of_discoveries, values_of
 from training.evaluation.window import LENGTH, EvaluationWindow, Lists, lists_of, unseen_list, window_at
@@ -111,7 +112,7 @@ def table_of(lists: Lists, truths: Sequence[Rows], num_items: int) -> Table:
 def verdicts(metrics: Mapping[str, Any]) -> list[tuple[str, bool]]:
     """(claim, whether it holds) for each promise a demo makes and for the gate; stated plainly either way."""
     lost = losses(metrics["gate"])
-    rivals = ", ".join(name.replace("_", " ") for name in metrics["gate"]["rivals"])
+    rivals = ", ".join(named(name) for name in metrics["gate"]["rivals"])
     return [
         _beats_simple(metrics, "all_items", "all items"),
         _beats_simple(metrics, "new_to_user", "items new to the user"),
@@ -124,7 +125,5 @@ def _beats_simple(metrics: Mapping[str, Any], part: str, items: str) -> tuple[st
     table = metrics[part]
     final, simple = table[FINAL_LIST][GATED], best_simple(table)
     other = table[simple][GATED]
-    words = (
-        f"final list beats {simple.replace('_', ' ')}, the best simple list, on {items}, NDCG@20 {final:.4f} against "
-    )
+    words = f"final list beats {named(simple)}, the best simple list, on {items}, NDCG@20 {final:.4f} against "
     return f"{words}{other:.4f}", final > other

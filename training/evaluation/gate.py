@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from contracts.arrays import Doubles
 from contracts.bundle.manifest import EVALUATION, read_manifest
 from contracts.errors import BundleRefused, MissingArtifact, TandemError
+from training.evaluation.list_names import named
 from training.metrics.intervals import difference
 from training.metrics.ranking_metrics import NDCG_AT
 
@@ -98,7 +99,7 @@ def losses(gate: Mapping[str, Any]) -> list[str]:
     """One sentence for each rival that the final list loses to beyond the interval; empty where it may serve."""
     parts = {"": gate["rivals"], " on what is new to the user": gate.get(NEW, {})}
     return [
-        f"the final list loses to {name.replace('_', ' ')}{where} by {-one['mean']:.4f} NDCG@20 "
+        f"the final list loses to {named(name)}{where} by {-one['mean']:.4f} NDCG@20 "
         f"(95 % interval {-one['high']:.4f} to {-one['low']:.4f})"
         for where, rivals in parts.items()
         for name, one in rivals.items()

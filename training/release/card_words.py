@@ -4,26 +4,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from training.evaluation.gate import FINAL_LIST, GATED, best_simple, losses
+from training.evaluation.list_names import NAMES, named
 from training.pages.section import KeyFigure
 
-NAMES: Final = {
-    "popularity": "bestsellers of the year",
-    "recent_popularity": "bestsellers of the last 28 days",
-    "p_top_freq": "own habits",
-    "gp_top_freq": "own habits, then bestsellers",
-    "ease": "item-to-item weights alone",
-    "two_tower": "two towers alone",
-    "final_list": "Tandem's list",
-    "champion": "the list that serves today",
-}
 DEEDS: Final = {"purchase": "bought", "like": "liked", "cart_add": "put in the cart", "view": "looked at"}
 FIRST: Final = 20
 Metrics = Mapping[str, Any]
-
-
-def named(name: str) -> str:
-    """A list in words."""
-    return NAMES.get(name, name.replace("_", " "))
 
 
 def deed(metrics: Metrics) -> str:

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from contracts.outside_text import in_markdown
 from training.evaluation.gate import losses
+from training.evaluation.list_names import named
 from training.metrics.ranking_metrics import NDCG_AT
-from training.release.card_words import named, sentences, simple_of
+from training.release.card_words import sentences, simple_of
 
 PARTS: Final = {
     "all_items": "All items",

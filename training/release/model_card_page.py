@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.evaluation.gate import FINAL_LIST, NEW
+from training.evaluation.list_names import named
 from training.evaluation.slices import LEAST_USERS
 from training.pages.figures import MAIN, QUIET, SECOND, bars, figure, line, lying_bars
 from training.pages.page import render
 from training.pages.section import Chart, Section
-from training.release.card_words import deed, key_figures, named, sentences, simple_of
+from training.release.card_words import deed, key_figures, sentences, simple_of
 from training.release.model_card import (
     LIMITS,
     PARTS,

@@ -35,7 +35,7 @@ def test_a_new_bundle_that_loses_is_not_promoted_and_why_is_said(
     promote_if_good(loser(serving), force=False)
     assert current_version(serving.parent) == serving.name
     said = capsys.readouterr().out
-    assert "not promoted: the final list loses to gp top freq by 0.1000 NDCG@20" in said
+    assert "not promoted: the final list loses to own habits, then bestsellers by 0.1000 NDCG@20" in said
     assert "--force` makes it serve" in said
 
 

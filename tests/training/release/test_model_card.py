@@ -66,7 +66,7 @@ def test_a_refusal_and_a_window_without_discoveries_are_on_the_card(trained: Wor
     metrics["backtest"][-1]["new_to_user"] = {}
     metrics["ranker"] = {"model": "trees", "validation_ndcg@20": {"neural": 0.36, "trees": 0.37}}
     card = markdown(metrics, {})
-    assert "Refused: the final list loses to champion by 0.0500 NDCG@20" in card
+    assert "Refused: the final list loses to the list that serves today by 0.0500 NDCG@20" in card
     assert "### New to the user" not in card
     assert "gradient-boosted trees, log loss; NDCG@20 on the last label window: neural 0.3600, trees 0.3700" in card
     assert "Refused: " in page(metrics, {})
