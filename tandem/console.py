@@ -132,10 +132,8 @@ def ingest_table(report: "IngestReport") -> None:
         console.print(Text("note:", "yellow"), warning, highlight=False, soft_wrap=True)
 
 
-def metrics_tables(metrics: Mapping[str, Any]) -> None:
-    """Prints the evaluation as one table for all items and one for items new to the user."""
-    from training.evaluation.list_names import named
-
+def metrics_tables(metrics: Mapping[str, Any], named: Callable[[str], str]) -> None:
+    """Prints the evaluation as one table for all items and one for items new to the user; named: a list in words."""
     for name, title in TABLE_TITLES.items():
         rows = metrics[name]
         users = int(next(iter(rows.values()))["users"])

@@ -39,7 +39,8 @@ def position(user_id: str, salt: str) -> float:
 def read_experiment(path: Path) -> Experiment:
     """The experiment in a YAML file. Raises InvalidInput naming every fault at once."""
     try:
-        return Experiment.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        # Every value as its text: a version may be all digits, or have one e among them, which YAML takes for a number.
+        return Experiment.model_validate(yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader))  # noqa: S506 - it makes texts alone
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidInput(f"Cannot read the experiment in {path}: {error}") from error
     except ValidationError as error:

@@ -193,12 +193,13 @@ def evaluate(root: Root = HERE) -> None:
     """
     from training.evaluation.evaluate import evaluate as run
     from training.evaluation.evaluate import verdicts
+    from training.evaluation.list_names import named
     from training.release.model_card import details
 
     project = open_project(root)
     with working("evaluate") as work:
         metrics = run(project.workspace, project.settings, work.steps)
-    metrics_tables(metrics)
+    metrics_tables(metrics, named)
     console.print(Markdown(details(metrics)))
     verdict_lines(verdicts(metrics))
 

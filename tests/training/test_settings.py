@@ -100,7 +100,7 @@ def test_broken_yaml_is_refused_naming_the_file(params: Path, text: str) -> None
 
 
 def test_a_missing_file_is_refused_naming_it(params: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"There is no params\.yaml in /.*with --root, or make an empty one"):
+    with pytest.raises(InvalidInput, match=r"There is no params\.yaml in /.*with --root, or make one"):
         load_settings(params)
 
 

@@ -74,6 +74,14 @@ def test_a_file_that_is_no_experiment_is_refused_with_every_fault(tmp_path: Path
         read_experiment(path)
 
 
+@pytest.mark.parametrize("version", ["123456789012", "1234567890e1", "000000000017"])
+def test_a_version_that_looks_like_a_number_stays_what_it_is(tmp_path: Path, version: str) -> None:
+    path = tmp_path / "experiment.yaml"
+    path.write_text(f"name: n\nchallenger: {version}\nshare: 0.1\n")
+    read = read_experiment(path)
+    assert (read.challenger, read.share) == (version, 0.1)
+
+
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="No such file"):
         read_experiment(tmp_path / "gone.yaml")
