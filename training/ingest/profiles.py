@@ -27,7 +27,7 @@ def judged(table: ibis.Table, key: str, columns: dict[str, str], rules: tuple[Ru
 
 
 def with_everybody(users: ibis.Table, events: ibis.Table, columns: dict[str, str]) -> ibis.Table:
-    """The users; users of the events whom the table lacks have a profile of nulls."""
+    """The users by id, so that the same files make the same table; whom the table lacks has a profile of nulls."""
     nothing = {name: ibis.null(kind) for name, kind in columns.items() if name != "user_id"}
     seen = events.filter(_.user_id.notnull()).select("user_id").distinct().anti_join(users, "user_id")
-    return users.select(*columns).union(seen.mutate(**nothing).select(*columns))
+    return users.select(*columns).union(seen.mutate(**nothing).select(*columns)).order_by("user_id")
