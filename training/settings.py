@@ -3,7 +3,7 @@
 import os
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from contracts.events.schema import EventType
 
@@ -137,6 +137,10 @@ class TwoTowerSettings:
     def hidden_share(self) -> float:
         """cold_user_share for the towers themselves: towers of ids alone know nothing of a user without a history."""
         return self.cold_user_share if self.side_features else 0.0
+
+
+FLAT: Final = "Flat"
+"""The index factory that compares all items."""
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,13 @@ from typing import Final
 import yaml
 
 from tandem.demo.steps import Step
-from training.settings import Settings
+from training.settings import FLAT, Settings
 from training.workspace import DEFINITIONS, STORE, Workspace, require
 
 FEW_WEEKS: Final = 8
 FEW_EPOCHS: Final = 2
 FEW_STEPS: Final = 250
 FEW_TREES: Final = 60
-FLAT: Final = "Flat"
 TREES: Final = "trees"
 """The kind of ranker that learns from one window in seconds; its own module loads TensorFlow."""
 

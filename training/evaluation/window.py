@@ -20,8 +20,8 @@ from training.ranking.labelled_lists import Engagements
 from training.ranking.scoring import rank_with_scores, ranker_of_unseen
 from training.ranking.shortlists import engagements_in, shortlists
 from training.retrieval.embeddings import Embeddings
-from training.retrieval.index import FLAT, build_index, search
-from training.settings import IndexSettings, Settings
+from training.retrieval.index import build_index, search
+from training.settings import FLAT, IndexSettings, Settings
 from training.workspace import Workspace
 
 LENGTH = max(RECALL_AT)

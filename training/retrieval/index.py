@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.arrays import Floats
-from training.settings import IndexSettings
+from training.settings import FLAT, IndexSettings
 
 AUTO = "auto"
-FLAT = "Flat"
 FLAT_BELOW = 20_000
 """This many items are compared in a tenth of a millisecond."""
 MOST_PROBED = 0.5

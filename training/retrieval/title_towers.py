@@ -16,8 +16,8 @@ from contracts.features.text import TEXT_DIM
 from training.dataset.dataset import Dataset
 from training.onnx_graph import save_graph
 from training.retrieval.embeddings import Embeddings
-from training.retrieval.index import FLAT, build_index, save_index
-from training.settings import IndexSettings
+from training.retrieval.index import build_index, save_index
+from training.settings import FLAT, IndexSettings
 
 TINY = np.float32(1e-9)
 

@@ -9,8 +9,8 @@ from contracts.arrays import Doubles, Rows
 from training.dataset.dataset import Dataset, Moment
 from training.metrics.ranking_metrics import without
 from training.retrieval.fit import Towers
-from training.retrieval.index import FLAT, build_index, search
-from training.settings import IndexSettings
+from training.retrieval.index import build_index, search
+from training.settings import FLAT, IndexSettings
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,12 @@ from typing import Any, Final
 import lightgbm
 import numpy as np
 
-from benchmarks.quality.peers.peer import Scores
+from benchmarks.quality.peers.peer import NO_CANDIDATE, Scores
 from benchmarks.quality.splits import Split, one_basket_earlier
 from contracts.arrays import Rows
 
 HALF_LIFE: Final = {True: 28.0, False: 3.0}  # of a purchase: days where there is a clock, else baskets
 RECENT_DAYS: Final = 28.0
-NO_CANDIDATE: Final = -1e9
 
 
 @dataclass

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from benchmarks.quality.peers.peer import Scores
+from benchmarks.quality.peers.peer import NO_CANDIDATE, Scores
 from benchmarks.quality.peers.simple import Ease
 from benchmarks.quality.splits import Split
 from contracts.arrays import Rows
@@ -39,7 +39,7 @@ class FadingEase(Ease):
 
     def scores(self, users: Rows) -> Scores:
         """The user's row times the weights."""
-        scores = np.full((len(users), self._num_items), -1e9, np.float32)
+        scores = np.full((len(users), self._num_items), NO_CANDIDATE, np.float32)
         scores[:, self._items] = self._own[users] @ self._weights
         return scores
 

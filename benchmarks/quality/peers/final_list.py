@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.quality.peers.peer import Scores
+from benchmarks.quality.peers.peer import NO_CANDIDATE, Scores
 from benchmarks.quality.peers.tifu_knn import TifuKnn
 from benchmarks.quality.splits import Baskets, Split
 from contracts.arrays import Floats, Rows
@@ -20,7 +20,6 @@ from training.ranking.trees import TreeRanker, train_trees
 from training.settings import RankerSettings
 
 BATCH = 512
-NO_CANDIDATE = -1e9
 
 
 @dataclass

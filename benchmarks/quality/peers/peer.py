@@ -11,7 +11,8 @@ from contracts.arrays import Rows
 
 Scores = npt.NDArray[np.float32]
 RECENT_DAYS = 28
-NO_SCORE = -1e8  # what a peer leaves out has less
+NO_CANDIDATE = -1e9
+"""The score of an item that a peer leaves out."""
 
 
 class Peer(Protocol):
@@ -55,7 +56,7 @@ def top_lists(peer: Peer, split: Split, seen: sp.csr_matrix, batch: int = 512) -
     for start in range(0, len(split.users), batch):
         users = split.users[start : start + batch]
         scores = np.array(peer.scores(users), dtype=np.float32)
-        silent = ~np.any((scores != 0) & (scores > NO_SCORE), axis=1)
+        silent = ~np.any((scores != 0) & (scores > NO_CANDIDATE), axis=1)
         scores[silent] = popular
         if not split.repeats:
             own = seen[users]

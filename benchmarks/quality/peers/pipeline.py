@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.quality.peers.peer import Scores
+from benchmarks.quality.peers.peer import NO_CANDIDATE, Scores
 from benchmarks.quality.splits import Split
 from benchmarks.quality.workspaces import with_seed
 from contracts.arrays import Rows
@@ -12,8 +12,6 @@ from training.ranking.scoring import rank_with_scores, ranker_of_unseen
 from training.ranking.shortlists import shortlists
 from training.retrieval.embeddings import Embeddings
 from training.workspace import Workspace, require
-
-NO_CANDIDATE = -1e9
 
 
 class PipelineList:

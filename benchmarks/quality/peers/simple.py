@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import lapack
 
-from benchmarks.quality.peers.peer import Scores, counts, learned_counts
+from benchmarks.quality.peers.peer import NO_CANDIDATE, Scores, counts, learned_counts
 from benchmarks.quality.splits import Split
 from contracts.arrays import Rows
 
@@ -100,7 +100,7 @@ class Ease:
 
     def scores(self, users: Rows) -> Scores:
         """The user's row times the weights."""
-        scores = np.full((len(users), self._num_items), -1e9, np.float32)
+        scores = np.full((len(users), self._num_items), NO_CANDIDATE, np.float32)
         scores[:, self._items] = self._own[users] @ self._weights
         return scores
 
