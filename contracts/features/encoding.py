@@ -97,7 +97,7 @@ def item_statistics(features: Mapping[str, Sequence[Any]]) -> npt.NDArray[np.flo
 
 def _numbers(features: Mapping[str, Sequence[Any]], columns: Sequence[str]) -> npt.NDArray[np.float32]:
     """[n, len(columns)], nothing known becomes 0."""
-    values = np.array([features[column] for column in columns], dtype=np.float32).T
+    values = np.ascontiguousarray(np.array([features[column] for column in columns], dtype=np.float32).T)
     return values if np.isfinite(values).all() else np.nan_to_num(values)
 
 

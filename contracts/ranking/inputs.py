@@ -112,8 +112,11 @@ class Catalogue:
         return usual
 
     def scaled_statistics(self) -> Floats:
-        """Statistics as the ranker reads them; compute once, it is the whole matrix."""
-        return _scaled(self.statistics, _PLAIN_OF_ITEMS)
+        """Statistics as the ranker reads them; compute once, it is the whole matrix.
+
+        Row by row in memory, however the statistics lie: to take rows of the other order numpy copies all of it.
+        """
+        return np.ascontiguousarray(_scaled(self.statistics, _PLAIN_OF_ITEMS))
 
 
 def pair_features(
