@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from contracts.arrays import Floats
@@ -12,10 +11,12 @@ from contracts.ranking.inputs import PAIR_FEATURES, USER_COLUMNS
 from training.keras2 import keras, tf, tfrs
 from training.progress import Progress
 from training.ranking.labelled_lists import BOUGHT, LABEL_LEVELS, LabelledLists
+from training.ranking.lessons import Lessons
 from training.retrieval.towers import scale_of
 from training.settings import RankerSettings
 
 MASKED = -1e9
+LEAST_WEIGHT = 1e-9  # no logarithm of 0 where there is no candidate
 POPULARITY_INPUT = len(PAIR_FEATURES) + POPULAR_COLUMN
 SCORED_LISTS = 32  # at once: a call costs as much as some lists, and no candidate's score depends on its list
 CALIBRATION_LISTS = 2000  # evenly spread; enough to fit two dozen numbers
@@ -115,15 +116,17 @@ class Ranker(keras.Model):  # type: ignore[misc]
         self.level.set_weights([levels])
 
 
-def listwise_loss(labels: tf.Tensor, scores: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+def listwise_loss(labels: tf.Tensor, scores: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """Mean over lists of the softmax cross-entropy to the normalised labels (ListNet; Bruch et al., ICTIR 2019).
 
-    labels, scores and present are [batch, candidates]; where present is False there is no candidate. A list without any
-    label has no loss.
+    labels, scores and weights are [batch, candidates]. A weight is the number of candidates that this one stands for; 0
+    where there is none. A list without any label has no loss.
     """
-    log_probabilities = tf.nn.log_softmax(tf.where(present, scores, MASKED), axis=1)
+    stands_for = tf.math.log(tf.maximum(weights, LEAST_WEIGHT))
+    everything = tf.reduce_logsumexp(tf.where(weights > 0, scores + stands_for, MASKED), axis=1, keepdims=True)
+    labels *= weights
     target = tf.math.divide_no_nan(labels, tf.reduce_sum(labels, axis=1, keepdims=True))
-    return tf.reduce_mean(-tf.reduce_sum(target * log_probabilities, axis=1))
+    return tf.reduce_mean(-tf.reduce_sum(target * (scores - everything), axis=1))
 
 
 def train_ranker(
@@ -136,7 +139,7 @@ def train_ranker(
     keras.utils.set_random_seed(settings.seed)
     engagements = any(((own > 0) & (own < BOUGHT)).any() for own in lists.labels)
     ranker = Ranker(np.concatenate(lists.inputs[:: max(len(lists) // 500, 1)]), settings, engagements=engagements)
-    losses = _learned(ranker, lists, settings, settings.epochs, progress, soft_labels)
+    losses = _learned(ranker, Lessons(lists, soft_labels, soft_labels), settings, settings.epochs, progress)
     return ranker, losses
 
 
@@ -146,29 +149,24 @@ def tuned_ranker(
     """A copy of the ranker that has gone on to learn from these lists, for tuning_epochs, and the mean losses."""
     keras.utils.set_random_seed(settings.seed)
     tuned = ranker.copy(settings)
-    losses = _learned(tuned, lists, settings, settings.tuning_epochs, progress)
+    lessons = Lessons(lists, None, scores_of(ranker, lists.inputs))
+    losses = _learned(tuned, lessons, settings, settings.tuning_epochs, progress)
     return tuned, losses
 
 
 def _learned(
-    ranker: Ranker,
-    lists: LabelledLists,
-    settings: RankerSettings,
-    epochs: int,
-    progress: Progress,
-    soft_labels: Sequence[Floats] | None = None,
+    ranker: Ranker, lessons: Lessons, settings: RankerSettings, epochs: int, progress: Progress
 ) -> list[float]:
     """The mean loss of each epoch; after the last one the heads are joined."""
-    order = np.random.default_rng(settings.seed)
-    soft_labels = soft_labels or [np.zeros(len(own), np.float32) for own in lists.labels]
-    steps = -(-len(lists) // settings.batch_users)
+    draw = np.random.default_rng(settings.seed)
+    steps = -(-len(lessons) // settings.batch_users)
     schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps * epochs)
     step = _train_step(ranker, keras.optimizers.legacy.Adam(schedule))
     losses = []
     for epoch in range(epochs):
         total = 0.0
-        for at, chosen in enumerate(np.array_split(order.permutation(len(lists)), steps)):
-            total += float(step(*_padded(lists, soft_labels, chosen, len(ranker.head_weights))))
+        for at, chosen in enumerate(np.array_split(draw.permutation(len(lessons)), steps)):
+            total += float(step(*lessons.padded(chosen, len(ranker.head_weights), draw)))
             progress(epoch * steps + at + 1, epochs * steps, f"epoch {epoch + 1} of {epochs}")
         losses.append(total / steps)
     ranker.join_heads()
@@ -178,12 +176,12 @@ def _learned(
 def _train_step(ranker: Ranker, optimizer: keras.optimizers.Optimizer) -> tf.types.experimental.PolymorphicFunction:
     width, heads = len(ranker.mean), len(ranker.head_weights)
 
-    def step(inputs: tf.Tensor, labels: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+    def step(inputs: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             scores = ranker.by_head(inputs)
             loss = sum(
-                weight * listwise_loss(labels[..., head], scores[..., head], present > 0)
-                for head, weight in enumerate(ranker.head_weights)
+                head_weight * listwise_loss(labels[..., head], scores[..., head], weights)
+                for head, head_weight in enumerate(ranker.head_weights)
             )
         gradients = tape.gradient(loss, ranker.trainable_variables)
         optimizer.apply_gradients(zip(gradients, ranker.trainable_variables, strict=True))
@@ -192,24 +190,6 @@ def _train_step(ranker: Ranker, optimizer: keras.optimizers.Optimizer) -> tf.typ
     # One signature: lists of any length share a trace.
     shapes = [None, None, width], [None, None, heads], [None, None]
     return tf.function(step, input_signature=[tf.TensorSpec(shape, tf.float32) for shape in shapes])
-
-
-def _padded(
-    lists: LabelledLists, soft_labels: Sequence[Floats], chosen: npt.NDArray[np.int64], heads: int
-) -> tuple[Floats, Floats, Floats]:
-    """The chosen users' [users, longest, features] inputs, [users, longest, heads] what each head is to say, and
-    [users, longest] 1 where there is a candidate.
-    """
-    longest = max(len(lists.labels[i]) for i in chosen)
-    inputs = np.zeros((len(chosen), longest, lists.inputs[0].shape[1]), np.float32)
-    labels = np.zeros((len(chosen), longest, heads), np.float32)
-    present = np.zeros((len(chosen), longest), np.float32)
-    for row, i in enumerate(chosen):
-        k = len(lists.labels[i])
-        inputs[row, :k], present[row, :k] = lists.inputs[i], 1.0
-        labels[row, :k] = lists.labels[i][:, np.newaxis] >= np.array(LABEL_LEVELS[:heads], np.float32)
-        labels[row, :k, 0] += soft_labels[i]
-    return inputs, labels, present
 
 
 def scores_of(ranker: Ranker, inputs: Sequence[Floats]) -> list[Floats]:

@@ -18,7 +18,7 @@ from training.dataset.dataset import Dataset, Positives
 from training.keras2 import tf, tfrs
 from training.ranking.export import export_ranker
 from training.ranking.labelled_lists import BOUGHT, LABEL_LEVELS, VIEWED, LabelledLists, labelled_lists
-from training.ranking.neural import Ranker, listwise_loss, scores_of, train_ranker
+from training.ranking.neural import Ranker, scores_of, train_ranker
 from training.retrieval.export import export_towers
 from training.retrieval.fit import Towers, _taught, _weights, epochs_for, fit, new_towers
 from training.retrieval.towers import COLD, scale_of
@@ -49,15 +49,6 @@ def test_retrieval_loss_is_temperature_then_log_q_then_accidental_hits() -> None
     own1, other1 = 2 - math.log(0.5), 0 - math.log(0.2)
     row1 = math.log(math.exp(own1) + 2 * math.exp(other1)) - own1
     assert float(loss) == pytest.approx(row0 + row1 + row0, rel=1e-5)  # the reduction is a sum; row 2 mirrors row 0
-
-
-def test_listwise_loss_ignores_padding_and_shares_the_target() -> None:
-    labels = tf.constant([[1.0, 1.0, 0.0, 0.0]])
-    scores = tf.constant([[1.0, 0.0, 0.0, 9.0]])  # the last is padding; its score must not matter
-    present = tf.constant([[True, True, True, False]])
-    log_sum = math.log(math.e + 1 + 1)
-    # Half the target on each of the two bought items: −½ (1 − logsum) − ½ (0 − logsum)
-    assert float(listwise_loss(labels, scores, present)) == pytest.approx(log_sum - 0.5, rel=1e-5)
 
 
 def test_lists_without_a_bought_candidate_teach_nothing() -> None:
