@@ -2,16 +2,16 @@
 
 import json
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from training.dataset.cold_users import cold_users_of
 from training.dataset.dataset import Dataset
 from training.metrics.ranking_metrics import without
 from training.progress import Progress
 from training.ranking.labelled_lists import LabelledLists, joined, labelled_lists
-from training.ranking.models import choose, train
+from training.ranking.models import NeuralRanker, choose, train
 from training.ranking.shortlists import engagements_in, shortlists
-from training.ranking.unseen import choose_for_unseen
+from training.ranking.unseen import UnseenChoice, choose_for_unseen
 from training.retrieval.embeddings import Embeddings
 from training.settings import Settings
 from training.workspace import REPORT, Workspace, require
@@ -25,18 +25,19 @@ def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) 
     """
     dataset, embeddings = Dataset(workspace), Embeddings(require(workspace.towers, "tandem train-towers"))
     windows, cold = lessons(dataset, embeddings, settings, progress)
-    label_windows = dataset.timeline.ranker_windows
-    unseen = [unseen_lists(dataset, embeddings, *one, settings) for one in label_windows]
-    validation = unseen_lists(dataset, embeddings, *label_windows[-1], settings, known_alone=True)
     choice = choose(windows, settings.ranker, progress)
-    of_unseen = choose_for_unseen(choice.judged, joined(unseen[:-1]), validation, settings.ranker, progress)
     ranker, losses = train(choice.kind, joined(windows), settings.ranker, progress, joined(cold))
     shutil.rmtree(workspace.ranker, ignore_errors=True)
     ranker.export(workspace.ranker)
     if choice.judged:
         choice.judged.export(workspace.judged_ranker)
-    if for_unseen := of_unseen.made_of(ranker, joined(unseen), settings.ranker, progress):
-        for_unseen.export(workspace.unseen_ranker)
+    of_unseen = UnseenChoice()
+    if isinstance(choice.judged, NeuralRanker):  # the other kind is not tuned
+        both = [unseen_lists(dataset, embeddings, *one, settings) for one in dataset.timeline.ranker_windows]
+        unseen, validation = [everybody for everybody, _ in both], both[-1][1]
+        of_unseen = choose_for_unseen(choice.judged, joined(unseen[:-1]), validation, settings.ranker, progress)
+        if for_unseen := of_unseen.made_of(ranker, joined(unseen), settings.ranker, progress):
+            for_unseen.export(workspace.unseen_ranker)
     report = {
         "model": choice.kind,
         "validation_ndcg@20": choice.measured,
@@ -48,20 +49,25 @@ def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) 
 
 
 def unseen_lists(
-    dataset: Dataset, embeddings: Embeddings, start: int, end: int, settings: Settings, *, known_alone: bool = False
-) -> LabelledLists:
+    dataset: Dataset, embeddings: Embeddings, start: int, end: int, settings: Settings
+) -> tuple[LabelledLists, LabelledLists]:
     """Candidates as of start without what is in a user's history, labelled by what was new to the user in [start, end).
 
-    known_alone: of users with a history; others are served what is popular, but their choices are labels too.
+    Of all who bought something, and of those with a history alone: others are served what is popular, but their choices
+    are labels too.
     """
     moment, bought, before = dataset.moment(start), dataset.bought(start, end), dataset.bought(0, start)
-    asked = bought.keys() & before.keys() if known_alone else bought.keys()
-    users = [row for row, user in enumerate(moment.user_ids) if user in asked]
+    users = [row for row, user in enumerate(moment.user_ids) if user in bought]
     lists = shortlists(dataset, moment, users, embeddings, settings.ranker, include_seen=False)
     user_ids = [moment.user_ids[row] for row in users]
     truths = [without(bought[user], before[user]) if user in before else bought[user] for user in user_ids]
     engagements = engagements_in(dataset, user_ids, start, end)
-    return labelled_lists([one.inputs for one in lists], [one.rows for one in lists], truths, engagements)
+
+    def labelled(some: Sequence[int]) -> LabelledLists:
+        inputs, rows = [lists[at].inputs for at in some], [lists[at].rows for at in some]
+        return labelled_lists(inputs, rows, [truths[at] for at in some], [engagements[at] for at in some])
+
+    return labelled(range(len(users))), labelled([at for at, user in enumerate(user_ids) if user in before])
 
 
 def lessons(
