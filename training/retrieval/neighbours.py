@@ -7,7 +7,9 @@ and some 10 s on one core. So only the most bought items take part: items with a
 as the settings say.
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import scipy.sparse as sp
@@ -78,8 +80,7 @@ def _by_users(bought: sp.csr_matrix, regularization: float) -> Block:
     by_item = bought.T.tocsr()
 
     def weights(rows: slice) -> Floats:
-        with one_blas_thread():
-            part: Floats = by_item[rows].toarray() @ solved * scale
+        part: Floats = by_item[rows].toarray() @ solved * scale
         return _without_own(part, rows)
 
     return weights
@@ -107,10 +108,15 @@ def _heaviest(rows: Rows, weights: Block, num_items: int, per_item: int) -> Neig
     """The per_item heaviest positive weights of each row."""
     k = min(per_item, len(rows))
     near, kept = np.zeros((len(rows) + 1, k), np.int32), np.zeros((len(rows) + 1, k), np.float32)
-    for start in range(0, len(rows), BLOCK):
+
+    def fill(start: int) -> None:
         part = weights(slice(start, min(start + BLOCK, len(rows))))
         best = np.argpartition(-part, k - 1, axis=1)[:, :k]
         heaviest = np.maximum(np.take_along_axis(part, best, axis=1), 0.0)
         places = slice(start + 1, start + 1 + len(part))
         kept[places], near[places] = heaviest, np.where(heaviest > 0, best + 1, 0)
+
+    # A block a core instead of several threads a product: what is computed does not depend on the number of cores.
+    with one_blas_thread(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(fill, range(0, len(rows), BLOCK)))
     return Neighbours(rows, near, kept, num_items)

@@ -10,7 +10,7 @@ The a that is best for one item is too low for a basket, whose items all name th
 of popularity is chosen by the same baskets, one half of each asked for the other (contracts/ranking/related.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -22,7 +22,7 @@ from contracts.arrays import Doubles, Floats, Rows
 from contracts.ranking.inputs import Catalogue
 from contracts.ranking.related import RANDOM_SHARE, Nearness, Related, content_nearness
 from training.dataset.baskets import Baskets
-from training.retrieval.held_out_baskets import basket_questions, recall, similar_questions
+from training.retrieval.held_out_baskets import Question, basket_questions, recall, similar_questions
 
 EXPONENTS: Final = (0.1, 0.2, 0.3, 0.4)
 SEVERAL_EXPONENTS: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -39,33 +39,35 @@ AT = 10
 SEED = 17
 
 
-def chosen_exponent(baskets: Baskets, window: tuple[int, int]) -> float:
-    """The one of EXPONENTS by which the window's baskets are found best, by counts from before it."""
-    questions = similar_questions(baskets.between(*window), QUESTIONS)
+def chosen_exponents(baskets: Baskets, window: tuple[int, int]) -> tuple[float, float]:
+    """(one of EXPONENTS, one of SEVERAL_EXPONENTS) that find the window's baskets best, by counts from before it.
+
+    The first by lists of one item, the second by halves of baskets that are to find the other halves. Without a
+    question of a kind it is the kind's first.
+    """
+    held_out, earlier = baskets.between(*window), Pairs(baskets.between(0, window[0]))
+    exponent = _for_one(earlier, similar_questions(held_out, QUESTIONS))
+    return exponent, _for_several(earlier, basket_questions(held_out, QUESTIONS), exponent)
+
+
+def _for_one(earlier: "Pairs", questions: Sequence[Question]) -> float:
     if not questions:
         return EXPONENTS[0]
-    earlier = Pairs(baskets.between(0, window[0]))
     asked = np.unique([one.asked[0] for one in questions])
-    found = []
+    both, found = earlier.weights(asked), []
     for exponent in EXPONENTS:
-        nearness = earlier.nearness(asked, exponent)
+        nearness = earlier.nearness(both, asked, exponent)
         lists = {row: _heaviest(nearness, at, AT)[0] for at, row in enumerate(asked.tolist())}
         found.append(recall(questions, partial(_listed, lists), AT)[0].mean())
     return EXPONENTS[int(np.argmax(found))]
 
 
-def chosen_several_exponent(baskets: Baskets, window: tuple[int, int], exponent: float) -> float:
-    """The one of SEVERAL_EXPONENTS by which halves of the window's baskets find the other halves best; 0 without any.
-
-    exponent: of nearness, by counts from before the window.
-    """
-    questions = basket_questions(baskets.between(*window), QUESTIONS)
+def _for_several(earlier: "Pairs", questions: Sequence[Question], exponent: float) -> float:
     if not questions:
-        return 0.0
-    earlier = _counted(Pairs(baskets.between(0, window[0])), exponent)
-    found = []
+        return SEVERAL_EXPONENTS[0]
+    counted, found = _counted(earlier, exponent), []
     for several in SEVERAL_EXPONENTS:
-        answer = partial(_nearest, replace(earlier, several_exponent=several))
+        answer = partial(_nearest, replace(counted, several_exponent=several))
         found.append(recall(questions, answer, AT)[0].mean())
     return SEVERAL_EXPONENTS[int(np.argmax(found))]
 
@@ -85,7 +87,8 @@ def _counted(pairs: "Pairs", exponent: float) -> Related:
     rows, k = pairs.rows, min(PER_ITEM, max(len(pairs.rows) - 1, 0))
     near, weights = np.zeros((len(rows) + 1, k), np.int32), np.zeros((len(rows) + 1, k), np.float32)
     for start in range(0, len(rows), BLOCK):
-        part = pairs.nearness(rows[start : start + BLOCK], exponent)
+        some = rows[start : start + BLOCK]
+        part = pairs.nearness(pairs.weights(some), some, exponent)
         for at in range(part.shape[0]):
             best, values = _heaviest(part, at, k)
             near[start + at + 1, : len(best)] = np.searchsorted(rows, best) + 1
@@ -119,15 +122,19 @@ class Pairs:
         self._covered = np.zeros(held.shape[1], np.float32)
         self._covered[self.rows] = 1.0
 
-    def nearness(self, rows: Rows, exponent: float) -> sp.csr_matrix:
-        """[len(rows), num_items], nothing on the item itself."""
-        both = (self._held[:, rows].T.tocsr() @ self._weighted).tocsr()
+    def weights(self, rows: Rows) -> sp.csr_matrix:
+        """[len(rows), num_items] weight of the baskets with both."""
+        return (self._held[:, rows].T.tocsr() @ self._weighted).tocsr()
+
+    def nearness(self, both: sp.csr_matrix, rows: Rows, exponent: float) -> sp.csr_matrix:
+        """[len(rows), num_items], nothing on the item itself. both: the weights of these rows."""
         of_row = np.repeat(np.arange(len(rows)), np.diff(both.indptr))
         own = self.weight[rows][of_row] ** (1 - exponent)
         other = (self.weight[both.indices] + SHRINK) ** exponent
-        both.data = (both.data / (own * other) * self._covered[both.indices]).astype(np.float32)
-        both.data[both.indices == rows[of_row]] = 0.0
-        return both
+        near = both.copy()
+        near.data = (both.data / (own * other) * self._covered[both.indices]).astype(np.float32)
+        near.data[both.indices == rows[of_row]] = 0.0
+        return near
 
 
 def _heaviest(part: sp.csr_matrix, at: int, k: int) -> tuple[Rows, Floats]:
@@ -148,8 +155,8 @@ def _beyond_random(pairs: Pairs, exponent: float) -> float:
         return 1.0
     random, chance = np.random.default_rng(SEED), pairs.weight[pairs.rows] / pairs.weight[pairs.rows].sum()
     first, second = (np.unique(random.choice(pairs.rows, RANDOM_ITEMS, p=chance)) for _ in range(2))
-    there = pairs.nearness(first, exponent)[:, second].toarray()
-    back = pairs.nearness(second, exponent)[:, first].toarray().T
+    there = pairs.nearness(pairs.weights(first), first, exponent)[:, second].toarray()
+    back = pairs.nearness(pairs.weights(second), second, exponent)[:, first].toarray().T
     return float(np.quantile(np.minimum(there, back)[first[:, np.newaxis] != second], RANDOM_SHARE))
 
 

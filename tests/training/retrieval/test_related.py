@@ -16,10 +16,10 @@ from training.dataset.baskets import Baskets, read_baskets
 from training.retrieval.held_out_baskets import basket_questions, recall, similar_questions
 from training.retrieval.related import (
     EXPONENTS,
+    SEVERAL_EXPONENTS,
     SHRINK,
     Pairs,
-    chosen_exponent,
-    chosen_several_exponent,
+    chosen_exponents,
     related_by,
 )
 
@@ -76,9 +76,9 @@ def test_the_window_chooses_the_exponent_and_without_one_the_first_stands() -> N
     early = [(0, 1, 4)] * 6 + [(0, 4)] * 4 + [(2, 4), (3, 4)] * 60
     late = [(0, 1)] * 5
     both = baskets(*early, *late)
-    chosen = chosen_exponent(both, (len(early), len(both.seconds)))
+    chosen, _ = chosen_exponents(both, (len(early), len(both.seconds)))
     assert chosen in EXPONENTS
-    assert chosen_exponent(both, (10_000, 10_001)) == EXPONENTS[0]
+    assert chosen_exponents(both, (10_000, 10_001)) == (EXPONENTS[0], SEVERAL_EXPONENTS[0])
 
 
 def test_popularity_is_the_weight_of_an_items_baskets() -> None:
@@ -89,14 +89,15 @@ def test_popularity_is_the_weight_of_an_items_baskets() -> None:
     assert found.popularity.tolist() == pytest.approx(expected)
 
 
-def test_halves_of_baskets_choose_the_exponent_of_several_items() -> None:
+def test_halves_of_baskets_choose_the_exponent_of_several_items(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of the items 0 to 3 name ten bestsellers before the other two, unless popularity counts for enough."""
+    monkeypatch.setattr("training.retrieval.related.EXPONENTS", (0.1,))
     bestsellers = tuple(range(10, 20))
     early = [(*three, *bestsellers) for three in combinations(range(4), 3)] * 10 + [bestsellers] * 300
 
     def chosen(*late: tuple[int, ...]) -> float:
         log = baskets(*early, *late, items=20)
-        return chosen_several_exponent(log, (len(early), len(early) + 10), 0.1)
+        return chosen_exponents(log, (len(early), len(early) + 10))[1]
 
     # Each bestseller is in all baskets of an item, each other item in 2/3 of them. Popularity is 10 + 40 / log2(14) +
     # 300 / log2(11) = 107 and 10 + 30 / log2(14) = 18, so (107 / 18)^(.1 + x) has to be above 3/2: x above .13.
