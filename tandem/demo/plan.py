@@ -14,6 +14,7 @@ FEW_WEEKS: Final = 8
 FEW_EPOCHS: Final = 2
 FEW_STEPS: Final = 250
 FEW_TREES: Final = 60
+FEW_ROWS: Final = 200_000
 TREES: Final = "trees"
 """The kind of ranker that learns from one window in seconds; its own module loads TensorFlow."""
 
@@ -37,7 +38,9 @@ def small_settings(settings: Settings) -> Settings:
         lean,
         index=replace(settings.index, factory=FLAT),  # nothing to learn, for the minutes that it serves
         two_tower=replace(tower, epochs=epochs, fine_tune_epochs=fine_tune, min_steps=steps),
-        ranker=replace(ranker, model=TREES, trees=min(FEW_TREES, ranker.trees)),
+        ranker=replace(
+            ranker, model=TREES, trees=min(FEW_TREES, ranker.trees), tree_rows=min(FEW_ROWS, ranker.tree_rows)
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """The kinds of rankers, and which of them a data set gets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -21,6 +21,8 @@ NEURAL: Final = "neural"
 TREES: Final = "trees"
 AUTO: Final = "auto"
 KINDS: Final = (NEURAL, TREES)
+TEACHER_ROWS: Final = 300_000
+"""Candidates that trees which only teach learn from: twice as many take twice the time, and teach no better."""
 
 
 class RankingModel(Protocol):
@@ -71,9 +73,10 @@ def train(
         return train_trees(everybody, settings)
     soft_labels = None
     if settings.distillation_weight > 0:
-        soft_labels = _soft_labels(teacher or train_trees(lists, settings)[0], lists, settings)
+        of_teacher = replace(settings, tree_rows=min(TEACHER_ROWS, settings.tree_rows))
+        soft_labels = _soft_labels(teacher or train_trees(lists, of_teacher)[0], lists, settings)
         if len(cold):
-            soft_labels += _soft_labels(train_trees(cold, settings)[0], cold, settings)
+            soft_labels += _soft_labels(train_trees(cold, of_teacher)[0], cold, settings)
     model, losses = train_ranker(everybody, settings, progress, soft_labels)
     model.calibrate(everybody)
     return NeuralRanker(model), losses
