@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.quality.contest import Outcome
 from benchmarks.quality.entrants import FINAL_LIST, ORACLE, OURS
-from benchmarks.quality.metrics import interval
+from benchmarks.quality.metrics import Values, interval
 from benchmarks.quality.splits import DataSet
 
 
@@ -30,20 +30,34 @@ def row(outcome: Outcome) -> str:
 
 
 def figures(data: DataSet, outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
-    """The table's numbers by entrant, for a result file of `scripts/figures`."""
+    """The table's numbers by entrant, and ours less each other's, for a result file of `scripts/figures`."""
     recall, ndcg = data.metrics
-    return {one.name: _all_items(one, recall, ndcg) | _new(one, recall, ndcg) for one in outcomes}
+    known = {one.name: one for one in outcomes}
+    measured = {name: _all_items(one, recall, ndcg) | _new(one, recall, ndcg) for name, one in known.items()}
+    if ORACLE in known:
+        for name, one in known.items():
+            measured[name]["share_of_the_oracle"] = one.ndcg[0] / known[ORACLE].ndcg[0]
+    for name, of_users in _less(outcomes):
+        measured[name] = {key: value for metric, values in zip(data.metrics, of_users, strict=True)
+                          for key, value in _with_ends(metric, interval(values)).items()}  # fmt: skip
+    return measured
 
 
 def _all_items(one: Outcome, recall: str, ndcg: str) -> dict[str, float]:
     of_recall, of_ndcg = one.spread
     return {
-        recall: one.recall[0],
-        ndcg: one.ndcg[0],
+        **_with_ends(recall, one.recall),
+        **_with_ends(ndcg, one.ndcg),
         f"{recall}_spread": of_recall,
         f"{ndcg}_spread": of_ndcg,
         "seconds": one.seconds,
     }
+
+
+def _with_ends(metric: str, values: tuple[float, float, float]) -> dict[str, float]:
+    """A mean and the ends of its interval, by the names that a table of the documents gives them."""
+    mean, low, high = values
+    return {metric: mean, f"{metric}_low": low, f"{metric}_high": high}
 
 
 def _new(one: Outcome, recall: str, ndcg: str) -> dict[str, float]:
@@ -87,15 +101,21 @@ def oracle_shares(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
 
 def differences(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:
     """Ours less each other entrant, user by user: intervals of two rows may overlap where this one is above zero."""
+    for at, (name, of_users) in enumerate(_less(outcomes)):
+        ours, _, other = name.partition(" less ")
+        if not at:
+            yield f"| {ours} less | {' | '.join(data.metrics)} |"
+            yield "|---|---|---|"
+        yield f"| {other} | {' | '.join(_interval(interval(values)) for values in of_users)} |"
+
+
+def _less(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, tuple[Values, ...]]]:
+    """ "OURS less OTHER", and for each figure the difference of each user. Nothing where ours took no part."""
     ours = next((one for one in outcomes if one.name in (OURS, FINAL_LIST.name)), None)
-    others = [one for one in outcomes if one is not ours and one.name != ORACLE]
-    if ours is None or not others:
-        return
-    yield f"| {ours.name} less | {' | '.join(data.metrics)} |"
-    yield "|---|---|---|"
-    for other in others:
-        pairs = zip(ours.of_users, other.of_users, strict=True)
-        yield f"| {other.name} | {' | '.join(_interval(interval(own - its)) for own, its in pairs)} |"
+    for other in outcomes if ours else ():
+        if ours and other is not ours and other.name != ORACLE:
+            pairs = zip(ours.of_users, other.of_users, strict=True)
+            yield f"{ours.name} less {other.name}", tuple(own - its for own, its in pairs)
 
 
 def discoveries_table(data: DataSet, outcomes: Sequence[Outcome]) -> Iterator[str]:

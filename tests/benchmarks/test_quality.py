@@ -180,9 +180,24 @@ def test_figures_of_a_result_file_are_those_of_the_table() -> None:
     new = Discoveries(np.array([0.2, 0.4]), np.array([0.0, 0.1]), np.array([True, False]), 7.0)
     ours = Outcome("Tandem", {}, [], (0.6, 0.5, 0.7), (0.4, 0.3, 0.5), (0.01, 0.02), 3.0, 2.0, 100.0, NOBODY, new)
     assert figures(data_set(), [ours])["Tandem"] == {
-        "recall@1": 0.6, "ndcg@1": 0.4, "recall@1_spread": 0.01, "ndcg@1_spread": 0.02, "seconds": 2.0,
+        "recall@1": 0.6, "recall@1_low": 0.5, "recall@1_high": 0.7, "recall@1_spread": 0.01,
+        "ndcg@1": 0.4, "ndcg@1_low": 0.3, "ndcg@1_high": 0.5, "ndcg@1_spread": 0.02, "seconds": 2.0,
         "new_recall@1": pytest.approx(0.3), "new_ndcg@1": pytest.approx(0.05), "new_items_shown": 7.0,
     }  # fmt: skip
+
+
+def test_a_result_file_has_shares_of_the_oracle_and_ours_less_each_other() -> None:
+    ones, halves = np.ones(4), np.full(4, 0.5)
+    ours = Outcome("Tandem", {}, [], (1.0, 1.0, 1.0), (0.5, 0.5, 0.5), (0, 0), 3.0, 2.0, 100.0, (ones, halves))
+    peer = replace(ours, name="EASE", ndcg=(0.25, 0.2, 0.3), of_users=(halves, halves))
+    oracle = replace(ours, name="oracle", ndcg=(1.0, 1.0, 1.0))
+    measured = figures(data_set(), [ours, peer, oracle])
+    assert [measured[name]["share_of_the_oracle"] for name in ("Tandem", "EASE", "oracle")] == [0.5, 0.25, 1.0]
+    assert measured["Tandem less EASE"] == {
+        "recall@1": 0.5, "recall@1_low": 0.5, "recall@1_high": 0.5,
+        "ndcg@1": 0.0, "ndcg@1_low": 0.0, "ndcg@1_high": 0.0,
+    }  # fmt: skip
+    assert "Tandem less oracle" not in measured
 
 
 def test_a_second_table_has_the_first_figure_by_slice_and_what_could_be() -> None:

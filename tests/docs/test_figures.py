@@ -69,6 +69,65 @@ def test_a_difference_is_named_and_written(
     assert figures.documents(write=False) == 0
 
 
+def test_a_figure_in_an_attribute_is_held_as_well(figures: ModuleType, tmp_path: Path) -> None:
+    figures.record("shop", str(measured(tmp_path, {"ndcg": 0.25})), "a log", "a command", None, "us")
+    page = tmp_path / "README.md"
+    page.write_text('<i style="--v: .24" data-figure="shop ndcg"></i>')
+    assert figures.documents(write=True) == 0
+    assert page.read_text() == '<i style="--v: .25" data-figure="shop ndcg"></i>'
+
+
+TABLE = """<!-- table shop -->
+| last 28 days | recall | published |
+|---|---|---|
+| **Tandem** (three seeds) | **.24** ± .01 (.20 to .30) | .9 / .8 |
+| the towers alone | | |
+
+A figure of .5<!-- given --> is chosen.
+"""
+
+
+def test_a_table_is_held_as_a_whole(figures: ModuleType, tmp_path: Path) -> None:
+    recall = {"recall": 0.25, "recall_spread": 0.02, "recall_low": 0.2, "recall_high": 0.31}
+    figures.record("shop", str(measured(tmp_path, {"Tandem": recall})), "a log", "a command", None, "us")
+    page = tmp_path / "README.md"
+    page.write_text(TABLE)
+    assert figures.documents(write=False) == 1
+    assert figures.documents(write=True) == 0
+    assert page.read_text() == TABLE.replace("**.24** ± .01 (.20 to .30)", "**.25** ± .02 (.20 to .31)")
+
+
+def test_a_cell_holds_one_value(figures: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(TABLE.replace("**.24** ± .01", ".24 alone, .25 together"))
+    with pytest.raises(ValueError, match=r"of Tandem\.recall cannot be read: a cell holds one value"):
+        figures.documents(write=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("We reach .24, and a list takes 12 ms.", [".24", "12 ms"]),
+        ("The memory is 1.5 GB.", ["1.5 GB"]),
+        ("# Trial\n\n**Measured once**: 2026-11-21.\n\n## Lists\n\nWe reached .24.", []),
+        ("# Page\n\n## Old\n\nMeasured once, 2026-11-21: .24.\n\n## New\n\nWe reach .25.", [".25"]),
+        ("| a million | 1.3 GB | *estimate* |\n", []),
+        ("It has 50 ms (`TANDEM_TIMEOUT_MS`). A list takes 2 ms.", ["2 ms"]),
+        ("Buckets are 1.7<!-- given --> times apart, and `x = 0.3` is code.", []),
+        ("Python 3.11, [licence 2.0](LICENSE), 64 KiB, 95 % of 1,000, step 2 of 3.", []),
+    ],
+)
+def test_a_figure_has_a_source(figures: ModuleType, text: str, without: list[str]) -> None:
+    assert [figure for _, figure in figures.unsourced(text, [])] == without
+
+
+def test_a_figure_without_a_source_is_named(
+    figures: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "README.md").write_text("One line.\nWe reach .24 of it.\n")
+    assert figures.documents(write=False) == 1
+    assert "README.md:2: .24 has no source" in capsys.readouterr().out
+
+
 def test_an_unknown_figure_is_refused(figures: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(".1<!-- nothing here -->")
     with pytest.raises(KeyError, match=r"nothing\.json does not exist"):
