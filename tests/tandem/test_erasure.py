@@ -41,6 +41,8 @@ pytestmark = pytest.mark.tf
 WAS = "1023"  # a household of the slice
 ODD = "zébra'7/%27\"\\ 🦓;--"  # in no file by chance, and all that SQL, JSON, URLs and paths may stumble over
 SECONDS = 60
+BOTH_STORES = pytest.mark.parametrize("shop", ["sqlite", "redis"], indirect=True)
+"""For tests that read what the online store and the event log hold; the others ask what is the same for both."""
 
 
 @dataclass
@@ -109,20 +111,27 @@ def renamed(workspace: Workspace) -> None:
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-@pytest.fixture(params=["sqlite", "redis"])
-def shop(request: pytest.FixtureRequest, trained: Workspace, tmp_path: Path) -> Iterator[Shop]:
-    workspace = Workspace(tmp_path / "shop")
+@pytest.fixture(scope="module")
+def template(trained: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The slice with the odd id and no online store, which each test copies."""
+    workspace = Workspace(tmp_path_factory.mktemp("template") / "shop")
     shutil.copytree(trained.root, workspace.root, symlinks=True)
     renamed(workspace)
+    for path in workspace.feature_repo.glob("data/online.db*"):
+        path.unlink()
+    return workspace
+
+
+@pytest.fixture(params=["sqlite"])
+def shop(request: pytest.FixtureRequest, template: Workspace, tmp_path: Path) -> Iterator[Shop]:
+    workspace = Workspace(tmp_path / "shop")
+    shutil.copytree(template.root, workspace.root, symlinks=True)
     server: RedisServer | None = None
     event_log = workspace.event_log
     if request.param == "redis":
         server = request.getfixturevalue("redis_server")(*DURABLE)
         use_redis(workspace.feature_repo / "feature_store.yaml", server.connection_string)
         event_log = server.url
-    (workspace.feature_repo / "data" / "online.db").unlink(missing_ok=True)
-    for more in workspace.feature_repo.glob("data/online.db-*"):
-        more.unlink()
     apply_definitions(workspace)
     materialize_users(workspace)
     materialize_copurchase(workspace)
@@ -183,6 +192,7 @@ def did_much(shop: Shop) -> None:
     shop.shown(ODD)
 
 
+@BOTH_STORES
 def test_after_an_erasure_no_file_and_no_key_has_the_id(shop: Shop, tmp_path: Path) -> None:
     shop.serve()
     did_much(shop)
@@ -225,6 +235,7 @@ def test_after_an_erasure_no_file_and_no_key_has_the_id(shop: Shop, tmp_path: Pa
     assert receipt["person"] in shop.workspace.audit_log.read_text()
 
 
+@BOTH_STORES
 def test_the_same_over_http_in_the_reach_of_a_server(shop: Shop) -> None:
     shop.serve()
     did_much(shop)
@@ -247,8 +258,6 @@ def test_the_same_over_http_in_the_reach_of_a_server(shop: Shop) -> None:
 
 
 def test_no_later_ingest_of_the_same_files_brings_them_back(shop: Shop) -> None:
-    if shop.redis is not None:
-        pytest.skip("ingest knows no online store")
     shop.erase(WAS)  # in the raw files the household has its own id
     report = json.loads(shop.workspace.ingest_report.read_text())
     shop.run("ingest")

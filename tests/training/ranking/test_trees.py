@@ -160,7 +160,7 @@ def test_rankers_of_both_kinds_export_what_they_score(kind: str, tmp_path: Path)
 
 
 @pytest.mark.tf
-def test_the_network_learns_what_the_trees_foretell(trees: TreeRanker) -> None:
+def test_the_network_learns_the_probabilities_of_the_trees(trees: TreeRanker) -> None:
     """Labels are pure chance and the teacher knows the answer: who listens to it has it, who does not has nothing."""
     lists, chance = world(60, seed=1), np.random.default_rng(3)
     drawn = replace(lists, labels=tuple(chance.permutation(own) for own in lists.labels))
