@@ -11,8 +11,8 @@ from training.settings import FLAT, Settings
 from training.workspace import DEFINITIONS, STORE, Workspace, require
 
 FEW_WEEKS: Final = 8
-FEW_EPOCHS: Final = 2
-FEW_STEPS: Final = 250
+FEW_EPOCHS: Final = 1
+FEW_STEPS: Final = 100
 FEW_TREES: Final = 60
 FEW_ROWS: Final = 200_000
 TREES: Final = "trees"
