@@ -24,7 +24,7 @@ from serving.events.log import Entry
 from serving.events.open_log import open_log
 from tests.k8s.test_chart import CHART, HELM, Object, named, pods, rendered
 from tests.support.each import each
-from tests.support.programs import program
+from tests.support.programs import program, programs
 from tests.support.servers import free_port
 
 WITH_TLS = CHART / "ci" / "redis-tls-values.yaml"
@@ -52,15 +52,20 @@ def here(words: list[str], folder: Path, port: int) -> list[str]:
 @pytest.fixture(params=[WITH_TLS, WITH_PASSWORD, WITHOUT], ids=["password and TLS", "password", "neither"])
 def values(request: pytest.FixtureRequest) -> Path:
     found: Path = request.param
-    if found == WITH_TLS and not knows_tls():
-        pytest.skip("this redis-server was built without TLS; a distribution's has it: apt-get install redis-server")
+    if found == WITH_TLS and with_tls() is None:
+        pytest.skip("no redis-server here was built with TLS; a distribution's is: apt-get install redis-server")
     return found
 
 
 @cache
-def knows_tls() -> bool:
+def with_tls() -> str | None:
+    """The first redis-server here that was built with TLS; that of a wheel comes first and was not."""
+    return next((path for path in programs("redis-server") if _knows_tls(path)), None)
+
+
+def _knows_tls(binary: str) -> bool:
     """A server that knows the option complains of the missing certificate, and not of the option."""
-    command = [program("redis-server") or "redis-server", "--port", "0", "--tls-port", "1"]
+    command = [binary, "--port", "0", "--tls-port", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     return "tls-port" not in done.stdout + done.stderr
 
@@ -72,7 +77,7 @@ def port(values: Path, tmp_path: Path) -> Iterator[int]:
     certificates(tmp_path / "tls")
     port, rendered_container = free_port(), container(values)
     command = here([*rendered_container["command"], *rendered_container["args"]], tmp_path, port)
-    binary = program("redis-server")
+    binary = with_tls() if values == WITH_TLS else program("redis-server")
     assert binary is not None
     folders = f"{Path(binary).parent}:{os.environ['PATH']}"
     process = subprocess.Popen(command, env={"PATH": folders, "REDIS_PASSWORD": PASSWORD}, stdout=subprocess.DEVNULL)

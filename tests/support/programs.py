@@ -10,4 +10,10 @@ TOOLS = ROOT / ".tools" / "bin"  # where `make test-tools` puts them
 
 def program(name: str) -> str | None:
     """The program's path, or None where there is none."""
-    return shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}")
+    return next(iter(programs(name)), None)
+
+
+def programs(name: str) -> list[str]:
+    """The paths of all programs with this name, in the order in which they are looked for."""
+    folders = [str(TOOLS), *os.environ.get("PATH", "").split(os.pathsep)]
+    return [path for folder in folders if folder and (path := shutil.which(name, path=folder))]
