@@ -149,8 +149,7 @@ def tuned_ranker(
     """A copy of the ranker that has gone on to learn from these lists, for tuning_epochs, and the mean losses."""
     keras.utils.set_random_seed(settings.seed)
     tuned = ranker.copy(settings)
-    lessons = Lessons(lists, None, scores_of(ranker, lists.inputs))
-    losses = _learned(tuned, lessons, settings, settings.tuning_epochs, progress)
+    losses = _learned(tuned, Lessons(lists, None, None), settings, settings.tuning_epochs, progress)
     return tuned, losses
 
 
