@@ -51,21 +51,29 @@ def ingest(
     settings: IngestSettings,
     connection: ibis.BaseBackend,
     erased: SuppressionList | None = None,
+    *,
+    dry_run: bool = False,
 ) -> IngestReport:
     """Writes events, users, items, quarantine and the report of the adapter that the settings name.
+
+    dry_run: nobody will find what is written, and a refusal does not name it.
 
     Raises InvalidInput for an unknown adapter and DataRejected when nothing, or too little, is left, or where a file
     cannot be read to its end.
     """
     options = SourceOptions(settings.path, load_mapping(settings.mapping))
     read = adapter_named(settings.adapter)
+
+    def ingested(options: SourceOptions) -> IngestReport:
+        return ingest_source(workspace, settings, read(connection, options), connection, erased, dry_run=dry_run)
+
     try:
-        return ingest_source(workspace, settings, read(connection, options), connection, erased)
+        return ingested(options)
     except duckdb.Error:
         if settings.path:
             refuse_damaged_parquet(settings.path)
     try:  # a value that the engine stops at, like text that is not UTF-8: now each is looked at
-        return ingest_source(workspace, settings, read(connection, replace(options, careful=True)), connection, erased)
+        return ingested(replace(options, careful=True))
     except duckdb.Error as error:
         if is_of_the_machine(error):
             raise
@@ -81,7 +89,7 @@ def judge_only(
     Raises as `ingest` does.
     """
     with tempfile.TemporaryDirectory(prefix="tandem-dry-run-") as folder:
-        return ingest(Workspace(Path(folder)), settings, connection, erased)
+        return ingest(Workspace(Path(folder)), settings, connection, erased, dry_run=True)
 
 
 def ingest_source(
@@ -90,6 +98,8 @@ def ingest_source(
     source: Source,
     connection: ibis.BaseBackend,
     erased: SuppressionList | None = None,
+    *,
+    dry_run: bool = False,
 ) -> IngestReport:
     """What `ingest` does, for tables that are already there. erased: whose rows are left out; default: the workspace's.
 
@@ -132,7 +142,7 @@ def ingest_source(
     )
     workspace.ingest_report.write_text(json.dumps(asdict(report), indent=2) + "\n")
     try:
-        refuse_if_too_little(report, settings, partial(_example, rows))
+        refuse_if_too_little(report, settings, partial(_example, rows), dry_run=dry_run)
         refuse_broken(events, "events", EVENT_COLUMNS, EVENT_RULES)
     except DataRejected:
         remove(workspace.ingested("events"))  # or the next step would go on with what was refused

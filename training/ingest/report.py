@@ -63,10 +63,12 @@ def left_out(report: IngestReport) -> Iterator[str]:
         yield f"Dropped, as their units are not positive: {rows:,}. {FIXES['quantity_not_positive']}"
 
 
-def refuse_if_too_little(report: IngestReport, settings: IngestSettings, example: Callable[[str], str]) -> None:
+def refuse_if_too_little(
+    report: IngestReport, settings: IngestSettings, example: Callable[[str], str], *, dry_run: bool = False
+) -> None:
     """Raises DataRejected where nothing is left, or more is dropped than the settings allow.
 
-    example: a row that was dropped for a reason, in words; a dry run leaves no quarantine to look at.
+    example: a row that was dropped for a reason, in words. dry_run: there is no quarantine to look at.
     """
     dropped = sum(_faults(report).values())
     if report.events_in == 0:
@@ -83,15 +85,21 @@ def refuse_if_too_little(report: IngestReport, settings: IngestSettings, example
                 f"{unreadable} of {unreadable + kept} rows of {name} could not be read "
                 f"({report.profiles_dropped[name]}), more than "
                 f"ingest.max_dropped_share = {settings.max_dropped_share}. "
-                f"Look at quarantine_{name}.parquet."
+                f"{_where(f'quarantine_{name}.parquet', dry_run=dry_run)}"
             )
     if dropped > settings.max_dropped_share * report.events_in:
         raise DataRejected(
             f"{dropped} of {report.events_in} events were dropped ({report.events_dropped}), more than "
             f"ingest.max_dropped_share = {settings.max_dropped_share}. "
-            f"Look at quarantine.parquet in data/ingested, mend the source or raise the share in params.yaml."
+            f"{_where('quarantine.parquet', dry_run=dry_run)} Mend the source or raise the share in params.yaml."
             f"{_advice(report, example)}"
         )
+
+
+def _where(file: str, *, dry_run: bool) -> str:
+    if dry_run:
+        return f"`tandem ingest` without --dry-run leaves them in {file} in data/ingested."
+    return f"Look at {file} in data/ingested."
 
 
 def _faults(report: IngestReport) -> dict[str, int]:

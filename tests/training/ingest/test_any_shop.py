@@ -275,3 +275,17 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     folder = shop(tmp_path, f"view,u,tea,{AT},,,\n")
     assert judge_only(IngestSettings("ecommerce", str(folder)), connect_duckdb()).events_kept == 1
     assert [path.name for path in tmp_path.iterdir()] == ["shop"]
+
+
+def test_a_refused_dry_run_names_no_file_that_it_has_not_written(tmp_path: Path) -> None:
+    folder = shop(tmp_path, f"purchase,u,tea,{AT},,,\npurchase,u,tea,yesterday,,,\n")
+    with pytest.raises(
+        DataRejected, match=r"1 of 2 .*`tandem ingest` without --dry-run leaves them in quarantine\.par"
+    ):
+        judge_only(IngestSettings("ecommerce", str(folder)), connect_duckdb())
+    with pytest.raises(DataRejected, match=r"1 of 2 .*Look at quarantine\.parquet in data/ingested\. Mend"):
+        ingest(Workspace(tmp_path), IngestSettings("ecommerce", str(folder)), connect_duckdb())
+    assert Workspace(tmp_path).ingested("quarantine").exists()
+    folder = shop(tmp_path, f"purchase,u,tea,{AT},,,\n", "item_id,price\ntea,2\ncup,much\n")
+    with pytest.raises(DataRejected, match=r"1 of 2 rows of items .* leaves them in quarantine_items\.parquet"):
+        judge_only(IngestSettings("ecommerce", str(folder)), connect_duckdb())
