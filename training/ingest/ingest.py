@@ -32,10 +32,11 @@ from training.ingest.adapters.source import CANCEL, Source, SourceOptions
 from training.ingest.files.parquet import refuse_damaged_parquet
 from training.ingest.judge import cancelled, judge
 from training.ingest.oddities import oddities
-from training.ingest.profiles import judged, with_everybody
+from training.ingest.profiles import NOTES, judged, with_everybody
 from training.ingest.report import IngestReport, left_out, refuse_if_too_little
 from training.ingest.suppressed import without_erased
 from training.ingest.validation import refuse_broken
+from training.ingest.values.columns import WRONG_COLUMN
 from training.settings import Copies, IngestSettings
 from training.workspace import Workspace
 
@@ -142,7 +143,8 @@ def ingest_source(
     )
     workspace.ingest_report.write_text(json.dumps(asdict(report), indent=2) + "\n")
     try:
-        refuse_if_too_little(report, settings, partial(_example, rows), dry_run=dry_run)
+        faulty = {"events": rows, "users": own_users, "items": own_items}
+        refuse_if_too_little(report, settings, partial(_example, faulty), dry_run=dry_run)
         refuse_broken(events, "events", EVENT_COLUMNS, EVENT_RULES)
     except DataRejected:
         remove(workspace.ingested("events"))  # or the next step would go on with what was refused
@@ -187,11 +189,20 @@ def _quarantined(rows: ibis.Table) -> ibis.Table:
     return rows.filter(_.reason.notnull()).drop(*({"taken", "is_return", "kept_copy"} & set(rows.columns)))
 
 
-def _example(rows: ibis.Table, reason: str) -> str:
-    """One row that was dropped for the reason, as it was read where it could not be, for people."""
-    row = rows.filter(_.reason == reason).limit(1).to_pyarrow().to_pylist()[0]
-    shown = row.get("raw") or " ".join(f"{name}={row[name]}" for name in EVENT_COLUMNS if row[name] is not None)
-    return shown if len(shown) <= EXAMPLE_LENGTH else f"{shown[:EXAMPLE_LENGTH]}…"
+def _example(tables: Mapping[str, ibis.Table], name: str, reason: str) -> str:
+    """One row of the table that was dropped for the reason, for people: as it was read, behind the column at fault."""
+    dropped = _quarantined(tables[name]).filter(_.reason == reason)
+    where = ""
+    if WRONG_COLUMN in dropped.columns:
+        columns = dropped.group_by(WRONG_COLUMN).agg(rows=_.count()).order_by(ibis.desc("rows"), WRONG_COLUMN)
+        worst = columns.limit(1).to_pyarrow().to_pylist()[0]
+        if (column := worst[WRONG_COLUMN]) is not None:
+            where = f" (column {column}, {worst['rows']:,} of them)"
+            dropped = dropped.filter(_[WRONG_COLUMN] == column)
+    row = dropped.limit(1).to_pyarrow().to_pylist()[0]
+    known = ((key, value) for key, value in row.items() if key not in NOTES and value is not None)
+    shown = row.get("raw") or " ".join(f"{key}={value}" for key, value in known)
+    return f"{reason}{where}: {shown[:EXAMPLE_LENGTH]}{'…' if len(shown) > EXAMPLE_LENGTH else ''}"
 
 
 def _refuse_unusable_ids(table: ibis.Table, key: str, name: str) -> None:
@@ -252,7 +263,7 @@ def _write_optional_tables(workspace: Workspace, source: Source, connection: ibi
         if table is None:
             remove(workspace.ingested(name))
         else:
-            readable = _readable(table).drop(*({"reason", "raw"} & set(table.columns)))
+            readable = _readable(table).drop(*(set(NOTES) & set(table.columns)))
             replace_table(readable, workspace.ingested(name), connection)
 
 

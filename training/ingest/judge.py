@@ -7,6 +7,7 @@ from contracts.events.schema import EVENT_COLUMNS, EVENT_RULES
 from training.ingest.adapters.source import RETURN, Source
 from training.ingest.profiles import EXACT_COPY
 from training.ingest.validation import broken
+from training.ingest.values.columns import WRONG_COLUMN
 
 RETURNED = "returned"
 
@@ -55,7 +56,7 @@ def _conformed(source: Source) -> ibis.Table:
     events = source.events
     own = {name: _column(events, name, kind) for name, kind in EVENT_COLUMNS.items()}
     content = _column(events, "content", "string")
-    as_read = {name: events[name] for name in ("raw",) if name in events.columns}
+    as_read = {name: events[name] for name in ("raw", WRONG_COLUMN) if name in events.columns}
     is_return = _column(events, "is_return", "boolean").fill_null(False)
     own["event_id"] = own["event_id"].coalesce(content)
     unreadable = _column(events, "reason", "string")

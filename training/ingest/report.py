@@ -1,7 +1,8 @@
 """What became of the rows of one ingest, and whether enough of them is left."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from contracts.errors import DataRejected
 from training.settings import IngestSettings
@@ -15,11 +16,14 @@ FIXES = {
     "wrong_type": "Timestamps are read as ISO 8601 (2024-01-31T12:00:00Z), with a zone's full name or offset and never "
     "with an abbreviation such as EST; say any other format as `date_format: '%m/%d/%Y %H:%M'` in the mapping file. If "
     "they are whole numbers, say their unit: `epoch_unit: ms` in the mapping file, and check it where it is said "
-    "already. Numbers have a decimal point, or a comma with `decimal: ','`.",
+    "already. Numbers have a decimal point, or a comma with `decimal: ','`, and neither a currency sign nor a unit. "
+    "Units are whole numbers. A column that is not needed can be left out of the mapping.",
     "timestamp_before_1970": "If the times are whole numbers, check `epoch_unit` in the mapping file.",
     "not_utf8": "Save the file as UTF-8.",
     "quantity_not_positive": "If these are returns, say what they do (ecommerce): `returns: cancel` or `returns: "
     "ignore` in the mapping file.",
+    "exact_copy": "If a basket may list the same thing in two rows that differ in nothing, keep them: `exact_copies: "
+    "keep` under ingest in params.yaml.",
     "missing_id": "If lines without a user are guests' purchases (ecommerce): `guests: ignore` in the mapping file.",
 }
 EXPECTED = frozenset({"guest", "return", "returned"})
@@ -58,17 +62,21 @@ class IngestReport:
 
 
 def left_out(report: IngestReport) -> Iterator[str]:
-    """One sentence on rows that may be returns: nobody has said what they do, so they are dropped for nothing."""
-    if rows := report.events_dropped.get("quantity_not_positive"):
-        yield f"Dropped, as their units are not positive: {rows:,}. {FIXES['quantity_not_positive']}"
+    """One sentence each on rows that may be returns, or purchases of their own: nobody has said what they are."""
+    for reason, why in {
+        "quantity_not_positive": "as their units are not positive",
+        "exact_copy": "as they repeat another row in everything",
+    }.items():
+        if rows := report.events_dropped.get(reason):
+            yield f"Dropped, {why}: {rows:,}. {FIXES[reason]}"
 
 
 def refuse_if_too_little(
-    report: IngestReport, settings: IngestSettings, example: Callable[[str], str], *, dry_run: bool = False
+    report: IngestReport, settings: IngestSettings, example: Callable[[str, str], str], *, dry_run: bool = False
 ) -> None:
     """Raises DataRejected where nothing is left, or more is dropped than the settings allow.
 
-    example: a row that was dropped for a reason, in words. dry_run: there is no quarantine to look at.
+    example: of a table a row that was dropped for a reason, in words. dry_run: there is no quarantine to look at.
     """
     dropped = sum(_faults(report).values())
     if report.events_in == 0:
@@ -76,7 +84,7 @@ def refuse_if_too_little(
     if report.events_kept == 0 and report.events_suppressed == report.events_in:
         raise DataRejected(f"All {report.events_in} events are of people who were erased.")
     if report.events_kept == 0:
-        advice = _advice(report, example)
+        advice = _advice(_faults(report), partial(example, "events"))
         raise DataRejected(f"None of the {report.events_in} events could be used: {report.events_dropped}.{advice}")
     for name, kept in (("users", report.users), ("items", report.items)):
         unreadable = sum(report.profiles_dropped.get(name, {}).values())
@@ -86,13 +94,14 @@ def refuse_if_too_little(
                 f"({report.profiles_dropped[name]}), more than "
                 f"ingest.max_dropped_share = {settings.max_dropped_share}. "
                 f"{_where(f'quarantine_{name}.parquet', dry_run=dry_run)}"
+                f"{_advice(report.profiles_dropped[name], partial(example, name))}"
             )
     if dropped > settings.max_dropped_share * report.events_in:
         raise DataRejected(
             f"{dropped} of {report.events_in} events were dropped ({report.events_dropped}), more than "
             f"ingest.max_dropped_share = {settings.max_dropped_share}. "
             f"{_where('quarantine.parquet', dry_run=dry_run)} Mend the source or raise the share in params.yaml."
-            f"{_advice(report, example)}"
+            f"{_advice(_faults(report), partial(example, 'events'))}"
         )
 
 
@@ -107,11 +116,10 @@ def _faults(report: IngestReport) -> dict[str, int]:
     return {reason: rows for reason, rows in report.events_dropped.items() if reason not in EXPECTED}
 
 
-def _advice(report: IngestReport, example: Callable[[str], str]) -> str:
+def _advice(faults: Mapping[str, int], example: Callable[[str], str]) -> str:
     """A row of the commonest fault, and what would mend the common ones; empty where there is no fault."""
-    faults = _faults(report)
     if not faults:
         return ""
     worst, least = max(faults, key=faults.__getitem__), FIX_SHARE * sum(faults.values())
     fixes = [fix for reason, fix in FIXES.items() if faults.get(reason, 0) >= max(least, 1)]
-    return " ".join(["", f"One of {worst}: {example(worst)}.", *fixes])
+    return " ".join(["", f"One of {example(worst)}.", *fixes])

@@ -289,3 +289,20 @@ def test_a_refused_dry_run_names_no_file_that_it_has_not_written(tmp_path: Path)
     folder = shop(tmp_path, f"purchase,u,tea,{AT},,,\n", "item_id,price\ntea,2\ncup,much\n")
     with pytest.raises(DataRejected, match=r"1 of 2 rows of items .* leaves them in quarantine_items\.parquet"):
         judge_only(IngestSettings("ecommerce", str(folder)), connect_duckdb())
+
+
+def test_a_refusal_names_the_column_that_could_not_be_read(tmp_path: Path) -> None:
+    lines = "".join(f"purchase,u,tea,{AT},o{k},1,$2.50\n" for k in range(3)) + f"purchase,u,tea,{AT},o9,some,1\n"
+    with pytest.raises(DataRejected, match=r"One of wrong_type \(column price, 3 of them\): .*\$2\.50\. .*currency"):
+        run(tmp_path, "ecommerce", shop(tmp_path, lines), share=0.5)
+    assert rows_of(tmp_path, "quarantine", "wrong_column") == [("price",), ("price",), ("price",), ("quantity",)]
+    goods = "item_id,price\ntea,2\ncup,much\n"
+    good = f"purchase,u,tea,{AT},,,\n"
+    for mapping in ({}, {"products": {"repeated": "most_frequent"}}):
+        with pytest.raises(DataRejected, match=r"items .*One of wrong_type \(column price, 1 of them\): .*price=much"):
+            run(tmp_path, "ecommerce", shop(tmp_path, good, goods), mapping, share=0.1)
+
+
+def test_exact_copies_that_are_dropped_are_a_note_with_the_setting_that_keeps_them(tmp_path: Path) -> None:
+    report = run(tmp_path, "ecommerce", shop(tmp_path, f"purchase,u,tea,{AT},o1,1,2\n" * 3))
+    assert [note for note in report.warnings if "repeat another row in everything: 2." in note and "keep`" in note]

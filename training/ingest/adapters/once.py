@@ -4,6 +4,7 @@ import ibis
 from ibis import _
 
 from contracts.errors import InvalidInput
+from training.ingest.profiles import NOTES
 
 LATEST, MOST_FREQUENT = "latest", "most_frequent"
 
@@ -22,11 +23,11 @@ def once_an_id(rows: ibis.Table, key: str, columns: list[str], how: str) -> tupl
     folded = good.select(key).distinct()
     for column in columns:
         folded = folded.left_join(_chosen(good, key, column, how), key).drop(f"{key}_right")
-    nothing = {name: ibis.null("string") for name in ("reason", "raw")}
-    kept = folded.mutate(**nothing).select(key, *columns, "reason", "raw")
+    nothing = {name: ibis.null("string") for name in NOTES}
+    kept = folded.mutate(**nothing).select(key, *columns, *NOTES)
     counts = rows.filter(_.reason.isnull()).agg(rows=_.count(), ids=_[key].nunique()).execute().iloc[0]
     further = int(counts["rows"] - counts["ids"])
-    return kept.union(bad.select(key, *columns, "reason", "raw")), further
+    return kept.union(bad.select(key, *columns, *NOTES)), further
 
 
 def _chosen(rows: ibis.Table, key: str, column: str, how: str) -> ibis.Table:

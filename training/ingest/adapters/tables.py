@@ -14,6 +14,7 @@ from training.ingest.files.json_lines import read_json_lines
 from training.ingest.files.list_text import parsed_lists
 from training.ingest.files.location import JSON_SUFFIXES, DataFile
 from training.ingest.files.parquet import read_parquet_file
+from training.ingest.profiles import NOTES
 from training.ingest.values.texts import as_text
 
 KEPT = (FAULT, RAW)
@@ -84,8 +85,9 @@ def with_faults(table: ibis.Table, *others: ibis.Table) -> ibis.Table:
     """The table, and the unreadable rows of tables that it was joined with: they must be counted somewhere."""
     for other in others:
         faulty = other.filter(other.reason.notnull())
-        nothing = {name: ibis.null(kind) for name, kind in table.schema().items() if name not in ("reason", "raw")}
-        table = table.union(faulty.select(**nothing, reason="reason", raw="raw").select(*table.columns))
+        nothing = {name: ibis.null(kind) for name, kind in table.schema().items() if name not in NOTES}
+        notes = {name: faulty[name] for name in NOTES if name in table.columns}
+        table = table.union(faulty.select(**nothing, **notes).select(*table.columns))
     return table
 
 

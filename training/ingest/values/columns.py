@@ -14,6 +14,8 @@ from training.ingest.values.moments import TIMESTAMP, moments
 from training.ingest.values.texts import EXACT, as_id, as_number, as_text
 
 WITHOUT_ZONE = "timestamp_without_zone"
+WRONG_COLUMN = "wrong_column"
+"""Next to `reason`: the source's column whose value could not be read."""
 
 
 class Columns:
@@ -24,7 +26,7 @@ class Columns:
         self._section = section
         self._mapping = mapping
         self._used: list[str] = []
-        self._faults: list[tuple[Any, str]] = []
+        self._faults: list[tuple[Any, str, str | None]] = []  # which rows, why, in which of the source's columns
 
     def has(self, name: str) -> bool:
         """True when the table has the column, under its own or its mapped name, or the mapping its value.
@@ -51,10 +53,14 @@ class Columns:
         constant = self._mapping.get(f"{self._section}.{name}.value")
         if constant is not None:
             return ibis.literal(constant)
-        column = self._mapping.get(f"{self._section}.{name}", name)
+        column = self._named(name)
         if column not in self._used:
             self._used.append(column)
         return self.table[column]
+
+    def _named(self, name: str) -> str:
+        """What the source calls our column."""
+        return self._mapping.get(f"{self._section}.{name}", name)
 
     def _names(self) -> list[str]:
         return [column for column in self.table.columns if column not in (FAULT, RAW)]
@@ -95,7 +101,7 @@ class Columns:
             given = given & (value.strip() != "")
         if value.type().is_floating():
             given = given & ~value.isnan()  # as pandas writes what is missing
-        self._fault(given & ~fine.fill_null(False), WRONG_TYPE)
+        self._faults.append((given & ~fine.fill_null(False), WRONG_TYPE, self._named(name)))
         return ibis.ifelse(fine, number, None).cast(kind)
 
     def timestamp(self, name: str) -> Any:
@@ -105,8 +111,8 @@ class Columns:
         """
         options = ("time_zone", "epoch_unit", "date_format")
         found = moments(self._raw(name), Reading(*(self.option(name, option) for option in options)))
-        self._fault(found.unreadable, WRONG_TYPE)
-        self._fault(found.without_zone, WITHOUT_ZONE)
+        self._faults.append((found.unreadable, WRONG_TYPE, self._named(name)))
+        self._faults.append((found.without_zone, WITHOUT_ZONE, self._named(name)))
         return found.utc
 
     def optional(self, name: str, kind: str = "string") -> Any:
@@ -130,17 +136,19 @@ class Columns:
 
     def leave_out(self, rows: Any, reason: str) -> None:
         """Marks rows that can be read but are not kept."""
-        self._fault(rows, reason)
-
-    def _fault(self, wrong: Any, reason: str) -> None:
-        self._faults.append((wrong, reason))
+        self._faults.append((rows, reason, None))
 
     def select(self, **values: Any) -> ibis.Table:
-        """The values with `reason` and `raw`; raw is the line as it stood, or the columns that were read."""
-        cases = ibis.cases(*self._faults) if self._faults else ibis.null("string")
-        reason = self.table[FAULT].coalesce(cases)
+        """The values with `reason`, WRONG_COLUMN and `raw`: the line as it stood, or the columns that were read."""
+        reason = self.table[FAULT].coalesce(self._first_fault(1))
+        at_fault = ibis.ifelse(self.table[FAULT].isnull(), self._first_fault(2), None)
         shown: Any = ibis.literal("")
         for column in self._used:
             shown = shown + f"{column}=" + self.table[column].cast("string").fill_null("") + " "
         raw = self.table[RAW].coalesce(ibis.ifelse(reason.notnull(), shown.strip(), None))
-        return self.table.select(**values, reason=reason, raw=raw)
+        return self.table.select(**values, reason=reason, raw=raw, **{WRONG_COLUMN: at_fault})
+
+    def _first_fault(self, what: int) -> Any:
+        """Of the first fault of each row the reason (1) or the column (2)."""
+        cases = [(fault[0], ibis.literal(fault[what], "string")) for fault in self._faults]
+        return ibis.cases(*cases) if cases else ibis.null("string")
