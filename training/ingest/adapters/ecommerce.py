@@ -100,6 +100,7 @@ def _optional(connection: ibis.BaseBackend, location: Location, options: SourceO
 
 def _events(rows: Columns, options: SourceOptions) -> ibis.Table:
     """Without an event id the content is the id."""
+    rows.require("event_type", "user_id", "event_timestamp")
     names = EVENT_NAMES | event_types_of(options.mapping)
     return rows.select(
         event_type=_event_type(rows, names),
@@ -148,8 +149,11 @@ def event_types_of(mapping: Mapping[str, str]) -> dict[str, str]:
     own = {key.removeprefix(section): kind for key, kind in mapping.items() if key.startswith(section)}
     known = [kind.value for kind in EventType] + ([RETURN] if mapping.get("returns") else [])
     if unknown := [f"{name}: {kind}" for name, kind in own.items() if kind not in known]:
+        more = ""
+        if RETURN in own.values() and RETURN not in known:
+            more = f" {RETURN} is one as well where `returns: {CANCEL}` or `returns: {IGNORE}` says what returns do."
         raise InvalidInput(
-            f"event_types maps to unknown event types: {', '.join(unknown)}. There are {', '.join(known)}."
+            f"event_types maps to unknown event types: {', '.join(unknown)}. There are {', '.join(known)}.{more}"
         )
     return {name.strip().lower(): kind for name, kind in own.items()}
 

@@ -1,6 +1,7 @@
 """Raw tables to typed columns: what cannot be read becomes a reason next to the row, never a lost row."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import ibis
@@ -34,9 +35,20 @@ class Columns:
         Raises InvalidInput for a mapped column that is not there.
         """
         key = f"{self._section}.{name}"
-        if key in self._mapping and self._mapping[key] not in self._names():
-            raise InvalidInput(f"{key} is mapped to {self._mapping[key]!r}; {self._columns()}")
+        if key in self._mapping and (named := self._mapping[key]) not in self._names():
+            alike = get_close_matches(named, self._names(), n=1, cutoff=0.7)
+            meant = f" (did you mean {alike[0]!r}?)" if alike else ""
+            raise InvalidInput(f"{key} is mapped to {named!r}{meant}; {self._columns()}")
         return f"{key}.value" in self._mapping or self._mapping.get(key, name) in self._names()
+
+    def require(self, *names: str) -> None:
+        """Raises InvalidInput naming all of these columns that the table lacks."""
+        if missing := [name for name in names if not self.has(name)]:
+            lines = ", ".join(f"{name}: …" for name in missing)
+            raise InvalidInput(
+                f"{self._section} needs a column {' and a column '.join(missing)}: {self._columns()} "
+                f"Say in the mapping which they are: `{self._section}: {{{lines}}}`."
+            )
 
     def option(self, name: str, option: str) -> str:
         """The mapping's entry for the column, else for its table, else for all; empty where there is none."""
@@ -46,10 +58,7 @@ class Columns:
         return ""
 
     def _raw(self, name: str) -> Any:
-        if not self.has(name):
-            raise InvalidInput(
-                f"{self._section} needs a column {name}: {self._columns()} Map it as {self._section}.{name}."
-            )
+        self.require(name)
         constant = self._mapping.get(f"{self._section}.{name}.value")
         if constant is not None:
             return ibis.literal(constant)

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from contracts.errors import InvalidInput
 from tandem.__main__ import app
-from tests.support.shop_files import EVENT, INTERACTIONS, SHOP_EVENTS, rows_of, run, shop
+from tests.support.shop_files import EVENT, INTERACTIONS, SHOP_EVENTS, rows_of, run, shop, write
+from training.ingest.adapters.ecommerce import event_types_of
 from training.ingest.adapters.mapping import load_mapping
 from training.workspace import Workspace
 
@@ -49,3 +50,24 @@ def test_the_help_shows_a_mapping() -> None:
     shown = CliRunner().invoke(app, ["ingest", "--help"]).output
     assert "user_id: visitor" in shown
     assert "bought: purchase" in shown
+
+
+def test_all_columns_that_are_missing_are_named_at_once(tmp_path: Path) -> None:
+    folder = write(tmp_path / "shop", interactions_csv="visitor,sku\nv,s\n", products_csv="item_id\ns\n")
+    said = r"a column event_type and a column user_id and a column event_timestamp: interactions has visitor, sku\. Say"
+    with pytest.raises(InvalidInput, match=said):
+        run(tmp_path, "ecommerce", folder)
+
+
+def test_a_column_that_is_there_under_a_name_like_the_mapped_one_is_offered(tmp_path: Path) -> None:
+    folder = write(tmp_path / "shop", interactions_csv="userId,sku\nv,s\n", products_csv="item_id\ns\n")
+    with pytest.raises(InvalidInput, match=r"mapped to 'userid' \(did you mean 'userId'\?\); interactions has userId"):
+        run(tmp_path, "ecommerce", folder, {"interactions": {"user_id": "userid"}})
+
+
+def test_return_is_an_event_type_where_a_policy_says_what_returns_do(tmp_path: Path) -> None:
+    with pytest.raises(
+        InvalidInput, match=r"unknown event types: back: return\. .* `returns: cancel` or `returns: ignore`"
+    ):
+        event_types_of({"event_types.back": "return"})
+    assert event_types_of({"event_types.back": "return", "returns": "cancel"}) == {"back": "return"}
