@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from contracts.errors import DataRejected
+from training.ingest.files.delimited import TO_UTF8
 from training.settings import IngestSettings
 
 FIXES = {
@@ -19,9 +20,11 @@ FIXES = {
     "already. Numbers have a decimal point, or a comma with `decimal: ','`, and neither a currency sign nor a unit. "
     "Units are whole numbers. A column that is not needed can be left out of the mapping.",
     "timestamp_before_1970": "If the times are whole numbers, check `epoch_unit` in the mapping file.",
-    "not_utf8": "Save the file as UTF-8.",
+    "not_utf8": TO_UTF8.format(encoding="WINDOWS-1252"),
     "quantity_not_positive": "If these are returns, say what they do (ecommerce): `returns: cancel` or `returns: "
     "ignore` in the mapping file.",
+    "malformed_row": "Each row needs as many fields as the header, and a quote that opens a field must close it. JSON has "
+    "one object a line, or is one array of objects.",
     "exact_copy": "If a basket may list the same thing in two rows that differ in nothing, keep them: `exact_copies: "
     "keep` under ingest in params.yaml.",
     "missing_id": "If lines without a user are guests' purchases (ecommerce): `guests: ignore` in the mapping file.",

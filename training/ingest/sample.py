@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from contracts.errors import DataRejected, InvalidInput
 from training.ingest.files.delimited import FAULT, RAW, read_delimited
 from training.ingest.files.json_lines import read_json_lines
-from training.ingest.files.location import JSON_SUFFIXES, TABLE_SUFFIXES, DataFile, opened
+from training.ingest.files.location import JSON_SUFFIXES, TABLE_SUFFIXES, DataFile, has_suffix, opened
 
 SAMPLE_BYTES, SAMPLE_ROWS, SHOWN = 1 << 20, 1000, 3
 
@@ -58,12 +58,12 @@ def sample(path: Path) -> Sample:
     """
     if not path.exists():
         raise InvalidInput(f"There is no file {path}.")
-    if not path.is_file() or not path.name.endswith(TABLE_SUFFIXES):
+    if not path.is_file() or not has_suffix(path.name, TABLE_SUFFIXES):
         raise InvalidInput(f"{path} is not a file of {', '.join(TABLE_SUFFIXES)}.")
     file = DataFile(opened(str(path))[0], str(path.absolute()))
-    if path.name.endswith(".parquet"):
+    if has_suffix(path.name, (".parquet",)):
         return Sample(path, _parquet(path))
-    read: Any = read_json_lines if path.name.endswith(JSON_SUFFIXES) else read_delimited
+    read: Any = read_json_lines if has_suffix(path.name, JSON_SUFFIXES) else read_delimited
     return Sample(path, read(_Start(file)).slice(0, SAMPLE_ROWS))
 
 

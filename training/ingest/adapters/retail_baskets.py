@@ -7,18 +7,16 @@ array of transactions or one a line; its items are product ids, or objects with 
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 from typing import Any
 
 import ibis
 
-from contracts.errors import DataRejected
 from contracts.events.schema import EventType
 from training.ingest.adapters.mapping import READING_OPTIONS, refuse_unknown_keys, time_zone_of
 from training.ingest.adapters.source import Source, SourceOptions
 from training.ingest.adapters.tables import seen_users
 from training.ingest.files.delimited import FAULT, MALFORMED, RAW
-from training.ingest.files.json_lines import Line, as_text, parsed, table_of, text_lines
+from training.ingest.files.json_lines import Line, as_text, table_of, text_lines, values_of
 from training.ingest.files.location import DataFile, locate
 from training.ingest.files.parquet import WRONG_TYPE
 from training.ingest.values.columns import Columns
@@ -51,7 +49,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     (transactions,) = location.required(
         options.mapping.get("transactions.file", "transactions.txt"), (".txt", ".json", ".jsonl")
     )
-    lines = (line for text in _transactions(transactions) for line in _lines(text, options.mapping))
+    lines = (line for one in values_of(transactions) for line in _lines(one, options.mapping))
     events = _events(_table(lines, LINE_COLUMNS), options.mapping)
     return Source(
         events=events,
@@ -74,33 +72,6 @@ def _products(file: DataFile) -> Iterator[Line]:
             yield dict(zip(PRODUCT_COLUMNS, values, strict=True))
         else:
             yield {FAULT: fault, RAW: line}
-
-
-def _transactions(file: DataFile) -> Iterator[Any]:
-    """Each transaction as JSON gives it; a Line with its fault for a line that is not one."""
-    lines = text_lines(file)
-    first, fault = next(lines)
-    if first.lstrip().startswith("["):
-        yield from _array(file)
-        return
-    for line, bad in chain([(first, fault)], lines):
-        try:
-            yield parsed(line) if bad is None else {FAULT: bad, RAW: line}
-        except ValueError:
-            yield {FAULT: MALFORMED, RAW: line}
-
-
-def _array(file: DataFile) -> list[Any]:
-    try:
-        with file.open(compression="infer") as stream:
-            found: list[Any] = parsed(stream.read().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise DataRejected(f"{file.name} is not UTF-8 at byte {error.start}. Save the file as UTF-8.") from error
-    except ValueError as error:
-        raise DataRejected(
-            f"{file.name} is not a whole JSON array: {error}. With one transaction a line, a bad one costs only itself."
-        ) from error
-    return found
 
 
 def _lines(transaction: Any, mapping: Mapping[str, str]) -> list[Line]:

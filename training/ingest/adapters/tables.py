@@ -12,7 +12,7 @@ from contracts.limits import MAX_ID
 from training.ingest.files.delimited import FAULT, RAW, read_delimited
 from training.ingest.files.json_lines import read_json_lines
 from training.ingest.files.list_text import parsed_lists
-from training.ingest.files.location import JSON_SUFFIXES, DataFile
+from training.ingest.files.location import JSON_SUFFIXES, DataFile, has_suffix
 from training.ingest.files.parquet import read_parquet_file
 from training.ingest.profiles import NOTES
 from training.ingest.values.texts import as_text
@@ -28,15 +28,15 @@ def read_table(
     Raises DataRejected naming the file that is empty, cut short or of another shape than the others.
     """
     parts = [_with_lists(_read_file(connection, file, careful=careful), lists) for file in files]
-    if any(file.name.endswith(JSON_SUFFIXES) for file in files):  # a line names only the keys that it has
+    if any(has_suffix(file.name, JSON_SUFFIXES) for file in files):  # a line names only the keys that it has
         parts = _with_all_columns(parts)
-    return reduce(ibis.union, _alike(parts))
+    return reduce(ibis.union, _alike(parts, [file.name for file in files]))
 
 
 def _read_file(connection: ibis.BaseBackend, file: DataFile, *, careful: bool) -> ibis.Table:
-    if file.name.endswith(JSON_SUFFIXES):
+    if has_suffix(file.name, JSON_SUFFIXES):
         return ibis.memtable(read_json_lines(file))
-    if file.name.endswith(".parquet"):
+    if has_suffix(file.name, (".parquet",)):
         return read_parquet_file(connection, file, careful=careful)
     return ibis.memtable(read_delimited(file))
 
@@ -56,16 +56,19 @@ def _with_all_columns(parts: list[ibis.Table]) -> list[ibis.Table]:
     return [part.mutate(**{name: ibis.null("string") for name in names if name not in part.columns}) for part in parts]
 
 
-def _alike(parts: list[ibis.Table]) -> list[ibis.Table]:
+def _alike(parts: list[ibis.Table], files: Sequence[str]) -> list[ibis.Table]:
     """The parts with the same columns in the same types: a column that differs becomes text.
 
     Raises DataRejected where a part lacks a column, or holds lists where another holds none.
     """
     first = parts[0]
-    for other in parts[1:]:
+    for other, file in zip(parts[1:], files[1:], strict=True):
         if set(first.columns) != set(other.columns):
             shown = "; ".join(", ".join(name for name in part.columns if name not in KEPT) for part in (first, other))
-            raise DataRejected(f"Parts of a table differ in columns: {shown}.")
+            raise DataRejected(
+                f"Parts of a table differ in columns: {shown}. The first are those of {files[0]}, the others those of "
+                f"{file}. Give every part all columns, with nothing in those that it has no values for."
+            )
     kinds = {name: {part[name].type().copy(nullable=True) for part in parts} for name in first.columns}
     differing = {name for name, found in kinds.items() if len(found) > 1}
     for name in sorted(differing):

@@ -23,6 +23,15 @@ MALFORMED, NOT_UTF8 = "malformed_row", "not_utf8"
 CHUNK_BYTES = 16 << 20
 QUOTED_LINES = 1000  # a quoted field over more lines than this is a stray quote
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+TO_UTF8 = "Save the file as UTF-8, as with `iconv -f {encoding} -t UTF-8 old.csv > new.csv`."
+OTHER_KINDS = (
+    (rb"PAR1", "a Parquet file: end its name in .parquet."),
+    (rb"PK\x03\x04|\xd0\xcf\x11\xe0", "an Excel workbook or a zip file: save the sheet as CSV, or unpack the file."),
+    (rb"\x1f\x8b", "compressed by gzip: end its name in .csv.gz."),
+    (rb"\xff\xfe|\xfe\xff", f"UTF-16. {TO_UTF8.format(encoding='UTF-16')}"),
+    (rb'\s*(?:\[\s*)?\{\s*(?:"|\}|\Z)', "JSON: end its name in .jsonl."),
+)
+"""How files begin that are no delimited text, and what to do with them."""
 
 
 @dataclass(frozen=True)
@@ -58,23 +67,39 @@ def _header_line(stream: IO[bytes], file_name: str) -> tuple[bytes, bytes]:
     data = b""
     while not (end := re.search(rb"\r\n|\n|\r(?=[^\n])", data)) and (more := stream.read(CHUNK_BYTES)):
         data = (data + more).removeprefix(BYTE_ORDER_MARK).lstrip(b"\r\n")
+    _refuse_other_kinds(data, file_name)
     if not data.strip():
         raise DataRejected(f"{file_name} is empty: expected a line of column names, then rows.")
     return (data[: end.end()], data[end.end() :]) if end else (data, b"")
 
 
+def _refuse_other_kinds(start: bytes, file_name: str) -> None:
+    """Raises DataRejected for a file that is no text, or JSON, whatever it is called: what it is, and what to do."""
+    for kinds, what in OTHER_KINDS:
+        if re.match(kinds, start):
+            raise DataRejected(f"{file_name} is {what}")
+
+
 def _delimiter(header: bytes, file_name: str) -> bytes:
-    """A tab by the file's name; else a comma, or the semicolon of spreadsheets where commas are decimal."""
-    if ".tsv" in file_name:
+    """A tab by the file's name; else a comma, or the semicolon of spreadsheets where commas are decimal.
+
+    A header with neither is taken apart at its tabs or bars.
+    """
+    if ".tsv" in file_name.lower():
         return b"\t"
-    return b";" if header.count(b";") > header.count(b",") else b","
+    commas, semicolons = header.count(b","), header.count(b";")
+    if not commas and not semicolons:
+        return next((one for one in (b"\t", b"|") if one in header), b",")
+    return b";" if semicolons > commas else b","
 
 
 def _header(line: bytes, dialect: Dialect, file_name: str) -> list[str]:
     try:
         line.decode()
     except UnicodeDecodeError as error:
-        raise DataRejected(f"The header of {file_name} is not UTF-8: {line[:80]!r}. Save the file as UTF-8.") from error
+        raise DataRejected(
+            f"The header of {file_name} is not UTF-8: {line[:80]!r}. {TO_UTF8.format(encoding='WINDOWS-1252')}"
+        ) from error
     record = _record(line.strip(b"\r\n"), 0, dialect)
     if not isinstance(record, Record):
         raise DataRejected(f"The header of {file_name} has a quote that does not end: {line[:80]!r}.")

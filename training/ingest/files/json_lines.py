@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import pyarrow as pa
@@ -19,9 +19,10 @@ HALF = re.compile("[\ud800-\udfff]")
 
 
 def read_json_lines(file: DataFile) -> pa.Table:
-    """One row a line: the keys of all lines as string columns (left out or null is null), then FAULT and RAW.
+    """One row an object: the keys of all as string columns (left out or null is null), then FAULT and RAW.
 
-    Arrays and objects stay JSON, numbers their own digits. Raises DataRejected for a file without lines.
+    Arrays and objects stay JSON, numbers their own digits. Raises DataRejected for a file without lines, or an array
+    that is cut short.
     """
     names = dict.fromkeys(name for row in _rows(file) for name in row if name not in (FAULT, RAW))
     return table_of(_rows(file), (*names, FAULT, RAW))
@@ -91,18 +92,58 @@ def _written(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _rows(file: DataFile) -> Iterator[Line]:
-    for line, fault in text_lines(file):
-        found = None if fault else _object(line)
-        yield {FAULT: fault or MALFORMED, RAW: line} if found is None else found
+def values_of(file: DataFile) -> Iterator[Any]:
+    """What the file lists, as JSON gives it: one value a line, or the entries of one array.
+
+    A line that is no JSON is a Line with its fault. Raises DataRejected for an array that is cut short.
+    """
+    lines = text_lines(file)
+    first = list(islice(lines, 2))
+    if first[0][0].lstrip().startswith("[") and not (len(first) > 1 and any(map(_is_whole, first))):
+        yield from _array(file)
+        return
+    for line, bad in chain(first, lines):
+        try:
+            yield parsed(line) if bad is None else {FAULT: bad, RAW: line}
+        except ValueError:
+            yield {FAULT: MALFORMED, RAW: line}
 
 
-def _object(line: str) -> Line | None:
-    """None where the line is something else."""
+def _is_whole(line: tuple[str, str | None]) -> bool:
+    """Whether the line is JSON by itself, as the lines of an array are not: they end in commas."""
     try:
-        found = parsed(line)
-        return (
-            {as_text(name) or "": as_text(v) or None for name, v in found.items()} if isinstance(found, dict) else None
-        )
-    except (ValueError, RecursionError):
+        return line[1] is None and parsed(line[0]) is not None
+    except ValueError:
+        return False
+
+
+def _array(file: DataFile) -> list[Any]:
+    try:
+        with file.open(compression="infer") as stream:
+            found: list[Any] = parsed(stream.read().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise DataRejected(f"{file.name} is not UTF-8 at byte {error.start}. Save the file as UTF-8.") from error
+    except ValueError as error:
+        raise DataRejected(
+            f"{file.name} is not a whole JSON array: {error}. With one object a line, a bad one costs only itself."
+        ) from error
+    return found
+
+
+def _rows(file: DataFile) -> Iterator[Line]:
+    for value in values_of(file):
+        if isinstance(value, dict) and FAULT in value:
+            yield value
+        else:
+            found = _object(value)
+            yield {FAULT: MALFORMED, RAW: as_text(value) or "null"} if found is None else found
+
+
+def _object(value: Any) -> Line | None:
+    """None where the value is something else."""
+    if not isinstance(value, dict):
+        return None
+    try:
+        return {as_text(name) or "": as_text(one) or None for name, one in value.items()}
+    except RecursionError:
         return None

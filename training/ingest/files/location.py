@@ -10,8 +10,16 @@ from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-
 
 from contracts.errors import InvalidInput, MissingArtifact
 
-JSON_SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz")
 TABLE_SUFFIXES = (".parquet", ".csv", ".tsv", ".csv.gz", ".tsv.gz", *JSON_SUFFIXES)
+SHOWN = 3
+NO_DATA = ("_", ".")
+"""How files begin that programs leave next to data: _SUCCESS, .part-0000.csv.crc."""
+
+
+def has_suffix(name: str, suffixes: Sequence[str]) -> bool:
+    """Whether a file's name ends in one of them, in any case: Windows writes ORDERS.CSV."""
+    return name.lower().endswith(tuple(suffixes))
 
 
 @dataclass(frozen=True)
@@ -48,10 +56,12 @@ class Location:
     def files(self, name: str, suffixes: Sequence[str] = TABLE_SUFFIXES) -> list[DataFile]:
         """The files of a table: `name` itself, name plus a suffix, or the parts in a folder `name`; none found: [].
 
-        Raises InvalidInput when several of these exist, as only one can be meant.
+        Raises InvalidInput when several of these exist, as only one can be meant, or when the folder holds a file that
+        cannot be read: its rows would be missing.
         """
-        listed = self._listed()
-        matches = [found for found in (name, *(name + suffix for suffix in suffixes)) if found in listed]
+        matches = sorted(
+            one for one in self._listed() if one.startswith(name) and one[len(name) :].lower() in ("", *suffixes)
+        )
         if len(matches) > 1:
             raise InvalidInput(
                 f"{self.shown} holds {' and '.join(matches)}: keep one, or name the file in the mapping."
@@ -61,8 +71,20 @@ class Location:
         path = f"{self.folder}/{matches[0]}"
         if not self.filesystem.isdir(path):
             return [DataFile(self.filesystem, path)]
-        parts = sorted(part for part in self.filesystem.ls(path, detail=False) if part.endswith(tuple(suffixes)))
-        return [DataFile(self.filesystem, part) for part in parts]
+        return [DataFile(self.filesystem, part) for part in self._parts(path, suffixes)]
+
+    def _parts(self, folder: str, suffixes: Sequence[str]) -> list[str]:
+        """The files below a folder, those of its folders included: exports of each day often have one of their own."""
+        found = sorted(self.filesystem.find(folder))
+        inside = {path: path[len(folder) :].strip("/") for path in found}
+        data = [path for path in found if not any(part.startswith(NO_DATA) for part in inside[path].split("/"))]
+        if others := [inside[path] for path in data if not has_suffix(path, suffixes)]:
+            shown = ", ".join(others[:SHOWN]) + (", …" if len(others) > SHOWN else "")
+            raise InvalidInput(
+                f"{folder} holds {shown}: only files of {', '.join(suffixes)} can be read as parts of a table. Move "
+                "everything else to another folder, or export it as one of these."
+            )
+        return data
 
     def required(self, name: str, suffixes: Sequence[str] = TABLE_SUFFIXES) -> list[DataFile]:
         """The files of a table that must be there.

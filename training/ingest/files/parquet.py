@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from contracts.errors import DataRejected
 from training.engine import read_parquet
 from training.ingest.files.delimited import FAULT, NOT_UTF8, RAW
-from training.ingest.files.location import DataFile, opened
+from training.ingest.files.location import DataFile, has_suffix, opened
 
 WRONG_TYPE = "wrong_type"
 RARE = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_null)
@@ -125,7 +125,7 @@ def refuse_damaged_parquet(path: str) -> None:
     filesystem, folder = opened(path)
     for name in filesystem.find(folder):
         file = DataFile(filesystem, name)
-        if not file.name.endswith(".parquet"):
+        if not has_suffix(file.name, (".parquet",)):
             continue
         try:
             with file.open() as stream:

@@ -1,0 +1,115 @@
+"""Files by what they are: names in any case, folders of folders, and what is no table."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from contracts.errors import DataRejected, InvalidInput
+from tests.support.shop_files import EVENT, INTERACTIONS, PRODUCTS, SHOP_EVENTS, parquet, rows_of, run, shop, write
+
+HEADER, *LINES = INTERACTIONS.splitlines()
+AS_JSON = [dict(zip(HEADER.split(","), line.split(","), strict=True)) for line in LINES]
+
+
+def named(root: Path, name: str, content: bytes) -> dict[str, Any]:
+    """A mapping onto a file of events that is called so."""
+    write(root / "shop", products_csv=PRODUCTS)
+    (root / "shop" / name).write_bytes(content)
+    return {"interactions": {"file": name}}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("EVENTS.CSV", INTERACTIONS.encode()),
+        ("events.txt", INTERACTIONS.encode()),
+        ("Events.Tsv", INTERACTIONS.replace(",", "\t").encode()),
+        ("events.csv", INTERACTIONS.replace(",", "\t").encode()),
+        ("events.psv", INTERACTIONS.replace(",", "|").encode()),
+        ("EVENTS.CSV.GZ", gzip.compress(INTERACTIONS.encode())),
+        ("events.json", "\n".join(map(json.dumps, AS_JSON)).encode()),
+        ("EVENTS.JSONL", "\n".join(map(json.dumps, AS_JSON)).encode()),
+        ("events.json", json.dumps(AS_JSON).encode()),
+        ("events.json", json.dumps(AS_JSON, indent=1).encode()),
+        ("events.json.gz", gzip.compress(b"\xef\xbb\xbf" + json.dumps(AS_JSON).encode())),
+    ],
+)
+def test_a_file_is_read_as_what_its_name_or_its_header_says(tmp_path: Path, name: str, content: bytes) -> None:
+    mapping = named(tmp_path, name, content)
+    run(tmp_path, "ecommerce", tmp_path / "shop", mapping)
+    assert rows_of(tmp_path, "events", *EVENT) == SHOP_EVENTS
+
+
+def test_a_table_is_found_by_its_name_in_any_case_of_the_suffix(tmp_path: Path) -> None:
+    folder = shop(tmp_path)
+    (folder / "interactions.csv").rename(folder / "interactions.CSV")
+    parquet(folder / "users.PARQUET", [{"user_id": "u1"}], user_id=pa.string())
+    report = run(tmp_path, "ecommerce", folder)
+    assert (report.events_kept, report.users_not_in_table) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PAR1\x15\x04", r"events is a Parquet file: end its name in \.parquet"),
+        (b"PK\x03\x04\x14", "events is an Excel workbook or a zip file: save the sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1", "events is an Excel workbook"),
+        (gzip.compress(b"a,b"), r"events is compressed by gzip: end its name in \.csv\.gz"),
+        ("user_id,item_id\n".encode("utf-16"), "events is UTF-16. Save .* `iconv -f UTF-16 -t UTF-8"),
+        (json.dumps(AS_JSON[0]).encode(), r"events is JSON: end its name in \.jsonl"),
+        (json.dumps(AS_JSON, indent=1).encode(), r"events is JSON: end its name in \.jsonl"),
+        ("Stück,Käufer\n".encode("latin-1"), "The header of events is not UTF-8.*`iconv -f WINDOWS-1252 -t UTF-8"),
+    ],
+)
+def test_what_is_no_table_is_named_with_what_to_do(tmp_path: Path, content: bytes, said: str) -> None:
+    mapping = named(tmp_path, "events", content)
+    with pytest.raises(DataRejected, match=said):
+        run(tmp_path, "ecommerce", tmp_path / "shop", mapping)
+
+
+def test_brackets_of_a_header_are_no_json(tmp_path: Path) -> None:
+    mapping = named(tmp_path, "events.csv", INTERACTIONS.replace("user_id", "[user_id]", 1).encode())
+    mapping["interactions"]["user_id"] = "[user_id]"
+    assert run(tmp_path, "ecommerce", tmp_path / "shop", mapping).events_kept == 3
+
+
+def test_one_bad_line_of_json_is_lost_alone_though_it_looks_like_an_array(tmp_path: Path) -> None:
+    for bad in ("[1, 2]", "[1, 2", "5"):
+        lines = [bad, *map(json.dumps, AS_JSON)]
+        mapping = named(tmp_path, "events.jsonl", "\n".join(lines).encode())
+        report = run(tmp_path, "ecommerce", tmp_path / "shop", mapping)
+        assert (report.events_in, report.events_dropped) == (4, {"malformed_row": 1})
+    mapping = named(tmp_path, "events.json", json.dumps([*AS_JSON, 7]).encode())
+    assert run(tmp_path, "ecommerce", tmp_path / "shop", mapping).events_dropped == {"malformed_row": 1}
+
+
+def test_an_array_that_is_cut_short_is_refused(tmp_path: Path) -> None:
+    for text in (json.dumps(AS_JSON), json.dumps(AS_JSON, indent=1)):
+        mapping = named(tmp_path, "events.json", text[:-20].encode())
+        with pytest.raises(DataRejected, match=r"events\.json is not a whole JSON array"):
+            run(tmp_path, "ecommerce", tmp_path / "shop", mapping)
+
+
+def test_parts_lie_in_folders_of_folders_next_to_what_programs_leave_there(tmp_path: Path) -> None:
+    folder = write(tmp_path / "shop", products_csv=PRODUCTS)
+    for at, line in enumerate(LINES):
+        day = folder / "interactions" / f"dt=2024-01-0{at}"
+        day.mkdir(parents=True)
+        (day / "part-0.csv").write_text(f"{HEADER}\n{line}\n")
+        (day / "_SUCCESS").touch()
+        (day / ".part-0.csv.crc").touch()
+    (folder / "interactions" / "_temporary").mkdir()
+    (folder / "interactions" / "_temporary" / "part-1.csv").write_text(INTERACTIONS)
+    run(tmp_path, "ecommerce", folder)
+    assert rows_of(tmp_path, "events", *EVENT) == SHOP_EVENTS
+
+
+def test_a_part_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
+    folder = write(tmp_path / "shop", products_csv=PRODUCTS)
+    write(folder / "interactions", a_csv=INTERACTIONS, b_xlsx="PK", c_zip="PK", d_txt="x", e_txt="x")
+    with pytest.raises(InvalidInput, match=r"interactions holds b\.xlsx, c\.zip, d\.txt, …: only files of \.parquet, "):
+        run(tmp_path, "ecommerce", folder)
