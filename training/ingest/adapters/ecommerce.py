@@ -31,6 +31,7 @@ KEYS = (
     "returns",
     "return_prefix",
     *(f"{table}.{key}" for table in ("products", "users") for key in ("repeated", "latest_by")),
+    *(f"{table}.rows" for table in TABLES),
 )
 # Names that are understood without a mapping, where the column itself is not there.
 ALIASES = {
@@ -80,7 +81,14 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
 
 def _required(connection: ibis.BaseBackend, location: Location, options: SourceOptions, table: str) -> Columns:
     files = location.required(options.mapping.get(f"{table}.file", table))
-    rows = read_table(connection, files, careful=options.careful)
+    mapped = [options.mapping.get(f"{table}.{name}", "") for name in (*TABLES[table], "latest_by")]
+    rows = read_table(
+        connection,
+        files,
+        rows_of=options.mapping.get(f"{table}.rows", ""),
+        nested=[name for name in mapped if "." in name],
+        careful=options.careful,
+    )
     understood = {
         f"{table}.{name}": alias
         for name in TABLES[table]

@@ -13,6 +13,7 @@ from training.ingest.files.delimited import FAULT, RAW, read_delimited
 from training.ingest.files.json_lines import read_json_lines
 from training.ingest.files.list_text import parsed_lists
 from training.ingest.files.location import JSON_SUFFIXES, DataFile, has_suffix
+from training.ingest.files.nested import with_nested, with_rows
 from training.ingest.files.parquet import read_parquet_file
 from training.ingest.profiles import NOTES
 from training.ingest.values.texts import as_text
@@ -21,16 +22,24 @@ KEPT = (FAULT, RAW)
 
 
 def read_table(
-    connection: ibis.BaseBackend, files: Sequence[DataFile], lists: Sequence[str] = (), *, careful: bool = False
+    connection: ibis.BaseBackend,
+    files: Sequence[DataFile],
+    lists: Sequence[str] = (),
+    *,
+    rows_of: str = "",
+    nested: Sequence[str] = (),
+    careful: bool = False,
 ) -> ibis.Table:
     """The rows of all files, with FAULT and RAW; the columns `lists` as arrays, also where they are text.
 
+    rows_of: a column with lists, of which each entry is a row. nested: paths into columns, as with_nested reads them.
     Raises DataRejected naming the file that is empty, cut short or of another shape than the others.
     """
     parts = [_with_lists(_read_file(connection, file, careful=careful), lists) for file in files]
     if any(has_suffix(file.name, JSON_SUFFIXES) for file in files):  # a line names only the keys that it has
         parts = _with_all_columns(parts)
-    return reduce(ibis.union, _alike(parts, [file.name for file in files]))
+    table = reduce(ibis.union, _alike(parts, [file.name for file in files]))
+    return with_nested(with_rows(table, rows_of) if rows_of else table, nested)
 
 
 def _read_file(connection: ibis.BaseBackend, file: DataFile, *, careful: bool) -> ibis.Table:
