@@ -4,6 +4,7 @@ Any CSV, TSV or Parquet files on disk or behind a URL; the mapping file says wha
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import ibis
@@ -14,7 +15,8 @@ from training.ingest.adapters.mapping import refuse_unknown_keys, table_keys, ti
 from training.ingest.adapters.once import LATEST, once_an_id
 from training.ingest.adapters.source import CANCEL, IGNORE, RETURN, Source, SourceOptions
 from training.ingest.adapters.tables import read_table, seen_users
-from training.ingest.files.location import Location, locate
+from training.ingest.files.encodings import refuse_unknown_encoding
+from training.ingest.files.location import DataFile, Location, has_suffix, locate
 from training.ingest.values.columns import Columns
 from training.ingest.values.moments import TIMESTAMP
 
@@ -31,7 +33,8 @@ KEYS = (
     "returns",
     "return_prefix",
     *(f"{table}.{key}" for table in ("products", "users") for key in ("repeated", "latest_by")),
-    *(f"{table}.rows" for table in TABLES),
+    *(f"{table}.{key}" for table in TABLES for key in ("rows", "encoding")),
+    "encoding",
 )
 # Names that are understood without a mapping, where the column itself is not there.
 ALIASES = {
@@ -80,7 +83,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
 
 
 def _required(connection: ibis.BaseBackend, location: Location, options: SourceOptions, table: str) -> Columns:
-    files = location.required(options.mapping.get(f"{table}.file", table))
+    files = _in_encoding(location.required(options.mapping.get(f"{table}.file", table)), options.mapping, table)
     mapped = [options.mapping.get(f"{table}.{name}", "") for name in (*TABLES[table], "latest_by")]
     rows = read_table(
         connection,
@@ -97,6 +100,15 @@ def _required(connection: ibis.BaseBackend, location: Location, options: SourceO
         if alias in rows.columns
     }
     return Columns(rows, table, understood | dict(options.mapping))
+
+
+def _in_encoding(files: list[DataFile], mapping: Mapping[str, str], table: str) -> list[DataFile]:
+    """The files in the encoding that the mapping says of the table, or of all; Parquet has its own."""
+    encoding = mapping.get(f"{table}.encoding", mapping.get("encoding", ""))
+    if not encoding:
+        return files
+    refuse_unknown_encoding(encoding)
+    return [one if has_suffix(one.name, (".parquet",)) else replace(one, encoding=encoding) for one in files]
 
 
 def _optional(connection: ibis.BaseBackend, location: Location, options: SourceOptions, table: str) -> Columns | None:

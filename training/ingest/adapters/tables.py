@@ -35,7 +35,10 @@ def read_table(
     rows_of: a column with lists, of which each entry is a row. nested: paths into columns, as with_nested reads them.
     Raises DataRejected naming the file that is empty, cut short or of another shape than the others.
     """
-    parts = [_with_lists(_read_file(connection, file, careful=careful), lists) for file in files]
+    try:
+        parts = [_with_lists(_read_file(connection, file, careful=careful), lists) for file in files]
+    except UnicodeDecodeError as error:  # of an encoding that the mapping says
+        raise DataRejected(f"{files[0].name} cannot be read as {error.encoding}: {error.reason}.") from error
     if any(has_suffix(file.name, JSON_SUFFIXES) for file in files):  # a line names only the keys that it has
         parts = _with_all_columns(parts)
     table = reduce(ibis.union, _alike(parts, [file.name for file in files]))

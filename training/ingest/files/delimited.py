@@ -23,7 +23,7 @@ MALFORMED, NOT_UTF8 = "malformed_row", "not_utf8"
 CHUNK_BYTES = 16 << 20
 QUOTED_LINES = 1000  # a quoted field over more lines than this is a stray quote
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-TO_UTF8 = "Save the file as UTF-8, as with `iconv -f {encoding} -t UTF-8 old.csv > new.csv`."
+TO_UTF8 = "Save the file as UTF-8, or say its encoding in the mapping (ecommerce): `encoding: {encoding}`."
 OTHER_KINDS = (
     (rb"PAR1", "a Parquet file: end its name in .parquet."),
     (rb"PK\x03\x04|\xd0\xcf\x11\xe0", "an Excel workbook or a zip file: save the sheet as CSV, or unpack the file."),

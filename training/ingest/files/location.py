@@ -9,6 +9,7 @@ import fsspec  # type: ignore[import-untyped,unused-ignore]  # ships no types
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped,unused-ignore]
 
 from contracts.errors import InvalidInput, MissingArtifact
+from training.ingest.files.encodings import as_utf8
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz")
 TABLE_SUFFIXES = (".parquet", ".csv", ".tsv", ".csv.gz", ".tsv.gz", *JSON_SUFFIXES)
@@ -28,6 +29,7 @@ class DataFile:
 
     filesystem: Any  # an fsspec filesystem; the package ships no types
     path: str  # without protocol
+    encoding: str = ""  # of its text; empty: UTF-8
 
     @property
     def name(self) -> str:
@@ -40,9 +42,9 @@ class DataFile:
         return "file" in self.filesystem.protocol
 
     def open(self, compression: str | None = None) -> IO[bytes]:
-        """The bytes; `infer` looks at the suffix for the compression."""
+        """The bytes, text as UTF-8; `infer` looks at the suffix for the compression."""
         stream: IO[bytes] = self.filesystem.open(self.path, "rb", compression=compression)
-        return stream
+        return as_utf8(stream, self.encoding) if self.encoding else stream
 
 
 @dataclass(frozen=True)

@@ -59,10 +59,10 @@ def test_a_table_is_found_by_its_name_in_any_case_of_the_suffix(tmp_path: Path) 
         (b"PK\x03\x04\x14", "events is an Excel workbook or a zip file: save the sheet as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1", "events is an Excel workbook"),
         (gzip.compress(b"a,b"), r"events is compressed by gzip: end its name in \.csv\.gz"),
-        ("user_id,item_id\n".encode("utf-16"), "events is UTF-16. Save .* `iconv -f UTF-16 -t UTF-8"),
+        ("user_id,item_id\n".encode("utf-16"), "events is UTF-16. Save .* `encoding: UTF-16`"),
         (json.dumps(AS_JSON[0]).encode(), r"events is JSON: end its name in \.jsonl"),
         (json.dumps(AS_JSON, indent=1).encode(), r"events is JSON: end its name in \.jsonl"),
-        ("Stück,Käufer\n".encode("latin-1"), "The header of events is not UTF-8.*`iconv -f WINDOWS-1252 -t UTF-8"),
+        ("Stück,Käufer\n".encode("latin-1"), "The header of events is not UTF-8.*`encoding: WINDOWS-1252`"),
     ],
 )
 def test_what_is_no_table_is_named_with_what_to_do(tmp_path: Path, content: bytes, said: str) -> None:

@@ -67,7 +67,8 @@ def test_an_order_that_is_there_twice_is_an_exact_copy(tmp_path: Path) -> None:
 
 
 def test_an_order_without_lines_and_what_is_no_list_are_counted(tmp_path: Path) -> None:
-    bad = [{**ORDERS[0], "lines": lines} for lines in ([], None, "two", {"sku": 1}, "[1")]
+    listed: list[Any] = [[], None, "two", {"sku": 1}, "[1"]
+    bad = [{**ORDERS[0], "lines": lines} for lines in listed]
     report = run(tmp_path, "ecommerce", as_lines(tmp_path, [*ORDERS, *bad, 5]), MAPPING)
     assert report.events_in == report.events_kept + 6
     assert report.events_dropped == {"basket_without_items": 2, "malformed_row": 1, "wrong_type": 3}
