@@ -8,7 +8,7 @@ from typing import Any, Final
 import yaml
 
 from contracts.errors import InvalidInput
-from training.ingest.files.location import TABLE_SUFFIXES
+from training.ingest.files.location import NO_DATA, TABLE_SUFFIXES, has_suffix
 from training.ingest.guess import UNSURE, guessed_mapping
 from training.ingest.sample import sample
 
@@ -22,10 +22,11 @@ MAPPING: Final = "mapping.yaml"
 
 @dataclass(frozen=True)
 class Made:
-    """What `make` wrote, what was there, and how many guesses are unsure."""
+    """What `make` wrote, what was there, raw files that it could not look at, and how many guesses are unsure."""
 
     written: tuple[str, ...]
     left: tuple[str, ...]
+    passed_over: tuple[str, ...]
     unsure: int
 
 
@@ -34,7 +35,7 @@ def make(folder: Path, raw: list[Path]) -> Made:
 
     Raises InvalidInput for raw files of no kind that is read, or that lie in several folders.
     """
-    files = _files(raw)
+    files, others = _tables(raw)
     mapping = guessed_mapping([sample(file) for file in files]) if files else ""
     contents = {name: _template(name) for name in FEATURE_REPO}
     contents |= {"params.yaml": _params(files), "dvc.yaml": _stages(), ".gitignore": IGNORED}
@@ -46,7 +47,8 @@ def make(folder: Path, raw: list[Path]) -> Made:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(contents[name], encoding="utf-8")
-    return Made(written, left, _unsure(mapping) if MAPPING in written else 0)
+    passed_over = tuple(path.name for path in others)
+    return Made(written, left, passed_over, _unsure(mapping) if MAPPING in written else 0)
 
 
 def _unsure(mapping: str) -> int:
@@ -55,18 +57,26 @@ def _unsure(mapping: str) -> int:
     return sum(mark in line and f"`{mark}`" not in line for line in mapping.splitlines())
 
 
-def _files(raw: list[Path]) -> list[Path]:
-    found = [
-        file
-        for path in raw
-        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
-        if not path.is_dir() or (file.is_file() and file.name.endswith(TABLE_SUFFIXES))
-    ]
+def _tables(raw: list[Path]) -> tuple[list[Path], list[Path]]:
+    """(files and folders of parts, files of no kind that is read). A folder of parts is a table by its own name."""
+    found, others = [], []
+    for path in raw:
+        inside = sorted(path.iterdir()) if path.is_dir() else [path]
+        inside = [one for one in inside if not path.is_dir() or not one.name.startswith(NO_DATA)]
+        if path.is_dir() and inside and all(one.is_dir() and "=" in one.name for one in inside):
+            inside = [path]  # sales/day=2025-09-01/…: each folder is a part
+        for one in inside:
+            if one.is_dir():
+                found += [one] if any(has_suffix(part.name, TABLE_SUFFIXES) for part in one.rglob("*")) else []
+            elif one is path or has_suffix(one.name, TABLE_SUFFIXES):
+                found.append(one)
+            else:
+                others.append(one)
     if raw and not found:
         raise InvalidInput(f"{', '.join(map(str, raw))} holds no file of {', '.join(TABLE_SUFFIXES)}.")
-    if len({file.absolute().parent for file in found}) > 1:
+    if len({one.absolute().parent for one in found}) > 1:
         raise InvalidInput("--from names files of several folders; ingest reads one folder: put them together.")
-    return found
+    return found, others
 
 
 def _template(name: str) -> str:

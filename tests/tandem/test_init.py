@@ -1,7 +1,10 @@
 """A workspace from nothing but the files of a shop, through its first ingest."""
 
+import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -140,3 +143,97 @@ def test_columns_of_no_known_name_are_listed_with_the_keys_that_are_free(tmp_pat
     assert '# not used: "name"' not in used_by_products
     assert "  # a column may be named for each of these, too: basket_id, quantity, price\n" in text
     assert text.count("# ? item_id: no column looks like it") == 2  # of the events, and of the products
+
+
+def guessed(path: Path, content: str | bytes) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return guessed_mapping([sample(path)])
+
+
+@pytest.mark.parametrize(
+    ("moment", "date_format"),
+    [
+        ("20240131", "%Y%m%d"),
+        ("06/28/2024 09:47 AM", "%m/%d/%Y %I:%M %p"),
+        ("28-06-2024", "%d-%m-%Y"),
+        ("Jun 28, 2024", "%b %d, %Y"),
+    ],
+)
+def test_days_and_clocks_of_twelve_hours_are_known(tmp_path: Path, moment: str, date_format: str) -> None:
+    text = guessed(tmp_path / "orders.csv", f'customer,sku,PostingDate\nc,s,"{moment}"\n')
+    assert f'date_format: "{date_format}"\n' in text
+    assert "time_zone: UTC  # ? the times carry none" in text
+
+
+def test_a_file_that_is_not_utf8_is_sampled_in_its_encoding(tmp_path: Path) -> None:
+    lines = "Kunde;Ware\nJosé;Käse\nMüller;Öl\n"
+    text = guessed(tmp_path / "a.csv", lines.encode("cp1252"))
+    assert "  encoding: WINDOWS-1252  # ?" in text and '# not used: "Ware"  # Käse, Öl' in text
+    assert "  encoding: UTF-16  # ?" in guessed(tmp_path / "b.csv", lines.encode("utf-16"))
+    assert "  encoding: ISO-8859-1  # ?" in guessed(tmp_path / "c.csv", lines.encode("latin-1") + b"\x81;\xe4\n")
+    one_bad = guessed(tmp_path / "d.csv", lines.encode() + b"K\xe4se;x\nMax;x\n")
+    assert "\n  encoding: " not in one_bad
+    assert "# ? 1 of the first 4 rows of d.csv are not_utf8. Save the file as UTF-8, or say" in one_bad
+
+
+def test_objects_and_lists_of_an_order_are_opened(tmp_path: Path) -> None:
+    order = {"order_id": 1, "buyer": {"id": "b", "country": "DE"}, "at": "2024-01-05T10:00:00Z",
+             "lines": [{"sku": "s", "qty": 2, "price": {"amount": 1.5}}], "tags": ["x"]}  # fmt: skip
+    for content in (json.dumps(order) + "\n", json.dumps([order, order], indent=1)):
+        text = guessed(tmp_path / "orders.json", content)
+        mapping = yaml.safe_load(text)["interactions"]
+        assert mapping == {
+            "file": "orders.json", "rows": "lines", "user_id": "buyer.id", "item_id": "lines.sku",
+            "event_timestamp": "at", "event_type": {"value": "purchase"}, "basket_id": "order_id",
+            "quantity": "lines.qty", "price": "lines.price.amount",
+        }  # fmt: skip
+        assert '  rows: "lines"  # ? is each entry of this list a row?' in text
+        assert '# not used: "buyer.country"  # DE' in text
+
+
+def test_parquet_with_structs_and_lists_is_opened(tmp_path: Path) -> None:
+    rows = [{"user": {"id": "u"}, "lines": [{"sku": "s"}, {"sku": "t"}], "tags": ["x"]}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "orders.parquet")
+    mapping = yaml.safe_load(guessed_mapping([sample(tmp_path / "orders.parquet")]))["interactions"]
+    assert (mapping["user_id"], mapping["item_id"], mapping["rows"]) == ("user.id", "lines.sku", "lines")
+
+
+def test_several_categories_in_a_cell_and_prices_with_a_sign_are_doubted(tmp_path: Path) -> None:
+    text = guessed(tmp_path / "a.csv", "customer,sku,at,genres,unit_price\nc,s,2024-01-02 10:00,Crime|Sci-Fi,$2.50\n")
+    assert '  category: {column: "genres", separator: "|"}  # ? several in one cell?' in text
+    assert "# ? price: \"unit_price\" would be it, but '$2.50' is no plain number" in text
+    assert "price" not in yaml.safe_load(text)["interactions"]
+
+
+def test_a_country_is_no_count_and_an_event_no_title(tmp_path: Path) -> None:
+    text = guessed(tmp_path / "a.csv", "user,sku,at,event_name,country\nu,s,2024-01-02 10:00,look,DE\n")
+    mapping = yaml.safe_load(text)
+    assert mapping["interactions"]["event_type"] == "event_name"
+    assert not {"quantity", "title"} & {*mapping["interactions"], *mapping["products"]}
+
+
+def test_a_booking_is_no_book_where_a_column_is_the_key_of_a_thing(tmp_path: Path) -> None:
+    text = guessed(tmp_path / "a.csv", "Booking No,Guest,Hotel Code,Booked On\nB1,g,H1,25/04/2023\n")
+    mapping = yaml.safe_load(text)["interactions"]
+    assert (mapping["user_id"], mapping["item_id"], mapping["basket_id"]) == ("Guest", "Hotel Code", "Booking No")
+
+
+def test_folders_are_tables_in_parts(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    for day in ("dt=2024-01-01", "dt=2024-01-02"):
+        (raw / "sales" / day).mkdir(parents=True)
+        (raw / "sales" / day / "part-0.CSV").write_text("user,sku,at\nu,s,2024-01-02 10:00\n")
+        (raw / "sales" / day / "_SUCCESS").touch()
+    (raw / "items.csv").write_text("sku,name\ns,Salt\n")
+    (raw / "notes.docx").write_text("x")
+    (raw / ".git").mkdir()
+    result = CliRunner().invoke(app, ["init", str(tmp_path / "shop"), "--from", str(raw)], catch_exceptions=False)
+    assert "notes.docx was not looked at" in result.output and ".git was" not in result.output
+    mapping = yaml.safe_load((tmp_path / "shop" / "mapping.yaml").read_text())
+    assert (mapping["interactions"]["file"], mapping["products"]["file"]) == ("sales", "items.csv")
+    done = CliRunner().invoke(app, ["ingest", "--root", str(tmp_path / "shop"), "--dry-run"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    alone = make(tmp_path / "other", [raw / "sales"])
+    assert alone.passed_over == ()
+    assert yaml.safe_load((tmp_path / "other" / "mapping.yaml").read_text())["interactions"]["file"] == "sales"

@@ -2,47 +2,32 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
-from functools import partial
 from typing import Any, Final
 
 from training.ingest.adapters.ecommerce import EVENT_NAMES
+from training.ingest.column_names import EVENTS, FORMATS, PRODUCTS, USERS, all_read, columns_of, is_called
+from training.ingest.report import FIXES
 from training.ingest.sample import Sample
 from training.ingest.values.moment_text import WRONG, ZONELESS, Reading, reader
 
 UNSURE: Final = "# ? "
-WORDS: Final[dict[str, tuple[str, ...]]] = {
-    "user_id": ("user", "customer", "visitor", "client", "member", "household", "account", "buyer", "shopper", "uid"),
-    "item_id": ("item", "product", "sku", "stockcode", "article", "movie", "asin", "isbn", "goods", "track", "book"),
-    "event_timestamp": ("eventtimestamp", "timestamp", "datetime", "time", "date", "createdat", "ts", "at", "when",
-                        "invoicedate", "orderdate", "purchasedate", "eventtime"),
-    "event_type": ("eventtype", "event", "action", "behavior", "behaviour", "type", "activity"),
-    "basket_id": ("basket", "order", "invoice", "transaction", "session", "receipt", "cart"),
-    "quantity": ("quantity", "qty", "units", "count"),
-    "price": ("price", "unitprice", "amount", "paid"),
-    "title": ("title", "name", "productname", "itemname", "description"),
-    "category": ("category", "categorycode", "genre", "group", "class"),
-    "subcategory": ("subcategory", "producttype"),
-    "department": ("department", "section", "aisle"),
-    "brand": ("brand", "label", "maker"),
-    "age_band": ("age", "ageband", "agegroup"),
-    "gender": ("gender", "sex"),
-    "region": ("region", "state", "country", "city"),
-}  # fmt: skip
-EVENTS: Final = ("user_id", "item_id", "event_timestamp", "event_type", "basket_id", "quantity", "price")
-PRODUCTS: Final = ("item_id", "title", "category", "subcategory", "department", "brand", "price")
-USERS: Final = ("user_id", "age_band", "gender", "region")
 NEEDED: Final = {"interactions": EVENTS[:4], "products": PRODUCTS[:1], "users": USERS[:1]}
 """What a table must have; the rest is as good as the file."""
 COMMA: Final = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?")
 NO_THOUSANDS: Final = re.compile(r".*,(\d{1,2}|\d{4,})")
 """1,234 may be a thousand; 1,5 is none."""
-FORMATS: Final = ("%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d.%m.%Y %H:%M",
-                  "%d.%m.%Y %H:%M:%S", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y%m%d", "%d-%b-%Y %H:%M")  # fmt: skip
+POINT: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+DAY: Final = "%Y%m%d"
+DAYS: Final = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
+"""20240131, in a column that is called a date: by their size alone such numbers may be seconds of 1970."""
 EPOCHS: Final = ((1e17, "ns"), (1e14, "us"), (1e11, "ms"), (1e8, "s"))
 """The least number of each unit that is a moment after 1973."""
+SEPARATORS: Final = "|;"
+"""Between several categories in one cell."""
+OF_THE_SHOP: Final = "the shop's zone, for hours and weekdays: an IANA name like Europe/Paris"
+OF_THE_TIMES: Final = "the times carry none: in which zone are they? An IANA name like Europe/Paris"
 
 
 @dataclass(frozen=True)
@@ -57,16 +42,21 @@ class Roles:
 def guessed_mapping(samples: Sequence[Sample]) -> str:
     """The text of a mapping file for the ecommerce adapter; `# ?` marks what a person must look at."""
     roles = _roles(samples)
+    shared = roles.products is roles.interactions
+    of_events = columns_of(roles.interactions, EVENTS)
+    alone = [of_events[name] for name in EVENTS if name in of_events and name not in PRODUCTS] if shared else []
+    of_products = columns_of(roles.products, PRODUCTS, alone)
     lines = [
         "# Guessed from the first rows. Lines marked with `# ?` are unsure: read them, then try",
         "# `tandem ingest --dry-run`.",
-        *_times(roles.interactions),
-        *_returns(roles.interactions),
-        *_section("interactions", roles.interactions, EVENTS, elsewhere=_of_products(roles)),
-        *_section("products", roles.products, PRODUCTS, shared=roles.products is roles.interactions),
+        *(line for one in samples for line in _unread(one)),
+        *_times(roles.interactions, of_events),
+        *_returns(roles.interactions, of_events),
+        *_section("interactions", roles.interactions, of_events, elsewhere=of_products.values() if shared else ()),
+        *_section("products", roles.products, of_products, shared=shared),
     ]
     if roles.users is not None:
-        lines += _section("users", roles.users, USERS)
+        lines += _section("users", roles.users, columns_of(roles.users, USERS))
     return "\n".join(lines) + "\n"
 
 
@@ -81,53 +71,23 @@ def _roles(samples: Sequence[Sample]) -> Roles:
     return Roles(interactions, products[0] if products else interactions, users[0] if users else None)
 
 
-def columns_of(one: Sample, ours: Sequence[str]) -> dict[str, str]:
-    """Our column to the file's: by its whole name, else by a word in it; each of the file's is taken once.
-
-    The moment of an event is also known by its values.
-    """
-    found: dict[str, str] = {}
-
-    def take(name: str, fits: Callable[[str], bool]) -> None:
-        free = [column for column in one.columns if column not in found.values()]
-        if name in ours and name not in found and (matching := [column for column in free if fits(column)]):
-            found[name] = matching[0]
-
-    for name in ours:
-        take(name, partial(_fits, name, exact=True))
-    take("event_timestamp", partial(_fits, "event_timestamp", exact=False))
-    take("event_timestamp", lambda column: _are_moments(one.values(column)[:100]))
-    for name in ours:
-        take(name, partial(_fits, name, exact=False))
-    return found
+def _unread(one: Sample) -> Iterator[str]:
+    """How many of the first rows are none, and why."""
+    for reason, rows in one.faults.items():
+        first = f"{rows:,} of the first {one.rows.num_rows:,} rows"
+        yield f"{UNSURE}{first} of {one.path.name} are {reason}. {FIXES.get(reason, '')}".rstrip()
 
 
-def _are_moments(values: Sequence[Any]) -> bool:
-    """Whether all of them are dates by their type or by how they are written, whatever their column is called."""
-    if values and all(isinstance(value, date) for value in values):  # a datetime is one, too
-        return True
-    texts = [value for value in values if isinstance(value, str) and re.search(r"\d\D+\d", value)]
-    if not texts or len(texts) < len(values):
-        return False
-    read = reader(Reading(time_zone="UTC"))
-    return all(read(text) != WRONG for text in texts) or any(_all_read(one, texts) for one in FORMATS)
-
-
-def _fits(ours: str, column: str, *, exact: bool) -> bool:
-    plain = re.sub(r"[^a-z0-9]", "", column.lower())
-    if exact:
-        names = {ours.replace("_", ""), *WORDS[ours]}
-        return plain in names | {f"{word}id" for word in names} | {f"{word}s" for word in names}
-    return any(len(word) > 3 and word in plain for word in WORDS[ours])
-
-
-def _times(one: Sample) -> Iterator[str]:
-    column = columns_of(one, EVENTS).get("event_timestamp")
-    if column is None:
+def _times(one: Sample, found: dict[str, str]) -> Iterator[str]:
+    if "event_timestamp" not in found:
         return
-    values = one.values(column)[:100]
+    values = one.values(found["event_timestamp"])[:100]
     texts = [str(value) for value in values if isinstance(value, str)]
-    if values and not texts:
+    written = [str(value) for value in values]
+    if values and all(DAYS.fullmatch(text) for text in written):
+        yield f"date_format: {json.dumps(DAY)}"
+        yield f"time_zone: UTC  {UNSURE}{OF_THE_TIMES}"
+    elif values and not texts:
         yield from _numbers(values)
     elif texts and all(re.fullmatch(r"\d+(\.\d+)?", text) for text in texts):
         yield from _numbers([float(text) for text in texts])
@@ -139,49 +99,34 @@ def _numbers(values: Sequence[Any]) -> Iterator[str]:
     if isinstance(values[0], int | float):
         unit = next((unit for least, unit in EPOCHS if min(values) >= least), None)
         yield f"epoch_unit: {unit or 's  ' + UNSURE + 'no unit makes recent moments of these numbers'}"
-        yield f"time_zone: UTC  {UNSURE}the shop's zone, for hours and weekdays: an IANA name like Europe/Paris"
-    elif getattr(values[0], "tzinfo", None) is None:
-        yield f"time_zone: UTC  {UNSURE}the times carry none: in which zone are they?"
+        yield f"time_zone: UTC  {UNSURE}{OF_THE_SHOP}"
     else:
-        yield f"time_zone: UTC  {UNSURE}the shop's zone, for hours and weekdays: an IANA name like Europe/Paris"
+        zoneless = getattr(values[0], "tzinfo", None) is None
+        yield f"time_zone: UTC  {UNSURE}{OF_THE_TIMES if zoneless else OF_THE_SHOP}"
 
 
 def _clocks(texts: Sequence[str]) -> Iterator[str]:
     found = {reader(Reading())(text) for text in texts}
-    chosen = next((one for one in FORMATS if _all_read(one, texts)), None) if WRONG in found else None
+    chosen = next((one for one in FORMATS if all_read(one, texts)), None) if WRONG in found else None
     if chosen is not None:
-        twin = next((one for one in FORMATS if one != chosen and _all_read(one, texts)), None)
+        twin = next((one for one in FORMATS if one != chosen and all_read(one, texts)), None)
         doubt = f"  {UNSURE}{twin} would fit as well: is the month or the day first?" if twin else ""
         yield f"date_format: {json.dumps(chosen)}{doubt}"
     elif WRONG in found:
         yield f"{UNSURE}date_format: how is {texts[0]!r} written? like %m/%d/%Y %H:%M"
-    doubt = "the times carry none: in which zone are they?" if ZONELESS in found or chosen else "the shop's zone"
-    yield f"time_zone: UTC  {UNSURE}{doubt} An IANA name like Europe/Paris"
-
-
-def _all_read(date_format: str, texts: Sequence[str]) -> bool:
-    read = reader(Reading(time_zone="UTC", date_format=date_format))
-    return all(read(text) != WRONG for text in texts)
-
-
-def _of_products(roles: Roles) -> Collection[str]:
-    """The columns of the events' file that products are read from."""
-    return columns_of(roles.products, PRODUCTS).values() if roles.products is roles.interactions else ()
+    yield f"time_zone: UTC  {UNSURE}{OF_THE_TIMES if ZONELESS in found or chosen else OF_THE_SHOP}"
 
 
 def _section(
-    table: str, one: Sample, ours: Sequence[str], *, shared: bool = False, elsewhere: Collection[str] = ()
+    table: str, one: Sample, found: dict[str, str], *, shared: bool = False, elsewhere: Collection[str] = ()
 ) -> Iterator[str]:
-    found = columns_of(one, ours)
-    yield f"{table}:"
-    yield f"  file: {json.dumps(one.path.name)}"
-    if shared:
-        yield f"  repeated: most_frequent  {UNSURE}or `latest` with `latest_by: <a column>`: the file names them often"
-    yield from _decimal(one)
+    """elsewhere: columns of the file that another table is read from."""
+    ours = {"interactions": EVENTS, "products": PRODUCTS, "users": USERS}[table]
+    comma = _decimal_comma(one)
+    yield from _head(table, one, comma, shared=shared)
     for name in ours:
         if name in found:
-            doubt = "" if _fits(name, found[name], exact=True) else f"  {UNSURE.strip()}"
-            yield f"  {name}: {json.dumps(found[name], ensure_ascii=False)}{doubt}  # {one.shown(found[name])}"
+            yield _line(name, found[name], one, comma is not None)
         elif name in NEEDED[table]:
             yield from _missing(name)
     unused = [column for column in one.columns if column not in found.values()]
@@ -194,17 +139,49 @@ def _section(
         yield from _event_types(one.values(found["event_type"]))
 
 
-def _returns(one: Sample) -> Iterator[str]:
-    column = columns_of(one, EVENTS).get("quantity")
+def _head(table: str, one: Sample, comma: str | None, *, shared: bool) -> Iterator[str]:
+    """What is said of the table as a whole. comma: a column whose numbers have a decimal comma."""
+    yield f"{table}:"
+    yield f"  file: {json.dumps(one.path.name, ensure_ascii=False)}"
+    if one.encoding:
+        yield f"  encoding: {one.encoding}  {UNSURE}it is not UTF-8; are the texts below right?"
+    if one.rows_of:
+        yield f"  rows: {json.dumps(one.rows_of, ensure_ascii=False)}  {UNSURE}is each entry of this list a row?"
+    if shared:
+        yield f"  repeated: most_frequent  {UNSURE}or `latest` with `latest_by: <a column>`: the file names them often"
+    if comma is not None:
+        yield f'  decimal: ","  # as in {json.dumps(comma, ensure_ascii=False)}: {one.shown(comma)}'
+
+
+def _line(ours: str, column: str, one: Sample, decimal_comma: bool) -> str:
+    """Our column's line; in a comment where its values cannot be read, so that the others can."""
+    named, shown = json.dumps(column, ensure_ascii=False), one.shown(column)
+    if ours in ("quantity", "price") and (odd := _no_number(one.values(column), decimal_comma)):
+        return f"  {UNSURE}{ours}: {named} would be it, but {odd!r} is no plain number: export it without signs"
+    separator = next((sign for sign in SEPARATORS if any(sign in str(value) for value in one.values(column))), None)
+    if ours == "category" and separator is not None:
+        doubt = f"  {UNSURE}several in one cell?"
+        return f"  {ours}: {{column: {named}, separator: {json.dumps(separator)}}}{doubt}  # {shown}"
+    return f"  {ours}: {named}{'' if is_called(ours, column) else f'  {UNSURE.strip()}'}  # {shown}"
+
+
+def _no_number(values: Sequence[Any], decimal_comma: bool) -> str | None:
+    """The first text that is none."""
+    pattern = COMMA if decimal_comma else POINT
+    texts = (value for value in values if isinstance(value, str))
+    return next((text for text in texts if text.strip() and not pattern.fullmatch(text.strip())), None)
+
+
+def _returns(one: Sample, found: dict[str, str]) -> Iterator[str]:
+    column = found.get("quantity")
     if column is not None and any(str(value).strip().startswith("-") for value in one.values(column)):
         named = json.dumps(column, ensure_ascii=False)
         yield f"returns: cancel  {UNSURE}{named} has negative numbers: returns? `ignore` leaves them out"
 
 
-def _decimal(one: Sample) -> Iterator[str]:
-    column = next((column for column in one.columns if _has_decimal_comma(one.values(column))), None)
-    if column is not None:
-        yield f'  decimal: ","  # as in {json.dumps(column, ensure_ascii=False)}: {one.shown(column)}'
+def _decimal_comma(one: Sample) -> str | None:
+    """The first column whose numbers have one."""
+    return next((column for column in one.columns if _has_decimal_comma(one.values(column))), None)
 
 
 def _has_decimal_comma(values: Sequence[Any]) -> bool:

@@ -1,36 +1,54 @@
-"""The first rows of a raw file, for guessing its mapping."""
+"""The first rows of a raw table, for guessing its mapping."""
 
 import io
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.errors import DataRejected, InvalidInput
 from training.ingest.files.delimited import FAULT, RAW, read_delimited
-from training.ingest.files.json_lines import read_json_lines
-from training.ingest.files.location import JSON_SUFFIXES, TABLE_SUFFIXES, DataFile, has_suffix, opened
+from training.ingest.files.json_lines import parsed, read_json_lines
+from training.ingest.files.location import JSON_SUFFIXES, TABLE_SUFFIXES, DataFile, Location, has_suffix, opened
+from training.ingest.files.nested import paths_in, with_nested, with_rows
 
 SAMPLE_BYTES, SAMPLE_ROWS, SHOWN = 1 << 20, 1000, 3
+ENCODINGS: Final = ("WINDOWS-1252", "ISO-8859-1")
+"""Tried where a text is not UTF-8; the last one takes every byte."""
+BINARY: Final = (b"PAR1", b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0")
+MAX_PATHS = 60
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Names of the columns and the first rows of a file."""
+    """Names of the columns and the first rows of a file, or of the first part of a folder of parts."""
 
     path: Path
     rows: pa.Table
+    encoding: str = ""  # which makes text of it; empty: UTF-8
+    rows_of: str = ""  # a column with lists, of which each entry is a row here
 
     @property
     def columns(self) -> list[str]:
-        """The names of the columns, as in the file."""
+        """The names of the columns, as in the file; of an object the paths to its values."""
         return [name for name in self.rows.column_names if name not in (FAULT, RAW)]
+
+    @property
+    def faults(self) -> dict[str, int]:
+        """Rows that cannot be read, by reason."""
+        if FAULT not in self.rows.column_names:
+            return {}
+        return dict(Counter(reason for reason in self.rows.column(FAULT).to_pylist() if reason is not None))
 
     def values(self, column: str) -> list[Any]:
         """Distinct values that are there, in the order of the rows."""
-        return list(dict.fromkeys(value for value in self.rows.column(column).to_pylist() if value not in (None, "")))
+        present = (value for value in self.rows.column(column).to_pylist() if value not in (None, ""))
+        return list({repr(value) if isinstance(value, list | dict) else value: value for value in present}.values())
 
     def shown(self, column: str) -> str:
         """Some values for people, on one line."""
@@ -38,40 +56,122 @@ class Sample:
 
 
 class _Start:
-    """The first whole lines of a file, as `DataFile.open` gives them."""
+    """The first whole lines of a file as UTF-8, as `DataFile.open` gives them."""
 
     def __init__(self, file: DataFile) -> None:
         with file.open(compression="infer") as stream:
             start = stream.read(SAMPLE_BYTES)
-        whole = start.rfind(b"\n") + 1 if len(start) == SAMPLE_BYTES else len(start)
-        self.name, self._start = file.name, start[: whole or len(start)]
+            if start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"["):  # an array has an end
+                start += stream.read()
+        self.name, self.encoding = file.name, _encoding(start)
+        text = start.decode(self.encoding, errors="ignore").encode() if self.encoding else start
+        whole = text.rfind(b"\n") + 1 if len(start) == SAMPLE_BYTES else len(text)
+        self._start = text[: whole or len(text)]
 
     def open(self, compression: str | None = None) -> io.BytesIO:
         """The lines, decompressed."""
         return io.BytesIO(self._start)
 
 
+def _encoding(start: bytes) -> str:
+    """What the bytes are, unless most of their lines beyond ASCII are UTF-8: a few broken ones are only that."""
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "UTF-16"
+    if start.startswith(BINARY):
+        return ""
+    beyond = [line for line in start.split(b"\n") if not line.isascii()]
+    wrong = sum(not _decodes(line, "UTF-8") for line in beyond[:-1] or beyond)  # the last may be cut inside a character
+    if 2 * wrong <= len(beyond[:-1] or beyond):
+        return ""
+    return next(one for one in ENCODINGS if _decodes(start, one))
+
+
+def _decodes(text: bytes, encoding: str) -> bool:
+    try:
+        text.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def sample(path: Path) -> Sample:
-    """The first rows.
+    """The first rows of a file, or of the first part in a folder of parts.
 
     Raises InvalidInput for a file that is not there or of another kind, DataRejected for one that is damaged.
     """
     if not path.exists():
         raise InvalidInput(f"There is no file {path}.")
-    if not path.is_file() or not has_suffix(path.name, TABLE_SUFFIXES):
+    filesystem, _ = opened(str(path))
+    if path.is_dir():
+        file = Location(filesystem, str(path.absolute().parent), str(path.parent)).required(path.name)[0]
+    elif has_suffix(path.name, TABLE_SUFFIXES):
+        file = DataFile(filesystem, str(path.absolute()))
+    else:
         raise InvalidInput(f"{path} is not a file of {', '.join(TABLE_SUFFIXES)}.")
-    file = DataFile(opened(str(path))[0], str(path.absolute()))
-    if has_suffix(path.name, (".parquet",)):
-        return Sample(path, _parquet(path))
-    read: Any = read_json_lines if has_suffix(path.name, JSON_SUFFIXES) else read_delimited
-    return Sample(path, read(_Start(file)).slice(0, SAMPLE_ROWS))
+    if has_suffix(file.name, (".parquet",)):
+        return _opened(Sample(path, _parquet(file)))
+    start: Any = _Start(file)
+    read = read_json_lines if has_suffix(file.name, JSON_SUFFIXES) else read_delimited
+    return _opened(Sample(path, read(start).slice(0, SAMPLE_ROWS), start.encoding))
 
 
-def _parquet(path: Path) -> pa.Table:
+def _parquet(file: DataFile) -> pa.Table:
     try:
-        with path.open("rb") as stream:
-            file = pq.ParquetFile(stream)
-            batches = list(file.iter_batches(SAMPLE_ROWS, row_groups=[0])) if file.num_row_groups else []
-            return pa.Table.from_batches(batches[:1], file.schema_arrow)
+        with file.open() as stream:
+            parts = pq.ParquetFile(stream)
+            batches = list(parts.iter_batches(SAMPLE_ROWS, row_groups=[0])) if parts.num_row_groups else []
+            return pa.Table.from_batches(batches[:1], parts.schema_arrow)
     except (pa.ArrowException, OSError) as error:
-        raise DataRejected(f"{path.name} is not a whole Parquet file ({error}). Copy it again.") from error
+        raise DataRejected(f"{file.name} is not a whole Parquet file ({error}). Copy it again.") from error
+
+
+def _opened(one: Sample) -> Sample:
+    """The sample with a column for each value inside its objects, and a row for each object of its first list."""
+    listed = next(
+        (name for name in one.columns if _all(one, name, list) and any(map(_is_object, _inside(one, name)))), ""
+    )
+    if listed:
+        one = replace(one, rows=_plain(with_rows(ibis.memtable(_noted(one.rows)), listed)), rows_of=listed)
+    for name in one.columns:
+        if _all(one, name, dict):
+            paths = dict.fromkeys(path for value in map(_json, one.values(name)) for path in paths_in(value, name))
+            rows = _plain(with_nested(ibis.memtable(_noted(one.rows)), list(paths)[:MAX_PATHS]))
+            one = replace(one, rows=rows.drop_columns([name]))
+    return one
+
+
+def _plain(table: ibis.Table) -> pa.Table:
+    rows: pa.Table = table.to_pyarrow()
+    return rows.drop_columns([name for name in rows.column_names if name.endswith("[]")])
+
+
+def _noted(rows: pa.Table) -> pa.Table:
+    """The rows with FAULT and RAW, which Parquet has not."""
+    for name in (FAULT, RAW):
+        if name not in rows.column_names:
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
+    return rows
+
+
+def _all(one: Sample, column: str, kind: type) -> bool:
+    """Whether the column has values, and each is a list, or an object, or its JSON."""
+    values = one.values(column)
+    return bool(values) and all(isinstance(_json(value), kind) for value in values)
+
+
+def _inside(one: Sample, column: str) -> Iterator[Any]:
+    return (entry for value in one.values(column) for entry in _json(value))
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _json(value: Any) -> Any:
+    """What a text of JSON says, where it looks like an object or a list; else the value."""
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return value
+    try:
+        return parsed(value)
+    except ValueError:
+        return value
