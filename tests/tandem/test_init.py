@@ -223,7 +223,7 @@ def test_folders_are_tables_in_parts(tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     for day in ("dt=2024-01-01", "dt=2024-01-02"):
         (raw / "sales" / day).mkdir(parents=True)
-        (raw / "sales" / day / "part-0.CSV").write_text("user,sku,at\nu,s,2024-01-02 10:00\n")
+        (raw / "sales" / day / "part-0.CSV").write_text(f"user,sku,at\nu,s,{day[3:]} 10:00\n")
         (raw / "sales" / day / "_SUCCESS").touch()
     (raw / "items.csv").write_text("sku,name\ns,Salt\n")
     (raw / "notes.docx").write_text("x")

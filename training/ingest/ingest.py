@@ -30,20 +30,19 @@ from training.ingest.adapters.by_name import adapter_named
 from training.ingest.adapters.mapping import load_mapping
 from training.ingest.adapters.source import CANCEL, Source, SourceOptions
 from training.ingest.files.parquet import refuse_damaged_parquet
+from training.ingest.dropped import example, quarantined
 from training.ingest.judge import cancelled, judge
 from training.ingest.oddities import oddities
 from training.ingest.profiles import NOTES, judged, with_everybody
 from training.ingest.report import IngestReport, left_out, refuse_if_too_little
 from training.ingest.suppressed import without_erased
 from training.ingest.validation import refuse_broken
-from training.ingest.values.columns import WRONG_COLUMN
 from training.settings import Copies, IngestSettings
 from training.workspace import Workspace
 
 TRUTH = ("truth_users", "truth_items")
 """What made-up data carries for the oracle."""
 AFTER_LAST_DAY = "after_last_day"
-EXAMPLE_LENGTH = 300
 SECTIONS = {"users": "users", "items": "products"}
 
 
@@ -130,7 +129,7 @@ def ingest_source(
     everybody = with_everybody(_readable(own_users), events, USER_COLUMNS)
     users = _write(everybody, USER_COLUMNS, workspace.ingested("users"), connection)
     refuse_broken(users, "users", USER_COLUMNS, USER_RULES)
-    connection.to_parquet(_quarantined(rows), workspace.ingested("quarantine"))
+    connection.to_parquet(quarantined(rows), workspace.ingested("quarantine"))
     report = _report(source, settings, rows, events, users, items)
     report = replace(
         report,
@@ -144,7 +143,7 @@ def ingest_source(
     workspace.ingest_report.write_text(json.dumps(asdict(report), indent=2) + "\n")
     try:
         faulty = {"events": rows, "users": own_users, "items": own_items}
-        refuse_if_too_little(report, settings, partial(_example, faulty), dry_run=dry_run)
+        refuse_if_too_little(report, settings, partial(example, faulty), dry_run=dry_run)
         refuse_broken(events, "events", EVENT_COLUMNS, EVENT_RULES)
     except DataRejected:
         remove(workspace.ingested("events"))  # or the next step would go on with what was refused
@@ -182,27 +181,6 @@ def _until(events: ibis.Table, last_day: str, time_zone: str) -> ibis.Table:
     end = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(time_zone)).astimezone(UTC)
     late = events.reason.isnull() & (events.event_timestamp >= ibis.timestamp(end))
     return events.mutate(reason=ibis.ifelse(late, AFTER_LAST_DAY, events.reason))
-
-
-def _quarantined(rows: ibis.Table) -> ibis.Table:
-    """The rows that are not kept; an event that a return has used up keeps its units."""
-    return rows.filter(_.reason.notnull()).drop(*({"taken", "is_return", "kept_copy"} & set(rows.columns)))
-
-
-def _example(tables: Mapping[str, ibis.Table], name: str, reason: str) -> str:
-    """One row of the table that was dropped for the reason, for people: as it was read, behind the column at fault."""
-    dropped = _quarantined(tables[name]).filter(_.reason == reason)
-    where = ""
-    if WRONG_COLUMN in dropped.columns:
-        columns = dropped.group_by(WRONG_COLUMN).agg(rows=_.count()).order_by(ibis.desc("rows"), WRONG_COLUMN)
-        worst = columns.limit(1).to_pyarrow().to_pylist()[0]
-        if (column := worst[WRONG_COLUMN]) is not None:
-            where = f" (column {column}, {worst['rows']:,} of them)"
-            dropped = dropped.filter(_[WRONG_COLUMN] == column)
-    row = dropped.limit(1).to_pyarrow().to_pylist()[0]
-    known = ((key, value) for key, value in row.items() if key not in NOTES and value is not None)
-    shown = row.get("raw") or " ".join(f"{key}={value}" for key, value in known)
-    return f"{reason}{where}: {shown[:EXAMPLE_LENGTH]}{'…' if len(shown) > EXAMPLE_LENGTH else ''}"
 
 
 def _refuse_unusable_ids(table: ibis.Table, key: str, name: str) -> None:
