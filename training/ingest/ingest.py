@@ -29,8 +29,8 @@ from training.engine import replace as replace_table
 from training.ingest.adapters.by_name import adapter_named
 from training.ingest.adapters.mapping import load_mapping
 from training.ingest.adapters.source import CANCEL, Source, SourceOptions
-from training.ingest.files.parquet import refuse_damaged_parquet
 from training.ingest.dropped import example, quarantined
+from training.ingest.files.parquet import refuse_damaged_parquet
 from training.ingest.judge import cancelled, judge
 from training.ingest.oddities import oddities
 from training.ingest.profiles import NOTES, judged, with_everybody
