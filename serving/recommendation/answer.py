@@ -151,7 +151,12 @@ def shortfall_reason(scope: RequestScope, ranked: RankedCandidates, arrangement:
     names = [name for name, _ in scope.filtered(bought).conditions]
     candidates, items = len(ranked.rows), len(scope.bundle.item_ids)
     if names:
-        return f"Only {candidates} items pass the filters {', '.join(names)}."
+        filters = f"the filter{'s' if len(names) > 1 else ''} {', '.join(names)}"
+        if candidates < 2:
+            return f"{'Only 1' if candidates else 'No'} item passes {filters}."
+        return f"Only {candidates} items pass {filters}."
+    counted = "1 item" if items == 1 else f"{items} items"
     if candidates == items:
-        return f"The catalogue has {items} items."
-    return f"Of the {items} items of the catalogue {candidates} are candidates for this list."
+        return f"The catalogue has {counted}."
+    are = "1 is a candidate" if candidates == 1 else f"{candidates} are candidates"
+    return f"Of the {counted} of the catalogue {are} for this list."

@@ -165,7 +165,7 @@ def test_always_n_that_pass_or_a_shortfall_with_its_reason(
         assert len(set(ids(answer))) == len(answer.items)
     if answer.shortfall:
         assert answer.shortfall_reason is not None
-        assert "pass the filters" in answer.shortfall_reason and "price" in answer.shortfall_reason
+        assert "the filter" in answer.shortfall_reason and "price" in answer.shortfall_reason
 
 
 def _passing(bundle: LoadedBundle, given: dict[str, Any]) -> list[str]:

@@ -181,6 +181,23 @@ def test_a_whole_catalogue_that_is_too_small_is_told_as_that(build: Build, user:
         assert said in shortfall_reason(scope, ranked, SimpleNamespace(left_out={}))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("asked", "rows", "said"),
+    [
+        ({"price_min": 1}, 0, "No item passes the filter price."),
+        ({"price_min": 1}, 1, "Only 1 item passes the filter price."),
+        ({"price_min": 1, "exclude": ["x"]}, 2, "Only 2 items pass the filters "),
+        ({}, 1, " of the catalogue 1 is a candidate for this list."),
+    ],
+)
+def test_what_is_missing_is_told_in_a_sentence_that_fits_the_number(
+    build: Build, user: str, asked: dict[str, Any], rows: int, said: str
+) -> None:
+    scope = build()._scope(RecommendationRequest.model_validate({"user_id": user, **asked}))
+    ranked = RankedCandidates(np.arange(rows), np.zeros(rows, np.float32), np.zeros(rows, np.uint8))
+    assert said in shortfall_reason(scope, ranked, SimpleNamespace(left_out={}))  # type: ignore[arg-type]
+
+
 def test_ranking_names_the_items_it_does_not_know(build: Build, user: str) -> None:
     with pytest.raises(InvalidInput, match=r"1 of 1 item_ids are not in the catalogue .* first is 'gone'"):
         build().rank(RankingRequest(user_id=user, item_ids=["gone"]))
