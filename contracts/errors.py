@@ -10,14 +10,19 @@ TandemError                  exit code 2, HTTP 500
 └── BundleRefused            HTTP 503   a bundle is altered, mixed or of another contract version
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from contracts.places import fields_at, nearest
+
 MAX_FAULTS = 20
 MAX_FAULT_LENGTH = 300
+MAX_NAME = 100
+"""Characters of a name that are compared with those there are."""
 MAX_FIELDS = 64
 """Of one object; every model has fewer, and pydantic describes each field it does not know."""
 
@@ -55,26 +60,30 @@ class BundleRefused(TandemError):
 
 
 def faults_of(
-    found: ValidationError | Sequence[ErrorDetails], whole: str = "as a whole", *, known: Iterable[str] = ()
+    found: ValidationError | Sequence[ErrorDetails], whole: str = "as a whole", *, of: Any = None
 ) -> list[str]:
     """Each fault as `field: what is wrong`, at most MAX_FAULTS of them and none longer than MAX_FAULT_LENGTH.
 
     found: pydantic's error, or its list. whole: what to call the input itself, where no field is at fault.
-    known: the fields that there are, for a name that is none of them.
+    of: what the input was to be, as places.py reads it: a field that there is not is named with those there are.
     """
     if isinstance(found, ValidationError):
         found = found.errors(include_url=False, include_input=False, include_context=False)
-    faults = [f"{'.'.join(map(str, fault['loc'])) or whole}: {_said(fault, known)}" for fault in found[:MAX_FAULTS]]
+    meant = nearest(found, of)
+    faults = [f"{'.'.join(map(str, place)) or whole}: {_said(fault, of)}" for place, fault in meant[:MAX_FAULTS]]
     shown = [text if len(text) <= MAX_FAULT_LENGTH else f"{text[:MAX_FAULT_LENGTH]}…" for text in faults]
-    return [*shown, f"and {len(found) - MAX_FAULTS} more"] if len(found) > MAX_FAULTS else shown
+    return [*shown, f"and {len(meant) - MAX_FAULTS} more"] if len(meant) > MAX_FAULTS else shown
 
 
-def _said(fault: ErrorDetails, known: Iterable[str]) -> str:
+def _said(fault: ErrorDetails, of: Any) -> str:
     """In pydantic's words, but where these leave out what would work."""
-    there = ", ".join(known)
-    if there and fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
-        return f"there is no such field; there is {there}"
-    return fault["msg"].removeprefix("Value error, ")
+    if fault["type"] != "extra_forbidden":
+        return fault["msg"].removeprefix("Value error, ")
+    *place, name = fault["loc"]
+    there = fields_at(of, tuple(place))
+    alike = get_close_matches(str(name)[:MAX_NAME], there, n=1)  # which takes the square of the name's length
+    meant = f" (did you mean {alike[0]}?)" if alike else ""
+    return f"there is no such field{meant}{'; there is ' if there else ''}{', '.join(there)}"
 
 
 def few_fields(value: Any) -> Any:

@@ -164,5 +164,5 @@ def load_settings(path: Path | None) -> RolloutSettings:
     except yaml.YAMLError as error:
         raise InvalidInput(f"{path} cannot be read as YAML: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(faults_of(error, "settings"))
+        faults = "; ".join(faults_of(error, "settings", of=RolloutSettings))
         raise InvalidInput(f"rollout settings {path or '(defaults)'}: {faults}") from error

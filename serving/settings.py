@@ -127,6 +127,6 @@ def read_settings(**given: Any) -> ServingSettings:
     try:
         return ServingSettings(**given)
     except ValidationError as error:
-        faults = [fault.partition(": ") for fault in faults_of(error)]
+        faults = [fault.partition(": ") for fault in faults_of(error, of=ServingSettings)]
         named = "; ".join(f"TANDEM_{field.upper()}: {what}" if what else field for field, _, what in faults)
         raise InvalidInput(f"The server's settings cannot be used: {named}.") from error

@@ -42,7 +42,7 @@ def recommend(
     try:
         request = RecommendationRequest.model_validate({"user_id": user_id, "n": n, **options})
     except ValidationError as error:
-        raise InvalidInput("; ".join(faults_of(error, "request", known=RecommendationRequest.model_fields))) from error
+        raise InvalidInput("; ".join(faults_of(error, "request", of=RecommendationRequest))) from error
     loaded, lookup = _opened(Path(bundle).resolve())
     manifest = loaded.manifest
     now = frozen_clock(manifest.data_end_timestamp) if historical else wall_clock(manifest.time_zone)

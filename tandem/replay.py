@@ -104,7 +104,7 @@ def _line(path: Path, number: int, line: bytes, kind: type[Line]) -> Line:
     try:
         return kind.model_validate_json(line)
     except ValidationError as error:
-        faults = "; ".join(faults_of(error, "line"))
+        faults = "; ".join(faults_of(error, "line", of=kind))
         raise InvalidInput(f"{path}, line {number}, was not written by `tandem replay --record`: {faults}") from error
 
 

@@ -58,4 +58,4 @@ def impression_records(log: Path) -> Iterator[tuple[int, ImpressionRecord | str]
             try:
                 yield number, ImpressionRecord.model_validate_json(line)
             except ValidationError as error:
-                yield number, faults_of(error, "line")[0]
+                yield number, faults_of(error, "line", of=ImpressionRecord)[0]

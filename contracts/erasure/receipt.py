@@ -75,4 +75,6 @@ def read_receipt(text: str) -> Receipt:
     try:
         return Receipt.model_validate_json(text)
     except ValidationError as error:
-        raise InvalidInput(f"This is not a receipt of an erasure: {'; '.join(faults_of(error, 'file'))}.") from error
+        raise InvalidInput(
+            f"This is not a receipt of an erasure: {'; '.join(faults_of(error, 'file', of=Receipt))}."
+        ) from error

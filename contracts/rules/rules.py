@@ -161,7 +161,7 @@ def rule_set(payload: Any) -> RuleSet:
     try:
         found = RuleSet.model_validate({**payload, "rules": rules} if isinstance(listed, list) else payload)
     except ValidationError as error:
-        faults = faults_of(error) + faults
+        faults = faults_of(error, of=RuleSet) + faults
     if faults := faults + _clashes(rules):
         counted = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise InvalidInput(f"{counted} in the rules: {'; '.join(faults)}.")
@@ -177,7 +177,7 @@ def _each(listed: list[Any]) -> tuple[list[str], list[Rule]]:
             rules.append(Rule.model_validate(given))
         except ValidationError as error:
             what = f"rule {number} ({name})" if name else f"rule {number}"
-            faults += [f"{what} {fault}" for fault in faults_of(error, known=Rule.model_fields)]
+            faults += [f"{what} {fault}" for fault in faults_of(error, of=Rule)]
     return faults, rules
 
 

@@ -70,8 +70,7 @@ def load_thresholds(path: Path | None) -> Thresholds:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidInput(f"{path} cannot be read as YAML: {error}") from error
     except ValidationError as error:
-        known = ", ".join(Thresholds.model_fields)
-        raise InvalidInput(f"{path}: {'; '.join(faults_of(error))}. There are {known}.") from error
+        raise InvalidInput(f"{path}: {'; '.join(faults_of(error, of=Thresholds))}.") from error
 
 
 def held(effect: Effect, limits: Thresholds, champion: Latency | None, challenger: Latency | None) -> list[Held]:

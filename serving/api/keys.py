@@ -64,7 +64,7 @@ def read_keys(path: Path) -> dict[bytes, Holder]:
     except yaml.YAMLError as error:  # its text shows the lines around the fault, which may hold a key
         raise InvalidInput(f"The keys in {path} cannot be read: it is not YAML.") from error
     except ValidationError as error:
-        faults = "; ".join(faults_of(error, "file"))
+        faults = "; ".join(faults_of(error, "file", of=list[Key]))
         raise InvalidInput(f"{path} holds no keys: {faults}. Expected a list of name, key and scopes.") from error
     return {_digest(one.key.get_secret_value()): Holder(one.name, frozenset(one.scopes)) for one in keys}
 

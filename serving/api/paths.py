@@ -5,6 +5,8 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.api.routes.errors import error_answer
+
 ESCAPED: Final = (("%", "%25"), ("/", "%2F"))
 """Of a segment's characters only these stay escaped in scope["path"], so that routes split it where the client did."""
 
@@ -23,7 +25,11 @@ class MeantPaths:
         if scope["type"] == "http":
             raw = scope.get("raw_path") or b""
             if b"%" in raw:
-                scope["path"] = "/".join(_escaped(segment) for segment in raw.decode("ascii", "replace").split("/"))
+                try:
+                    scope["path"] = "/".join(_escaped(segment) for segment in raw.decode("ascii", "replace").split("/"))
+                except UnicodeDecodeError:  # whose id would it be, with the bytes that are no text left out?
+                    await error_answer("The path is not UTF-8 behind its %.", 400)(scope, receive, send)
+                    return
             if scope["method"] == "HEAD":
                 scope["method"], send = "GET", _without_body(scope, send)
         await self._app(scope, receive, send)
@@ -39,7 +45,7 @@ def id_in(segment: str) -> str:
 
 
 def _escaped(segment: str) -> str:
-    meant = unquote(segment)
+    meant = unquote(segment, errors="strict")
     for character, escape in ESCAPED:
         meant = meant.replace(character, escape)
     return meant

@@ -44,7 +44,7 @@ def read_experiment(path: Path) -> Experiment:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidInput(f"Cannot read the experiment in {path}: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(faults_of(error))
+        faults = "; ".join(faults_of(error, of=Experiment))
         raise InvalidInput(
             f"{path} is not an experiment: {faults}. Expected name, challenger (a bundle version), share (0 to 1) and "
             "maybe salt."

@@ -79,7 +79,7 @@ def _one_by_one(instances: list[Any]) -> ParsedEvents:
         try:
             found.events.append(Interaction.model_validate(instance))
         except ValidationError as error:
-            found.rejected.append(_rejected(position, instance, "; ".join(faults_of(error, "event"))))
+            found.rejected.append(_rejected(position, instance, "; ".join(faults_of(error, "event", of=Interaction))))
     return found
 
 

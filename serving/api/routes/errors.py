@@ -1,12 +1,13 @@
 """Every error as {"error": text} with a status that says whose fault it is; every answer counted."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import TandemError, faults_of
@@ -23,26 +24,44 @@ def add_error_answers(app: FastAPI) -> None:
     async def tandem(_: Request, error: Exception) -> JSONResponse:
         return refusal(error)
 
-    async def invalid(_: Request, error: Exception) -> JSONResponse:
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
         faults = error.errors() if isinstance(error, RequestValidationError) else []
-        return error_answer("; ".join(faults_of(faults, "request")), 400)
+        return error_answer("; ".join(faults_of(faults, "request", of={"body": _body_of(request)})), 400)
 
-    async def http(_: Request, error: Exception) -> JSONResponse:
+    async def http(request: Request, error: Exception) -> JSONResponse:
         if not isinstance(error, HTTPException):
             return error_answer("error", 500)
-        return error_answer(error.detail, error.status_code, _with_head(error.headers))
+        path = request.scope["path"]
+        if error.status_code == 404 and error.detail == "Not Found":  # Starlette's, where no route has the path
+            return error_answer(
+                f"There is no path {path}; /docs lists those there are. A / inside an id is written %2F.", 404
+            )
+        if error.status_code == 405:
+            allowed = ", ".join(_allowed(request))
+            return error_answer(
+                f"{path} is not asked with {request.method}, but with {allowed}.", 405, {"Allow": allowed}
+            )
+        return error_answer(error.detail, error.status_code, error.headers)
 
     app.add_exception_handler(TandemError, tandem)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
 
 
-def _with_head(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    """The headers, of which Allow names HEAD wherever it names GET: serving/api/paths.py answers it."""
-    methods = (headers or {}).get("Allow", "").split(", ")
-    if "GET" not in methods or "HEAD" in methods:
-        return headers
-    return {**(headers or {}), "Allow": ", ".join([*methods, "HEAD"])}
+def _body_of(request: Request) -> Any:
+    """The type that the route expects as its body; None where it expects none."""
+    body = getattr(request.scope.get("route"), "body_field", None)
+    return body and body.field_info.annotation
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of all routes with this path, of which Starlette names those of the first.
+
+    HEAD goes wherever GET does: serving/api/paths.py answers it.
+    """
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    methods = {method for route in routes for method in getattr(route, "methods", None) or ()}
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 def refusal(error: Exception) -> JSONResponse:

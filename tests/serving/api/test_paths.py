@@ -21,6 +21,14 @@ def shop() -> FastAPI:
     async def pair(user_id: User, item_id: Item) -> tuple[str, str]:
         return user_id, item_id
 
+    @app.get("/lists/{user_id}")
+    async def made(user_id: User) -> str:
+        return user_id
+
+    @app.delete("/lists/{user_id}")
+    async def gone(user_id: User) -> str:
+        return user_id
+
     @app.get("/users/{user_id}")
     async def one(user_id: User) -> str:
         return user_id
@@ -79,3 +87,23 @@ def test_what_is_not_allowed_is_told_with_what_is(method: str) -> None:
     answer = ask("/users/1", method)
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET, HEAD"
+    assert answer.json()["error"] == f"/users/1 is not asked with {method}, but with GET, HEAD."
+
+
+def test_allowed_are_the_methods_of_every_route_of_a_path() -> None:
+    answer = ask("/lists/1", "PUT")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, HEAD")
+
+
+def test_a_path_that_there_is_not_is_named_with_how_an_id_is_written() -> None:
+    answer = ask("/users/a/b")
+    assert answer.status_code == 404
+    assert answer.json()["error"] == (
+        "There is no path /users/a/b; /docs lists those there are. A / inside an id is written %2F."
+    )
+
+
+def test_bytes_that_are_no_text_are_not_taken_for_another_id() -> None:
+    for path in ("/users/%ff", "/users/a%C3/items/b"):
+        answer = ask(path)
+        assert (answer.status_code, answer.json()["error"]) == (400, "The path is not UTF-8 behind its %.")

@@ -129,7 +129,11 @@ def test_retrieval_and_ranking_are_models_of_their_own(server: str, user: str) -
         ("recommender", {"instances": [{"user": "1"}]}, "Expected user_id (string, required), category (array)"),
         ("recommender", {"instances": [{"user_id": 1}]}, "valid string"),
         ("recommender", {"instances": [{"user_id": "1", "n": "3"}]}, "valid integer"),
-        ("recommender", {"instances": [{"user_id": "1", "n": 3, "m": 1}]}, "m: Extra inputs"),
+        (
+            "recommender",
+            {"instances": [{"user_id": "1", "n": 3, "m": 1}]},
+            "m: there is no such field. Expected user_id",
+        ),
         ("ranking", {"instances": [{"user_id": "1", "item_ids": ["no such item"]}]}, "not in the catalogue"),
         ("retrieval", {"instances": [{"user_id": "nobody"}]}, "not in the online store"),
     ],
