@@ -237,3 +237,15 @@ def test_folders_are_tables_in_parts(tmp_path: Path) -> None:
     alone = make(tmp_path / "other", [raw / "sales"])
     assert alone.passed_over == ()
     assert yaml.safe_load((tmp_path / "other" / "mapping.yaml").read_text())["interactions"]["file"] == "sales"
+
+
+@pytest.mark.parametrize(
+    ("day", "date_format"), [("05.01.2024", 'date_format: "%d.%m.%Y %H:%M"\n'), ("2024-01-05", ""), ("20240105", "")]
+)
+def test_days_and_clocks_in_two_columns_are_read_together(tmp_path: Path, day: str, date_format: str) -> None:
+    text = guessed(tmp_path / "a.csv", f"user;sku;date;till\nu;s;{day};17:18\n")
+    assert '  event_timestamp: {column: "date", time: "till"}  # ?  # ' in text
+    assert date_format in text
+    assert '# not used: "till"' not in text
+    apart = guessed(tmp_path / "b.csv", f"user;sku;date;till\nu;s;{day} 10:00;17:18\n")
+    assert '  event_timestamp: "date"' in apart

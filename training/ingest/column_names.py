@@ -40,7 +40,7 @@ FORMATS: Final = (
     "%d/%m/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y %I:%M:%S %p", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S",
     "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%Y %H:%M", "%m-%d-%Y %H:%M",
     "%d-%m-%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S", "%d-%b-%Y", "%d-%b-%Y %H:%M", "%d %b %Y", "%d %b %Y %H:%M",
-    "%b %d, %Y", "%b %d, %Y %H:%M",
+    "%b %d, %Y", "%b %d, %Y %H:%M", "%Y%m%d %H:%M", "%Y%m%d %H:%M:%S",
 )  # fmt: skip
 
 

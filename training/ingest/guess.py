@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from training.ingest.adapters.ecommerce import EVENT_NAMES
@@ -19,6 +20,7 @@ COMMA: Final = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?")
 NO_THOUSANDS: Final = re.compile(r".*,(\d{1,2}|\d{4,})")
 """1,234 may be a thousand; 1,5 is none."""
 POINT: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+CLOCK: Final = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 DAY: Final = "%Y%m%d"
 DAYS: Final = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 """20240131, in a column that is called a date: by their size alone such numbers may be seconds of 1970."""
@@ -50,9 +52,11 @@ def guessed_mapping(samples: Sequence[Sample]) -> str:
         "# Guessed from the first rows. Lines marked with `# ?` are unsure: read them, then try",
         "# `tandem ingest --dry-run`.",
         *(line for one in samples for line in _unread(one)),
-        *_times(roles.interactions, of_events),
+        *_times(roles.interactions, of_events, clock := _clock(roles.interactions, of_events)),
         *_returns(roles.interactions, of_events),
-        *_section("interactions", roles.interactions, of_events, elsewhere=of_products.values() if shared else ()),
+        *_section(
+            "interactions", roles.interactions, of_events, elsewhere=of_products.values() if shared else (), clock=clock
+        ),
         *_section("products", roles.products, of_products, shared=shared),
     ]
     if roles.users is not None:
@@ -78,10 +82,25 @@ def _unread(one: Sample) -> Iterator[str]:
         yield f"{UNSURE}{first} of {one.path.name} are {reason}. {FIXES.get(reason, '')}".rstrip()
 
 
-def _times(one: Sample, found: dict[str, str]) -> Iterator[str]:
+def _clock(one: Sample, found: dict[str, str]) -> str | None:
+    """A column of clocks, where the column of days has none."""
+    days = one.values(found["event_timestamp"]) if "event_timestamp" in found else []
+    if not days or any(isinstance(day, datetime) or ":" in str(day) for day in days):
+        return None
+    free = [column for column in one.columns if column not in found.values()]
+    return next((column for column in free if _all_match(CLOCK, one.values(column))), None)
+
+
+def _all_match(pattern: "re.Pattern[str]", values: Sequence[Any]) -> bool:
+    return bool(values) and all(pattern.fullmatch(str(value).strip()) for value in values)
+
+
+def _times(one: Sample, found: dict[str, str], clock: str | None) -> Iterator[str]:
     if "event_timestamp" not in found:
         return
     values = one.values(found["event_timestamp"])[:100]
+    if clock is not None:
+        values = [f"{value} {one.values(clock)[0]}" for value in values]
     texts = [str(value) for value in values if isinstance(value, str)]
     written = [str(value) for value in values]
     if values and all(DAYS.fullmatch(text) for text in written):
@@ -118,18 +137,24 @@ def _clocks(texts: Sequence[str]) -> Iterator[str]:
 
 
 def _section(
-    table: str, one: Sample, found: dict[str, str], *, shared: bool = False, elsewhere: Collection[str] = ()
+    table: str,
+    one: Sample,
+    found: dict[str, str],
+    *,
+    shared: bool = False,
+    elsewhere: Collection[str] = (),
+    clock: str | None = None,
 ) -> Iterator[str]:
-    """elsewhere: columns of the file that another table is read from."""
+    """elsewhere: columns of the file that another table is read from. clock: the column next to that of the days."""
     ours = {"interactions": EVENTS, "products": PRODUCTS, "users": USERS}[table]
     comma = _decimal_comma(one)
     yield from _head(table, one, comma, shared=shared)
     for name in ours:
         if name in found:
-            yield _line(name, found[name], one, comma is not None)
+            yield _line(name, found[name], one, comma is not None, clock)
         elif name in NEEDED[table]:
             yield from _missing(name)
-    unused = [column for column in one.columns if column not in found.values()]
+    unused = [column for column in one.columns if column not in (*found.values(), clock)]
     if not shared:
         nowhere = [column for column in unused if column not in elsewhere]
         yield from (f"  # not used: {json.dumps(name, ensure_ascii=False)}  # {one.shown(name)}" for name in nowhere)
@@ -153,11 +178,15 @@ def _head(table: str, one: Sample, comma: str | None, *, shared: bool) -> Iterat
         yield f'  decimal: ","  # as in {json.dumps(comma, ensure_ascii=False)}: {one.shown(comma)}'
 
 
-def _line(ours: str, column: str, one: Sample, decimal_comma: bool) -> str:
+def _line(ours: str, column: str, one: Sample, decimal_comma: bool, clock: str | None) -> str:
     """Our column's line; in a comment where its values cannot be read, so that the others can."""
     named, shown = json.dumps(column, ensure_ascii=False), one.shown(column)
     if ours in ("quantity", "price") and (odd := _no_number(one.values(column), decimal_comma)):
         return f"  {UNSURE}{ours}: {named} would be it, but {odd!r} is no plain number: export it without signs"
+    if ours == "event_timestamp" and clock is not None:
+        return (
+            f"  {ours}: {{column: {named}, time: {json.dumps(clock, ensure_ascii=False)}}}  {UNSURE.strip()}  # {shown}"
+        )
     separator = next((sign for sign in SEPARATORS if any(sign in str(value) for value in one.values(column))), None)
     if ours == "category" and separator is not None:
         doubt = f"  {UNSURE}several in one cell?"

@@ -306,3 +306,22 @@ def test_a_refusal_names_the_column_that_could_not_be_read(tmp_path: Path) -> No
 def test_exact_copies_that_are_dropped_are_a_note_with_the_setting_that_keeps_them(tmp_path: Path) -> None:
     report = run(tmp_path, "ecommerce", shop(tmp_path, f"purchase,u,tea,{AT},o1,1,2\n" * 3))
     assert [note for note in report.warnings if "repeat another row in everything: 2." in note and "keep`" in note]
+
+
+def test_a_day_and_a_clock_in_two_columns_are_one_moment(tmp_path: Path) -> None:
+    lines = "05.01.2024;17:18\n06.01.2024;\n;09:00\n07.01.2024;late\n"
+    text = "user_id;item_id;Datum;Uhrzeit\n" + "".join(f"u;tea;{line}\n" for line in lines.split())
+    folder = write(tmp_path / "shop", interactions_csv=text, products_csv=GOODS)
+    moment = {"column": "Datum", "time": "Uhrzeit", "date_format": "%d.%m.%Y %H:%M"}
+    mapping = {
+        "time_zone": "Europe/Berlin",
+        "interactions": {"event_type": {"value": "purchase"}, "event_timestamp": moment},
+    }
+    report = run(tmp_path, "ecommerce", folder, mapping)
+    assert rows_of(tmp_path, "events", "event_timestamp") == [(datetime(2024, 1, 5, 16, 18, tzinfo=UTC),)]
+    assert report.events_dropped == {"missing_timestamp": 1, "wrong_type": 2}  # a day alone is not in the format
+    moment["time"] = "Zeit"
+    with pytest.raises(
+        InvalidInput, match=r"interactions\.event_timestamp\.time is mapped to 'Zeit'; .* Datum, Uhrzeit"
+    ):
+        run(tmp_path, "ecommerce", folder, mapping)

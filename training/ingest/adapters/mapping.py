@@ -16,7 +16,7 @@ from contracts.errors import InvalidInput
 
 READING_OPTIONS = ("time_zone", "epoch_unit", "date_format", "decimal")
 """How values are read: said of all tables, of one (`products.epoch_unit`) or of one column."""
-COLUMN_OPTIONS = (*READING_OPTIONS, "value", "separator")
+COLUMN_OPTIONS = (*READING_OPTIONS, "value", "separator", "time")
 
 
 def table_keys(tables: Mapping[str, Iterable[str]]) -> tuple[str, ...]:

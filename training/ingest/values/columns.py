@@ -116,13 +116,25 @@ class Columns:
     def timestamp(self, name: str) -> Any:
         """Moments in UTC. Without a zone of its own one is in the mapping's `time_zone`, and WITHOUT_ZONE without that.
 
-        Whole numbers are read with the mapping's `epoch_unit`, other texts than ISO 8601 with its `date_format`.
+        Whole numbers are read with the mapping's `epoch_unit`, other texts than ISO 8601 with its `date_format`. A
+        clock in a column of its own (`time`) is read behind the day.
         """
         options = ("time_zone", "epoch_unit", "date_format")
-        found = moments(self._raw(name), Reading(*(self.option(name, option) for option in options)))
+        value = self._raw(name)
+        if (clock := self._mapping.get(f"{self._section}.{name}.time")) is not None:
+            value = self._with_clock(name, value, clock)
+        found = moments(value, Reading(*(self.option(name, option) for option in options)))
         self._faults.append((found.unreadable, WRONG_TYPE, self._named(name)))
         self._faults.append((found.without_zone, WITHOUT_ZONE, self._named(name)))
         return found.utc
+
+    def _with_clock(self, name: str, day: Any, clock: str) -> Any:
+        if clock not in self._names():
+            raise InvalidInput(f"{self._section}.{name}.time is mapped to {clock!r}; {self._columns()}")
+        if clock not in self._used:
+            self._used.append(clock)
+        text = as_text(self.table[clock])
+        return as_text(day) + (" " + text).fill_null("")
 
     def optional(self, name: str, kind: str = "string") -> Any:
         """The column, or null where the source has none."""
