@@ -262,6 +262,7 @@ def promote_if_good(bundle: Path, *, force: bool) -> None:
     lost = [] if force else losses(read_manifest(bundle).metrics["gate"])
     if not lost:
         promotions.promote(bundle)
+        console.print("  promoted: `tandem serve` serves it, and a server that runs changes to it", highlight=False)
     for reason in lost:
         console.print(Text("not promoted:", "red"), reason, highlight=False, soft_wrap=True)
     if lost:

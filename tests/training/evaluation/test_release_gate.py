@@ -40,10 +40,13 @@ def test_a_new_bundle_that_loses_is_not_promoted_and_why_is_said(
 
 
 @pytest.mark.parametrize(("mean", "force"), [(-0.1, True), (0.1, False), (-0.005, False)])
-def test_a_bundle_that_loses_to_none_or_is_forced_serves(serving: Path, mean: float, force: bool) -> None:
+def test_a_bundle_that_loses_to_none_or_is_forced_serves(
+    serving: Path, mean: float, force: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     bundle = make_bundle(serving.parent, PARTS | {"items.npz": b"new"}, metrics={"gate": gate(mean)})
     promote_if_good(bundle, force=force)
     assert current_version(serving.parent) == bundle.name
+    assert "  promoted: " in capsys.readouterr().out
 
 
 def test_promote_refuses_what_lost_unless_it_is_forced(serving: Path) -> None:
