@@ -58,6 +58,20 @@ class Timeline(BaseModel):
         return cls.model_validate_json(path.read_text())
 
 
+def _what_fits(days: int, windows: int) -> str:
+    """The longest windows that a log of so many days allows, for people."""
+
+    def longest(windows: int) -> int:
+        long = days // (windows + 2)  # the windows, the test window, and as much history as the test window is long
+        return long if long >= 2 * WARM_UP_DAYS else max((days - 2 * WARM_UP_DAYS) // (windows + 1), 0)
+
+    fitting = {several: longest(several) for several in (windows, 1) if longest(several)}
+    if not fitting:
+        return f"At least {2 * WARM_UP_DAYS + 2} days are needed, with `features: {{test_days: 1, ranker_windows: 1}}`."
+    choices = [f"`features: {{test_days: {long}, ranker_windows: {several}}}`" for several, long in fitting.items()]
+    return f"In params.yaml {' or '.join(choices)} would fit."
+
+
 def plan_timeline(first: datetime, last: datetime, time_zone: str, settings: FeatureSettings) -> Timeline:
     """Moments for events between first and last (both with a zone).
 
@@ -79,7 +93,7 @@ def plan_timeline(first: datetime, last: datetime, time_zone: str, settings: Fea
         raise DataRejected(
             f"The log spans {(last - first).days} days; {settings.ranker_windows} label windows of {test} days, the "
             f"test window and {history} days of history need {first_window + history}. "
-            "Lower features.test_days or ranker_windows."
+            f"{_what_fits((end - first).days, settings.ranker_windows)}"
         )
     if tower_start <= first_window:
         raise InvalidInput(

@@ -1,5 +1,6 @@
 """Moments of the pipeline, across the end of daylight-saving time in New York (3 November 2024, 2:00)."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,8 +73,28 @@ def test_a_log_of_just_the_needed_days_is_accepted_and_one_second_less_is_not() 
     # Two label windows, the test window and 14 days of history: 3 x 7 + 14 = 35 local days before 9 November.
     needed = datetime(2024, 10, 5, 4, tzinfo=UTC)
     assert planned(first=needed).ranker_starts[0] == seconds(2024, 10, 19, 4)
-    with pytest.raises(DataRejected, match=r"spans 34 days; 2 label windows of 7 days.* need 35\. Lower .*test_days"):
+    with pytest.raises(DataRejected, match=r"spans 34 days; 2 label windows of 7 days.* need 35\. In params\.yaml"):
         planned(first=needed + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("days", [16, 17, 20, 29, 59, 83, 100])
+def test_a_log_that_is_too_short_is_refused_with_the_longest_windows_that_fit(days: int) -> None:
+    first = LAST - timedelta(days=days)
+    settings = FeatureSettings(test_days=60, ranker_windows=4)
+    with pytest.raises(DataRejected) as refused:
+        planned(first=first, settings=settings)
+    offered = re.findall(r"test_days: (\d+), ranker_windows: (\d)", str(refused.value))
+    assert offered[-1][1] == "1"
+    for test_days, windows in offered:
+        fits = FeatureSettings(test_days=int(test_days), ranker_windows=int(windows))
+        assert planned(first=first, settings=fits).ranker_starts
+        with pytest.raises(DataRejected):  # which is the longest
+            planned(first=first, settings=replace(fits, test_days=fits.test_days + 1))
+
+
+def test_a_log_of_a_few_days_is_too_short_for_any() -> None:
+    with pytest.raises(DataRejected, match="At least 16 days are needed"):
+        planned(first=LAST - timedelta(days=5))
 
 
 def test_towers_without_days_of_their_own_are_refused() -> None:
