@@ -4,7 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import InvalidInput, faults_of
@@ -29,6 +29,12 @@ class ServingSettings(BaseSettings):
         extra="ignore",
         env_ignore_empty=True,  # compose files and charts set a variable that is left out to nothing
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written(cls, given: Any) -> Any:
+        """What is only blanks is left out, too: a file that a variable is filled from may hold nothing but a line end."""
+        return {name: value for name, value in given.items() if not (isinstance(value, str) and value.isspace())}
 
     bundle_dir: str = "bundles/current"  # a folder, a link that may move, or s3://bucket/prefix/VERSION
     bundle_cache: Path = Path(

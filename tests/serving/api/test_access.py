@@ -171,3 +171,11 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
     for field in ServingSettings.model_fields:
         monkeypatch.setenv(f"TANDEM_{field.upper()}", "")
     assert read_settings() == ServingSettings()
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\t \r\n"])
+def test_a_variable_of_blanks_alone_is_none(monkeypatch: pytest.MonkeyPatch, blank: str) -> None:
+    unset = ServingSettings()
+    for name in ServingSettings.model_fields:
+        monkeypatch.setenv(f"TANDEM_{name.upper()}", blank)
+    assert read_settings() == unset
