@@ -33,7 +33,7 @@ class ServingSettings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _written(cls, given: Any) -> Any:
-        """What is only blanks is left out, too: a file that a variable is filled from may hold nothing but a line end."""
+        """What is only blanks is left out, too: a variable may be filled from a file with nothing but a line end."""
         return {name: value for name, value in given.items() if not (isinstance(value, str) and value.isspace())}
 
     bundle_dir: str = "bundles/current"  # a folder, a link that may move, or s3://bucket/prefix/VERSION

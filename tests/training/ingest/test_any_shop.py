@@ -325,3 +325,50 @@ def test_a_day_and_a_clock_in_two_columns_are_one_moment(tmp_path: Path) -> None
         InvalidInput, match=r"interactions\.event_timestamp\.time is mapped to 'Zeit'; .* Datum, Uhrzeit"
     ):
         run(tmp_path, "ecommerce", folder, mapping)
+
+
+@pytest.mark.parametrize("column", ["quantity", "event_timestamp"])
+@pytest.mark.parametrize("number", ["1e30", "-1e30", "1e99", "9" * 19, "9" * 30, "9" * 300, "1e400", "-" + "9" * 30])
+def test_a_number_beyond_all_bounds_costs_its_own_row_alone(tmp_path: Path, column: str, number: str) -> None:
+    good = {"event_timestamp": "1704448800", "quantity": "1"}
+    bad = good | {column: number}
+    lines = "".join(
+        f"purchase,{user},tea,{row['event_timestamp']},,{row['quantity']},\n" for user, row in (("g", good), ("b", bad))
+    )
+    report = run(tmp_path, "ecommerce", shop(tmp_path, lines), {"epoch_unit": "s"})
+    assert rows_of(tmp_path, "events", "user_id", "quantity") == [("g", 1)]
+    assert sum(report.events_dropped.values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "ids"),
+    [
+        (pa.array([1e300, 13085.0, 1.5]), ["13085", "1.5", "1e+300"]),
+        (pa.array([2**64 - 1, 7, 8], pa.uint64()), ["18446744073709551615", "7", "8"]),
+    ],
+)
+def test_ids_that_are_huge_numbers_stop_nothing(tmp_path: Path, values: pa.Array, ids: list[str]) -> None:
+    folder = write(tmp_path / "shop", products_csv=GOODS)
+    columns = {"event_type": ["view"] * 3, "item_id": ["tea"] * 3, "event_timestamp": [AT] * 3}
+    pq.write_table(pa.table({**columns, "user_id": values, "quantity": values}), folder / "interactions.parquet")
+    assert run(tmp_path, "ecommerce", folder, {"interactions": {"quantity": {"value": "1"}}}).events_kept == 3
+    assert rows_of(tmp_path, "events", "user_id") == [(one,) for one in sorted(ids)]
+    report = run(tmp_path, "ecommerce", folder)  # now of units
+    assert report.events_dropped["wrong_type"] == 3 - report.events_kept
+
+
+def test_a_row_without_the_id_that_others_have_is_known_by_its_content(tmp_path: Path) -> None:
+    line = f"purchase,u,tea,{AT},o1,1,2\n"
+    lines = f"e1,{line}e1,{line},{line},{line},{line.replace('o1', 'o2')}"
+    folder = write(tmp_path / "shop", interactions_csv="event_id," + HEADER + lines, products_csv=GOODS)
+    report = run(tmp_path, "ecommerce", folder)
+    assert (report.events_kept, report.events_dropped) == (3, {"duplicate_event_id": 1, "exact_copy": 1})
+
+
+@pytest.mark.parametrize(
+    ("said", "delimiter"), [("sep=;\r\n", ";"), ("\ufeffSEP=|\n\n", "|"), ("sep=\t\n", "\t"), ("sep=,\n", ",")]
+)
+def test_the_line_that_tells_excel_the_separator_is_no_header(tmp_path: Path, said: str, delimiter: str) -> None:
+    text = said + (HEADER + f"purchase,u,tea,{AT},,1,2\n").replace(",", delimiter)
+    folder = write(tmp_path / "shop", interactions_csv=text, products_csv=GOODS)
+    assert run(tmp_path, "ecommerce", folder).events_kept == 1

@@ -122,6 +122,7 @@ def _events(rows: Columns, options: SourceOptions) -> ibis.Table:
     """Without an event id the content is the id."""
     rows.require("event_type", "user_id", "event_timestamp")
     names = EVENT_NAMES | event_types_of(options.mapping)
+    event_id = rows.id("event_id") if rows.has("event_id") else ibis.null("string")
     return rows.select(
         event_type=_event_type(rows, names),
         user_id=_user_id(rows, options.mapping),
@@ -131,8 +132,8 @@ def _events(rows: Columns, options: SourceOptions) -> ibis.Table:
         quantity=(rows.number("quantity", "int64") if rows.has("quantity") else ibis.literal(1, "int64")).fill_null(1),
         price=rows.optional("price", "float64"),
         discount=rows.optional("discount", "float64"),
-        event_id=rows.id("event_id") if rows.has("event_id") else ibis.null("string"),
-        content=ibis.null("string") if rows.has("event_id") else rows.content(),
+        event_id=event_id,
+        content=ibis.ifelse(event_id.isnull(), rows.content(), None),
         is_return=_is_return(rows, names, options.mapping),
     )
 

@@ -20,6 +20,8 @@ from training.ingest.files.location import DataFile
 
 FAULT, RAW = "__fault", "__raw"  # why a line is not a row, and its text; both null for rows
 MALFORMED, NOT_UTF8 = "malformed_row", "not_utf8"
+SEPARATOR = re.compile(rb"[Ss][Ee][Pp]=([,;\t|])[\r\n]*")
+"""A line before the header by which Excel is told what stands between fields."""
 CHUNK_BYTES = 16 << 20
 QUOTED_LINES = 1000  # a quoted field over more lines than this is a stray quote
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -55,16 +57,20 @@ def read_delimited(file: DataFile) -> pa.Table:
     """
     with file.open(compression="infer") as stream:
         first, rest = _header_line(stream, file.name)
-        dialect = Dialect(_delimiter(first, file.name), b"\r" if first.endswith(b"\r") else b"\n")
+        said = SEPARATOR.fullmatch(first)
+        if said is not None:
+            first, rest = _header_line(stream, file.name, rest)
+        delimiter = said[1] if said is not None else _delimiter(first, file.name)
+        dialect = Dialect(delimiter, b"\r" if first.endswith(b"\r") else b"\n")
         names = _header(first, dialect, file.name)
         schema = pa.schema([(name, pa.string()) for name in (*names, FAULT, RAW)])
         batches = list(_batches(stream, rest, names, dialect, schema))
     return pa.concat_tables(batches) if batches else schema.empty_table()
 
 
-def _header_line(stream: IO[bytes], file_name: str) -> tuple[bytes, bytes]:
-    """(the first line that is not empty, with its end), (what was read behind it)."""
-    data = b""
+def _header_line(stream: IO[bytes], file_name: str, data: bytes = b"") -> tuple[bytes, bytes]:
+    """(the first line that is not empty, with its end), (what was read behind it). data: what was read already."""
+    data = data.lstrip(b"\r\n")
     while not (end := re.search(rb"\r\n|\n|\r(?=[^\n])", data)) and (more := stream.read(CHUNK_BYTES)):
         data = (data + more).removeprefix(BYTE_ORDER_MARK).lstrip(b"\r\n")
     _refuse_other_kinds(data, file_name)

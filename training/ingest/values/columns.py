@@ -12,7 +12,7 @@ from training.ingest.files.delimited import FAULT, RAW
 from training.ingest.files.parquet import WRONG_TYPE
 from training.ingest.values.moment_text import Reading
 from training.ingest.values.moments import TIMESTAMP, moments
-from training.ingest.values.texts import EXACT, as_id, as_number, as_text
+from training.ingest.values.texts import as_id, as_number, as_text, is_whole
 
 WITHOUT_ZONE = "timestamp_without_zone"
 WRONG_COLUMN = "wrong_column"
@@ -104,7 +104,7 @@ class Columns:
         number = as_number(value, decimal)
         fine = number.notnull()
         if kind == "int64":
-            fine = fine & (number == number.floor()) & (number.abs() < float(EXACT))
+            fine = is_whole(number)
         given = value.notnull()
         if value.type().is_string():
             given = given & (value.strip() != "")

@@ -153,7 +153,7 @@ def _hour(found: dict[str, str | None]) -> int:
 def _since_1970(number: Decimal, unit: str) -> str:
     try:
         return _spelt(EPOCH + timedelta(microseconds=int(number * 1_000_000 / EPOCH_UNITS[unit] // 1)))
-    except (OverflowError, ValueError):
+    except (ArithmeticError, ValueError):  # of Decimal, too, beyond its 28 digits
         return WRONG
 
 

@@ -14,8 +14,7 @@ def as_text(value: Any) -> Any:
     """The column as strings, empty as null; a float that is a whole number loses its `.0`, which pandas has added."""
     kind = value.type()
     if kind.is_floating():
-        whole = (value == value.floor()) & (value.abs() < float(EXACT))
-        text = ibis.ifelse(whole, value.try_cast("int64").cast("string"), value.cast("string"))
+        text = ibis.ifelse(is_whole(value), value.try_cast("int64").cast("string"), value.cast("string"))
         return ibis.ifelse(value.isnan(), None, text)
     text = value.cast("string")
     if kind.is_decimal():
@@ -31,6 +30,15 @@ def as_id(value: Any) -> Any:
 
 def _whole(text: Any) -> Any:
     return ibis.ifelse(text.re_search(r"^[+-]?\d+\.0+$"), text.split(".")[0], text)
+
+
+def is_whole(number: Any) -> Any:
+    """Whether a float is a whole number that it holds exactly; null for null.
+
+    Only of these the floor is taken: engines make it a 64-bit number, and stop where one is too large for that.
+    """
+    exact = ibis.ifelse(number.abs() < float(EXACT), number, None)
+    return (exact == exact.floor()).fill_null(False) & number.notnull()
 
 
 def as_number(value: Any, decimal: str) -> Any:
