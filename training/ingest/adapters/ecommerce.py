@@ -64,20 +64,24 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     refuse_unknown_keys(options.mapping, KEYS, "ecommerce")
     zone = time_zone_of(options.mapping)
     location = locate(options.path, "ecommerce")
-    events = _events(_required(connection, location, options, "interactions"), options)
-    sessions = _optional(connection, location, options, "sessions")
-    if sessions is not None:
-        events = events.union(_visits(sessions).select(*events.columns))
-    users, users_folded = _profiles(connection, location, options, "users", "user_id")
-    items, items_folded = _profiles(connection, location, options, "products", "item_id")
-    if items is None:
-        raise AssertionError("Products are required, and `_required` has raised where they are not there.")
+    opened = {table: _required(connection, location, options, table) for table in ("interactions", "products")}
+    for table in ("sessions", "users"):
+        if (found := _optional(connection, location, options, table)) is not None:
+            opened[table] = found
+    events = _events(opened["interactions"], options)
+    if "sessions" in opened:
+        events = events.union(_visits(opened["sessions"]).select(*events.columns))
+    items, items_folded = _profiles(opened["products"], options, "products", "item_id")
+    users, users_folded = seen_users(events), 0
+    if "users" in opened:
+        users, users_folded = _profiles(opened["users"], options, "users", "user_id")
     return Source(
         events=events,
-        users=users if users is not None else seen_users(events),
+        users=users,
         items=items,
         time_zone=zone,
         returns=policy_of(options.mapping),
+        warnings=tuple(note for table, rows in opened.items() for note in rows.not_used(TABLES[table])),
         repeats_folded={name: rows for name, rows in (("users", users_folded), ("items", items_folded)) if rows},
     )
 
@@ -220,16 +224,9 @@ def _is_return(rows: Columns, names: Mapping[str, str], mapping: Mapping[str, st
     return is_return.fill_null(False)
 
 
-def _profiles(
-    connection: ibis.BaseBackend, location: Location, options: SourceOptions, table: str, key: str
-) -> tuple[ibis.Table | None, int]:
-    """(the table of users or products, rows that say more of an id that is there already); None where there is none."""
-    columns = TABLES[table]
-    if table == "products" or f"{table}.file" in options.mapping or location.files(table):
-        rows = _required(connection, location, options, table)
-    else:
-        return None, 0
-    rest = {name: rows.optional(name, _short(kind)) for name, kind in columns.items() if name != key}
+def _profiles(rows: Columns, options: SourceOptions, table: str, key: str) -> tuple[ibis.Table, int]:
+    """(the table of users or products, rows that say more of an id that is there already)."""
+    rest = {name: rows.optional(name, _short(kind)) for name, kind in TABLES[table].items() if name != key}
     how = options.mapping.get(f"{table}.repeated", "")
     latest_by = rows.timestamp("latest_by") if how == LATEST else ibis.null(TIMESTAMP)
     found = rows.select(**{key: rows.id(key)}, **rest, latest_by=latest_by)

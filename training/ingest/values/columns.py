@@ -1,6 +1,8 @@
 """Raw tables to typed columns: what cannot be read becomes a reason next to the row, never a lost row."""
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -17,6 +19,10 @@ from training.ingest.values.texts import as_id, as_number, as_text, is_whole
 WITHOUT_ZONE = "timestamp_without_zone"
 WRONG_COLUMN = "wrong_column"
 """Next to `reason`: the source's column whose value could not be read."""
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.lower())
 
 
 class Columns:
@@ -44,11 +50,22 @@ class Columns:
     def require(self, *names: str) -> None:
         """Raises InvalidInput naming all of these columns that the table lacks."""
         if missing := [name for name in names if not self.has(name)]:
-            lines = ", ".join(f"{name}: …" for name in missing)
+            lines = ", ".join(f"{name}: {json.dumps(self._alike(name) or '…', ensure_ascii=False)}" for name in missing)
             raise InvalidInput(
                 f"{self._section} needs a column {' and a column '.join(missing)}: {self._columns()} "
                 f"Say in the mapping which they are: `{self._section}: {{{lines}}}`."
             )
+
+    def not_used(self, names: Iterable[str]) -> Iterator[str]:
+        """One sentence for each column that is called like one of these but for case or blanks, and is not read."""
+        read = {self._mapping.get(f"{self._section}.{name}", name) for name in names}
+        for name in names:
+            if not self.has(name) and (column := self._alike(name)) is not None and column not in read:
+                line = f"{name}: {json.dumps(column, ensure_ascii=False)}"
+                yield f"The column {column!r} of {self._section} is not used. If it is {name}, map it: `{line}`."
+
+    def _alike(self, name: str) -> str | None:
+        return next((column for column in self._names() if _plain(column) == _plain(name)), None)
 
     def option(self, name: str, option: str) -> str:
         """The mapping's entry for the column, else for its table, else for all; empty where there is none."""

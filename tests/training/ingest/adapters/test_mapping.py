@@ -71,3 +71,17 @@ def test_return_is_an_event_type_where_a_policy_says_what_returns_do(tmp_path: P
     ):
         event_types_of({"event_types.back": "return"})
     assert event_types_of({"event_types.back": "return", "returns": "cancel"}) == {"back": "return"}
+
+
+def test_columns_that_differ_from_ours_in_case_or_blanks_are_offered_and_named(tmp_path: Path) -> None:
+    events = "event_type,User ID,item_id,event_timestamp,Price,Quantity\nview,u,s,2024-01-05T10:00:00Z,1,2\n"
+    folder = write(tmp_path / "shop", interactions_csv=events, products_csv="item_id,Title,BRAND \ns,Salt,b\n")
+    with pytest.raises(InvalidInput, match=r'Say in the mapping which they are: `interactions: {user_id: "User ID"}`'):
+        run(tmp_path, "ecommerce", folder)
+    mapping = {"interactions": {"user_id": "User ID", "basket_id": "Quantity"}}
+    report = run(tmp_path, "ecommerce", folder, mapping)
+    assert report.warnings[:3] == (
+        "The column 'Price' of interactions is not used. If it is price, map it: `price: \"Price\"`.",
+        "The column 'Title' of products is not used. If it is title, map it: `title: \"Title\"`.",
+        "The column 'BRAND ' of products is not used. If it is brand, map it: `brand: \"BRAND \"`.",
+    )
