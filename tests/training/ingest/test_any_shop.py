@@ -372,3 +372,14 @@ def test_the_line_that_tells_excel_the_separator_is_no_header(tmp_path: Path, sa
     text = said + (HEADER + f"purchase,u,tea,{AT},,1,2\n").replace(",", delimiter)
     folder = write(tmp_path / "shop", interactions_csv=text, products_csv=GOODS)
     assert run(tmp_path, "ecommerce", folder).events_kept == 1
+
+
+def test_a_refusal_names_the_column_that_breaks_a_rule(tmp_path: Path) -> None:
+    lines = f"purchase,,tea,{AT},,,\npurchase,u,,{AT},,,\npurchase,v,,{AT},,,\n"
+    with pytest.raises(DataRejected, match=r"One of missing_id \(column item_id, 2 of them\): .*user_id=[uv]"):
+        run(tmp_path, "ecommerce", shop(tmp_path, lines))
+    many = f"purchase,{'u' * 200},tea,{AT},,,\n"
+    with pytest.raises(DataRejected, match=r"One of id_too_long \(column user_id, 1 of them\): "):
+        run(tmp_path, "ecommerce", shop(tmp_path, many))
+    with pytest.raises(DataRejected, match=r"One of item_not_in_catalogue: event_id="):
+        run(tmp_path, "ecommerce", shop(tmp_path, f"purchase,u,pot,{AT},,,\n"))
