@@ -249,3 +249,14 @@ def test_days_and_clocks_in_two_columns_are_read_together(tmp_path: Path, day: s
     assert '# not used: "till"' not in text
     apart = guessed(tmp_path / "b.csv", f"user;sku;date;till\nu;s;{day} 10:00;17:18\n")
     assert '  event_timestamp: "date"' in apart
+
+
+def test_files_that_are_no_table_of_the_mapping_are_named(tmp_path: Path) -> None:
+    for name in ("train", "valid"):
+        (tmp_path / f"{name}.csv").write_text("user,item,tags\nu,i,x\n")
+    pq.write_table(pa.table({"item_id": ["i"], "tags": [["a", "b"]]}), tmp_path / "goods.parquet")
+    text = guessed_mapping([sample(tmp_path / name) for name in ("goods.parquet", "train.csv", "valid.csv")])
+    mapping = yaml.safe_load(text)
+    assert (mapping["interactions"]["file"], mapping["products"]["file"]) == ("train.csv", "goods.parquet")
+    assert "# ? valid.csv is not used: parts of one table belong in a folder\n" in text
+    assert "# not used: \"tags\"  # ['a', 'b']" in text

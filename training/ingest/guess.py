@@ -61,6 +61,12 @@ def guessed_mapping(samples: Sequence[Sample]) -> str:
     ]
     if roles.users is not None:
         lines += _section("users", roles.users, columns_of(roles.users, USERS))
+    used = (roles.interactions, roles.products, roles.users)
+    lines += [
+        f"{UNSURE}{one.path.name} is not used: parts of one table belong in a folder"
+        for one in samples
+        if one not in used
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -70,9 +76,15 @@ def _roles(samples: Sequence[Sample]) -> Roles:
 
     interactions = max(samples, key=score)
     others = [one for one in samples if one is not interactions]
-    products = [one for one in others if "item_id" in columns_of(one, PRODUCTS)]
-    users = [one for one in others if one not in products and "user_id" in columns_of(one, USERS)]
+    products = [one for one in others if "item_id" in columns_of(one, PRODUCTS) and not _has_key(one, "user_id")]
+    free = [one for one in others if not _has_key(one, "item_id") and all(one is not other for other in products)]
+    users = [one for one in free if "user_id" in columns_of(one, USERS)]
     return Roles(interactions, products[0] if products else interactions, users[0] if users else None)
+
+
+def _has_key(one: Sample, ours: str) -> bool:
+    """Whether a column is called so; a file with users and items has events, and is no list of either."""
+    return any(is_called(ours, column) for column in one.columns)
 
 
 def _unread(one: Sample) -> Iterator[str]:
