@@ -34,7 +34,8 @@ def require_target(counts: Mapping[str, int], target: EventType) -> None:
     if counts.get(target.value):
         return
     others = [kind.value for kind in TARGETS if counts.get(kind.value)]
-    way = f" Say which other event is meant: `target: {others[0]}` under features in params.yaml." if others else ""
+    none = f" None of these can stand for it, as {', '.join(TARGETS[1:])} could."
+    way = f" Say which other event is meant: `target: {others[0]}` under features in params.yaml." if others else none
     there = ", ".join(f"{rows:,} {kind}" for kind, rows in sorted(counts.items()))
     raise DataRejected(f"The log has no {target.value}, which models would learn from; it has {there}.{way}")
 

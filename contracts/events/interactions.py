@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from contracts.errors import few_fields
 from contracts.events.schema import WITHOUT_ITEM, EventType
-from contracts.limits import MAX_ID
+from contracts.limits import MAX_ID, MAX_MONEY
 
 Identifier = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 
@@ -33,8 +33,8 @@ class Interaction(BaseModel):
     event_timestamp: AwareDatetime | None = Field(None, description="With a time zone; without it, when it arrived.")
     basket_id: Identifier | None = Field(None, description="Order or session: what belongs together.")
     quantity: Annotated[int, Field(ge=1, le=1_000_000, description="Units.")] = 1
-    price: Annotated[float, Field(ge=0, le=1e9, description="Paid per unit.")] | None = None
-    discount: Annotated[float, Field(ge=0, le=1e9, description="Taken off per unit.")] | None = None
+    price: Annotated[float, Field(ge=0, le=MAX_MONEY, description="Paid per unit.")] | None = None
+    discount: Annotated[float, Field(ge=0, le=MAX_MONEY, description="Taken off per unit.")] | None = None
     request_id: Identifier | None = Field(None, description="Of the recommendation that was acted on.")
 
     @model_validator(mode="after")

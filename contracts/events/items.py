@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.errors import few_fields
-from contracts.limits import MAX_ID, MAX_TERM
+from contracts.limits import MAX_ID, MAX_MONEY, MAX_TERM
 
 MAX_CHANGED_ITEMS: Final = 1000
 """Items of one request."""
@@ -43,7 +43,7 @@ class CatalogueItem(BaseModel):
     subcategory: Term | None = None
     brand: Term | None = None
     manufacturer: Term | None = None
-    price: Annotated[float, Field(ge=0, le=1e9, description="Asked now.")] | None = None
+    price: Annotated[float, Field(ge=0, le=MAX_MONEY, description="Asked now.")] | None = None
     in_stock: bool | None = Field(None, description="An item out of stock is in no list.")
 
     def updated(self, later: "CatalogueItem") -> "CatalogueItem":

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
-from contracts.limits import MAX_ID, MAX_TERM
+from contracts.limits import MAX_ID, MAX_MONEY, MAX_TERM
 
 UNKNOWN: Final = "unknown"
 FIRST_MOMENT: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -65,6 +65,7 @@ class Rule:
     required: bool = False
     allowed: tuple[str, ...] = ()
     at_least: float | None = None
+    at_most: float | None = None
     finite: bool = False
     past: bool = False  # not after the moment of looking at it
     since: datetime | None = None  # not before it
@@ -86,6 +87,8 @@ EVENT_RULES: Final = (
     Rule("quantity", "quantity_not_positive", required=True, at_least=1),
     Rule("price", "money_not_finite", finite=True),
     Rule("discount", "money_not_finite", finite=True),
+    Rule("price", "money_too_large", at_most=MAX_MONEY),
+    Rule("discount", "money_too_large", at_most=MAX_MONEY),
     Rule("price", "negative_money", at_least=0),
     Rule("discount", "negative_money", at_least=0),
 )
@@ -93,6 +96,8 @@ USER_RULES: Final = (Rule("user_id", "missing_id", required=True), Rule("user_id
 ITEM_RULES: Final = (
     Rule("item_id", "missing_id", required=True),
     Rule("item_id", "id_too_long", max_length=MAX_ID),
+    Rule("price", "money_too_large", at_most=MAX_MONEY),
+    Rule("list_price", "money_too_large", at_most=MAX_MONEY),
     *(
         Rule(column, "text_too_long", max_length=MAX_TERM)
         for column in ("department", "category", "subcategory", "brand", "manufacturer")

@@ -9,6 +9,7 @@ import pyarrow as pa
 from ibis import _
 
 from contracts.events.schema import EventType
+from training.target import TARGETS
 
 APART_DAYS = 7
 APART_SHARE = 0.01
@@ -18,24 +19,28 @@ EARLY = date(1990, 1, 1)
 
 def oddities(events: ibis.Table) -> Iterator[str]:
     """One sentence for each odd thing about the kept events."""
-    days = events.group_by(day=_.event_timestamp.date()).agg(rows=_.count(), bought=_bought()).order_by("day")
+    days = events.group_by(day=_.event_timestamp.date()).agg(rows=_.count(), **_targets()).order_by("day")
     table: pa.Table = days.to_pyarrow()
     if table.num_rows == 0:
         return
     dates: list[date] = table.column("day").to_pylist()
     rows: list[int] = table.column("rows").to_pylist()
-    if sum(table.column("bought").to_pylist()) == 0:
-        yield (
-            "There is no purchase in the log, which is what models learn from. Unless params.yaml says already which "
-            "event stands for it, say so there under features: `target: like`."
+    there = [kind.value for kind in TARGETS if any(table.column(kind.value).to_pylist())]
+    if EventType.PURCHASE.value not in there:
+        yield "There is no purchase in the log, which is what models learn from. " + (
+            "Unless params.yaml says already which event stands for it, say so there under features: "
+            f"`target: {there[0]}`."
+            if there
+            else f"Nor is there an event that could stand for it: {', '.join(TARGETS[1:])}."
         )
     if dates[-1] < EARLY:
         yield f"The last event is of {dates[-1]}. If times are whole numbers, check `epoch_unit` in the mapping file."
     yield from _stray_end(dates, rows)
 
 
-def _bought() -> ibis.Deferred:
-    return (_.event_type == EventType.PURCHASE.value).cast("int64").sum()
+def _targets() -> dict[str, ibis.Deferred]:
+    """How many events of each type models could learn from."""
+    return {kind.value: (_.event_type == kind.value).cast("int64").sum() for kind in TARGETS}
 
 
 def _stray_end(dates: list[date], rows: list[int]) -> Iterator[str]:

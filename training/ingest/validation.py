@@ -22,6 +22,7 @@ def broken(rule: Rule, table: ibis.Table) -> ibis.Value:
     limits: tuple[tuple[bool, Callable[[], ibis.Value]], ...] = (
         (bool(rule.allowed), lambda: ~value.isin(rule.allowed)),
         (rule.at_least is not None, lambda: value < rule.at_least),
+        (rule.at_most is not None, lambda: (value > rule.at_most) & ~value.isnan()),
         (rule.finite, lambda: value.isnan() | value.isinf()),
         (rule.since is not None, lambda: value < ibis.timestamp(rule.since)),
         (rule.max_length is not None, lambda: value.length() > rule.max_length),

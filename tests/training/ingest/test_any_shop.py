@@ -383,3 +383,31 @@ def test_a_refusal_names_the_column_that_breaks_a_rule(tmp_path: Path) -> None:
         run(tmp_path, "ecommerce", shop(tmp_path, many))
     with pytest.raises(DataRejected, match=r"One of item_not_in_catalogue: event_id="):
         run(tmp_path, "ecommerce", shop(tmp_path, f"purchase,u,pot,{AT},,,\n"))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        (("view", "view"), ["features: `target: view`."]),
+        (("view", "like"), ["features: `target: like`."]),
+        (("hide", "hide"), ["Nor is there an event that could stand for it: like, cart_add, view."]),
+        (("view", "purchase"), []),
+    ],
+)
+def test_a_log_without_purchases_is_a_note_with_the_event_that_it_has(
+    tmp_path: Path, kinds: tuple[str, ...], said: list[str]
+) -> None:
+    report = run(
+        tmp_path, "ecommerce", shop(tmp_path, "".join(f"{kind},u,tea,{AT},{n},,\n" for n, kind in enumerate(kinds)))
+    )
+    assert len(report.warnings) == len(said)
+    assert all(note.endswith(end) for note, end in zip(report.warnings, said, strict=True))
+
+
+def test_prices_beyond_what_features_can_sum_are_left_out(tmp_path: Path) -> None:
+    lines = "".join(
+        f"purchase,u{n},tea,{AT},,1,{price}\n" for n, price in enumerate(("1e12", "1000000000001", "1e300"))
+    )
+    report = run(tmp_path, "ecommerce", shop(tmp_path, lines, "item_id,price\ntea,1e12\npot,1e13\n"))
+    assert report.events_dropped == {"money_too_large": 2}
+    assert report.profiles_dropped == {"items": {"money_too_large": 1}}
