@@ -11,18 +11,15 @@ TandemError                  exit code 2, HTTP 500
 """
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from contracts.places import fields_at, nearest
+from contracts.places import fields_at, meant, nearest
 
 MAX_FAULTS = 20
 MAX_FAULT_LENGTH = 300
-MAX_NAME = 100
-"""Characters of a name that are compared with those there are."""
 MAX_FIELDS = 64
 """Of one object; every model has fewer, and pydantic describes each field it does not know."""
 
@@ -69,21 +66,19 @@ def faults_of(
     """
     if isinstance(found, ValidationError):
         found = found.errors(include_url=False, include_input=False, include_context=False)
-    meant = nearest(found, of)
-    faults = [f"{'.'.join(map(str, place)) or whole}: {_said(fault, of)}" for place, fault in meant[:MAX_FAULTS]]
-    shown = [text if len(text) <= MAX_FAULT_LENGTH else f"{text[:MAX_FAULT_LENGTH]}…" for text in faults]
-    return [*shown, f"and {len(meant) - MAX_FAULTS} more"] if len(meant) > MAX_FAULTS else shown
+    shown = nearest(found, of)
+    faults = [f"{'.'.join(map(str, place)) or whole}: {_said(fault, of)}" for place, fault in shown[:MAX_FAULTS]]
+    texts = [text if len(text) <= MAX_FAULT_LENGTH else f"{text[:MAX_FAULT_LENGTH]}…" for text in faults]
+    return [*texts, f"and {len(shown) - MAX_FAULTS} more"] if len(shown) > MAX_FAULTS else texts
 
 
 def _said(fault: ErrorDetails, of: Any) -> str:
     """In pydantic's words, but where these leave out what would work."""
-    if fault["type"] != "extra_forbidden":
+    if fault.get("type") != "extra_forbidden":  # FastAPI's handler is given what routes raise, too
         return fault["msg"].removeprefix("Value error, ")
     *place, name = fault["loc"]
     there = fields_at(of, tuple(place))
-    alike = get_close_matches(str(name)[:MAX_NAME], there, n=1)  # which takes the square of the name's length
-    meant = f" (did you mean {alike[0]}?)" if alike else ""
-    return f"there is no such field{meant}{'; there is ' if there else ''}{', '.join(there)}"
+    return f"there is no such field{meant(str(name), there)}{'; there is ' if there else ''}{', '.join(there)}"
 
 
 def few_fields(value: Any) -> Any:

@@ -70,3 +70,8 @@ def test_where_the_type_is_not_known_no_fields_are_named() -> None:
 def test_a_huge_name_is_compared_with_nothing() -> None:
     (fault,) = said(Cup, {"name": "a", "n" * 3_000_000: 1})
     assert len(fault) <= 301
+
+
+def test_a_fault_that_is_not_pydantics_own_is_said_in_its_words() -> None:
+    found = [{"loc": ("query", "x"), "msg": "no such thing"}]
+    assert faults_of(found, of={"body": Shelf}) == ["query.x: no such thing"]  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator, Field
 
 from contracts.limits import MAX_ID
+from contracts.places import meant
 from serving.api.paths import id_in
 from serving.bundles.experiment import VARIANT_HEADER
 
@@ -25,5 +26,15 @@ def refuse_unknown_parameters(request: Request, known: set[str]) -> None:
     Raises RequestValidationError naming the parameters that exist.
     """
     if unknown := sorted(set(request.query_params) - known):
-        message = f"unknown parameter; there is {', '.join(sorted(known)) or 'none'}"
-        raise RequestValidationError([{"loc": ("query", name), "msg": message} for name in unknown])
+        there = sorted(known)
+        listed = ", ".join(there) or "none"
+        raise RequestValidationError(
+            [
+                {
+                    "type": "unknown_parameter",
+                    "loc": ("query", name),
+                    "msg": f"unknown parameter{meant(name, there)}; there is {listed}",
+                }
+                for name in unknown
+            ]
+        )

@@ -186,7 +186,7 @@ def test_a_whole_catalogue_that_is_too_small_is_told_as_that(build: Build, user:
     [
         ({"price_min": 1}, 0, "No item passes the filter price."),
         ({"price_min": 1}, 1, "Only 1 item passes the filter price."),
-        ({"price_min": 1, "exclude": ["x"]}, 2, "Only 2 items pass the filters "),
+        ({"price_min": 1, "only": ["x"]}, 2, "Only 2 items pass the filters "),
         ({}, 1, " of the catalogue 1 is a candidate for this list."),
     ],
 )
