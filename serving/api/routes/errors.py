@@ -7,13 +7,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import TandemError, faults_of
 from serving.api.rate_limits import TooManyRequests
 from serving.metrics import Metrics
 
+METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
 MAX_TEXT: Final = 4000
 """Characters of an error's text; what is wrong with a request must not cost more than an answer to it."""
 
@@ -55,13 +56,17 @@ def _body_of(request: Request) -> Any:
 
 
 def _allowed(request: Request) -> list[str]:
-    """The methods of all routes with this path, of which Starlette names those of the first.
+    """The methods that some route answers at this path; Starlette names those of the first route alone.
 
-    HEAD goes wherever GET does: serving/api/paths.py answers it.
+    Each is asked for, as routes of an included router are not listed. HEAD goes wherever GET does, see paths.py.
     """
-    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    methods = {method for route in routes for method in getattr(route, "methods", None) or ()}
-    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+    routes = request.app.routes
+    methods = [one for one in METHODS if any(_answers(route, {**request.scope, "method": one}) for route in routes)]
+    return sorted([*methods, "HEAD"] if "GET" in methods else methods)
+
+
+def _answers(route: BaseRoute, scope: Scope) -> bool:
+    return route.matches(scope)[0] is Match.FULL
 
 
 def refusal(error: Exception) -> JSONResponse:

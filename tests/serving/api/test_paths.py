@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from serving.api.paths import MeantPaths
 from serving.api.routes.errors import add_error_answers
@@ -25,7 +25,9 @@ def shop() -> FastAPI:
     async def made(user_id: User) -> str:
         return user_id
 
-    @app.delete("/lists/{user_id}")
+    more = APIRouter()
+
+    @more.delete("/lists/{user_id}")
     async def gone(user_id: User) -> str:
         return user_id
 
@@ -33,6 +35,7 @@ def shop() -> FastAPI:
     async def one(user_id: User) -> str:
         return user_id
 
+    app.include_router(more)
     return app
 
 
