@@ -138,7 +138,7 @@ def metrics_tables(metrics: Mapping[str, Any], named: Callable[[str], str]) -> N
         rows = metrics[name]
         users = int(next(iter(rows.values()))["users"])
         table = Table(title=f"{title}: last {metrics['test_days']} days, {users:,} users, full catalogue")
-        table.add_column("list", no_wrap=True)
+        table.add_column("list")  # gives way where the screen is narrow: a figure that is cut off says nothing
         best = {column: max(row[column] for row in rows.values()) for column in COLUMNS}
         for header in COLUMNS.values():
             table.add_column(header, justify="right", no_wrap=True)
