@@ -147,8 +147,9 @@ def _nothing_called(term: str, attribute: str, vocabulary: Vocabulary) -> str:
 def near_terms(term: str, terms: Sequence[str]) -> list[str]:
     """Up to three of the terms that are spelled nearly like this one, nearest first, in any case.
 
-    Each comparison costs 30 µs, so of many terms only MOST_COMPARED are compared: terms of about the same length,
-    and of these the ones with the same first letter before the others.
+    Where none is, those that hold it, as 0003 holds a 3 that has lost its noughts; the shortest first. Each comparison
+    costs 30 µs, so of many terms only MOST_COMPARED are compared: terms of about the same length, and of these the ones
+    with the same first letter before the others.
     """
     wanted = term.casefold()[:LONGEST_COMPARED]
     spellings = {known.casefold(): known for known in reversed(terms)}
@@ -156,4 +157,5 @@ def near_terms(term: str, terms: Sequence[str]) -> list[str]:
         alike = [one for one in spellings if abs(len(one) - len(wanted)) <= max(2, len(wanted) // 3)]
         alike.sort(key=lambda one: one[0] != wanted[0])
         spellings = {one: spellings[one] for one in alike[:MOST_COMPARED]}
-    return [spellings[one] for one in get_close_matches(wanted, spellings, n=3, cutoff=0.5)]
+    found = [spellings[one] for one in get_close_matches(wanted, spellings, n=3, cutoff=0.5)]
+    return found or sorted((known for known in terms if wanted and wanted in known.casefold()), key=len)[:3]

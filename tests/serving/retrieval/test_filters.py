@@ -398,3 +398,10 @@ def test_a_catalogue_without_brands_says_so() -> None:
             NOTHING_BOUGHT,
             filters.Exclusions(),
         )
+
+
+def test_a_term_that_is_part_of_others_names_them_where_none_is_spelled_like_it() -> None:
+    assert filters.near_terms("3", ["0001", "0013", "0003", "000003"]) == ["0013", "0003", "000003"]
+    assert filters.near_terms("oil", ["Olive OIL, extra virgin", "Soap"]) == ["Olive OIL, extra virgin"]
+    assert filters.near_terms("", ["a"]) == []
+    assert filters.near_terms("soap", ["Soap", "Soap and more"]) == ["Soap"]
