@@ -37,8 +37,8 @@ def is_whole(number: Any) -> Any:
 
     Only of these the floor is taken: engines make it a 64-bit number, and stop where one is too large for that.
     """
-    exact = ibis.ifelse(number.abs() < float(EXACT), number, None)
-    return (exact == exact.floor()).fill_null(False) & number.notnull()
+    inside = number.abs() < float(EXACT)
+    return (inside & (ibis.ifelse(inside, number, 0.0).floor() == number)).fill_null(False)
 
 
 def as_number(value: Any, decimal: str) -> Any:
