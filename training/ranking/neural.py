@@ -11,7 +11,7 @@ from contracts.ranking.inputs import PAIR_FEATURES, USER_COLUMNS
 from training.keras2 import keras, tf, tfrs
 from training.progress import Progress
 from training.ranking.labelled_lists import BOUGHT, LABEL_LEVELS, LabelledLists
-from training.ranking.lessons import Lessons
+from training.ranking.lessons import Lessons, with_levels
 from training.retrieval.towers import scale_of
 from training.settings import RankerSettings
 
@@ -165,7 +165,8 @@ def _learned(
     for epoch in range(epochs):
         total = 0.0
         for at, chosen in enumerate(np.array_split(draw.permutation(len(lessons)), steps)):
-            total += float(step(*lessons.padded(chosen, len(ranker.head_weights), draw)))
+            inputs, labels, weights = lessons.padded(chosen, len(ranker.head_weights), draw)
+            total += float(step(with_levels(inputs, draw), labels, weights))
             progress(epoch * steps + at + 1, epochs * steps, f"epoch {epoch + 1} of {epochs}")
         losses.append(total / steps)
     ranker.join_heads()

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from contracts.ranking.inputs import RANKING_FEATURES
 from training.keras2 import tf
 from training.ranking.labelled_lists import BOUGHT, VIEWED, LabelledLists
-from training.ranking.lessons import EASY_KEPT, HARDEST, Lessons
+from training.ranking.lessons import COUNT_COLUMNS, EASY_KEPT, HARDEST, LEVEL_SPREAD, Lessons, with_levels
 from training.ranking.neural import listwise_loss
 
 pytestmark = pytest.mark.tf
@@ -76,3 +77,17 @@ def test_a_list_of_few_is_read_whole() -> None:
     lessons = Lessons(lists_of([0.0] * (HARDEST - 1) + [BOUGHT]), None, [np.zeros(HARDEST, np.float32)])
     inputs, _, weights = lessons.padded(np.array([0]), 1, np.random.default_rng(3))
     assert inputs.shape == (1, HARDEST, 1) and (weights == 1).all()
+
+
+def test_all_counts_of_a_list_move_by_the_same_and_nothing_else_does() -> None:
+    inputs = np.full((2000, 3, len(RANKING_FEATURES)), 4.0, np.float32)
+    inputs[:, 1, COUNT_COLUMNS] = 6.0
+    inputs[:, 2, COUNT_COLUMNS] = 0.0  # never bought
+    moved = with_levels(inputs, np.random.default_rng(4))
+    assert {RANKING_FEATURES[column].rsplit("_", 1)[0] for column in COUNT_COLUMNS} == {"item_purchases", "item_buyers"}
+    others = [column for column in range(inputs.shape[2]) if column not in COUNT_COLUMNS]
+    assert (moved[..., others] == 4.0).all() and (moved[:, 2, COUNT_COLUMNS] == 0.0).all()
+    shift = moved[:, 0, COUNT_COLUMNS] - 4.0
+    assert np.ptp(shift, axis=1).max() == 0.0  # one number a list
+    np.testing.assert_allclose(moved[:, 1, COUNT_COLUMNS] - 6.0, shift, atol=1e-5)
+    assert shift[:, 0].std() == pytest.approx(LEVEL_SPREAD, rel=0.1) and abs(shift[:, 0].mean()) < 0.05
