@@ -63,6 +63,13 @@ def with_tls() -> str | None:
     return next((path for path in programs("redis-server") if _knows_tls(path)), None)
 
 
+def folders(values: Path) -> str:
+    """Where the server and its client are looked for: where the chart asks for TLS, first where both know it."""
+    binary = with_tls() if values == WITH_TLS else program("redis-server")
+    assert binary is not None
+    return f"{Path(binary).parent}:{os.environ['PATH']}"
+
+
 def _knows_tls(binary: str) -> bool:
     """A server that knows the option complains of the missing certificate, and not of the option."""
     command = [binary, "--port", "0", "--tls-port", "1"]
@@ -77,10 +84,9 @@ def port(values: Path, tmp_path: Path) -> Iterator[int]:
     certificates(tmp_path / "tls")
     port, rendered_container = free_port(), container(values)
     command = here([*rendered_container["command"], *rendered_container["args"]], tmp_path, port)
-    binary = with_tls() if values == WITH_TLS else program("redis-server")
-    assert binary is not None
-    folders = f"{Path(binary).parent}:{os.environ['PATH']}"
-    process = subprocess.Popen(command, env={"PATH": folders, "REDIS_PASSWORD": PASSWORD}, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env={"PATH": folders(values), "REDIS_PASSWORD": PASSWORD}, stdout=subprocess.DEVNULL
+    )
     try:
         yield port
     finally:
@@ -178,7 +184,7 @@ def test_the_probe_says_yes_to_a_server_that_answers_it_and_to_no_other(
     probe = container(values)["readinessProbe"]["exec"]["command"]
     for password, code in ((PASSWORD, 0), ("another", 1)) if values != WITHOUT else (("", 0),):
         asked = [word.replace("redis-cli", f"redis-cli -p {port}") for word in here(probe, tmp_path, port)]
-        done = subprocess.run(asked, env={"PATH": os.environ["PATH"], "REDIS_PASSWORD": password}, check=False)
+        done = subprocess.run(asked, env={"PATH": folders(values), "REDIS_PASSWORD": password}, check=False)
         assert done.returncode == code
 
 

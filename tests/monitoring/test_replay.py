@@ -187,7 +187,7 @@ def test_a_file_of_thresholds_is_read_or_refused(tmp_path: Path) -> None:
     path.write_text("")
     assert load_thresholds(path) == Thresholds()
     path.write_text("{min_overlaps: 0.5, min_rbo: 2}")
-    with pytest.raises(InvalidInput, match=r"min_rbo: .*min_overlaps: .*There are min_lists, "):
+    with pytest.raises(InvalidInput, match=r"min_rbo: .*min_overlaps: .*there is min_lists, "):
         load_thresholds(path)
     path.write_text("{")
     with pytest.raises(InvalidInput, match="cannot be read as YAML"):

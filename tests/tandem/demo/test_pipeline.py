@@ -240,8 +240,8 @@ def test_fewer_weeks_and_windows_never_more_than_asked_for() -> None:
     asked = Settings()
     small = small_settings(asked)
     assert (small.features.ranker_windows, small.features.two_tower_weeks) == (1, 8)
-    assert (small.two_tower.epochs, small.two_tower.fine_tune_epochs, small.ranker.trees) == (2, 1, 60)
-    assert small.two_tower.min_steps == 250 and small.index.factory == "Flat"
+    assert (small.two_tower.epochs, small.two_tower.fine_tune_epochs, small.ranker.trees) == (1, 1, 60)
+    assert (small.two_tower.min_steps, small.ranker.tree_rows, small.index.factory) == (100, 200_000, "Flat")
     assert small.features.test_days == asked.features.test_days and small.ingest == asked.ingest
     little = replace(asked, two_tower=replace(asked.two_tower, epochs=1, fine_tune_epochs=0))
     assert (small_settings(little).two_tower.epochs, small_settings(little).two_tower.fine_tune_epochs) == (1, 0)
