@@ -26,9 +26,12 @@ def fields_at(kind: Any, place: Place) -> list[str]:
     return list(dict.fromkeys(name for model in models for name in _annotations(model)))
 
 
-def meant(name: str, there: Sequence[str]) -> str:
-    """The name that is written most like it, as a question in brackets; empty where none is."""
-    alike = get_close_matches(name[:MAX_NAME], there, n=1, cutoff=ALIKE)  # takes the square of the name's length
+def meant(name: str, there: Sequence[str], least: float = ALIKE) -> str:
+    """The name that is written most like it, as a question in brackets; empty where none is.
+
+    least: how alike two names must be, from 0 to 1.
+    """
+    alike = get_close_matches(name[:MAX_NAME], there, n=1, cutoff=least)  # takes the square of the name's length
     return f" (did you mean {alike[0]}?)" if alike else ""
 
 

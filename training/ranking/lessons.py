@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.arrays import Floats, Rows
-from contracts.features.names import ITEM_STATISTICS
-from contracts.ranking.inputs import PAIR_FEATURES
+from contracts.ranking.inputs import RANKING_FEATURES
 from training.ranking.labelled_lists import LABEL_LEVELS, LabelledLists
 
 HARDEST: Final = 100
@@ -20,9 +19,7 @@ LEVEL_SPREAD: Final = 0.5
 """Standard deviation of a list's shift of all counts of purchases and buyers, which are logarithms: half of the lists
 are read as if the shop were at least 1.4 times as busy, or as quiet."""
 COUNT_COLUMNS: Final = [
-    len(PAIR_FEATURES) + at
-    for at, name in enumerate(ITEM_STATISTICS)
-    if name.startswith(("item_purchases_", "item_buyers_"))
+    at for at, name in enumerate(RANKING_FEATURES) if name.startswith(("item_purchases_", "item_buyers_"))
 ]
 
 

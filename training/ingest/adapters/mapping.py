@@ -5,7 +5,6 @@ column may have a section of its own, `{column: at, epoch_unit: ms}`, or stand f
 """
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,9 +12,12 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from contracts.errors import InvalidInput
+from contracts.places import meant
 
 READING_OPTIONS = ("time_zone", "epoch_unit", "date_format", "decimal")
 """How values are read: said of all tables, of one (`products.epoch_unit`) or of one column."""
+SLIP = 0.8
+"""How alike a key and the one that was meant are where the hand has slipped."""
 COLUMN_OPTIONS = (*READING_OPTIONS, "value", "separator", "time")
 
 
@@ -65,7 +67,7 @@ def refuse_unknown_keys(mapping: Mapping[str, str], known: Iterable[str], adapte
     if unknown:
         raise InvalidInput(
             f"The adapter {adapter} does not know the mapping {'keys' if len(unknown) > 1 else 'key'} "
-            f"{', '.join(one + _meant(one, exact) for one in sorted(unknown))}. "
+            f"{', '.join(one + meant(one, sorted(exact), SLIP) for one in sorted(unknown))}. "
             f"It knows: {', '.join(_of_interest(unknown, exact)) or 'none'}."
         )
 
@@ -76,12 +78,6 @@ def _of_interest(unknown: Iterable[str], known: Iterable[str]) -> list[str]:
     near = {key for key in known if key.partition(".")[0] in sections}
     there = {key.partition(".")[0] for key in near}
     return sorted(near if there == sections else known)
-
-
-def _meant(key: str, known: Iterable[str]) -> str:
-    """The key that is written most like it, for a slip of the hand."""
-    alike = get_close_matches(key, sorted(known), n=1, cutoff=0.8)
-    return f" (did you mean {alike[0]}?)" if alike else ""
 
 
 def _is_option(key: str, known: set[str]) -> bool:
