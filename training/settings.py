@@ -181,8 +181,8 @@ class RankerSettings:
     hidden_units: tuple[int, ...] = (128, 64)  # units of the deep part
     learning_rate: float = 0.001  # learning rate of Adam
     batch_users: int = 16  # lists in each step
-    epochs: int = 8  # passes over all windows
-    tuning_epochs: int = 2  # further passes for the network of lists that leave out what the user had
+    epochs: int = 8  # the network's passes over the first label window, or over all lists where it begins anew
+    further_epochs: int = 3  # its passes over the label windows so far, for each later one
     distillation_weight: float = (
         3.0  # weight of the trees' probabilities as labels, relative to a purchase; 0: labels alone
     )

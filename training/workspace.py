@@ -84,10 +84,9 @@ class Workspace:
         """The exported ranker, before it is bundled."""
         return self.data / "models" / "ranker"
 
-    @property
-    def judged_ranker(self) -> Path:
-        """The exported ranker that has not seen the last label window, by which its kind was judged."""
-        return self.ranker / "judged"
+    def judged_ranker(self, windows: int) -> Path:
+        """The exported ranker that has learned from this number of label windows, and is judged on the next one."""
+        return self.ranker / f"judged-{windows}"
 
     @property
     def unseen_ranker(self) -> Path:

@@ -73,7 +73,11 @@ def ranked(workspace: Workspace, settings: Settings) -> Ranked:
     window = window_at(dataset, embeddings, *dataset.timeline.ranker_windows[-1], settings, USERS)
     catalogue = dataset.catalogue(window.item_statistics)
     items = item_side(catalogue, embeddings.items(window.start), POPULAR_COLUMN, 1)
-    return Ranked(window, exported_scores(window.candidates, workspace.judged_ranker), items)
+    return Ranked(
+        window,
+        exported_scores(window.candidates, workspace.judged_ranker(len(dataset.timeline.ranker_windows) - 1)),
+        items,
+    )
 
 
 def rows(lists: Ranked, dataset: Dataset, rules: Mapping[str, dict[str, Any]] = RULES) -> list[str]:

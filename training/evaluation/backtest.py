@@ -2,42 +2,36 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from contracts.arrays import Floats, Rows
+from contracts.arrays import Rows
+from training.dataset.dataset import Dataset
 from training.evaluation.slices import of_cold_items, of_discoveries, of_repeats, with_intervals
-from training.evaluation.window import EvaluationWindow, Lists, lists_of, ordered
+from training.evaluation.window import EvaluationWindow, Lists, lists_of, window_at
 from training.progress import Progress
-from training.ranking.labelled_lists import LabelledLists, joined, labelled_lists
-from training.ranking.models import train
-from training.settings import RankerSettings
+from training.ranking.scoring import rank_with_scores
+from training.retrieval.embeddings import Embeddings
+from training.settings import Settings
+from training.workspace import Workspace
 
-
-def labelled(window: EvaluationWindow) -> LabelledLists:
-    """The window's candidates as a ranker learns from them."""
-    candidates = window.candidates
-    inputs, rows = [one.inputs for one in candidates], [one.rows for one in candidates]
-    return labelled_lists(inputs, rows, window.truths, window.engagements)
+BACKTEST_USERS: Final = 10_000
+"""Of each window, at most: candidates of 8,000 users take a gigabyte."""
 
 
 def backtest(
-    windows: Sequence[EvaluationWindow],
-    latest: Sequence[Floats],
-    kind: str,
-    settings: RankerSettings,
-    progress: Progress,
+    workspace: Workspace, dataset: Dataset, embeddings: Embeddings, settings: Settings, progress: Progress
 ) -> list[dict[str, Any]]:
-    """One entry for each window but the first, oldest first, by a ranker of this kind trained on all earlier windows.
+    """One entry for each label window but the first, oldest first, by the ranker that had learned from all before it.
 
-    latest: scores of the last window's candidates, entry i [k_i]. Its ranker was trained when the kind was chosen.
     The towers have seen nothing after the first window starts; the release's towers were trained further.
     """
-    lists, scores = [labelled(window) for window in windows[:-2]], list[Sequence[Floats]]()
-    for at, window in enumerate(windows[1:-1], 1):
-        ranker, _ = train(kind, joined(lists[:at]), settings, progress)
-        scores.append(ranker.scores([one.inputs for one in window.candidates]))
-    judged = zip(windows[1:], [*scores, latest], strict=True) if len(windows) > 1 else ()
-    return [window_entry(window, ordered(window, own), at) for at, (window, own) in enumerate(judged, 1)]
+    entries, windows = list[dict[str, Any]](), dataset.timeline.ranker_windows
+    for learned_from, (start, end) in enumerate(windows[1:], 1):
+        window = window_at(dataset, embeddings, start, end, settings, BACKTEST_USERS)
+        ranked = rank_with_scores(window.candidates, workspace.judged_ranker(learned_from))
+        entries.append(window_entry(window, [rows for rows, _ in ranked], learned_from))
+        progress(learned_from, len(windows) - 1, "earlier windows")
+    return entries
 
 
 def window_entry(window: EvaluationWindow, ranked: Sequence[Rows], learned_from: int) -> dict[str, Any]:

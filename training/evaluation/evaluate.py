@@ -28,14 +28,12 @@ from training.evaluation.slices import at_lengths, by_history, by_segment, gated
 from training.evaluation.window import LENGTH, EvaluationWindow, Lists, lists_of, unseen_list, window_at
 from training.metrics.ranking_metrics import padded, summary
 from training.progress import Progress
-from training.ranking.scoring import exported_scores, rank_with_scores
+from training.ranking.scoring import rank_with_scores
 from training.retrieval.embeddings import Embeddings
 from training.settings import Settings
 from training.workspace import REPORT, Workspace, require
 
 Table = dict[str, dict[str, float]]
-BACKTEST_USERS = 10_000
-"""Of each earlier window, at most: all windows' candidates are in memory at once, a gigabyte for 8,000 users."""
 
 
 def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
@@ -57,11 +55,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     judged = tables_and_gate(workspace, test, lists, timeline.cutoff)
     simple = best_simple(judged["all_items"])
     shown = {name: lists[name] for name in (simple, FINAL_LIST)}  # where all would be too wide
-    earlier = [
-        window_at(dataset, embeddings, start, end, settings, BACKTEST_USERS) for start, end in timeline.ranker_windows
-    ]
-    latest = exported_scores(earlier[-1].candidates, workspace.judged_ranker) if len(earlier) > 1 else []
-    windows = backtest(earlier, latest, ranker["model"], settings.ranker, progress)
+    earlier = backtest(workspace, dataset, embeddings, settings, progress)
     metrics = {
         "test_days": settings.features.test_days,
         "target": timeline.target.value,
@@ -70,7 +64,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
             **candidate_recall(test.candidates, test.truths),
             **simple_union_recall(test, settings.ranker.num_candidates),
         },
-        "backtest": [*windows, window_entry(test, ranked, len(earlier))],
+        "backtest": [*earlier, window_entry(test, ranked, len(timeline.ranker_windows))],
         "by_history": by_history(test, lists),
         "by_segment": by_segment(test, shown),
         "at_lengths": at_lengths(shown, test.truths),

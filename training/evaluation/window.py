@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from contracts.arrays import Floats, Rows
 from contracts.features.encoding import PROFILE
@@ -16,9 +15,8 @@ from contracts.ranking.segments import known_profile
 from training.dataset.dataset import Dataset
 from training.evaluation.baselines import personal_frequency, personal_then_popular, top_rows
 from training.metrics.ranking_metrics import RECALL_AT, without
-from training.ranking.labelled_lists import Engagements
 from training.ranking.scoring import rank_with_scores, ranker_of_unseen
-from training.ranking.shortlists import engagements_in, shortlists
+from training.ranking.shortlists import shortlists
 from training.retrieval.embeddings import Embeddings
 from training.retrieval.index import build_index, search
 from training.settings import FLAT, IndexSettings, Settings
@@ -42,7 +40,6 @@ class EvaluationWindow:
     histories: Sequence[UserHistory]
     nearest: Sequence[Rows]  # nearest items of the towers, enough to leave LENGTH without the user's own
     item_statistics: Floats
-    engagements: Engagements = ()  # engagements in the window, with their labels; no list is judged by them
     unseen: Sequence[Shortlist] = ()  # candidates of a list that leaves out what is in the user's history
     profiles: Sequence[Mapping[str, str]] = ()  # what is known of each user, value by column of USER_PROFILE
 
@@ -85,7 +82,6 @@ def window_at(
         histories=[moment.histories[row] for row in users],
         nearest=_nearest(embeddings, start, users, depth),
         item_statistics=moment.item_statistics,
-        engagements=engagements_in(dataset, user_ids, start, end),
         profiles=[known_profile(codes, dataset.vocabularies) for codes in moment.queries[PROFILE][users]],
     )
 
@@ -102,11 +98,6 @@ def _nearest(embeddings: Embeddings, start: int, users: Sequence[int], depth: in
     # Far deeper than serving asks, so an inverted file's nprobe would cut it off: the towers are judged, not an index.
     index = build_index(items, queries, IndexSettings(factory=FLAT))
     return list(search(index, queries, min(depth, len(items))))
-
-
-def ordered(window: EvaluationWindow, scores: Sequence[npt.NDArray[np.float32]]) -> list[Rows]:
-    """Each user's candidates by their scores, entry i [k_i], best first."""
-    return [one.rows[np.argsort(-own, kind="stable")] for one, own in zip(window.candidates, scores, strict=True)]
 
 
 def unseen_list(window: EvaluationWindow, workspace: Workspace) -> list[Rows]:

@@ -58,12 +58,14 @@ def train(
     settings: RankerSettings,
     progress: Progress,
     cold: LabelledLists = NOBODY,
+    *,
     teacher: RankingModel | None = None,
+    start: RankingModel | None = None,
 ) -> tuple[RankingModel, list[float]]:
     """The trained ranker of a kind and its losses.
 
     cold: lists of users masked as if cold, to learn from as well. teacher: trees of the lists, made here where none are
-    given.
+    given. start: a network that has learned from some of the lists, and goes on; trees always begin anew.
     The network learns the trees' probabilities in addition to what was bought (distillation, Hinton et al., arXiv
     1503.02531): it comes close to what both together would rank, at the cost of one. Cold users have a teacher of their
     own: trees that learn from both kinds predict known users less well.
@@ -73,11 +75,11 @@ def train(
         return train_trees(everybody, settings)
     soft_labels = None
     if settings.distillation_weight > 0:
-        of_teacher = replace(settings, tree_rows=min(TEACHER_ROWS, settings.tree_rows))
-        soft_labels = _soft_labels(teacher or train_trees(lists, of_teacher)[0], lists, settings)
+        soft_labels = _soft_labels(teacher or _teacher(lists, settings), lists, settings)
         if len(cold):
-            soft_labels += _soft_labels(train_trees(cold, of_teacher)[0], cold, settings)
-    model, losses = train_ranker(everybody, settings, progress, soft_labels)
+            soft_labels += _soft_labels(_teacher(cold, settings), cold, settings)
+    before = start.model if isinstance(start, NeuralRanker) else None
+    model, losses = train_ranker(everybody, settings, progress, soft_labels, before)
     model.calibrate(everybody)
     return NeuralRanker(model), losses
 
@@ -88,7 +90,8 @@ class Choice:
 
     kind: str
     measured: Mapping[str, float]  # NDCG@20 of each kind on the last window after training on those before it
-    judged: RankingModel | None  # of this kind, as it was measured
+    judged: tuple[RankingModel, ...] = ()  # of this kind; entry i has learned from the first i + 1 windows
+    teacher: RankingModel | None = None  # trees of all windows but the last, where a network is to be trained
 
 
 def choose(windows: Sequence[LabelledLists], settings: RankerSettings, progress: Progress) -> Choice:
@@ -103,15 +106,48 @@ def choose(windows: Sequence[LabelledLists], settings: RankerSettings, progress:
         raise InvalidInput(f"ranker.model is {settings.model!r}; there are {', '.join((*KINDS, AUTO))}.")
     chosen = NEURAL if settings.model == AUTO else settings.model
     if len(windows) == 1:
-        return Choice(chosen, {}, None)
+        return Choice(chosen, {})
     earlier, last = joined(windows[:-1]), windows[-1]
-    models, teacher = dict[str, RankingModel](), None
-    for kind in (TREES, NEURAL) if settings.model == AUTO else (chosen,):
-        teacher = models[kind] = train(kind, earlier, settings, progress, teacher=teacher)[0]
+    models, networks, teacher = dict[str, RankingModel](), tuple[RankingModel, ...](), None
+    if settings.model != NEURAL:
+        models[TREES] = teacher = train(TREES, earlier, settings, progress)[0]
+    if settings.model != TREES:
+        networks, teacher = _networks(windows[:-1], settings, progress, teacher)
+        models[NEURAL] = networks[-1]
     by_user = {kind: last.ndcg(one.scores(last.inputs)) for kind, one in models.items()}
     if settings.model == AUTO and difference(by_user[TREES], by_user[NEURAL]).low > 0:
         chosen = TREES
-    return Choice(chosen, {kind: float(values.mean()) for kind, values in by_user.items()}, models[chosen])
+    judged = networks
+    if chosen == TREES:  # an earlier forest shares nothing with a later one
+        before = [joined(windows[:at]) for at in range(1, len(windows) - 1)]
+        judged = (*(train(TREES, lists, settings, progress)[0] for lists in before), models[TREES])
+    measured = {kind: float(values.mean()) for kind, values in by_user.items()}
+    return Choice(chosen, measured, judged, teacher)
+
+
+def _networks(
+    windows: Sequence[LabelledLists], settings: RankerSettings, progress: Progress, latest: RankingModel | None
+) -> tuple[tuple[RankingModel, ...], RankingModel | None]:
+    """One network after each window, and the teacher of the last one. Each goes on from the one before it, so that all
+    of them take little more time than one.
+
+    latest: trees of all windows, made here where none are given. What teaches an earlier network are trees of the first
+    window: they have not seen what it will be measured on.
+    """
+    first = None
+    if settings.distillation_weight > 0:
+        latest = latest or _teacher(joined(windows), settings)
+        first = _teacher(windows[0], settings) if len(windows) > 1 else latest
+    networks = list[RankingModel]()
+    for at in range(1, len(windows) + 1):
+        teacher, before = (latest if at == len(windows) else first), (networks[-1] if networks else None)
+        network, _ = train(NEURAL, joined(windows[:at]), settings, progress, teacher=teacher, start=before)
+        networks.append(network)
+    return tuple(networks), latest
+
+
+def _teacher(lists: LabelledLists, settings: RankerSettings) -> RankingModel:
+    return train_trees(lists, replace(settings, tree_rows=min(TEACHER_ROWS, settings.tree_rows)))[0]
 
 
 def _soft_labels(teacher: RankingModel, lists: LabelledLists, settings: RankerSettings) -> list[Floats]:

@@ -130,27 +130,26 @@ def listwise_loss(labels: tf.Tensor, scores: tf.Tensor, weights: tf.Tensor) -> t
 
 
 def train_ranker(
-    lists: LabelledLists, settings: RankerSettings, progress: Progress, soft_labels: Sequence[Floats] | None = None
+    lists: LabelledLists,
+    settings: RankerSettings,
+    progress: Progress,
+    soft_labels: Sequence[Floats] | None = None,
+    start: Ranker | None = None,
 ) -> tuple[Ranker, list[float]]:
     """The trained ranker and the mean loss of each epoch.
 
-    soft_labels: entry i is [k_i] what is added to the labels of list i, such as a teacher's probabilities.
+    soft_labels: entry i is [k_i] what is added to the labels of list i, such as a teacher's probabilities. start: a
+    ranker that has learned from some of the lists; a copy of it goes on for further_epochs.
     """
     keras.utils.set_random_seed(settings.seed)
-    engagements = any(((own > 0) & (own < BOUGHT)).any() for own in lists.labels)
-    ranker = Ranker(np.concatenate(lists.inputs[:: max(len(lists) // 500, 1)]), settings, engagements=engagements)
-    losses = _learned(ranker, Lessons(lists, soft_labels, soft_labels), settings, settings.epochs, progress)
+    if start is not None:
+        ranker, epochs = start.copy(settings), settings.further_epochs
+    else:
+        sample = np.concatenate(lists.inputs[:: max(len(lists) // 500, 1)])
+        engagements = any(((own > 0) & (own < BOUGHT)).any() for own in lists.labels)
+        ranker, epochs = Ranker(sample, settings, engagements=engagements), settings.epochs
+    losses = _learned(ranker, Lessons(lists, soft_labels, soft_labels), settings, epochs, progress)
     return ranker, losses
-
-
-def tuned_ranker(
-    ranker: Ranker, lists: LabelledLists, settings: RankerSettings, progress: Progress
-) -> tuple[Ranker, list[float]]:
-    """A copy of the ranker that has gone on to learn from these lists, for tuning_epochs, and the mean losses."""
-    keras.utils.set_random_seed(settings.seed)
-    tuned = ranker.copy(settings)
-    losses = _learned(tuned, Lessons(lists, None, None), settings, settings.tuning_epochs, progress)
-    return tuned, losses
 
 
 def _learned(

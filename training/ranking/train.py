@@ -11,7 +11,7 @@ from training.progress import Progress
 from training.ranking.labelled_lists import LabelledLists, joined, labelled_lists
 from training.ranking.models import NeuralRanker, choose, train
 from training.ranking.shortlists import engagements_in, shortlists
-from training.ranking.unseen import UnseenChoice, choose_for_unseen
+from training.ranking.unseen import Discount, chosen_discount
 from training.retrieval.embeddings import Embeddings
 from training.settings import Settings
 from training.workspace import REPORT, Workspace, require
@@ -26,22 +26,24 @@ def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) 
     dataset, embeddings = Dataset(workspace), Embeddings(require(workspace.towers, "tandem train-towers"))
     windows, cold = lessons(dataset, embeddings, settings, progress)
     choice = choose(windows, settings.ranker, progress)
-    ranker, losses = train(choice.kind, joined(windows), settings.ranker, progress, joined(cold))
+    latest = choice.judged[-1] if choice.judged else None
+    ranker, losses = train(
+        choice.kind, joined(windows), settings.ranker, progress, joined(cold), teacher=choice.teacher, start=latest
+    )  # fmt: skip
     shutil.rmtree(workspace.ranker, ignore_errors=True)
     ranker.export(workspace.ranker)
-    if choice.judged:
-        choice.judged.export(workspace.judged_ranker)
-    of_unseen = UnseenChoice()
-    if isinstance(choice.judged, NeuralRanker):  # the other kind is not tuned
-        both = [unseen_lists(dataset, embeddings, *one, settings) for one in dataset.timeline.ranker_windows]
-        unseen, validation = [everybody for everybody, _ in both], both[-1][1]
-        of_unseen = choose_for_unseen(choice.judged, joined(unseen[:-1]), validation, settings.ranker, progress)
-        if for_unseen := of_unseen.made_of(ranker, joined(unseen), settings.ranker, progress):
-            for_unseen.export(workspace.unseen_ranker)
+    for learned_from, one in enumerate(choice.judged, 1):
+        one.export(workspace.judged_ranker(learned_from))
+    discount = Discount()
+    if isinstance(latest, NeuralRanker):  # trees have none
+        last = unseen_lists(dataset, embeddings, *dataset.timeline.ranker_windows[-1], settings)
+        discount = chosen_discount(latest, *last, settings.ranker)
+    if of_unseen := discount.applied(ranker, settings.ranker):
+        of_unseen.export(workspace.unseen_ranker)
     report = {
         "model": choice.kind,
         "validation_ndcg@20": choice.measured,
-        "unseen": {"tuned": of_unseen.tuned, "popularity_discount": of_unseen.discount, **of_unseen.measured},
+        "unseen": {"popularity_discount": discount.value, **discount.measured},
         "losses": losses,
     }
     (workspace.ranker / REPORT).write_text(json.dumps(report, indent=2) + "\n")
@@ -53,8 +55,7 @@ def unseen_lists(
 ) -> tuple[LabelledLists, LabelledLists]:
     """Candidates as of start without what is in a user's history, labelled by what was new to the user in [start, end).
 
-    Of all who bought something, and of those with a history alone: others are served what is popular, but their choices
-    are labels too.
+    Of all who bought something, and of those with a history alone.
     """
     moment, bought, before = dataset.moment(start), dataset.bought(start, end), dataset.bought(0, start)
     users = [row for row, user in enumerate(moment.user_ids) if user in bought]

@@ -1,6 +1,5 @@
 """Intervals, slices, sources, calibration and the gate, each on a world small enough to count by hand."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,14 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contracts.arrays import Floats, Rows
+from contracts.arrays import Rows
 from contracts.features.history import UserHistory
 from contracts.features.names import ITEM_STATISTICS
 from contracts.ranking.candidates import POPULAR, REPEAT, SOURCES, TWO_TOWER, Shortlist
 from contracts.ranking.inputs import RANKING_FEATURES
 from contracts.ranking.neighbours import Neighbours
 from tests.support.bundles import make_bundle
-from training.evaluation.backtest import backtest
 from training.evaluation.calibration import calibration
 from training.evaluation.candidate_recall import candidate_recall, simple_union_recall
 from training.evaluation.gate import (
@@ -37,10 +35,8 @@ from training.evaluation.slices import (
     of_repeats,
     with_intervals,
 )
-from training.evaluation.window import EvaluationWindow, lists_of, ordered, sampled
+from training.evaluation.window import EvaluationWindow, lists_of, sampled
 from training.metrics.intervals import difference, interval
-from training.ranking.labelled_lists import LabelledLists
-from training.settings import RankerSettings
 
 USERS = ("ann", "bob")
 BOTH = np.array([1.0, 0.0])
@@ -80,12 +76,8 @@ ORIGIN = EvaluationWindow(
     nearest=[rows(4, 0, 1, 2, 3), rows(2, 3, 0, 1, 4)],
     item_statistics=STATISTICS,
 )
-RANKED = ordered(ORIGIN, [np.array([0.5, 0.1, 0.9], np.float32), np.array([0.1, 0.9], np.float32)])
+RANKED = [rows(4, 0, 1), rows(2, 3)]
 LISTS = lists_of(ORIGIN, RANKED)
-
-
-def test_candidates_are_ordered_by_their_scores() -> None:
-    assert [own.tolist() for own in RANKED] == [[4, 0, 1], [2, 3]]
 
 
 def test_the_baselines_of_an_origin() -> None:
@@ -93,30 +85,6 @@ def test_the_baselines_of_an_origin() -> None:
     assert LISTS["p_top_freq"][0].tolist() == [1, 0]
     assert LISTS["gp_top_freq"][0].tolist() == [1, 0, 3, 2, 4]
     assert LISTS["gp_top_freq"][1].tolist() == [3, 0, 1, 2, 4]
-
-
-class Trained:
-    """A ranker by which ann's third candidate is best, and bob's second."""
-
-    def scores(self, inputs: Sequence[Floats]) -> list[Floats]:
-        """As RANKED has them."""
-        return [np.array([0.5, 0.1, 0.9], np.float32), np.array([0.1, 0.9], np.float32)]
-
-
-def test_the_last_origin_is_ranked_by_the_ranker_that_was_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    learned: list[int] = []
-
-    def train(kind: str, lists: LabelledLists, *_: Any) -> tuple[Trained, list[float]]:
-        learned.append(len(lists))
-        return Trained(), []
-
-    monkeypatch.setattr("training.evaluation.backtest.train", train)
-    latest = [np.array([0.9, 0.1, 0.8], np.float32), np.array([0.9, 0.1], np.float32)]  # what they buy comes first
-    entries = backtest([ORIGIN] * 4, latest, "neural", RankerSettings(), lambda *_: None)
-    assert learned == [2, 4] and [one["label_windows"] for one in entries] == [1, 2, 3]
-    first, second, last = (one["all_items"]["final_list"]["ndcg@20"]["mean"] for one in entries)
-    assert first == second == pytest.approx((1 + 1 / np.log2(3)) / 2) and last == 1
-    assert backtest([ORIGIN], [], "neural", RankerSettings(), lambda *_: None) == []
 
 
 def test_an_interval_holds_its_mean_and_shrinks_with_users() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -104,7 +105,58 @@ def test_both_rankers_are_measured_on_the_last_window() -> None:
     last = world(20, seed=2)
     choice = choose([world(60, seed=1), last], SETTINGS, nothing)
     assert choice.measured.keys() == {NEURAL, TREES} and choice.measured[TREES] > 0.99
-    assert choice.judged and last.ndcg(choice.judged.scores(last.inputs)).mean() == choice.measured[choice.kind]
+    (judged,) = choice.judged
+    assert last.ndcg(judged.scores(last.inputs)).mean() == choice.measured[choice.kind]
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("model", [NEURAL, "auto"])
+def test_each_network_goes_on_from_the_one_before(monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+    """What teaches the first two has not seen the windows that they are measured on."""
+    windows, calls, taught = [world(6, seed=at) for at in range(4)], list[tuple[int, Any, Any]](), dict[int, int]()
+
+    def trained(kind: str, lists: LabelledLists, *rest: Any, **known: Any) -> tuple[Any, list[float]]:
+        made, losses = train(kind, lists, *rest, **known)
+        if kind == NEURAL:
+            calls.append((len(lists), known["start"], made))
+            taught[len(lists)] = teachers[id(known["teacher"])]
+        return made, losses
+
+    teachers = dict[int, int]()
+
+    def forest(lists: LabelledLists, settings: RankerSettings) -> tuple[TreeRanker, list[float]]:
+        made, losses = train_trees(lists, settings)
+        kept.append(made)
+        teachers[id(made)] = len(lists)
+        return made, losses
+
+    kept = list[TreeRanker]()
+    monkeypatch.setattr(ranking_models, "train", trained)
+    monkeypatch.setattr(ranking_models, "train_trees", forest)
+    choice = choose(windows, replace(SETTINGS, model=model), nothing)
+    made = [made for _, _, made in calls]
+    assert [learned for learned, _, _ in calls] == [6, 12, 18]
+    assert [start for _, start, _ in calls] == [None, *made[:-1]]
+    assert taught == {6: 6, 12: 6, 18: 18}
+    assert choice.teacher is not None and teachers[id(choice.teacher)] == 18
+    assert len(choice.judged) == 3 and (model == "auto" or choice.judged == tuple(made))
+
+
+@pytest.mark.tf
+def test_a_network_that_goes_on_keeps_what_it_knows_and_leaves_the_first_as_it_was() -> None:
+    lists = world(20, seed=1)
+    first, losses = train(NEURAL, lists, replace(SETTINGS, epochs=30), nothing)
+    before = first.scores(lists.inputs)
+    later, further = train(NEURAL, lists, replace(SETTINGS, further_epochs=2), nothing, start=first)
+    assert (len(losses), len(further)) == (30, 2) and further[0] < losses[0]
+    assert np.concatenate(first.scores(lists.inputs)) == pytest.approx(np.concatenate(before))
+    assert np.concatenate(later.scores(lists.inputs)) != pytest.approx(np.concatenate(before))
+
+
+def test_trees_that_serve_are_judged_on_each_window() -> None:
+    windows = [world(5, seed=at) for at in range(4)]
+    choice = choose(windows, replace(SETTINGS, model=TREES), nothing)
+    assert choice.kind == TREES and len(choice.judged) == 3 and choice.judged[0] is not choice.judged[1]
 
 
 @dataclass(frozen=True)
@@ -132,12 +184,12 @@ def test_trees_must_be_better_than_chance_explains(
 
 @pytest.mark.tf
 def test_one_window_leaves_nothing_to_compare_on() -> None:
-    assert choose([world(5, seed=1)], SETTINGS, nothing) == Choice(NEURAL, {}, None)
+    assert choose([world(5, seed=1)], SETTINGS, nothing) == Choice(NEURAL, {})
 
 
 def test_a_ranker_can_be_asked_for_by_name() -> None:
     settings, window = replace(SETTINGS, model=TREES), world(5, seed=1)
-    assert choose([window], settings, nothing) == Choice(TREES, {}, None)
+    assert choose([window], settings, nothing) == Choice(TREES, {})
     choice = choose([window, window], settings, nothing)
     assert choice.kind == TREES and choice.measured.keys() == {TREES} and choice.judged
 
