@@ -89,6 +89,12 @@ class Ranker(keras.Model):  # type: ignore[misc]
         other.level.set_weights([levels])
         return other
 
+    def popularity(self, inputs: Floats) -> Floats:
+        """[n] what `discounted` takes the discount of, for [n, features]."""
+        only = slice(POPULARITY_INPUT, POPULARITY_INPUT + 1)
+        lowered: Floats = self.normal(inputs[:, only], only).numpy()[:, 0]
+        return lowered
+
     def normal(self, rows: tf.Tensor, columns: slice = slice(None)) -> tf.Tensor:
         """[n, columns of the features] of mean 0 and variance 1, cut where they are far out."""
         return tf.clip_by_value((rows - self.mean[columns]) * self.scale[columns], -5.0, 5.0)

@@ -44,23 +44,18 @@ def chosen_discount(
     groups = {name: lists for name, lists in (("", everybody), ("known ", known)) if len(lists)}
     if not isinstance(judged, NeuralRanker) or not groups:
         return Discount()
-    figures = {value: _figures(NeuralRanker(judged.model.discounted(value, settings)), groups) for value in DISCOUNTS}
-    before = _figures(judged, groups)
-    chosen = next((value for value, after in figures.items() if _keeps(after, before)), 0.0)
-    measured = {"same": before, "chosen": figures.get(chosen, before)}
+    of_value: dict[float, dict[str, float]] = {value: {} for value in (0.0, *DISCOUNTS)}
+    for group, lists in groups.items():
+        scores, popularity = judged.scores(lists.inputs), [judged.model.popularity(own) for own in lists.inputs]
+        for value in of_value:
+            lowered = [own - value * popular for own, popular in zip(scores, popularity, strict=True)]
+            found = {"ndcg@20": lists.ndcg(lowered), "recall@20": lists.recall(lowered)}
+            of_value[value] |= {f"{group}{name}": float(own.mean()) for name, own in found.items()}
+    chosen = next((value for value in DISCOUNTS if _keeps(of_value[value], of_value[0.0])), 0.0)
+    measured = {"same": of_value[0.0], "chosen": of_value[chosen]}
     return Discount(
         chosen, {f"{which} {name}": one for which, all_of in measured.items() for name, one in all_of.items()}
     )
-
-
-def _figures(ranker: RankingModel, groups: Mapping[str, LabelledLists]) -> dict[str, float]:
-    """NDCG@20 and Recall@20 of each group."""
-    figures = {}
-    for group, lists in groups.items():
-        scores = ranker.scores(lists.inputs)
-        figures[f"{group}ndcg@20"] = float(lists.ndcg(scores).mean())
-        figures[f"{group}recall@20"] = float(lists.recall(scores).mean())
-    return figures
 
 
 def _keeps(after: Mapping[str, float], before: Mapping[str, float]) -> bool:
