@@ -1,6 +1,7 @@
 """What one gRPC call is told: errors of ours have their codes and texts, others are left to KServe."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -43,8 +44,7 @@ def told(error: Exception) -> tuple[Any, ...]:
         async def continuation(_: Any) -> grpc.RpcMethodHandler:
             return grpc.unary_unary_rpc_method_handler(infer)
 
-        details = grpc.HandlerCallDetails()
-        details.method = "/inference.GRPCInferenceService/ModelInfer"
+        details: Any = SimpleNamespace(method="/inference.GRPCInferenceService/ModelInfer")
         context = Context()
         handler = await GuardedCalls(Access(ServingSettings())).intercept_service(continuation, details)
         await handler.unary_unary(ModelInferRequest(), context)
