@@ -181,8 +181,9 @@ def start_background(service: Service) -> Background:
             catalogue.begin(service.releases)  # before the first answer
         except EventLogError as error:  # it is followed from now on, and recommendations do not wait for it
             logging.getLogger(__name__).warning("The catalogue is as the bundle has it: %s", error)
-        steps = (follower.step, partial(catalogue.step, service.releases))
-        background.start("follower", partial(follow, steps))
+        background.start("follower", partial(follow, (follower.step,)))
+        # In a thread of its own: what waits for a tower holds up no change of a user's list.
+        background.start("catalogue", partial(follow, (partial(catalogue.step, service.releases),)))
         if service.settings.event_consumer:
             metrics = ConsumerMetrics(service.metrics.registry)
             consumer = new_consumer(service.settings, service.intake.interactions, metrics)

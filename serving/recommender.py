@@ -1,6 +1,8 @@
 """From a request to an answer: one snapshot, one list, one impression record, in one thread."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -18,7 +20,7 @@ from contracts.features.vocabulary import OUT_OF_VOCABULARY
 from contracts.ranking.candidates import NO_ROWS, shortlist_of
 from serving.bundles.bundle import LoadedBundle
 from serving.bundles.health import Outcome, outcome_of
-from serving.bundles.release import Releases
+from serving.bundles.release import Assigned, Releases
 from serving.events.impressions import ImpressionSink
 from serving.explanations.why import Explainer
 from serving.explanations.why_not import why_not
@@ -32,6 +34,7 @@ from serving.recommendation.ladder import Ladder
 from serving.recommendation.query import history_in
 from serving.recommendation.safeguards import Safeguards
 from serving.recommendation.scope import RequestScope, context_rows, hidden_rows, scope_of
+from serving.resilience.circuit_breakers import PartFailed
 from serving.resilience.deadline import NO_DEADLINE, Deadline
 from serving.retrieval.filters import Exclusions, filtered, known_rows
 from serving.retrieval.index_recall import IndexRecall
@@ -39,6 +42,12 @@ from serving.rules.rule_file import RuleBook
 from serving.runtime.clock import Now
 from serving.runtime.stage_batching import Stages, alone
 from serving.users import Users
+
+
+class ModelFailed(TandemError):
+    """A part of a bundle that was asked for alone and does not answer, or has failed so lately that it is not asked."""
+
+    http_status = 503
 
 
 class Recommender:
@@ -137,18 +146,18 @@ class Recommender:
     def retrieve(self, request: RetrievalRequest) -> ScoredItems:
         """The k nearest items of the user's query embedding that pass the filters; fewer where fewer do.
 
-        Raises UnknownUser, InvalidInput for a filter that the catalogue does not know, or OnlineStoreError while
-        features cannot be read.
+        Raises UnknownUser, InvalidInput for a filter that the catalogue does not know, OnlineStoreError while
+        features cannot be read, or ModelFailed.
         """
-        bundle = self._releases.assigned(request.user_id).bundle
+        assigned = self._releases.assigned(request.user_id)
+        bundle = assigned.bundle
         features, context = self._users.features(request.user_id), context_rows(request.context, bundle)
-        user = self._path.user(bundle, request.user_id, features, context, history_in(bundle, features))
+        history = history_in(bundle, features)
         without = Exclusions(context=context, hidden=hidden_rows(features, bundle))
-        kept = filtered(
-            request, bundle.items, bundle.vocabularies, self._bought(request, bundle, user.history), without
-        )
-        with self._metrics.stage("retrieval"):
-            rows, scores = bundle.nearest(user.query, request.k, kept.mask)
+        kept = filtered(request, bundle.items, bundle.vocabularies, self._bought(request, bundle, history), without)
+        with self._without_fallback(assigned):
+            user = self._path.user(bundle, request.user_id, features, context, history)
+            rows, scores = self._path.nearest(bundle, user, request.k, kept.mask)
         return _scored(request.user_id, bundle, rows, scores)
 
     def _bought(self, request: RetrievalRequest, bundle: LoadedBundle, history: UserHistory) -> Rows:
@@ -161,15 +170,31 @@ class Recommender:
     def rank(self, request: RankingRequest) -> ScoredItems:
         """The given items, best first.
 
-        Raises InvalidInput naming items the catalogue lacks, UnknownUser, or OnlineStoreError.
+        Raises InvalidInput naming items the catalogue lacks, UnknownUser, OnlineStoreError, or ModelFailed.
         """
-        bundle = self._releases.assigned(request.user_id).bundle
+        assigned = self._releases.assigned(request.user_id)
+        bundle = assigned.bundle
         rows = _rows_of(request.item_ids, bundle)
         features, context = self._users.features(request.user_id), context_rows(request.context, bundle)
-        user = self._path.user(bundle, request.user_id, features, context, history_in(bundle, features))
-        candidates = shortlist_of(user, rows, bundle.items)
-        scores, order = self._path.ranked(bundle, candidates)
+        with self._without_fallback(assigned):
+            user = self._path.user(bundle, request.user_id, features, context, history_in(bundle, features))
+            candidates = shortlist_of(user, rows, bundle.items)
+            scores, order = self._path.ranked(bundle, candidates)
         return _scored(request.user_id, bundle, candidates.rows[order], scores[order])
+
+    @contextmanager
+    def _without_fallback(self, assigned: Assigned) -> Iterator[None]:
+        """Counts for the bundle whether its models answered one stage alone. Raises ModelFailed where they do not."""
+        try:
+            yield
+        except PartFailed as failed:
+            self._releases.answered(assigned, Outcome.LACKING)
+            part, version = failed.reason.value.replace("_", " "), assigned.bundle.manifest.bundle_version
+            raise ModelFailed(
+                f"The {part} of bundle {version} fails now. It is asked again by itself. "
+                "The model `recommender` makes lists without it meanwhile."
+            ) from failed
+        self._releases.answered(assigned, Outcome.ANSWERED)
 
     def _scope(self, request: RecommendationRequest) -> RequestScope:
         assigned = self._releases.assigned(request.user_id, request.variant)

@@ -26,6 +26,9 @@ class Step(BaseModel):
     title: str = Field(examples=["From counts"])
     bundle_version: str | None = Field(None, description="Null until it is sealed.")
     seconds: float | None = Field(None, description="From the start of the computation until it could serve.")
+    resumed: bool = Field(
+        False, description="Parts are of an earlier computation; `seconds` are those of the last one."
+    )
     ndcg: float | None = Field(None, description="NDCG@20 of its lists on the test window, where it was measured.")
     note: str | None = Field(None, description="Why it does not serve, where it was made and is not better.")
 

@@ -4,7 +4,7 @@ The one check stands in front of every route and before a body is read; which sc
 needed_scopes.py. Only what a body says is looked at later: whose reasons and whose events it is about.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextvars import ContextVar
 from ipaddress import ip_address
 from typing import Any, Final
@@ -29,7 +29,7 @@ FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
 BEARER = HTTPBearer(auto_error=False, description="A key of the server, or a token of the user.")
 LOCKED: Final[list[Any]] = [Depends(BEARER)]
 """Dependencies of a route that asks for a key: they put the lock on the API page, and CheckAccess does the rest."""
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = Sequence[tuple[bytes, bytes]]
 
 NOTHING: Final = "none"
 """TANDEM_OPEN_SCOPES where nothing is open: an empty variable is as good as none, and lists are open then."""
@@ -43,15 +43,17 @@ class LacksScope(NotAllowed):
 
 
 class Caller:
-    """Who sent one request, as far as a key or an address says."""
+    """Who sent one request, as far as a key or an address says. Headers and key are read once, and asked often."""
 
-    __slots__ = ("_access", "_address", "_headers", "_held", "_named", "_user")
+    __slots__ = ("_access", "_address", "_headers", "_held", "_holder", "_named", "_sent", "_user")
 
     def __init__(self, access: "Access", headers: Headers, address: str | None) -> None:
         """address: of the other end of the connection, None where it has none."""
         self._access = access
-        self._headers = headers
+        self._headers = dict(headers[::-1])  # the first of a name counts
         self._address = address
+        self._sent = _bearer(self._headers.get(b"authorization", b""))
+        self._holder = access.keys.holder(self._sent) if self._sent and access.keys else None
         self._held = 0.0  # lists that are being made
         self._named: str | None = None
         self._user: str | None = None  # whose token it is, once it was read
@@ -87,13 +89,12 @@ class Caller:
 
     def actor(self) -> Actor:
         """Who the audit log names for what this caller changes."""
-        holder = self._access.keys.holder(self._key()) if self._access.keys else None
-        return Actor(f"key {holder.name}" if holder else "no key", self._origin(), "http")
+        return Actor(f"key {self._holder.name}" if self._holder else "no key", self._origin(), "http")
 
     def charge(self, lists: float) -> None:
         """Counts the lists against the caller's rate, and as in flight until `done`. Raises TooManyRequests (429)."""
         rate, in_flight = self._access.limit, self._access.in_flight
-        if (rate is None and in_flight is None) or self.is_mirrored:
+        if not lists or (rate is None and in_flight is None) or self.is_mirrored:
             return
         name = self._named = self._named or self._name()
         if in_flight is not None:
@@ -117,17 +118,17 @@ class Caller:
     @property
     def is_mirrored(self) -> bool:
         """Whether nobody will see the answer; only a rollout may say so, or somebody could ask without a trace."""
-        return self._header(MIRROR) == b"1" and self._is_allowed(Scope.ROLLOUT)
+        return self._headers.get(MIRROR) == b"1" and self._is_allowed(Scope.ROLLOUT)
 
     @property
     def is_forced(self) -> bool:
         """Whether the caller has chosen the slot, so that the answer must not count in a comparison of slots."""
-        return self._header(SLOT) is not None and not self.is_mirrored
+        return SLOT in self._headers and not self.is_mirrored
 
     def _is_allowed(self, scope: Scope) -> bool:
         if not self._access.keys:
             return self._is_local()
-        return scope in (self._access.keys.scopes(self._key()) or ())
+        return self._holder is not None and scope in self._holder.scopes
 
     def _refusal(self, scope: Scope) -> NotAllowed:
         if not self._access.keys:
@@ -135,7 +136,7 @@ class Caller:
                 "This server was started without TANDEM_API_KEY, so this works only from the machine it runs on. "
                 "Start it with a key and send 'Authorization: Bearer KEY'."
             )
-        if self._access.keys.scopes(self._key()) is not None:
+        if self._holder is not None:
             return LacksScope(f"This key does not open this: it lacks the scope {scope.value}.")
         return NotAllowed(
             "This needs the header 'Authorization: Bearer KEY' with the key of TANDEM_API_KEY, or with one of "
@@ -144,40 +145,26 @@ class Caller:
 
     def _token_of(self) -> str | None:
         """The user whose token was sent; None where none was. Raises NotAllowed for one that is not taken."""
-        tokens, sent = self._access.tokens, self._key()
+        tokens, sent = self._access.tokens, self._sent
         if self._user is None and tokens is not None and looks_like_one(sent):
             self._user = tokens.user(sent)
         return self._user
 
     def _name(self) -> str:
         """The name under which the caller's rate is counted: a known key, else an address."""
-        key = self._key()
-        if key and self._access.keys.scopes(key) is not None:
-            return f"key {hash(key)}"
-        return self._origin()
+        return self._origin() if self._holder is None else f"key {hash(self._sent)}"
 
     def _origin(self) -> str:
         """The address that asks, as far as it can be trusted."""
         if self._access.proxies:
-            forwarded = (self._header(b"x-forwarded-for") or b"").decode("latin-1").split(",")
+            forwarded = self._headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
             if len(forwarded) >= self._access.proxies:
                 return forwarded[-self._access.proxies].strip()[:64]
         return self._address or ""
 
-    def _key(self) -> str:
-        sent = self._header(b"authorization") or b""
-        is_bearer = sent[: len(BEARER_PREFIX)].lower() == BEARER_PREFIX
-        return sent[len(BEARER_PREFIX) :].decode("latin-1").strip() if is_bearer else ""
-
-    def _header(self, wanted: bytes) -> bytes | None:
-        for name, value in self._headers:
-            if name == wanted:
-                return value
-        return None
-
     def _is_local(self) -> bool:
         """Whether nobody stands between: a proxy on this machine speaks for callers elsewhere."""
-        if self._address is None or any(name in FORWARDED for name, _ in self._headers):
+        if self._address is None or any(name in self._headers for name in FORWARDED):
             return False
         try:
             return ip_address(self._address).is_loopback
@@ -253,6 +240,12 @@ class CheckAccess:
         else:
             caller.require(needed)
         caller.charge(1)
+
+
+def _bearer(authorization: bytes) -> str:
+    """The key or token of the header; empty for none."""
+    is_bearer = authorization[: len(BEARER_PREFIX)].lower() == BEARER_PREFIX
+    return authorization[len(BEARER_PREFIX) :].decode("latin-1").strip() if is_bearer else ""
 
 
 def _open(names: str) -> frozenset[Scope]:

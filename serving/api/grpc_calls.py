@@ -8,15 +8,22 @@ import grpc
 from kserve.errors import InvalidInput
 from kserve.protocol.grpc.grpc_predict_v2_pb2 import ModelInferResponse
 
-from contracts.errors import MAX_FIELDS, NotAllowed
+from contracts.errors import MAX_FIELDS, TandemError
 from serving.api.access import CALLER, Access, Caller
 from serving.api.keys import Scope
-from serving.api.rate_limits import TooManyRequests
 
 MAX_METADATA_BYTES: Final = 16_384
 MAX_STREAMS: Final = 100
 """Calls at once on one connection."""
 IDLE_MILLISECONDS: Final = 3_900_000
+
+CODES: Final = {
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    503: grpc.StatusCode.UNAVAILABLE,
+}
+"""What our errors are over gRPC; KServe makes INTERNAL of all that it does not know."""
 
 Call = Callable[[Any, grpc.aio.ServicerContext], Awaitable[Any]]
 
@@ -33,7 +40,7 @@ def channel_options(max_bytes: int) -> list[tuple[str, int]]:
 
 
 class GuardedCalls(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Answers UNAUTHENTICATED or PERMISSION_DENIED to callers who may not ask, INVALID_ARGUMENT to too many tensors.
+    """Answers callers who may not ask, and errors of ours, with their codes; INVALID_ARGUMENT to too many tensors.
 
     Tensors are counted before KServe makes an object of each. A server with keys asks for one here whatever is open
     over HTTP: gRPC is for services, and these can hold a key.
@@ -61,15 +68,15 @@ class GuardedCalls(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             try:
                 caller.require(Scope.LISTS, open_too=not self._access.keys)
                 caller.charge(1)
-            except (NotAllowed, TooManyRequests) as error:
-                caller.done()
-                context.set_code(_code_of(error))
-                context.set_details(str(error))
-                return ModelInferResponse()  # which no client reads with such a code
-            try:
                 refuse_many_tensors(request)
                 CALLER.set(caller)
                 return await infer(request, context)
+            except TandemError as error:
+                if (code := CODES.get(error.http_status)) is None:
+                    raise
+                context.set_code(code)
+                context.set_details(str(error))
+                return ModelInferResponse()  # which no client reads with such a code
             finally:
                 caller.done()
 
@@ -96,9 +103,3 @@ def address_of(peer: str) -> str | None:
     if kind not in ("ipv4", "ipv6"):
         return None
     return rest.rpartition(":")[0].strip("[]")
-
-
-def _code_of(error: NotAllowed | TooManyRequests) -> grpc.StatusCode:
-    if isinstance(error, TooManyRequests):
-        return grpc.StatusCode.RESOURCE_EXHAUSTED
-    return grpc.StatusCode.UNAUTHENTICATED if error.http_status == 401 else grpc.StatusCode.PERMISSION_DENIED

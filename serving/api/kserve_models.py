@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import kserve.errors
 import numpy as np
@@ -18,10 +18,16 @@ from contracts.api.answers import Recommendations, ScoredItems
 from contracts.api.limits import MAX_BATCH
 from contracts.api.requests import RankingRequest, RecommendationRequest, Request, RetrievalRequest
 from contracts.errors import MAX_FIELDS, InvalidInput, faults_of
+from contracts.places import MAX_NAME, meant
 from contracts.rules.selection import MAX_LISTED_ITEMS
 from serving.api.access import CALLER
 from serving.api.routes.recommendations import lists_for_caller
 from serving.service import Lists, Service
+
+ITEM_IDS: Final = "item_ids"
+SCORES: Final = "scores"
+OUTPUTS: Final = (ITEM_IDS, SCORES)
+"""Of every model over v2: texts (BYTES) and numbers (FP32)."""
 
 Asked = TypeVar("Asked", bound=Request)
 Answered = TypeVar("Answered", bound=BaseModel)
@@ -62,8 +68,8 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
         """
         try:
             if isinstance(payload, InferRequest):
-                requests = self._validated(instances_of_v2(payload))
-                return self._v2_response(payload, await self.answers(requests))
+                requests, wanted = self._validated(instances_of_v2(payload)), outputs_of_v2(payload)
+                return self._v2_response(payload, await self.answers(requests), wanted)
             requests = self._validated(instances_of_v1(payload))
             predictions = []
             for answer in await self.answers(requests):
@@ -83,15 +89,16 @@ class ProtocolModel(Model, Generic[Asked, Answered]):  # type: ignore[misc]
                 raise InvalidInput(f"Instance {position}: {explain(error, self.request)}") from error
         return requests
 
-    def _v2_response(self, request: InferRequest, answers: Sequence[Answered]) -> InferResponse:
-        """Outputs item_ids (BYTES) and scores (FP32), both [batch, longest]; short lists are filled with "" and NaN."""
+    def _v2_response(self, request: InferRequest, answers: Sequence[Answered], wanted: Sequence[str]) -> InferResponse:
+        """The wanted of OUTPUTS, each [batch, longest]; short lists are filled with "" and NaN."""
         lists = [self.lists(answer) for answer in answers]
         longest = max(len(ids) for ids, _ in lists)
         ids = np.full((len(lists), longest), "", dtype=object)
         scores = np.full((len(lists), longest), np.nan, dtype=np.float32)
         for row, (own_ids, own_scores) in enumerate(lists):
             ids[row, : len(own_ids)], scores[row, : len(own_scores)] = own_ids, own_scores
-        outputs = [_output("item_ids", "BYTES", ids), _output("scores", "FP32", scores)]
+        made = {ITEM_IDS: ("BYTES", ids), SCORES: ("FP32", scores)}
+        outputs = [_output(name, *made[name]) for name in wanted]
         response_id = request.id or uuid.uuid4().hex  # optional for a client; KServe's answer must have one
         return InferResponse(response_id=response_id, model_name=self.name, infer_outputs=outputs)
 
@@ -182,6 +189,22 @@ def instances_of_v2(request: InferRequest) -> list[dict[str, Any]]:
     return [
         {name: values[row if len(values) == batch else 0] for name, values in columns.items()} for row in range(batch)
     ]
+
+
+def outputs_of_v2(request: InferRequest) -> list[str]:
+    """Names of the outputs that are asked for, all where none is named.
+
+    Raises InvalidInput for one that there is not.
+    """
+    asked = request.request_outputs or []
+    if len(asked) > MAX_FIELDS:
+        raise InvalidInput(f"{len(asked)} outputs were asked for, at most {MAX_FIELDS} are looked at.")
+    names = list(dict.fromkeys(output.name for output in asked))
+    if unknown := [name for name in names if name not in OUTPUTS]:
+        raise InvalidInput(
+            f"There is no output {unknown[0][:MAX_NAME]!r}{meant(unknown[0], OUTPUTS)}; there is {', '.join(OUTPUTS)}."
+        )
+    return names or list(OUTPUTS)
 
 
 def refuse_tensors(tensors: Sequence[InferInput]) -> None:

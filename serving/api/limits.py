@@ -1,8 +1,8 @@
 """What nobody may ask, and how much a request may send."""
 
+from collections.abc import Iterable
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -46,9 +46,10 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuses what is declared too long before it is read, and what turns out too long while it is read."""
-        if scope["type"] != "http":
+        declared = _declared_bytes(scope["headers"]) if scope["type"] == "http" else None
+        if declared is None:
             await self._app(scope, receive, send)
-        elif _declared_bytes(scope) > self._max_bytes:
+        elif declared > self._max_bytes:
             await JSONResponse({"error": self._refusal}, 413)(scope, receive, send)
         else:
             await self._counted(scope, receive, send)
@@ -78,6 +79,12 @@ class BodyLimit:
             self._held -= received
 
 
-def _declared_bytes(scope: Scope) -> int:
-    declared = Headers(scope=scope).get("content-length", "")
-    return int(declared[:20]) if declared.isdecimal() else 0
+def _declared_bytes(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """The length that a request declares, 0 for one that comes in chunks; None where no body can follow (RFC 9112)."""
+    declared = None
+    for name, value in headers:
+        if name == b"content-length":
+            return int(value[:20]) if value.isdigit() else 0
+        if name == b"transfer-encoding":
+            declared = 0
+    return declared

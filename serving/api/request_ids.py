@@ -4,15 +4,14 @@ import logging
 import re
 import secrets
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HEADER = "x-request-id"
+HEADER = b"x-request-id"
 CLIENT_LEFT = 499
 """nginx's status for it; RFC 9110 has none, as nobody is there to read one."""
-ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")
+ACCEPTED = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 """Ids of a caller are kept where they can stand in a log line."""
 
 
@@ -38,7 +37,7 @@ class RequestIds:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                MutableHeaders(scope=message)[HEADER] = request_id
+                message["headers"] = [*message.get("headers", ()), (HEADER, request_id.encode())]
             await send(message)
 
         try:
@@ -62,5 +61,7 @@ def _route(scope: Scope) -> str:
 
 
 def _request_id(scope: Scope) -> str:
-    sent = Headers(scope=scope).get(HEADER, "")
-    return sent if ACCEPTED.fullmatch(sent) else secrets.token_hex(16)
+    for name, sent in scope["headers"]:
+        if name == HEADER and ACCEPTED.fullmatch(sent):
+            return str(sent, "ascii")
+    return secrets.token_hex(16)

@@ -43,14 +43,14 @@ class CandidateTower:
     def _loaded(self) -> onnxruntime.InferenceSession:
         return _session(self._read())
 
-    def embed(self, inputs: dict[str, Any]) -> Floats:
+    def embed(self, inputs: dict[str, Any], run: Run = without_limit) -> Floats:
         """[n, embedding_dim] of n items; an input that is left out is zero. Raises BundleRefused."""
         rows = len(next(iter(inputs.values()), [0]))  # one item of zeros where nothing is given
         given = dict(inputs)
         for tensor in self._loaded.get_inputs():
             kind = np.int32 if "int32" in tensor.type else np.float32
             given.setdefault(tensor.name, np.zeros((rows, *tensor.shape[1:]), kind))
-        (embeddings,) = self._loaded.run(None, given)
+        (embeddings,) = run(self._loaded, given)
         result: Floats = embeddings
         return result
 
@@ -107,6 +107,10 @@ class LoadedBundle:
         (embeddings,) = self.run(self.query_tower, inputs)
         result: Floats = embeddings
         return result
+
+    def embed_items(self, inputs: dict[str, Any]) -> Floats:
+        """[n, embedding_dim] candidate embeddings of n new items. Raises BundleRefused."""
+        return self.candidate_tower.embed(inputs, self.run)
 
     def nearest(self, query: Floats, k: int, allowed: Mask | None = None) -> tuple[Rows, Floats]:
         """([m] catalogue rows, [m] inner products with [embedding_dim]), best first; fewer than k where no more are."""

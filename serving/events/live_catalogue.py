@@ -15,15 +15,15 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from contracts.events.items import SHELVES, CatalogueItem, shelf_of
-from contracts.features import encoding, names
-from contracts.features.text import text_vectors
+from contracts.features import names
 from contracts.features.vocabulary import OUT_OF_VOCABULARY, Vocabulary
-from contracts.ranking.candidates import PRICE_COLUMN, ItemSide
+from contracts.ranking.candidates import ItemSide
 from contracts.ranking.inputs import Catalogue
 from contracts.rules.selection import ATTRIBUTES
 from serving.bundles.bundle import LoadedBundle
 from serving.events.log import EventLog, Logged
 from serving.events.metrics import CatalogueMetrics
+from serving.events.new_items import NewItems, Placement
 
 AT_ONCE = 1000
 APART_SECONDS = 1.0
@@ -53,33 +53,35 @@ class LiveCatalogue:
         self._log = log
         self._metrics = metrics
         self._items: dict[str, ReceivedItem] = {}
+        self._placement = Placement(metrics)
         self._position = 0
         self._next = 0.0
-        self._waiting: list[float] = []  # when each change was received that is read and not in effect
+        self._waiting: list[tuple[str, float]] = []  # items that are read and not in effect, and when each was received
 
     def over(self, bundle: LoadedBundle) -> LoadedBundle:
-        """The bundle with everything that was posted by now. Raises BundleRefused where its tower cannot embed."""
-        return laid_over(bundle, dict(self._items))  # a copy: a bundle may be loaded while the log is read
+        """The bundle with everything that was posted by now. Raises BundleRefused where there is no tower to ask."""
+        posted = dict(self._items)  # a copy: a bundle may be loaded while the log is read
+        return laid_over(bundle, posted, self._placement)
 
-    def read(self) -> list[float]:
-        """When each change was received that had not been read before. Raises EventLogError."""
-        received: list[float] = []
+    def read(self) -> list[tuple[str, float]]:
+        """Ids of what had not been read before, and when each change was received. Raises EventLogError."""
+        changes: list[tuple[str, float]] = []
         while entries := self._log.read(self._position, AT_ONCE):
-            for entry in entries:
-                self._take(entry)
-            received += [entry.received_seconds for entry in entries]
+            changes += [(self._take(entry), entry.received_seconds) for entry in entries]
             self._position = entries[-1].position
-        return received
+        return changes
 
-    def _take(self, entry: Logged) -> None:
+    def _take(self, entry: Logged) -> str:
+        """The item's id; empty for a change that this release cannot read."""
         try:
             item = CatalogueItem.model_validate_json(entry.payload)
         except ValidationError:  # of another release; it stays in the log and is counted
             self._metrics.unreadable()
-            return
+            return ""
         known = self._items.get(item.item_id)
         whole = known.item.updated(item) if known else item
         self._items[item.item_id] = ReceivedItem(whole, entry.received_seconds)
+        return item.item_id
 
     def begin(self, releases: Replaceable) -> None:
         """Puts in effect what was posted before this server started; how long ago that was is not measured.
@@ -94,24 +96,33 @@ class LiveCatalogue:
         if time.monotonic() < self._next:
             return 0
         self._waiting += self.read()
-        if not self._waiting:
+        placement = self._placement
+        if not self._waiting and not placement.waiting:
             return 0
-        self._next = time.monotonic() + APART_SECONDS
+        placement.begin()
         releases.replace(self.over)
-        self._metrics.recommendable(self._waiting, time.time())
-        done, self._waiting = len(self._waiting), []
-        return done
+        self._next = time.monotonic() + max(placement.waiting_seconds, APART_SECONDS)
+        out = placement.waiting | placement.left_out
+        done = [received for item_id, received in self._waiting if item_id not in out]
+        self._waiting = [change for change in self._waiting if change[0] in placement.waiting]
+        self._metrics.recommendable(done, time.time())
+        return len(done)
 
 
-def laid_over(bundle: LoadedBundle, posted: Mapping[str, ReceivedItem]) -> LoadedBundle:
+def laid_over(
+    bundle: LoadedBundle, posted: Mapping[str, ReceivedItem], placement: Placement | None = None
+) -> LoadedBundle:
     """A new snapshot: rows of new items after the bundle's own, later titles, prices and stock in their rows.
 
     What was posted of the bundle's own items before it was made is in its data already, or was overruled there.
+    Raises BundleRefused where there is no tower to ask.
     """
     sealed = bundle.sealed
     made = datetime.fromisoformat(sealed.manifest.created_at).timestamp()
     known = sealed.vocabularies[names.ITEM_ID].encode(posted)
-    new = [one.item for one, code in zip(posted.values(), known, strict=True) if code == OUT_OF_VOCABULARY]
+    unknown = [one.item for one, code in zip(posted.values(), known, strict=True) if code == OUT_OF_VOCABULARY]
+    placed = (placement or Placement()).of(sealed, unknown)
+    new = placed.items
     changed = {
         int(code) - 1: one.item
         for one, code in zip(posted.values(), known, strict=True)
@@ -132,7 +143,7 @@ def laid_over(bundle: LoadedBundle, posted: Mapping[str, ReceivedItem]) -> Loade
         titles=tuple(titles),
         departments=tuple(departments),
         items=replace(
-            _offered(_appended(sealed, new), changed, new), later_codes=_later_codes(sealed, new, vocabularies)
+            _offered(_appended(sealed.items, placed), changed, new), later_codes=_later_codes(sealed, new, vocabularies)
         ),
     )
 
@@ -165,46 +176,27 @@ def _later_codes(
     }
 
 
-def _appended(sealed: LoadedBundle, new: list[CatalogueItem]) -> ItemSide:
-    """The item side with rows for the new items, embedded by their content and title.
-
-    Nothing is known yet of how they sell: until the next bundle they are taken for the usual item of their category, at
-    their own price. Nobody has bought them, so that they are not among what is popular.
-    """
-    side = sealed.items
-    if not new:
+def _appended(side: ItemSide, new: NewItems) -> ItemSide:
+    """The item side with rows for the new items. Nobody has bought them, so that they are not among what is popular."""
+    if not new.items:
         return side
-    codes = {
-        column: sealed.vocabularies[column].encode(getattr(item, column) for item in new)
-        for column in names.ITEM_CONTENT
-    }
-    statistics = side.catalogue.usual_statistics(codes["category"])
-    asked = np.array([np.nan if item.price is None else item.price for item in new], np.float32)
-    statistics[:, PRICE_COLUMN] = np.where(np.isnan(asked), statistics[:, PRICE_COLUMN], asked)
-    text = text_vectors([item.title for item in new], sealed.text_projection)
-    added = Catalogue(codes=codes, sizes=side.catalogue.sizes, statistics=statistics, text=text)
-    embeddings = sealed.candidate_tower.embed(
-        encoding.candidate_inputs(
-            np.full(len(new), OUT_OF_VOCABULARY, np.int32),
-            np.stack([codes[column] for column in names.ITEM_CONTENT], axis=1),
-            statistics,
-            text,
-        )
-    )
-    rows = np.arange(len(side.embeddings), len(side.embeddings) + len(new))
+    count, added = len(new.items), new.catalogue
+    rows = np.arange(len(side.embeddings), len(side.embeddings) + count)
     return ItemSide(
         catalogue=Catalogue(
-            codes={column: np.concatenate([side.catalogue.codes[column], codes[column]]) for column in codes},
+            codes={
+                column: np.concatenate([side.catalogue.codes[column], added.codes[column]]) for column in added.codes
+            },
             sizes=side.catalogue.sizes,
-            statistics=np.concatenate([side.catalogue.statistics, statistics]),
-            text=np.concatenate([side.catalogue.text, text]),
+            statistics=np.concatenate([side.catalogue.statistics, added.statistics]),
+            text=np.concatenate([side.catalogue.text, added.text]),
         ),
         scaled_statistics=np.concatenate([side.scaled_statistics, added.scaled_statistics()]),
-        embeddings=np.concatenate([side.embeddings, embeddings]),
-        popularity=np.concatenate([side.popularity, np.zeros(len(new), np.float32)]),
+        embeddings=np.concatenate([side.embeddings, new.embeddings]),
+        popularity=np.concatenate([side.popularity, np.zeros(count, np.float32)]),
         popular=np.concatenate([side.popular, rows]),
-        prices=np.concatenate([side.prices, np.full(len(new), np.nan, np.float32)]),
-        in_stock=np.concatenate([side.in_stock, np.ones(len(new), np.bool_)]),
+        prices=np.concatenate([side.prices, np.full(count, np.nan, np.float32)]),
+        in_stock=np.concatenate([side.in_stock, np.ones(count, np.bool_)]),
         neighbours=side.neighbours,
     )
 

@@ -122,6 +122,15 @@ class CatalogueMetrics:
             registry=registry,
         )  # fmt: skip
 
+        self._refused = Counter(
+            "tandem_items_refused_total", "New items that the item tower of a bundle cannot embed: in no list.",
+            registry=registry,
+        )  # fmt: skip
+
+    def refused(self) -> None:
+        """One new item is left out of the lists of a bundle."""
+        self._refused.inc()
+
     def unreadable(self) -> None:
         """One change was passed over."""
         self._unreadable.inc()

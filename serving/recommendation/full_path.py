@@ -47,9 +47,7 @@ class FullPath:
         self, scope: RequestScope, features: UserFeatures, history: UserHistory, allowed: Mask | None
     ) -> Stages[Trace]:
         """The user's candidates. Raises PartFailed."""
-        with self._guard.part(Reason.QUERY_TOWER, scope.bundle.manifest.bundle_version):
-            user = self.user(scope.bundle, scope.request.user_id, features, scope.context, history)
-            require_finite(user.query)
+        user = self.user(scope.bundle, scope.request.user_id, features, scope.context, history)
         yield
         with self._guard.part(Reason.INDEX, scope.bundle.manifest.bundle_version):
             nearest = self._nearest(scope, user, allowed)
@@ -68,9 +66,7 @@ class FullPath:
     def ranked_candidates(self, scope: RequestScope, features: UserFeatures, trace: Trace) -> Stages[RankedCandidates]:
         """The candidates in the ranker's order. Raises PartFailed."""
         candidates = trace.candidates
-        with self._guard.part(Reason.RANKER, scope.bundle.manifest.bundle_version):
-            scores, order = self.ranked(scope.bundle, candidates, include_seen=scope.request.include_seen)
-            require_finite(scores)
+        scores, order = self.ranked(scope.bundle, candidates, include_seen=scope.request.include_seen)
         yield
         return RankedCandidates(
             rows=candidates.rows[order],
@@ -83,17 +79,25 @@ class FullPath:
     def user(
         self, bundle: LoadedBundle, user_id: str, features: UserFeatures, context: Rows, history: UserHistory
     ) -> UserSide:
-        """The user as the bundle sees them, with the context items as the latest of the sequence."""
-        with self._metrics.stage("query"):
-            return user_side(bundle, user_id, features_in_context(features, context, bundle), history, self._now)
+        """The user as the bundle sees them, with the context items as the latest of the sequence. Raises PartFailed."""
+        with self._guard.part(Reason.QUERY_TOWER, bundle.manifest.bundle_version), self._metrics.stage("query"):
+            user = user_side(bundle, user_id, features_in_context(features, context, bundle), history, self._now)
+            require_finite(user.query)
+        return user
+
+    def nearest(self, bundle: LoadedBundle, user: UserSide, k: int, allowed: Mask | None) -> tuple[Rows, Floats]:
+        """([m] rows, [m] inner products) of the k nearest allowed items, best first. Raises PartFailed."""
+        with self._guard.part(Reason.INDEX, bundle.manifest.bundle_version), self._metrics.stage("retrieval"):
+            return bundle.nearest(user.query, k, allowed)
 
     def ranked(self, bundle: LoadedBundle, candidates: Shortlist, *, include_seen: bool = True) -> tuple[Floats, Rows]:
-        """([k] score of each candidate, [k] positions best first); include_seen is the request's."""
+        """([k] score of each candidate, [k] positions best first); include_seen is the request's. Raises PartFailed."""
         if len(candidates.rows) == 0:  # nothing is allowed
             return np.zeros(0, np.float32), np.zeros(0, np.int64)
-        with self._metrics.stage("ranking"):
+        with self._guard.part(Reason.RANKER, bundle.manifest.bundle_version), self._metrics.stage("ranking"):
             scores = bundle.rank(candidates.inputs, include_seen=include_seen)
-            return scores, np.argsort(-scores, kind="stable")
+            require_finite(scores)
+        return scores, np.argsort(-scores, kind="stable")
 
     def _nearest(self, scope: RequestScope, user: UserSide, allowed: Mask | None) -> Rows:
         bundle, k = scope.bundle, scope.bundle.plan.num_nearest

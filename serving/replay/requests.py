@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -16,6 +17,7 @@ from contracts.errors import InvalidInput, MissingArtifact, faults_of
 from serving.features.lookup import FeatureLookup, UserFeatures
 from serving.rule_sandbox import request_of
 
+BLOCK: Final = 1 << 20
 KINDS = 'a line of an impression log, a line of `tandem sample-requests`, or a request like {"user_id": "17", "n": 10}'
 
 
@@ -31,7 +33,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Requests:
-    """Everything that is sent, and how many lines are not: they ask for later pages, which depend on earlier ones."""
+    """Everything that is sent, and how many lines between are not: they ask for later pages, which depend on others."""
 
     sent: list[Sent]
     skipped: int
@@ -45,7 +47,7 @@ class Requests:
 
 
 def read_requests(path: Path, limit: int | None, lookup: Callable[[], FeatureLookup]) -> Requests:
-    """The latest requests of a file, oldest first, at most limit of them.
+    """The latest requests of a file, oldest first, at most limit of them; what is before them is not looked at.
 
     lookup is asked once for each user whose features the file does not bring, and made only for those.
     Raises MissingArtifact without the file, InvalidInput naming a line that is not a request or a file without one,
@@ -53,23 +55,46 @@ def read_requests(path: Path, limit: int | None, lookup: Callable[[], FeatureLoo
     """
     if not path.is_file():
         raise MissingArtifact(f"There is no file of requests {path}. Each of its lines is {KINDS}.")
-    lines = [line for line in path.read_bytes().splitlines() if line.strip()]
-    asked = [_asked(path, number, line) for number, line in enumerate(lines, start=1)]
-    kept = [one for one in asked if one is not None]
+    kept, skipped = list[SampledRequest | RecommendationRequest](), 0
+    for back, line in enumerate(lines_from_end(path)):
+        asked = _asked(path, back, line) if line.strip() else None
+        if asked is not None:
+            kept.append(asked)
+        elif line.strip():
+            skipped += 1
+        if len(kept) == limit:
+            break
     if not kept:
-        raise InvalidInput(f"{path} holds no request to replay: {len(asked)} lines, all for later pages.")
-    skipped = len(asked) - len(kept)
-    return Requests(list(with_users(kept[-limit:] if limit else kept, lookup)), skipped)
+        raise InvalidInput(f"{path} holds no request to replay: {skipped} lines, all for later pages.")
+    return Requests(list(with_users(kept[::-1], lookup)), skipped)
 
 
-def _asked(path: Path, number: int, line: bytes) -> SampledRequest | RecommendationRequest | None:
-    """The request of one line; None for a later page."""
+def lines_from_end(path: Path) -> Iterator[bytes]:
+    """The lines of a file, the last one first; a log of a year is not read for its latest thousand lines."""
+    with path.open("rb") as file:
+        at, beginning = file.seek(0, os.SEEK_END), b""
+        while at > 0:
+            size = min(BLOCK, at)
+            at = file.seek(at - size)
+            beginning, *lines = (file.read(size) + beginning).split(b"\n")
+            yield from reversed(lines)
+        yield beginning
+
+
+def _asked(path: Path, back: int, line: bytes) -> SampledRequest | RecommendationRequest | None:
+    """The request of one line, None for a later page. back: lines after it."""
     try:
         return _parsed(json.loads(line))
     except ValidationError as error:
-        raise InvalidInput(f"{path}, line {number}: {'; '.join(faults_of(error))}. A line is {KINDS}.") from error
+        raise InvalidInput(f"{_place(path, back)}: {'; '.join(faults_of(error))}. A line is {KINDS}.") from error
     except (ValueError, TypeError, AttributeError) as error:
-        raise InvalidInput(f"{path}, line {number}, is not one of: {KINDS}. {error}") from error
+        raise InvalidInput(f"{_place(path, back)}, is not one of: {KINDS}. {error}") from error
+
+
+def _place(path: Path, back: int) -> str:
+    with path.open("rb") as file:
+        ends = sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK), b""))
+    return f"{path}, line {1 + ends - back}"
 
 
 def _parsed(line: dict[str, Any]) -> SampledRequest | RecommendationRequest | None:

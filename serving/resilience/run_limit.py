@@ -56,8 +56,7 @@ class RunLimit:
         except Exception as error:
             if running.options.terminate:
                 raise ModelTookTooLong(
-                    f"A model took longer than {self._seconds:g} s for one list and was ended "
-                    "(TANDEM_MODEL_RUN_SECONDS).",
+                    f"A model took longer than {self._seconds:g} s and was ended (TANDEM_MODEL_RUN_SECONDS).",
                     PATIENCE * self._seconds,
                 ) from error
             raise

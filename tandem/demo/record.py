@@ -38,6 +38,8 @@ class Record:
         self._since = self._started  # when the part at work began
         self._expected_done = self._took_done = 0.0  # of the step at work
         self._progress = Progress(state=State.RUNNING, steps=_kept(path, steps))
+        # Whether this computation goes on with what an earlier one has made; its own seconds are then not all.
+        self._resumes = any(one.bundle_version for one in self._progress.steps)
 
     def begin(self, step: str, parts: Sequence[str]) -> None:
         """The step is at work now, and takes these parts."""
@@ -55,10 +57,14 @@ class Record:
         self._expected_done += self._times.expected(part)
         self._took_done += took
         self._times.keep(part, took)
-        self.leave_out(name)
+        self._over(name)
 
     def leave_out(self, name: str) -> None:
-        """A part of the step has nothing to do any more."""
+        """A part of the step has nothing to do: an earlier computation has done it."""
+        self._resumes = True
+        self._over(name)
+
+    def _over(self, name: str) -> None:
         part = f"{self._progress.step}/{name}"
         self._parts = [other for other in self._parts if other != part]
         self._since = self._clock()
@@ -67,7 +73,7 @@ class Record:
     def serves(self, step: str, version: str, ndcg: float | None = None, note: str | None = None) -> None:
         """The step's bundle can serve from now on, or there is a note on why it does not."""
         seconds = round(self._clock() - self._started, 1)
-        self.update(step, bundle_version=version, seconds=seconds, ndcg=ndcg, note=note)
+        self.update(step, bundle_version=version, seconds=seconds, resumed=self._resumes, ndcg=ndcg, note=note)
 
     def update(self, step: str, **known: object) -> None:
         """Fields of a step that have become known."""
@@ -76,6 +82,7 @@ class Record:
 
     def forget(self) -> None:
         """The data is another: what an earlier run has said of its bundles holds no more."""
+        self._resumes = False
         blank = [progress.Step(name=one.name, title=one.title) for one in self._progress.steps]
         self._say(steps=blank)
 

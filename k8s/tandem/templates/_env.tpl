@@ -21,9 +21,9 @@
 - name: TANDEM_BUNDLE_CACHE
   value: /var/cache/tandem
 - name: TANDEM_BUNDLE_TRIAL_SECONDS
-  value: {{ $values.bundle.trial.seconds | quote }}
+  value: {{ include "tandem.text" $values.bundle.trial.seconds | quote }}
 - name: TANDEM_BUNDLE_TRIAL_MEGABYTES
-  value: {{ $values.bundle.trial.megabytes | quote }}
+  value: {{ include "tandem.text" $values.bundle.trial.megabytes | quote }}
 {{- with $values.bundle.publicKey }}
 - name: TANDEM_BUNDLE_PUBLIC_KEY
   value: {{ . | quote }}
@@ -45,9 +45,9 @@
   value: "true"
 {{- end }}
 - name: TANDEM_IMPRESSION_LOG_BYTES
-  value: {{ $values.impressionLog.maxBytes | int64 | quote }}
+  value: {{ include "tandem.text" $values.impressionLog.maxBytes | quote }}
 - name: TANDEM_IMPRESSION_LOG_HOURS
-  value: {{ $values.impressionLog.maxHours | quote }}
+  value: {{ include "tandem.text" $values.impressionLog.maxHours | quote }}
 - name: TANDEM_LOG_LEVEL
   value: {{ $values.server.logLevel }}
 {{- if $values.events.enabled }}
@@ -57,11 +57,11 @@
 - name: TANDEM_OPEN_SCOPES
   value: {{ $values.server.openScopes | join "," | default "none" | quote }}
 - name: TANDEM_LISTS_PER_SECOND
-  value: {{ $values.server.listsPerSecond | quote }}
+  value: {{ include "tandem.text" $values.server.listsPerSecond | quote }}
 - name: TANDEM_LISTS_IN_FLIGHT
-  value: {{ $values.server.listsInFlight | quote }}
+  value: {{ include "tandem.text" $values.server.listsInFlight | quote }}
 - name: TANDEM_TRUSTED_PROXIES
-  value: {{ $values.server.trustedProxies | quote }}
+  value: {{ include "tandem.text" $values.server.trustedProxies | quote }}
 - name: TANDEM_ALLOWED_HOSTS
   value: {{ $values.server.allowedHosts | join "," | quote }}
 - name: TANDEM_ALLOWED_ORIGINS

@@ -25,6 +25,14 @@ app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
+{{/*
+A value as text. Helm reads a bare number of a values file as a float, and prints one of a million or more as 1e+06:
+JSON has all digits of it.
+*/}}
+{{- define "tandem.text" -}}
+{{- if kindIs "string" . }}{{ . }}{{ else }}{{ toJson . }}{{ end -}}
+{{- end }}
+
 {{- define "tandem.serviceAccountName" -}}
 {{- .Values.serviceAccount.existingName | default (include "tandem.fullname" .) -}}
 {{- end }}
@@ -37,7 +45,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- with index $root.Values.images.digests $target -}}
 {{- printf "%s@%s" $repository . -}}
 {{- else -}}
-{{- printf "%s:%s" $repository ($root.Values.images.tag | default $root.Chart.AppVersion) -}}
+{{- printf "%s:%s" $repository (include "tandem.text" $root.Values.images.tag | default $root.Chart.AppVersion) -}}
 {{- end -}}
 {{- end }}
 

@@ -10,21 +10,21 @@ part that reads or writes them has the same variables, mounts and volumes, so ea
   value: /erasures
 {{- end }}
 - name: TANDEM_EVENT_RETENTION_DAYS
-  value: {{ .Values.events.retentionDays | quote }}
+  value: {{ include "tandem.text" .Values.events.retentionDays | quote }}
 {{- range $name, $value := .Values.server.extraEnv }}
 - name: {{ $name }}
-  value: {{ $value | quote }}
+  value: {{ include "tandem.text" $value | quote }}
 {{- end }}
 {{- end }}
 
 {{/* Variables of servers alone. */}}
 {{- define "tandem.recordsEnv" -}}
 - name: TANDEM_NOT_INTERESTED_DAYS
-  value: {{ .Values.server.notInterestedDays | quote }}
+  value: {{ include "tandem.text" .Values.server.notInterestedDays | quote }}
 {{- with .Values.erasure }}
 {{- if .claimName }}
 - name: TANDEM_BUNDLE_LIFE_DAYS
-  value: {{ .bundleLifeDays | quote }}
+  value: {{ include "tandem.text" .bundleLifeDays | quote }}
 {{- if .receiptKeySecret }}
 - name: TANDEM_RECEIPT_KEY
   value: /receipt-key/receipt-key

@@ -39,7 +39,7 @@ Without a cluster to ask (`helm template`), and at the first installation, the v
 {{- define "tandem.firstBundle" -}}
 {{- with .Values.bundle -}}
 {{- if .pvc.claimName -}}
-{{- list "/mnt/models" .pvc.path | join "/" | clean -}}
+{{- list "/mnt/models" (include "tandem.text" .pvc.path) | join "/" | clean -}}
 {{- else -}}
 {{- .uri | default .storageUri -}}
 {{- end -}}
@@ -73,7 +73,7 @@ Without a cluster to ask (`helm template`), and at the first installation, the v
 {{- if eq .Values.mode "Standard" -}}
 {{- $weights := include "tandem.weights" . | fromJson -}}
 {{- $slot := ternary "green" "blue" (gt (int $weights.green) (int $weights.blue)) -}}
-{{- include "tandem.slotBundle" (list . (printf "%s-%s" $name $slot) (index .Values.slots $slot).bundle) -}}
+{{- include "tandem.slotBundle" (list . (printf "%s-%s" $name $slot) (include "tandem.text" (index .Values.slots $slot).bundle)) -}}
 {{- else -}}
 {{- include "tandem.slotBundle" (list . $name "") -}}
 {{- end -}}

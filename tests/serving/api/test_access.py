@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from unittest.mock import MagicMock
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from pydantic import SecretStr
 
 from contracts.errors import InvalidInput
 from serving.api.access import Access, CheckAccess
+from serving.api.app import add_routes
 from serving.api.kserve_server import FixedModels
 from serving.api.request_ids import RequestIds
 from serving.api.routes.errors import CountRequests, add_error_answers
@@ -179,3 +181,13 @@ def test_a_variable_of_blanks_alone_is_none(monkeypatch: pytest.MonkeyPatch, bla
     for name in ServingSettings.model_fields:
         monkeypatch.setenv(f"TANDEM_{name.upper()}", blank)
     assert read_settings() == unset
+
+
+def test_no_request_is_traced_where_open_telemetry_is_set_up() -> None:
+    """Its spans would hold paths, and these hold ids of users; to look for it costs each request, too."""
+    app = FastAPI(telemetry={"tracer_provider": MagicMock()})
+    assert app._native_telemetry.enabled()
+    settings = ServingSettings()
+    service = MagicMock(settings=settings, metrics=Metrics(CollectorRegistry(), "stable"))
+    add_routes(app, service, Access(settings))
+    assert not app._native_telemetry.enabled()

@@ -192,7 +192,7 @@ def test_all_bodies_together_have_a_limit() -> None:
 
     async def ask() -> None:
         limit = BodyLimit(holding, max_bytes=1000)
-        scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"transfer-encoding", b"chunked")]}
 
         async def receive() -> Any:
             return {"type": "http.request", "body": b"x" * 1000}

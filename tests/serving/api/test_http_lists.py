@@ -2,13 +2,14 @@
 
 import asyncio
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from kserve import InferenceGRPCClient, InferInput, InferRequest
+from kserve.protocol.infer_type import RequestedOutput
 
 from contracts.bundle.manifest import read_manifest
 from tests.support.each import each
@@ -131,10 +132,12 @@ def text(name: str, *values: Any) -> InferInput:
     return tensor
 
 
-def infer(port: int, model: str, *inputs: InferInput) -> Any:
+def infer(port: int, model: str, *inputs: InferInput, outputs: Sequence[str] = ()) -> Any:
+    asked = [RequestedOutput(name) for name in outputs]
+
     async def ask() -> Any:
         async with InferenceGRPCClient(f"127.0.0.1:{port}", retries=0, timeout=30) as client:
-            return await client.infer(InferRequest(model_name=model, infer_inputs=list(inputs)))
+            return await client.infer(InferRequest(model, list(inputs), request_outputs=asked))
 
     return asyncio.run(ask())
 
@@ -164,6 +167,14 @@ def test_grpc_says_what_is_wrong(grpc_port: int) -> None:
     with pytest.raises(Exception, match="There is no department 'Produse'") as refused:
         infer(grpc_port, "recommender", text("user_id", "1"), text("department", "Produse"))
     assert "INVALID_ARGUMENT" in str(refused.value)
+    with pytest.raises(Exception, match="There is no output 'titles'; there is item_ids, scores") as refused:
+        infer(grpc_port, "recommender", text("user_id", "1"), outputs=["titles"])
+    assert "INVALID_ARGUMENT" in str(refused.value)
+
+
+def test_grpc_gives_the_outputs_that_are_asked_for(grpc_port: int, user: str) -> None:
+    answer = infer(grpc_port, "recommender", text("user_id", user), outputs=["scores"])
+    assert [output.name for output in answer.outputs] == ["scores"]
 
 
 def test_grpc_listens_where_it_was_told(grpc_port: int) -> None:

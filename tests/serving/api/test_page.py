@@ -104,6 +104,10 @@ def test_the_page_says_which_bundle_serves_and_what_is_made(tmp_path: Path) -> N
     done = shown(Progress(state=State.DONE, steps=[FIRST, SMALL, refused]), tmp_path)
     assert "Trained on everything .310 NDCG@20 -.051 It loses" in done and "next in" not in done
 
+    again = FULL.model_copy(update={"bundle_version": "v3", "seconds": 36.2, "ndcg": 0.37, "resumed": True})
+    resealed = shown(Progress(state=State.DONE, steps=[FIRST, SMALL, again]), tmp_path)
+    assert "Ready; what was left to compute took 36 s" in resealed
+
     assert "From counts" not in shown(Progress(), tmp_path)
 
 

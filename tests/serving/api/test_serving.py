@@ -146,8 +146,8 @@ def tensor(name: str, datatype: str, data: list[Any]) -> dict[str, Any]:
     return {"name": name, "datatype": datatype, "shape": [len(data)], "data": data}
 
 
-def infer(server: str, model: str, *inputs: dict[str, Any]) -> httpx.Response:
-    return httpx.post(f"{server}/v2/models/{model}/infer", json={"id": "q", "inputs": list(inputs)})
+def infer(server: str, model: str, *inputs: dict[str, Any], **more: Any) -> httpx.Response:
+    return httpx.post(f"{server}/v2/models/{model}/infer", json={"id": "q", "inputs": list(inputs)} | more)
 
 
 def test_v2_gives_aligned_tensors(server: str, user: str) -> None:
@@ -162,6 +162,28 @@ def test_v2_refuses_uneven_inputs_and_unknown_names(server: str) -> None:
     uneven = infer(server, "recommender", tensor("user_id", "BYTES", ["1", "2", "3"]), tensor("n", "INT32", [4, 5]))
     assert "3 rows or 1" in error_of(uneven, 400)
     assert "user_id: Field required" in error_of(infer(server, "recommender", tensor("user", "BYTES", ["1"])), 400)
+
+
+def test_v2_gives_the_outputs_that_are_asked_for_and_names_them_for_another(server: str, user: str) -> None:
+    asking = tensor("user_id", "BYTES", [user])
+    only = infer(server, "recommender", asking, outputs=[{"name": "scores"}]).raise_for_status().json()["outputs"]
+    assert [output["name"] for output in only] == ["scores"]
+    refused = infer(server, "recommender", asking, outputs=[{"name": "titles"}])
+    assert error_of(refused, 400) == "There is no output 'titles'; there is item_ids, scores."
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/models/recommender:predict", '{"instances": [{"user_id": "1", "n": 3, "n": 4}]}'),
+        ("/v2/models/recommender/infer", '{"inputs": [{"name": "n", "n": 1, "n": 2}]}'),
+        ("/recommendations", '{"requests": [{"user_id": "1", "n": 3, "n": 4}]}'),
+    ],
+)
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])
+def test_a_key_twice_is_refused_over_every_protocol(server: str, path: str, body: str, content_type: str) -> None:
+    refused = httpx.post(server + path, content=body, headers={"content-type": content_type})
+    assert error_of(refused, 400) == "The body has the key 'n' twice in one object. Send each key once."
 
 
 def test_every_model_is_ready(server: str) -> None:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 from kserve import InferRequest
-from kserve.protocol.infer_type import InferInput
+from kserve.protocol.infer_type import InferInput, RequestedOutput
 
 from contracts.errors import InvalidInput
-from serving.api.kserve_models import instances_of_v1, instances_of_v2
+from serving.api.kserve_models import instances_of_v1, instances_of_v2, outputs_of_v2
 
 
 def instances(*tensors: tuple[str, list[Any], str, list[Any]]) -> list[dict[str, Any]]:
@@ -42,6 +42,24 @@ def test_a_shape_beyond_the_limits_is_refused(shape: list[int], said: str) -> No
 def test_data_that_is_not_as_declared_is_refused(data: list[Any]) -> None:
     with pytest.raises(InvalidInput, match="cannot be read as INT32 of shape"):
         instances(("n", [1], "INT32", data))
+
+
+def outputs(*names: str) -> list[str]:
+    asked = [RequestedOutput(name) for name in names]
+    return outputs_of_v2(InferRequest("recommender", [], request_outputs=asked))
+
+
+def test_outputs_are_those_asked_for_and_all_where_none_is_named() -> None:
+    assert outputs() == ["item_ids", "scores"]
+    assert outputs("scores", "scores") == ["scores"]
+    assert outputs("scores", "item_ids") == ["scores", "item_ids"]
+
+
+def test_an_output_that_there_is_not_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"no output 'score' \(did you mean scores\?\); there is item_ids, scores"):
+        outputs("item_ids", "score")
+    with pytest.raises(InvalidInput, match="65 outputs were asked for, at most 64"):
+        outputs(*map(str, range(65)))
 
 
 def test_columns_become_rows() -> None:

@@ -79,6 +79,24 @@ def test_the_latest_requests_are_kept(tmp_path: Path) -> None:
     assert [one.request.user_id for one in read_requests(file, 2, Store).sent] == ["b", "c"]
 
 
+@pytest.mark.parametrize("block", [1, 7, 100, 1 << 20])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_what_is_before_the_latest_requests_is_not_read(
+    tmp_path: Path, block: int, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log of a year took as long for its latest thousand requests as for all."""
+    monkeypatch.setattr("serving.replay.requests.BLOCK", block)
+    file = tmp_path / "requests.jsonl"
+    asked = [json.dumps({"user_id": f"{user}é"}) for user in "abc"]
+    text = (end or "\n").join(["of another release", *asked, '{"user_id": "c", "page": "token"}']) + end
+    file.write_bytes(text.encode())
+    requests = read_requests(file, 3, Store)
+    assert [one.request.user_id for one in requests.sent] == ["aé", "bé", "cé"]
+    assert requests.skipped == 1
+    with pytest.raises(InvalidInput, match="line 1, is not one of"):
+        read_requests(file, 4, Store)
+
+
 def test_what_is_no_request_is_refused_by_its_line(tmp_path: Path) -> None:
     file = tmp_path / "requests.jsonl"
     with pytest.raises(MissingArtifact, match="no file of requests"):

@@ -2,8 +2,10 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import faiss
 import numpy as np
@@ -11,13 +13,14 @@ import onnxruntime
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contracts.api.answers import DegradedLevel, Reason, Recommendations
-from contracts.api.requests import RecommendationRequest
+from contracts.api.answers import DegradedLevel, Reason, Recommendations, ScoredItems
+from contracts.api.requests import RankingRequest, RecommendationRequest, RetrievalRequest
 from contracts.bundle import manifest as parts
 from contracts.errors import InvalidInput
 from contracts.features import names
 from serving.bundles.bundle import LoadedBundle, load_bundle
-from serving.bundles.release import OneRelease
+from serving.bundles.health import Outcome
+from serving.bundles.release import Assigned, OneRelease
 from serving.features.guarded_lookup import GuardedLookup
 from serving.features.lookup import FeastLookup, OnlineStoreError, UserFeatures
 from serving.features.reader import FeastReader
@@ -26,10 +29,10 @@ from serving.features.remembered import RememberedFeatures
 from serving.metrics import Metrics
 from serving.recommendation.context import nobody
 from serving.recommendation.safeguards import Safeguards
-from serving.recommender import Recommender
+from serving.recommender import ModelFailed, Recommender
 from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.resilience.deadline import Budget
-from serving.resilience.run_limit import RunLimit
+from serving.resilience.run_limit import Run, RunLimit, without_limit
 from serving.runtime.clock import frozen_clock
 from tests.support.broken_models import looping
 from tests.support.recommender import new_recommender, recommend
@@ -89,6 +92,10 @@ class Swappable:
 
     def __init__(self, bundle: LoadedBundle) -> None:
         self.now = OneRelease(bundle, "stable")
+        self.outcomes: list[Outcome] = []
+
+    def answered(self, assigned: Assigned, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
 
     def break_with(self, **changed: object) -> None:
         self.now = OneRelease(replace(self.now.serving().bundle, **changed), "stable")  # type: ignore[arg-type]
@@ -257,6 +264,80 @@ def test_a_ranker_that_never_ends_is_left_alone_and_another_bundle_answers_at_on
     assert breaker_open(registry, "ranker") == 1
     releases.now = healthy
     assert level_of(asked(recommender, users[0])) == ("full", None)
+
+
+def rank(recommender: Recommender, user: str, bundle: LoadedBundle) -> ScoredItems:
+    return recommender.rank(RankingRequest(user_id=user, item_ids=list(bundle.item_ids[:5])))
+
+
+def retrieve(recommender: Recommender, user: str, bundle: LoadedBundle) -> ScoredItems:
+    return recommender.retrieve(RetrievalRequest(user_id=user, k=5))
+
+
+class CountedRuns:
+    """Counts the runs of each model."""
+
+    def __init__(self, run: Run) -> None:
+        self.of: Counter[int] = Counter()
+        self._run = run
+
+    def __call__(self, session: onnxruntime.InferenceSession, inputs: dict[str, Any]) -> list[Any]:
+        self.of[id(session)] += 1
+        return self._run(session, inputs)
+
+
+def test_a_ranker_that_never_ends_is_left_alone_however_it_is_asked(
+    recommender: Recommender, releases: Swappable, registry: CollectorRegistry, bundle: LoadedBundle, users: list[str]
+) -> None:
+    """Asked for alone it kept every other request waiting, each time anew."""
+    limit, stop = RunLimit(0.2), threading.Event()
+    thread = threading.Thread(target=limit.watch, args=(stop,))
+    thread.start()
+    endless, runs = (
+        onnxruntime.InferenceSession(looping(bundle.ranker.get_inputs()[0].shape[-1])),
+        CountedRuns(limit.run),
+    )
+    releases.break_with(ranker=endless, run=runs)
+    for _ in range(3):
+        with pytest.raises(ModelFailed, match=r"The ranker of bundle .* fails now") as raised:
+            rank(recommender, users[0], bundle)
+        assert raised.value.http_status == 503
+    assert level_of(asked(recommender, users[1])) == ("retrieval", "ranker")
+    stop.set()
+    thread.join()
+    assert runs.of[id(endless)] == 1
+    assert breaker_open(registry, "ranker") == 1
+    assert len(retrieve(recommender, users[0], bundle).item_ids) == 5  # the other stage answers
+
+
+@pytest.mark.parametrize(
+    ("ask", "part", "said"),
+    [(rank, "query_tower", "query tower"), (retrieve, "query_tower", "query tower"), (rank, "ranker", "ranker")],
+)
+def test_a_stage_that_fails_alone_is_left_alone_and_counts_against_its_bundle(
+    ask: Callable[..., ScoredItems], part: str, said: str, recommender: Recommender, releases: Swappable,
+    registry: CollectorRegistry, bundle: LoadedBundle, users: list[str], trained: Workspace,
+) -> None:  # fmt: skip
+    other = onnxruntime.InferenceSession(str(trained.bundles / "current" / parts.CANDIDATE_TOWER))
+    runs = CountedRuns(without_limit)
+    ask(recommender, users[0], bundle)
+    releases.break_with(**{part: other, "run": runs})  # it refuses these inputs
+    for _ in range(5):
+        with pytest.raises(ModelFailed, match=f"The {said} of bundle"):
+            ask(recommender, users[0], bundle)
+    assert runs.of[id(other)] == 3
+    assert breaker_open(registry, part) == 1
+    assert releases.outcomes == [Outcome.ANSWERED, *[Outcome.LACKING] * 5]
+
+
+def test_an_index_that_fails_alone_is_left_alone(
+    recommender: Recommender, releases: Swappable, registry: CollectorRegistry, bundle: LoadedBundle, users: list[str]
+) -> None:
+    releases.break_with(index=faiss.IndexFlatIP(3))
+    for _ in range(3):
+        with pytest.raises(ModelFailed, match="The index of bundle"):
+            retrieve(recommender, users[0], bundle)
+    assert breaker_open(registry, "index") == 1
 
 
 @pytest.mark.parametrize("part", [Reason.INDEX, Reason.QUERY_TOWER])

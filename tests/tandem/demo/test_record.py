@@ -100,6 +100,33 @@ def test_a_second_run_keeps_what_the_first_said_until_the_data_is_another(tmp_pa
     assert written(tmp_path).steps == STEPS
 
 
+def test_the_seconds_of_a_computation_that_goes_on_with_an_earlier_one_are_said_to_be_its_own(tmp_path: Path) -> None:
+    """A bundle that was sealed anew from kept models was said to be ready after the 36 s of the sealing."""
+    clock = Clock()
+    record_in(tmp_path, clock).serves("full", "v1")
+    assert not written(tmp_path).steps[1].resumed
+    again = record_in(tmp_path, clock)
+    clock.seconds += 36.0
+    again.serves("full", "v2")
+    assert (written(tmp_path).steps[1].seconds, written(tmp_path).steps[1].resumed) == (36.0, True)
+    again.forget()  # the data is another: all is made anew
+    again.serves("first", "v3")
+    assert not written(tmp_path).steps[0].resumed
+
+
+def test_a_part_that_an_earlier_computation_has_done_makes_the_seconds_those_of_the_rest(tmp_path: Path) -> None:
+    """One that was interrupted before anything could serve."""
+    record = record_in(tmp_path, Clock())
+    record.begin("first", ["a", "b"])
+    with record.part("a", "doing a"):
+        pass
+    record.serves("first", "v1")
+    assert not written(tmp_path).steps[0].resumed
+    record.leave_out("b")
+    record.serves("first", "v1")
+    assert written(tmp_path).steps[0].resumed
+
+
 @pytest.mark.parametrize("damaged", ["", "{}", '{"steps": 3}'])
 def test_a_damaged_file_is_begun_anew(tmp_path: Path, damaged: str) -> None:
     (tmp_path / "progress.json").write_text(damaged)

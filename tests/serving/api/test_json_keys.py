@@ -1,0 +1,110 @@
+"""A key twice in one object is refused by name, wherever it stands; what is not JSON is left to its parser."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+from pydantic import BaseModel
+
+from serving.api.json_keys import LONG, DistinctKeys, RepeatedKey, refuse_repeated
+from serving.api.routes.errors import add_error_answers
+
+
+class Body(BaseModel):
+    n: int
+
+
+def application() -> FastAPI:
+    app = FastAPI()
+    add_error_answers(app)
+    app.add_middleware(DistinctKeys)
+
+    @app.post("/parsed")
+    async def parsed(body: Body) -> int:
+        return body.n
+
+    @app.post("/raw")
+    async def raw(request: Request) -> int:
+        return len(await request.body())
+
+    return app
+
+
+def posted(path: str, content: bytes | Callable[[], AsyncIterator[bytes]], **headers: str) -> httpx.Response:
+    headers = {"content-type": "application/json"} | headers
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(application())
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as caller:
+            return await caller.post(
+                path, content=content if isinstance(content, bytes) else content(), headers=headers
+            )
+
+    return asyncio.run(ask())
+
+
+def test_a_long_body_is_looked_at_to_its_end() -> None:
+    long = b'{"n": "' + b"x" * LONG + b'"'
+    assert "'n' twice" in posted("/raw", long + b', "n": 2}').json()["error"]
+    assert posted("/raw", long + b"}").json() == len(long) + 1
+
+
+@pytest.mark.parametrize("path", ["/parsed", "/raw"])
+def test_a_key_twice_is_refused_however_the_route_reads_its_body(path: str) -> None:
+    refused = posted(path, b'{"n": 3, "n": 4}')
+    assert refused.status_code == 400
+    assert refused.json() == {"error": "The body has the key 'n' twice in one object. Send each key once."}
+    assert posted(path, b'{"n": 3}').status_code == 200
+
+
+def test_a_body_that_comes_in_parts_is_looked_at_as_one() -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        for part in (b'{"n": 3', b', "', b'n": 4}'):
+            yield part
+
+    assert "'n' twice" in posted("/raw", parts).json()["error"]
+
+
+def test_of_a_body_with_binary_tensors_the_json_is_looked_at() -> None:
+    head = b'{"id": "a", "id": "b"}'
+    refused = posted("/raw", head + b"\x00\xff", **{"inference-header-content-length": str(len(head))})
+    assert "'id' twice" in refused.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        ('{"events": [{"a": 1}, {"a": 1, "b": 2, "b": 2}]}', "b"),  # the first event's a is another object's
+        ('{"a": {"b": [[{"c": null, "c": null}]]}}', "c"),
+        (r'{"user_id": 1, "user\u005fid": 2}', "user_id"),  # written in two ways
+        ('{"": 1, "": 2}', ""),
+    ],
+)
+def test_the_key_is_named_wherever_it_stands(body: str, key: str) -> None:
+    for encoding in ("utf-8", "utf-16"):
+        with pytest.raises(RepeatedKey) as raised:
+            refuse_repeated(body.encode(encoding))
+        assert str(raised.value) == key
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\xfe\xff",
+        b'{"a": 1, "a": 2',
+        b"[" * 100_000,
+        b'{"n": ' + b"9" * 1_000_000 + b"}",
+        json.dumps({"events": [{"a": 1, "b": {"a": 1}}] * 3}).encode(),
+    ],
+)
+def test_what_has_no_repeated_key_or_is_no_json_passes(body: bytes) -> None:
+    refuse_repeated(body)
+
+
+def test_a_key_behind_a_number_of_many_digits_is_found() -> None:
+    with pytest.raises(RepeatedKey):
+        refuse_repeated(b'{"n": ' + b"9" * 5000 + b', "n": 1}')
