@@ -101,8 +101,50 @@ def test_parts_may_differ_in_type(tmp_path: Path) -> None:
     assert report.events_dropped == {"missing_id": 1}
 
 
+def test_parts_are_read_by_the_names_of_their_columns(tmp_path: Path) -> None:
+    folder = write(tmp_path / "shop", products_csv=GOODS)
+    write(
+        folder / "interactions",
+        a_csv=f"user_id,item_id,event_type,event_timestamp\nu1,tea,view,{AT}\nu2,tea,view,{AT}\n",
+        b_csv=f"price,event_timestamp,event_type,item_id,user_id,quantity\n2.5,{AT},purchase,cup,u3,2\n",
+        c_jsonl=json.dumps({"user_id": "u4", "item_id": "tea", "event_type": "view", "event_timestamp": AT}),
+    )
+    at = datetime(2024, 1, 5, 10, tzinfo=UTC)
+    row = {"price": 4.5, "user_id": "u5", "event_type": "purchase", "item_id": "cup", "event_timestamp": at}
+    pq.write_table(pa.Table.from_pylist([row]), folder / "interactions" / "d.parquet")
+    report = run(tmp_path, "ecommerce", folder)
+    assert rows_of(tmp_path, "events", "user_id", "item_id", "event_type", "quantity", "price") == [
+        ("u1", "tea", "view", 1, None), ("u2", "tea", "view", 1, None), ("u3", "cup", "purchase", 2, 2.5),
+        ("u4", "tea", "view", 1, None), ("u5", "cup", "purchase", 1, 4.5),
+    ]  # fmt: skip
+    notes = sorted(note for note in report.warnings if "no such column" in note)
+    assert notes == [  # a line of JSON has only the keys that it needs
+        "2 rows of interactions have no price: interactions/a.csv has no such column. It is null there.",
+        "3 rows of interactions have no quantity: 2 parts, interactions/a.csv first, have no such column. "
+        "It is null there.",
+    ]
+
+
+@pytest.mark.parametrize("column", ["at", "clock", "buyer"])
+def test_a_part_that_lacks_what_is_needed_is_refused_and_not_read_as_midnight(tmp_path: Path, column: str) -> None:
+    rows = {"at": ["2024-01-05"], "clock": ["10:00"], "item_id": ["tea"], "buyer": [{"id": "u"}]}
+    folder = write(tmp_path / "shop", products_csv=GOODS)
+    (folder / "interactions").mkdir()
+    for part in ("a", "b"):
+        pq.write_table(pa.table(rows), folder / "interactions" / f"{part}.parquet")
+        rows = {("buyers" if name == column else name): value for name, value in rows.items() if part == "a"}
+    mapping = {
+        "event_timestamp": {"column": "at", "time": "clock"},
+        "user_id": "buyer.id",
+        "event_type": {"value": "view"},
+    }
+    said = rf"interactions needs the column '{column}' in each part, and interactions/b\.parquet has none"
+    with pytest.raises(DataRejected, match=said + (r" \(did you mean 'buyers'\?\)" if column == "buyer" else "")):
+        run(tmp_path, "ecommerce", folder, {"time_zone": "UTC", "interactions": mapping})
+
+
 def test_parts_with_lists_and_without_are_refused_in_words(tmp_path: Path) -> None:
-    with pytest.raises(DataRejected, match="Parts of a table differ in the type of item_id"):
+    with pytest.raises(DataRejected, match=r"differ in the type of item_id: array<string> in interactions/0\.parquet"):
         run(tmp_path, "ecommerce", _parts(tmp_path, pa.array([["1"]]), pa.array(["1"])))
 
 

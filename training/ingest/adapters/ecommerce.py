@@ -81,7 +81,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
         items=items,
         time_zone=zone,
         returns=policy_of(options.mapping),
-        warnings=tuple(note for table, rows in opened.items() for note in rows.not_used(TABLES[table])),
+        warnings=tuple(note for table, rows in opened.items() for note in rows.notes(TABLES[table])),
         repeats_folded={name: rows for name, rows in (("users", users_folded), ("items", items_folded)) if rows},
     )
 
@@ -89,7 +89,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
 def _required(connection: ibis.BaseBackend, location: Location, options: SourceOptions, table: str) -> Columns:
     files = _in_encoding(location.required(options.mapping.get(f"{table}.file", table)), options.mapping, table)
     mapped = [options.mapping.get(f"{table}.{name}", "") for name in (*TABLES[table], "latest_by")]
-    rows = read_table(
+    rows, lacking = read_table(
         connection,
         files,
         rows_of=options.mapping.get(f"{table}.rows", ""),
@@ -103,7 +103,7 @@ def _required(connection: ibis.BaseBackend, location: Location, options: SourceO
         for alias in reversed(ALIASES.get(name, ()))
         if alias in rows.columns
     }
-    return Columns(rows, table, understood | dict(options.mapping))
+    return Columns(rows, table, understood | dict(options.mapping), lacking)
 
 
 def _in_encoding(files: list[DataFile], mapping: Mapping[str, str], table: str) -> list[DataFile]:
@@ -126,14 +126,14 @@ def _events(rows: Columns, options: SourceOptions) -> ibis.Table:
     """Without an event id the content is the id."""
     rows.require("event_type", "user_id", "event_timestamp")
     names = EVENT_NAMES | event_types_of(options.mapping)
-    event_id = rows.id("event_id") if rows.has("event_id") else ibis.null("string")
+    event_id = rows.optional("event_id", "id")
     return rows.select(
         event_type=_event_type(rows, names),
         user_id=_user_id(rows, options.mapping),
-        item_id=rows.id("item_id") if rows.has("item_id") else ibis.null("string"),
+        item_id=rows.optional("item_id", "id"),
         event_timestamp=rows.timestamp("event_timestamp"),
-        basket_id=rows.id("basket_id") if rows.has("basket_id") else ibis.null("string"),
-        quantity=(rows.number("quantity", "int64") if rows.has("quantity") else ibis.literal(1, "int64")).fill_null(1),
+        basket_id=rows.optional("basket_id", "id"),
+        quantity=rows.optional("quantity", "int64").fill_null(1),
         price=rows.optional("price", "float64"),
         discount=rows.optional("discount", "float64"),
         event_id=event_id,
@@ -217,10 +217,9 @@ def _is_return(rows: Columns, names: Mapping[str, str], mapping: Mapping[str, st
     """Negative units of a purchase, a basket whose id begins with the prefix of returns, or an event called so."""
     kind = _event_type(rows, names)
     is_return = kind == RETURN
-    if rows.has("quantity"):
-        is_return = is_return | ((kind == EventType.PURCHASE.value) & (rows.number("quantity", "int64") < 0))
-    if (prefix := mapping.get("return_prefix")) and rows.has("basket_id"):
-        is_return = is_return | rows.id("basket_id").startswith(prefix)
+    is_return = is_return | ((kind == EventType.PURCHASE.value) & (rows.optional("quantity", "int64") < 0))
+    if prefix := mapping.get("return_prefix"):
+        is_return = is_return | rows.optional("basket_id", "id").startswith(prefix)
     return is_return.fill_null(False)
 
 

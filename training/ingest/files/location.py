@@ -30,11 +30,13 @@ class DataFile:
     filesystem: Any  # an fsspec filesystem; the package ships no types
     path: str  # without protocol
     encoding: str = ""  # of its text; empty: UTF-8
+    folder: str = ""  # of the source, in which it lies
 
     @property
     def name(self) -> str:
-        """The last part, for messages."""
-        return self.path.rsplit("/", 1)[-1]
+        """The path below the source's folder, for messages: parts in several folders are often called the same."""
+        below = f"{self.folder}/"
+        return self.path.removeprefix(below) if self.folder else self.path.rsplit("/", 1)[-1]
 
     @property
     def is_local(self) -> bool:
@@ -72,8 +74,8 @@ class Location:
             return []
         path = f"{self.folder}/{matches[0]}"
         if not self.filesystem.isdir(path):
-            return [DataFile(self.filesystem, path)]
-        return [DataFile(self.filesystem, part) for part in self._parts(path, suffixes)]
+            return [DataFile(self.filesystem, path, folder=self.folder)]
+        return [DataFile(self.filesystem, part, folder=self.folder) for part in self._parts(path, suffixes)]
 
     def _parts(self, folder: str, suffixes: Sequence[str]) -> list[str]:
         """The files below a folder, those of its folders included: exports of each day often have one of their own."""

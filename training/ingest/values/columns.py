@@ -2,15 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 import ibis
 
-from contracts.errors import InvalidInput
+from contracts.errors import DataRejected, InvalidInput
 from contracts.features.vocabulary import LIST_SEPARATOR
 from training.ingest.files.delimited import FAULT, RAW
+from training.ingest.files.location import has_suffix
 from training.ingest.files.parquet import WRONG_TYPE
 from training.ingest.values.moment_text import Reading
 from training.ingest.values.moments import TIMESTAMP, moments
@@ -25,13 +27,33 @@ def _plain(name: str) -> str:
     return re.sub(r"[\W_]", "", name.lower())
 
 
-class Columns:
-    """Typed columns of a raw table under the names that the source gives them, and what was wrong with each row."""
+@dataclass(frozen=True)
+class Part:
+    """One of the files of a table."""
 
-    def __init__(self, table: ibis.Table, section: str, mapping: Mapping[str, str]) -> None:
+    name: str
+    columns: tuple[str, ...]
+    rows: int
+
+
+class Columns:
+    """Typed columns of a raw table under the names that the source gives them, and what was wrong with each row.
+
+    lacking: by column the parts of the table that have not got it.
+    """
+
+    def __init__(
+        self,
+        table: ibis.Table,
+        section: str,
+        mapping: Mapping[str, str],
+        lacking: Mapping[str, Sequence[Part]] | None = None,
+    ) -> None:
         self.table = table
         self._section = section
         self._mapping = mapping
+        self._lacking = lacking or {}
+        self._optional: set[str] = set()  # ours, which parts may lack
         self._used: list[str] = []
         self._faults: list[tuple[Any, str, str | None]] = []  # which rows, why, in which of the source's columns
 
@@ -56,13 +78,22 @@ class Columns:
                 f"Say in the mapping which they are: `{self._section}: {{{lines}}}`."
             )
 
-    def not_used(self, names: Iterable[str]) -> Iterator[str]:
-        """One sentence for each column that is called like one of these but for case or blanks, and is not read."""
+    def notes(self, names: Iterable[str]) -> Iterator[str]:
+        """One sentence for each column that only some parts have, and for each that is like one of ours and not read.
+
+        It is called like one of these names but for case or blanks.
+        """
+        for column, parts in self._lacking.items():
+            if column in self._used:
+                yield (
+                    f"{sum(part.rows for part in parts):,} rows of {self._section} have no {column}: "
+                    f"{self._parts(parts)} no such column. It is null there."
+                )
         read = {self._mapping.get(f"{self._section}.{name}", name) for name in names}
         for name in names:
-            if not self.has(name) and (column := self._alike(name)) is not None and column not in read:
-                line = f"{name}: {json.dumps(column, ensure_ascii=False)}"
-                yield f"The column {column!r} of {self._section} is not used. If it is {name}, map it: `{line}`."
+            if not self.has(name) and (alike := self._alike(name)) is not None and alike not in read:
+                line = f"{name}: {json.dumps(alike, ensure_ascii=False)}"
+                yield f"The column {alike!r} of {self._section} is not used. If it is {name}, map it: `{line}`."
 
     def _alike(self, name: str) -> str | None:
         return next((column for column in self._names() if _plain(column) == _plain(name)), None)
@@ -79,10 +110,29 @@ class Columns:
         constant = self._mapping.get(f"{self._section}.{name}.value")
         if constant is not None:
             return ibis.literal(constant)
-        column = self._named(name)
+        return self._read(self._named(name), needed=name not in self._optional)
+
+    def _read(self, column: str, *, needed: bool) -> Any:
+        """The source's column.
+
+        Raises DataRejected where it is needed and a part of the table lacks it.
+        """
+        head = next((name for name in self._lacking if column == name or column.startswith(f"{name}.")), "")
+        if head and needed:
+            parts = self._lacking[head]
+            alike = get_close_matches(head, parts[0].columns, n=1, cutoff=0.7)
+            meant = f" (did you mean {alike[0]!r}?)" if alike else ""
+            header = "" if has_suffix(parts[0].name, (".parquet",)) else " Its first line must be names of columns."
+            raise DataRejected(
+                f"{self._section} needs the column {head!r} in each part, and {self._parts(parts)} none{meant}. "
+                f"{parts[0].name} has {', '.join(parts[0].columns)}.{header} Give it the column, or move it elsewhere."
+            )
         if column not in self._used:
             self._used.append(column)
         return self.table[column]
+
+    def _parts(self, parts: Sequence[Part]) -> str:
+        return f"{parts[0].name} has" if len(parts) == 1 else f"{len(parts):,} parts, {parts[0].name} first, have"
 
     def _named(self, name: str) -> str:
         """What the source calls our column."""
@@ -148,17 +198,18 @@ class Columns:
     def _with_clock(self, name: str, day: Any, clock: str) -> Any:
         if clock not in self._names():
             raise InvalidInput(f"{self._section}.{name}.time is mapped to {clock!r}; {self._columns()}")
-        if clock not in self._used:
-            self._used.append(clock)
-        text = as_text(self.table[clock])
+        text = as_text(self._read(clock, needed=name not in self._optional))
         return as_text(day) + (" " + text).fill_null("")
 
     def optional(self, name: str, kind: str = "string") -> Any:
-        """The column, or null where the source has none."""
+        """The column, or null where the source, or a part of the table, has none. kind: of a column, or `id`."""
         if not self.has(name):
-            return ibis.null(TIMESTAMP if kind == "timestamp" else kind)
+            return ibis.null({"timestamp": TIMESTAMP, "id": "string"}.get(kind, kind))
+        self._optional.add(name)
         if kind == "timestamp":
             return self.timestamp(name)
+        if kind == "id":
+            return self.id(name)
         return self.text(name) if kind == "string" else self.number(name, kind)
 
     def content(self) -> Any:
