@@ -17,8 +17,9 @@ FIXES = {
     "wrong_type": "Timestamps are read as ISO 8601 (2024-01-31T12:00:00Z), with a zone's full name or offset and never "
     "with an abbreviation such as EST; say any other format as `date_format: '%m/%d/%Y %H:%M'` in the mapping file. If "
     "they are whole numbers, say their unit: `epoch_unit: ms` in the mapping file, and check it where it is said "
-    "already. Numbers have a decimal point, or a comma with `decimal: ','`, and neither a currency sign nor a unit. "
-    "Units are whole numbers. A column that is not needed can be left out of the mapping.",
+    "already. Numbers have a decimal point, or a comma with `decimal: ','`; 1,234 needs `decimal: '.'`. Money may have "
+    "one currency next to it, and nothing may have a unit. Units are whole numbers. A column that is not needed can be "
+    "left out of the mapping.",
     "timestamp_before_1970": "If the times are whole numbers, check `epoch_unit` in the mapping file.",
     "not_utf8": TO_UTF8.format(encoding="WINDOWS-1252"),
     "quantity_not_positive": "If these are returns, say what they do (ecommerce): `returns: cancel` or `returns: "

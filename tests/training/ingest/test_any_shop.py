@@ -81,6 +81,59 @@ def test_a_column_has_its_own_unit_and_a_decimal_comma_is_said(tmp_path: Path) -
     assert rows_of(tmp_path, "items", "available_from") == [(datetime(2023, 5, 1, tzinfo=UTC),)]
 
 
+def _priced(root: Path, prices: list[str], mapping: dict[str, Any] | None = None) -> Any:
+    """(the report, the price of each event that is kept) of events with these texts as prices."""
+    lines = "".join(f'purchase,u,tea,{AT},o{at:02},1,"{price}"\n' for at, price in enumerate(prices))
+    report = run(root, "ecommerce", shop(root, lines), mapping)
+    return report, [price for _, price in rows_of(root, "events", "basket_id", "price")]
+
+
+def test_money_is_read_where_it_can_be_one_number_alone(tmp_path: Path) -> None:
+    either = ["1,234", "$1.234", "1,5", "12.-", "12 kg", "5k", "EUR", "$ -"]
+    read = {
+        "$1,234.50": 1234.5, "$ 12": 12.0, "12.00 $": 12.0, "1,234,567": 1234567.0, "1 234.50\u00a0$": 1234.5,
+        "$.50": 0.5, "1'234.50 $": 1234.5, "7": 7.0,
+    }  # fmt: skip
+    report, prices = _priced(tmp_path, [*read, *either])
+    assert (prices, report.events_dropped) == (list(read.values()), {"wrong_type": len(either)})
+    assert [note for note in report.warnings if "currency" in note] == [
+        "price names no currency in 2 rows of interactions. They are taken for $, as the others are."
+    ]
+    german = {"1.234,50 €": 1234.5, "EUR 12": 12.0, "1.234": 1234.0, "1 234,5 euro": 1234.5, ",5": 0.5}
+    assert _priced(tmp_path, list(german), {"decimal": ","})[1] == list(german.values())
+    assert _priced(tmp_path, ["Rs. 1,23,456", "1,234"], {"decimal": "."})[1] == [123456.0, 1234.0]
+    negative = ["(12.00)", "-$12", "$-12", "($12)", "12-", "\u221212"]
+    assert _priced(tmp_path, ["1", *negative])[0].events_dropped == {"negative_money": len(negative)}
+
+
+@pytest.mark.parametrize(
+    ("prices", "said"),
+    [
+        (["$1", "2 €", "$3"], r"price of interactions is in several currencies: \$ in 2 rows, EUR in 1 rows"),
+        (["EUR 1 USD"], "several currencies: EUR in 1 rows, USD in 1 rows.*leave the column out"),
+    ],
+)
+def test_money_in_several_currencies_is_not_added_up(tmp_path: Path, prices: list[str], said: str) -> None:
+    with pytest.raises(DataRejected, match=said):
+        _priced(tmp_path, prices)
+
+
+def test_a_column_of_several_currencies_next_to_the_prices_is_named(tmp_path: Path) -> None:
+    lines = f"user_id,item_id,event_timestamp,price,Currency\nu,tea,{AT},1,EUR\nv,tea,{AT},1,EUR\nw,cup,{AT},1,USD\n"
+    folder = write(tmp_path / "shop", interactions_csv=lines, products_csv=GOODS)
+    report = run(tmp_path, "ecommerce", folder, {"interactions": {"event_type": {"value": "purchase"}}})
+    (said,) = (note for note in report.warnings if "currencies" in note)
+    assert said.startswith(
+        "Currency of interactions names several currencies: EUR in 2 rows, USD in 1 rows. Prices are"
+    )
+
+
+def test_units_have_no_currency(tmp_path: Path) -> None:
+    folder = shop(tmp_path, f'purchase,u,tea,{AT},o1,"1,234,567",1\npurchase,u,tea,{AT},o2,$5,1\n')
+    report = run(tmp_path, "ecommerce", folder)
+    assert (rows_of(tmp_path, "events", "quantity"), report.events_dropped) == ([(1234567,)], {"wrong_type": 1})
+
+
 def _parts(root: Path, *columns: pa.Array) -> Path:
     folder = write(root / "shop", products_csv="item_id\n1\n2\n")
     (folder / "interactions").mkdir()
@@ -334,8 +387,8 @@ def test_a_refused_dry_run_names_no_file_that_it_has_not_written(tmp_path: Path)
 
 
 def test_a_refusal_names_the_column_that_could_not_be_read(tmp_path: Path) -> None:
-    lines = "".join(f"purchase,u,tea,{AT},o{k},1,$2.50\n" for k in range(3)) + f"purchase,u,tea,{AT},o9,some,1\n"
-    with pytest.raises(DataRejected, match=r"One of wrong_type \(column price, 3 of them\): .*\$2\.50\. .*currency"):
+    lines = "".join(f"purchase,u,tea,{AT},o{k},1,2.50/kg\n" for k in range(3)) + f"purchase,u,tea,{AT},o9,some,1\n"
+    with pytest.raises(DataRejected, match=r"One of wrong_type \(column price, 3 of them\): .*2\.50/kg\. .*currency"):
         run(tmp_path, "ecommerce", shop(tmp_path, lines), share=0.5)
     assert rows_of(tmp_path, "quarantine", "wrong_column") == [("price",), ("price",), ("price",), ("quantity",)]
     goods = "item_id,price\ntea,2\ncup,much\n"

@@ -16,15 +16,26 @@ from training.ingest.files.location import has_suffix
 from training.ingest.files.parquet import WRONG_TYPE
 from training.ingest.values.moment_text import Reading
 from training.ingest.values.moments import TIMESTAMP, moments
-from training.ingest.values.texts import as_id, as_number, as_text, is_whole
+from training.ingest.values.numbers import as_number, currencies_in, is_plain
+from training.ingest.values.texts import as_id, as_text, is_whole
 
 WITHOUT_ZONE = "timestamp_without_zone"
 WRONG_COLUMN = "wrong_column"
 """Next to `reason`: the source's column whose value could not be read."""
+MONEY = frozenset({"price", "discount", "list_price"})
+CURRENCY_COLUMNS = ("currency", "currencycode", "währung", "waehrung", "devise", "moneda", "valuta")
+SHOWN, MANY = 5, 100
+"""Currencies that are named; so many that a column names something else."""
 
 
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]", "", name.lower())
+
+
+def _counted(rows: Mapping[str, int]) -> str:
+    """The first few, the most frequent first."""
+    most = sorted(rows, key=lambda name: (-rows[name], name))
+    return ", ".join(f"{name} in {rows[name]:,} rows" for name in most[:SHOWN]) + (", …" if len(most) > SHOWN else "")
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,7 @@ class Columns:
         self._mapping = mapping
         self._lacking = lacking or {}
         self._optional: set[str] = set()  # ours, which parts may lack
+        self._notes: list[str] = []
         self._used: list[str] = []
         self._faults: list[tuple[Any, str, str | None]] = []  # which rows, why, in which of the source's columns
 
@@ -83,6 +95,9 @@ class Columns:
 
         It is called like one of these names but for case or blanks.
         """
+        yield from self._notes
+        if any(self.has(name) for name in MONEY & set(names)):
+            yield from self._currencies()
         for column, parts in self._lacking.items():
             if column in self._used:
                 yield (
@@ -163,15 +178,18 @@ class Columns:
         return value.map(as_id)
 
     def number(self, name: str, kind: str = "float64") -> Any:
-        """The column as float64 or int64; other text, and fractions where whole numbers are due, are WRONG_TYPE."""
+        """The column as float64, which is money, or int64, which are units: a WRONG_TYPE where it is neither.
+
+        Raises DataRejected for money in several currencies.
+        """
         value = self._raw(name)
-        decimal = self.option(name, "decimal") or "."
-        if decimal not in (".", ","):
-            raise InvalidInput(f"decimal is {decimal!r}, expected '.' or ','.")
-        number = as_number(value, decimal)
+        decimal = self.option(name, "decimal")
+        number = as_number(value, decimal, money=kind == "float64")
         fine = number.notnull()
         if kind == "int64":
             fine = is_whole(number)
+        elif value.type().is_string() and f"{self._section}.{name}.value" not in self._mapping:
+            self._refuse_several_currencies(self._named(name), decimal)
         given = value.notnull()
         if value.type().is_string():
             given = given & (value.strip() != "")
@@ -179,6 +197,37 @@ class Columns:
             given = given & ~value.isnan()  # as pandas writes what is missing
         self._faults.append((given & ~fine.fill_null(False), WRONG_TYPE, self._named(name)))
         return ibis.ifelse(fine, number, None).cast(kind)
+
+    def _refuse_several_currencies(self, column: str, decimal: str) -> None:
+        """Raises DataRejected where they would be added up; notes the rows that name none, where others do."""
+        texts = self.table[column]
+        plain = is_plain(texts, decimal)
+        odd = self.table.filter(texts.notnull() & ~plain).group_by(text=texts).agg(rows=ibis._.count()).to_pyarrow()
+        rows = currencies_in(dict(zip(odd["text"].to_pylist(), odd["rows"].to_pylist(), strict=True)), decimal)
+        none = rows.pop("", 0)
+        if len(rows) > 1:
+            raise DataRejected(
+                f"{column} of {self._section} is in several currencies: {_counted(rows)}. They cannot be added up. "
+                "Convert them to one, or leave the column out of the mapping."
+            )
+        if rows and (none := none + int(self.table.filter(plain).count().execute())):
+            self._notes.append(
+                f"{column} names no currency in {none:,} rows of {self._section}. They are taken for "
+                f"{next(iter(rows))}, as the others are."
+            )
+
+    def _currencies(self) -> Iterator[str]:
+        """A sentence where a column next to the prices names several."""
+        for column in self._names():
+            if not _plain(column).endswith(CURRENCY_COLUMNS) or not self.table[column].type().is_string():
+                continue
+            named = self.table.filter(self.table[column].strip() != "").group_by(column).agg(rows=ibis._.count())
+            rows = {str(row[column]): row["rows"] for row in named.limit(MANY).to_pyarrow().to_pylist()}
+            if 1 < len(rows) < MANY:
+                yield (
+                    f"{column} of {self._section} names several currencies: {_counted(rows)}. Prices are added up as "
+                    "if all were in one. Convert them to one, or leave them out of the mapping."
+                )
 
     def timestamp(self, name: str) -> Any:
         """Moments in UTC. Without a zone of its own one is in the mapping's `time_zone`, and WITHOUT_ZONE without that.
