@@ -25,7 +25,7 @@ FIXES = {
     "quantity_not_positive": "If these are returns, say what they do (ecommerce): `returns: cancel` or `returns: "
     "ignore` in the mapping file.",
     "malformed_row": "Each row needs as many fields as the header, and a quote that opens a field must close it. JSON "
-    "has one object a line, or is one array of objects.",
+    "has one object a line, or is one array of objects, with each key once.",
     "exact_copy": "If a basket may list the same thing in two rows that differ in nothing, keep them: `exact_copies: "
     "keep` under ingest in params.yaml.",
     "missing_id": "If lines without a user are guests' purchases (ecommerce): `guests: ignore` in the mapping file.",
