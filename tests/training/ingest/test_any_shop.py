@@ -196,6 +196,44 @@ def test_a_part_that_lacks_what_is_needed_is_refused_and_not_read_as_midnight(tm
         run(tmp_path, "ecommerce", folder, {"time_zone": "UTC", "interactions": mapping})
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("date={:%Y-%m-%d}/part-0.csv", {"path": "date=*"}),
+        ("{:%Y-%m-%d}/part-0.csv", {"path": "interactions/*"}),
+        ("export_{:%Y%m%d}.csv", {"path": "export_*.csv", "date_format": "%Y%m%d"}),
+        ("year={:%Y}/month={:%m}/day={:%d}/a.csv", {"path": "year=*/month=*/day=*"}),
+    ],
+)
+def test_a_day_that_stands_in_the_path_alone_is_read_from_it(tmp_path: Path, name: str, said: dict[str, str]) -> None:
+    folder = write(tmp_path / "date=1999-09-09", products_csv=GOODS)  # above the source's folder, which says nothing
+    for day in (5, 6):
+        path = folder / "interactions" / name.format(*[datetime(2024, 1, day, tzinfo=UTC)] * 3)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("user_id,item_id,event_type,clock\nu,tea,view,10:00\n")
+    mapping = {"time_zone": "UTC", "interactions": {"event_timestamp": said}}
+    report = run(tmp_path, "ecommerce", folder, mapping)
+    days = [datetime(2024, 1, 5, tzinfo=UTC), datetime(2024, 1, 6, tzinfo=UTC)]
+    assert ([row[0] for row in rows_of(tmp_path, "events", "event_timestamp")], report.events_dropped) == (days, {})
+
+
+def test_what_the_path_lacks_is_named_and_a_refusal_says_how_it_is_read(tmp_path: Path) -> None:
+    folder = write(tmp_path / "shop", products_csv=GOODS)
+    write(folder / "interactions", views_csv=f"user_id,item_id,event_timestamp\nu,tea,{AT}\n")
+    run(
+        tmp_path,
+        "ecommerce",
+        folder,
+        {"interactions": {"event_type": {"path": "*.csv"}}, "event_types": {"views": "view"}},
+    )
+    assert rows_of(tmp_path, "events", "event_type") == [("view",)]
+    for pattern in ("date=*", "views.csv", "iew*.csv"):
+        with pytest.raises(DataRejected, match=r"interactions/views\.csv has no folder and no name like"):
+            run(tmp_path, "ecommerce", folder, {"interactions": {"event_type": {"path": pattern}}})
+    with pytest.raises(InvalidInput, match=r"`event_type: \{path: \"date=\*\"\}`"):
+        run(tmp_path, "ecommerce", folder)
+
+
 def test_parts_with_lists_and_without_are_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(DataRejected, match=r"differ in the type of item_id: array<string> in interactions/0\.parquet"):
         run(tmp_path, "ecommerce", _parts(tmp_path, pa.array([["1"]]), pa.array(["1"])))

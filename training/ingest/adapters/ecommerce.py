@@ -33,7 +33,11 @@ KEYS = (
     "returns",
     "return_prefix",
     *(f"{table}.{key}" for table in ("products", "users") for key in ("repeated", "latest_by")),
-    *(f"{table}.{key}" for table in TABLES for key in ("rows", "encoding")),
+    *(
+        f"{table}.{key}"
+        for table, columns in TABLES.items()
+        for key in ("rows", "encoding", *map("{}.path".format, columns))
+    ),
     "encoding",
 )
 # Names that are understood without a mapping, where the column itself is not there.
@@ -89,11 +93,15 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
 def _required(connection: ibis.BaseBackend, location: Location, options: SourceOptions, table: str) -> Columns:
     files = _in_encoding(location.required(options.mapping.get(f"{table}.file", table)), options.mapping, table)
     mapped = [options.mapping.get(f"{table}.{name}", "") for name in (*TABLES[table], "latest_by")]
+    in_path = {
+        f"{table}.{name}": pattern for name in TABLES[table] if (pattern := options.mapping.get(f"{table}.{name}.path"))
+    }
     rows, lacking = read_table(
         connection,
         files,
         rows_of=options.mapping.get(f"{table}.rows", ""),
         nested=[name for name in mapped if "." in name],
+        in_path=list(dict.fromkeys(in_path.values())),
         careful=options.careful,
     )
     understood = {
@@ -103,7 +111,7 @@ def _required(connection: ibis.BaseBackend, location: Location, options: SourceO
         for alias in reversed(ALIASES.get(name, ()))
         if alias in rows.columns
     }
-    return Columns(rows, table, understood | dict(options.mapping), lacking)
+    return Columns(rows, table, understood | dict(options.mapping) | in_path, lacking)
 
 
 def _in_encoding(files: list[DataFile], mapping: Mapping[str, str], table: str) -> list[DataFile]:

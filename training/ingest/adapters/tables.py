@@ -28,6 +28,7 @@ def read_table(
     *,
     rows_of: str = "",
     nested: Sequence[str] = (),
+    in_path: Sequence[str] = (),
     careful: bool = False,
 ) -> tuple[ibis.Table, dict[str, list[Part]]]:
     """(the rows of all files, with FAULT and RAW; columns that only some files have, where they are null).
@@ -35,10 +36,16 @@ def read_table(
     The columns `lists` are arrays, also where they are text. Files may have their columns in any order.
 
     rows_of: a column with lists, of which each entry is a row. nested: paths into columns, as with_nested reads them.
+    in_path: patterns of the files' paths, each of which becomes a column of what stands there.
     Raises DataRejected naming the file that is empty or cut short, or a column of lists in one and of texts in another.
     """
     try:
-        parts = [_with_lists(_read_file(connection, file, careful=careful), lists) for file in files]
+        parts = [
+            _with_lists(_read_file(connection, file, careful=careful), lists).mutate(
+                **{pattern: ibis.literal(file.in_path(pattern)) for pattern in in_path}
+            )
+            for file in files
+        ]
     except UnicodeDecodeError as error:  # of an encoding that the mapping says
         raise DataRejected(f"{files[0].name} cannot be read as {error.encoding}: {error.reason}.") from error
     table = reduce(ibis.union, _alike(parts, files))

@@ -87,7 +87,8 @@ class Columns:
             lines = ", ".join(f"{name}: {json.dumps(self._alike(name) or '…', ensure_ascii=False)}" for name in missing)
             raise InvalidInput(
                 f"{self._section} needs a column {' and a column '.join(missing)}: {self._columns()} "
-                f"Say in the mapping which they are: `{self._section}: {{{lines}}}`."
+                f"Say in the mapping which they are: `{self._section}: {{{lines}}}`; of what only the path says, as in "
+                f'date=2024-01-31/part.csv, `{missing[-1]}: {{path: "date=*"}}` (ecommerce).'
             )
 
     def notes(self, names: Iterable[str]) -> Iterator[str]:
