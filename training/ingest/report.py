@@ -30,8 +30,8 @@ FIXES = {
     "keep` under ingest in params.yaml.",
     "missing_id": "If lines without a user are guests' purchases (ecommerce): `guests: ignore` in the mapping file.",
 }
-EXPECTED = frozenset({"guest", "return", "returned"})
-"""Reasons that a policy of the mapping gives; they say nothing against the data."""
+EXPECTED = frozenset({"guest", "return", "returned", "totals_row"})
+"""Reasons that a policy of the mapping gives, and lines that are no rows; they say nothing against the data."""
 
 FIX_SHARE = 0.05
 """A reason of fewer of the dropped rows than this did not bring the ingest down: what would mend it is left unsaid."""
@@ -91,7 +91,8 @@ def refuse_if_too_little(
         advice = _advice(_faults(report), partial(example, "events"))
         raise DataRejected(f"None of the {report.events_in} events could be used: {report.events_dropped}.{advice}")
     for name, kept in (("users", report.users), ("items", report.items)):
-        unreadable = sum(report.profiles_dropped.get(name, {}).values())
+        reasons = report.profiles_dropped.get(name, {})
+        unreadable = sum(rows for reason, rows in reasons.items() if reason not in EXPECTED)
         if unreadable > settings.max_dropped_share * (unreadable + kept):
             raise DataRejected(
                 f"{unreadable} of {unreadable + kept} rows of {name} could not be read "

@@ -234,6 +234,38 @@ def test_what_the_path_lacks_is_named_and_a_refusal_says_how_it_is_read(tmp_path
         run(tmp_path, "ecommerce", folder)
 
 
+@pytest.mark.parametrize("line", ["Summe,,,,,14", ",Grand Total:,,,2,14", "c1 Total,,,,,14", "350,12,Total,,,14"])
+def test_a_line_of_totals_is_no_user_and_no_product(tmp_path: Path, line: str) -> None:
+    header = "customer,sku,at,name,units,amount\n"
+    rows = f"c1,tea,{AT},Tea,1,7\nTotal,sum,{AT},,,\n"  # both are what somebody calls a user and a product
+    folder = write(tmp_path / "shop", orders_csv=f"{header}{rows}{line}\n")
+    names = {"file": "orders", "item_id": "sku"}
+    events = {**names, "user_id": "customer", "event_timestamp": "at", "event_type": {"value": "purchase"}}
+    products = {**names, "title": "name", "repeated": "most_frequent"}
+    users = {"file": "orders", "user_id": "customer", "repeated": "most_frequent"}
+    both: dict[str, Any] = {"interactions": events, "products": products}
+    for mapping in (both, both | {"users": users}):
+        report = run(tmp_path, "ecommerce", folder, mapping, share=0.01)
+        assert (report.events_kept, report.events_dropped) == (2, {"totals_row": 1})
+        assert rows_of(tmp_path, "users", "user_id") == [("Total",), ("c1",)]
+        assert rows_of(tmp_path, "items", "item_id") == [("sum",), ("tea",)]
+
+
+def test_a_row_without_a_time_is_no_line_of_totals_because_of_a_products_name(tmp_path: Path) -> None:
+    lines = f"user_id,item_id,event_timestamp,name,price\nc1,tea,{AT},Tea,7\nc2,tea,,Colgate Total,3\n"
+    folder = write(tmp_path / "shop", interactions_csv=lines, products_csv=GOODS)
+    report = run(tmp_path, "ecommerce", folder, {"interactions": {"event_type": {"value": "purchase"}}})
+    assert report.events_dropped == {"missing_timestamp": 1}
+
+
+def test_a_line_of_totals_in_a_list_of_products_is_none_and_a_product_called_total_is_one(tmp_path: Path) -> None:
+    goods = "item_id,title,brand,price\ntea,Tea,,7\nTotal,Whitening,,3\nsum,,acme,1\ntotal,,,11\n"
+    folder = shop(tmp_path, f"purchase,u,tea,{AT},,,\npurchase,u,Total,{AT},,,\n", goods)
+    report = run(tmp_path, "ecommerce", folder, share=0.01)
+    assert (report.events_kept, report.profiles_dropped) == (2, {"items": {"totals_row": 1}})
+    assert rows_of(tmp_path, "items", "item_id") == [("Total",), ("sum",), ("tea",)]
+
+
 def test_parts_with_lists_and_without_are_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(DataRejected, match=r"differ in the type of item_id: array<string> in interactions/0\.parquet"):
         run(tmp_path, "ecommerce", _parts(tmp_path, pa.array([["1"]]), pa.array(["1"])))

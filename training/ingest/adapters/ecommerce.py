@@ -17,7 +17,7 @@ from training.ingest.adapters.source import CANCEL, IGNORE, RETURN, Source, Sour
 from training.ingest.adapters.tables import read_table, seen_users
 from training.ingest.files.encodings import refuse_unknown_encoding
 from training.ingest.files.location import DataFile, Location, has_suffix, locate
-from training.ingest.values.columns import Columns
+from training.ingest.values.columns import TOTALS_ROW, Columns
 from training.ingest.values.moments import TIMESTAMP
 
 TABLES = {
@@ -76,7 +76,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     if "sessions" in opened:
         events = events.union(_visits(opened["sessions"]).select(*events.columns))
     items, items_folded = _profiles(opened["products"], options, "products", "item_id")
-    users, users_folded = seen_users(events), 0
+    users, users_folded = seen_users(events.filter(events.reason.fill_null("") != TOTALS_ROW)), 0
     if "users" in opened:
         users, users_folded = _profiles(opened["users"], options, "users", "user_id")
     return Source(
@@ -133,6 +133,7 @@ def _optional(connection: ibis.BaseBackend, location: Location, options: SourceO
 def _events(rows: Columns, options: SourceOptions) -> ibis.Table:
     """Without an event id the content is the id."""
     rows.require("event_type", "user_id", "event_timestamp")
+    rows.leave_out_totals("user_id", _moment_column(options))
     names = EVENT_NAMES | event_types_of(options.mapping)
     event_id = rows.optional("event_id", "id")
     return rows.select(
@@ -233,6 +234,7 @@ def _is_return(rows: Columns, names: Mapping[str, str], mapping: Mapping[str, st
 
 def _profiles(rows: Columns, options: SourceOptions, table: str, key: str) -> tuple[ibis.Table, int]:
     """(the table of users or products, rows that say more of an id that is there already)."""
+    rows.leave_out_totals(key, _moment_column(options))
     rest = {name: rows.optional(name, _short(kind)) for name, kind in TABLES[table].items() if name != key}
     how = options.mapping.get(f"{table}.repeated", "")
     latest_by = rows.timestamp("latest_by") if how == LATEST else ibis.null(TIMESTAMP)
@@ -241,6 +243,11 @@ def _profiles(rows: Columns, options: SourceOptions, table: str, key: str) -> tu
         return found.drop("latest_by"), 0
     kept, folded = once_an_id(found, key, list(rest), how)
     return kept, folded
+
+
+def _moment_column(options: SourceOptions) -> str:
+    """What the source calls the moment of an event; files of invoices have it next to products and users, too."""
+    return options.mapping.get("interactions.event_timestamp", "event_timestamp")
 
 
 def _short(kind: str) -> str:

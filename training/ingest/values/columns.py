@@ -22,6 +22,13 @@ from training.ingest.values.texts import as_id, as_text, is_whole
 WITHOUT_ZONE = "timestamp_without_zone"
 WRONG_COLUMN = "wrong_column"
 """Next to `reason`: the source's column whose value could not be read."""
+TOTALS_ROW = "totals_row"
+TOTAL = (
+    r"^(.*\s)?((grand|sub|overall)[\s-]?)?(totals?|sum|summe|gesamt|gesamtsumme|endsumme|zwischensumme|ergebnis|"
+    r"gesamtergebnis|total (g[eé]n[eé]ral|geral)|totaal|totale|suma|summa|razem|toplam|yhteensä|итого|всего|"
+    r"合計|总计)\s*:?$"
+)
+"""What a line of totals is called, below the rows of an export or of a group of them."""
 MONEY = frozenset({"price", "discount", "list_price"})
 CURRENCY_COLUMNS = ("currency", "currencycode", "währung", "waehrung", "devise", "moneda", "valuta")
 SHOWN, MANY = 5, 100
@@ -272,6 +279,27 @@ class Columns:
             text = self.table[column].cast("string")
             whole = whole + (text.length().cast("string") + ":" + text).fill_null("-")
         return whole.hexdigest("md5")
+
+    def leave_out_totals(self, key: str, moment: str) -> None:
+        """Marks the lines of totals that programs write below the rows: their name would be a user, or a product.
+
+        moment: the source's column of times. A line without one, and without something else, is no event, so that any
+        cell may name a total. Where there is no such column the key must name it, with nothing but numbers next to it
+        and half of that empty: a product that is called Total has more to say.
+        """
+        texts = {name: self.table[name] for name in self._names() if self.table[name].type().is_string()}
+        says_total = {name: text.strip().lower().re_search(TOTAL).fill_null(False) for name, text in texts.items()}
+        if moment in self._names() and says_total:
+            empty = [self.table[name].isnull().cast("int64") for name in self._names()]
+            no_moment = self.table[moment].isnull() | says_total.get(moment, ibis.literal(False))
+            no_event = ibis.or_(*says_total.values()) & (sum(empty[1:], empty[0]) >= 2)
+            self.leave_out(ibis.ifelse(no_moment, no_event, False), TOTALS_ROW)
+        elif (named := self._named(key)) in texts and len(others := texts.keys() - {named}) > 1:
+            empty = [texts[name].fill_null("").strip() == "" for name in sorted(others)]
+            numbers = [is_plain(texts[name], self.option(key, "decimal")) for name in sorted(others)]
+            nothing_else = ibis.and_(*(blank | number for blank, number in zip(empty, numbers, strict=True)))
+            sparse = sum((blank.cast("int64") for blank in empty[1:]), empty[0].cast("int64")) * 2 >= len(others)
+            self.leave_out(ibis.ifelse(says_total[named], nothing_else & sparse, False), TOTALS_ROW)
 
     def leave_out(self, rows: Any, reason: str) -> None:
         """Marks rows that can be read but are not kept."""
