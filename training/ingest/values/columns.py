@@ -291,9 +291,13 @@ class Columns:
         says_total = {name: text.strip().lower().re_search(TOTAL).fill_null(False) for name, text in texts.items()}
         if moment in self._names() and says_total:
             empty = [self.table[name].isnull().cast("int64") for name in self._names()]
-            no_moment = self.table[moment].isnull() | says_total.get(moment, ibis.literal(False))
-            no_event = ibis.or_(*says_total.values()) & (sum(empty[1:], empty[0]) >= 2)
-            self.leave_out(ibis.ifelse(no_moment, no_event, False), TOTALS_ROW)
+            at = self.table[moment]
+            no_moment = at.isnull() | says_total.get(moment, ibis.literal(False))
+            no_event = no_moment & ibis.or_(*says_total.values()) & (sum(empty[1:], empty[0]) >= 2)
+            may_be_none = at.isnull()  # asked first, as it costs a fraction of what the words do
+            if moment in texts:
+                may_be_none = may_be_none | (at < "0") | (at >= ":")
+            self.leave_out(ibis.ifelse(may_be_none, no_event, False), TOTALS_ROW)
         elif (named := self._named(key)) in texts and len(others := texts.keys() - {named}) > 1:
             empty = [texts[name].fill_null("").strip() == "" for name in sorted(others)]
             numbers = [is_plain(texts[name], self.option(key, "decimal")) for name in sorted(others)]
