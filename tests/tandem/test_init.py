@@ -199,11 +199,26 @@ def test_parquet_with_structs_and_lists_is_opened(tmp_path: Path) -> None:
     assert (mapping["user_id"], mapping["item_id"], mapping["rows"]) == ("user.id", "lines.sku", "lines")
 
 
-def test_several_categories_in_a_cell_and_prices_with_a_sign_are_doubted(tmp_path: Path) -> None:
-    text = guessed(tmp_path / "a.csv", "customer,sku,at,genres,unit_price\nc,s,2024-01-02 10:00,Crime|Sci-Fi,$2.50\n")
+def test_several_categories_in_a_cell_and_prices_with_a_unit_are_doubted(tmp_path: Path) -> None:
+    text = guessed(tmp_path / "a.csv", "customer,sku,at,genres,unit_price\nc,s,2024-01-02 10:00,Crime|Sci-Fi,2.50/kg\n")
     assert '  category: {column: "genres", separator: "|"}  # ? several in one cell?' in text
-    assert "# ? price: \"unit_price\" would be it, but '$2.50' is no plain number" in text
+    assert "# ? price: \"unit_price\" would be it, but '2.50/kg' is no number that can be read" in text
     assert "price" not in yaml.safe_load(text)["interactions"]
+
+
+@pytest.mark.parametrize(
+    ("prices", "line"),
+    [
+        (("EUR 12,50", "1.234,00 €"), 'decimal: ","'),
+        (("$1,234", "$2.50"), 'decimal: "."'),
+        (("$2.50", "$3"), 'price: "amount"'),
+        (("$2.50", "3.00 €"), '# ? price: "amount" would be it, but it is in $ and EUR: convert it to one currency'),
+        (("1,234", "2"), "# ? price: \"amount\" would be it, but '1,234' may be two numbers"),
+    ],
+)
+def test_money_is_guessed_with_its_sign_of_decimals(tmp_path: Path, prices: tuple[str, ...], line: str) -> None:
+    rows = "".join(f"c;s;2024-01-02 10:00;{price}\n" for price in prices)
+    assert f"  {line}" in guessed(tmp_path / "a.csv", f"customer;sku;at;amount\n{rows}")
 
 
 def test_a_country_is_no_count_and_an_event_no_title(tmp_path: Path) -> None:

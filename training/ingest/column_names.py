@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from training.ingest.sample import Sample
 from training.ingest.values.moment_text import WRONG, Reading, reader
+from training.ingest.values.numbers import amount
 
 WORDS: Final[dict[str, tuple[str, ...]]] = {
     "user_id": ("user", "customer", "visitor", "client", "member", "household", "account", "buyer", "shopper", "uid",
@@ -32,7 +33,8 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
 EVENTS: Final = ("user_id", "item_id", "event_timestamp", "event_type", "basket_id", "quantity", "price")
 PRODUCTS: Final = ("item_id", "title", "category", "subcategory", "department", "brand", "price")
 USERS: Final = ("user_id", "age_band", "gender", "region")
-NUMBERS: Final = ("quantity", "price")
+UNITS: Final = ("quantity",)
+NUMBERS: Final = (*UNITS, "price")
 KEYS: Final = "id|no|nr|num|number|code|key|uri|uuid|ref"
 """What follows the name of a thing where a column holds what it is called by."""
 FORMATS: Final = (
@@ -95,7 +97,11 @@ def _has_word(ours: str, column: str) -> bool:
 
 
 def _are_numbers(values: Sequence[Any]) -> bool:
-    return all(re.fullmatch(r"[^A-Za-z]*\d[^A-Za-z]*", str(value)) for value in values)
+    return all(
+        re.fullmatch(r"[^A-Za-z]*\d[^A-Za-z]*", str(value))
+        or any(amount(str(value), sign, money=True) for sign in ".,")
+        for value in values
+    )
 
 
 def _plain(column: str) -> str:

@@ -8,18 +8,25 @@ from datetime import datetime
 from typing import Any, Final
 
 from training.ingest.adapters.ecommerce import EVENT_NAMES
-from training.ingest.column_names import EVENTS, FORMATS, PRODUCTS, USERS, all_read, columns_of, is_called
+from training.ingest.column_names import (
+    EVENTS,
+    FORMATS,
+    NUMBERS,
+    PRODUCTS,
+    UNITS,
+    USERS,
+    all_read,
+    columns_of,
+    is_called,
+)
 from training.ingest.report import FIXES
 from training.ingest.sample import Sample
 from training.ingest.values.moment_text import WRONG, ZONELESS, Reading, reader
+from training.ingest.values.numbers import amount, currencies_in
 
 UNSURE: Final = "# ? "
 NEEDED: Final = {"interactions": EVENTS[:4], "products": PRODUCTS[:1], "users": USERS[:1]}
 """What a table must have; the rest is as good as the file."""
-COMMA: Final = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?")
-NO_THOUSANDS: Final = re.compile(r".*,(\d{1,2}|\d{4,})")
-"""1,234 may be a thousand; 1,5 is none."""
-POINT: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 CLOCK: Final = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 DAY: Final = "%Y%m%d"
 DAYS: Final = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
@@ -159,11 +166,13 @@ def _section(
 ) -> Iterator[str]:
     """elsewhere: columns of the file that another table is read from. clock: the column next to that of the days."""
     ours = {"interactions": EVENTS, "products": PRODUCTS, "users": USERS}[table]
-    comma = _decimal_comma(one)
-    yield from _head(table, one, comma, shared=shared)
+    decimal, column = _decimal(one)
+    yield from _head(table, one, shared=shared)
+    if decimal:
+        yield f"  decimal: {json.dumps(decimal)}  # as in {json.dumps(column, ensure_ascii=False)}: {one.shown(column)}"
     for name in ours:
         if name in found:
-            yield _line(name, found[name], one, comma is not None, clock)
+            yield _line(name, found[name], one, decimal, clock)
         elif name in NEEDED[table]:
             yield from _missing(name)
     unused = [column for column in one.columns if column not in (*found.values(), clock)]
@@ -176,8 +185,8 @@ def _section(
         yield from _event_types(one.values(found["event_type"]))
 
 
-def _head(table: str, one: Sample, comma: str | None, *, shared: bool) -> Iterator[str]:
-    """What is said of the table as a whole. comma: a column whose numbers have a decimal comma."""
+def _head(table: str, one: Sample, *, shared: bool) -> Iterator[str]:
+    """What is said of the table as a whole."""
     yield f"{table}:"
     yield f"  file: {json.dumps(one.path.name, ensure_ascii=False)}"
     if one.encoding:
@@ -186,15 +195,17 @@ def _head(table: str, one: Sample, comma: str | None, *, shared: bool) -> Iterat
         yield f"  rows: {json.dumps(one.rows_of, ensure_ascii=False)}  {UNSURE}is each entry of this list a row?"
     if shared:
         yield f"  repeated: most_frequent  {UNSURE}or `latest` with `latest_by: <a column>`: the file names them often"
-    if comma is not None:
-        yield f'  decimal: ","  # as in {json.dumps(comma, ensure_ascii=False)}: {one.shown(comma)}'
 
 
-def _line(ours: str, column: str, one: Sample, decimal_comma: bool, clock: str | None) -> str:
+def _line(ours: str, column: str, one: Sample, decimal: str, clock: str | None) -> str:
     """Our column's line; in a comment where its values cannot be read, so that the others can."""
     named, shown = json.dumps(column, ensure_ascii=False), one.shown(column)
-    if ours in ("quantity", "price") and (odd := _no_number(one.values(column), decimal_comma)):
-        return f"  {UNSURE}{ours}: {named} would be it, but {odd!r} is no plain number: export it without signs"
+    if ours in NUMBERS and (odd := _no_number(one.values(column), decimal, money=ours not in UNITS)):
+        return f"  {UNSURE}{ours}: {named} would be it, but {odd}: export it like 1234.50, or say `decimal`"
+    if ours in NUMBERS and len(several := _currencies(one.values(column), decimal)) > 1:
+        return (
+            f"  {UNSURE}{ours}: {named} would be it, but it is in {' and '.join(several)}: convert it to one currency"
+        )
     if ours == "event_timestamp" and clock is not None:
         return (
             f"  {ours}: {{column: {named}, time: {json.dumps(clock, ensure_ascii=False)}}}  {UNSURE.strip()}  # {shown}"
@@ -206,11 +217,14 @@ def _line(ours: str, column: str, one: Sample, decimal_comma: bool, clock: str |
     return f"  {ours}: {named}{'' if is_called(ours, column) else f'  {UNSURE.strip()}'}  # {shown}"
 
 
-def _no_number(values: Sequence[Any], decimal_comma: bool) -> str | None:
-    """The first text that is none."""
-    pattern = COMMA if decimal_comma else POINT
-    texts = (value for value in values if isinstance(value, str))
-    return next((text for text in texts if text.strip() and not pattern.fullmatch(text.strip())), None)
+def _no_number(values: Sequence[Any], decimal: str, *, money: bool) -> str | None:
+    """What is wrong with the first text that is none."""
+    texts = (value for value in values if isinstance(value, str) and value.strip())
+    odd = next((text for text in texts if amount(text, decimal, money=money) is None), None)
+    if odd is None:
+        return None
+    either = all(amount(odd, sign, money=money) is not None for sign in ".,")
+    return f"{odd!r} may be two numbers" if either else f"{odd!r} is no number that can be read"
 
 
 def _returns(one: Sample, found: dict[str, str]) -> Iterator[str]:
@@ -220,19 +234,24 @@ def _returns(one: Sample, found: dict[str, str]) -> Iterator[str]:
         yield f"returns: cancel  {UNSURE}{named} has negative numbers: returns? `ignore` leaves them out"
 
 
-def _decimal_comma(one: Sample) -> str | None:
-    """The first column whose numbers have one."""
-    return next((column for column in one.columns if _has_decimal_comma(one.values(column))), None)
+def _decimal(one: Sample) -> tuple[str, str]:
+    """(the sign before decimals, where a mapping must say it; the first column whose numbers need it)."""
+    for column in one.columns:
+        texts = [value for value in one.values(column) if isinstance(value, str) and value.strip()]
+        if len(texts) < len(one.values(column)) or not texts or _all_read(texts, ""):
+            continue
+        fits = [sign for sign in ".," if _all_read(texts, sign)]
+        if len(fits) == 1:
+            return fits[0], column
+    return "", ""
 
 
-def _has_decimal_comma(values: Sequence[Any]) -> bool:
-    """Whether all are numbers with a comma before the fraction, and one of them can be nothing else."""
-    texts = [value.strip() for value in values if isinstance(value, str)]
-    return (
-        len(texts) == len(values)
-        and all(COMMA.fullmatch(text) for text in texts)
-        and any(NO_THOUSANDS.fullmatch(text) for text in texts)
-    )
+def _all_read(texts: Sequence[str], decimal: str) -> bool:
+    return all(amount(text, decimal, money=True) is not None for text in texts)
+
+
+def _currencies(values: Sequence[Any], decimal: str) -> list[str]:
+    return sorted(name for name in currencies_in(dict.fromkeys(map(str, values), 1), decimal) if name)
 
 
 def _missing(name: str) -> Iterator[str]:

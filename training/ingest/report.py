@@ -17,20 +17,21 @@ FIXES = {
     "wrong_type": "Timestamps are read as ISO 8601 (2024-01-31T12:00:00Z), with a zone's full name or offset and never "
     "with an abbreviation such as EST; say any other format as `date_format: '%m/%d/%Y %H:%M'` in the mapping file. If "
     "they are whole numbers, say their unit: `epoch_unit: ms` in the mapping file, and check it where it is said "
-    "already. Numbers have a decimal point, or a comma with `decimal: ','`, and neither a currency sign nor a unit. "
-    "Units are whole numbers. A column that is not needed can be left out of the mapping.",
+    "already. Numbers have a decimal point, or a comma with `decimal: ','`; 1,234 needs `decimal: '.'`. Money may have "
+    "one currency next to it, and nothing may have a unit. Units are whole numbers. A column that is not needed can be "
+    "left out of the mapping.",
     "timestamp_before_1970": "If the times are whole numbers, check `epoch_unit` in the mapping file.",
     "not_utf8": TO_UTF8.format(encoding="WINDOWS-1252"),
     "quantity_not_positive": "If these are returns, say what they do (ecommerce): `returns: cancel` or `returns: "
     "ignore` in the mapping file.",
     "malformed_row": "Each row needs as many fields as the header, and a quote that opens a field must close it. JSON "
-    "has one object a line, or is one array of objects.",
+    "has one object a line, or is one array of objects, with each key once.",
     "exact_copy": "If a basket may list the same thing in two rows that differ in nothing, keep them: `exact_copies: "
     "keep` under ingest in params.yaml.",
     "missing_id": "If lines without a user are guests' purchases (ecommerce): `guests: ignore` in the mapping file.",
 }
-EXPECTED = frozenset({"guest", "return", "returned"})
-"""Reasons that a policy of the mapping gives; they say nothing against the data."""
+EXPECTED = frozenset({"guest", "return", "returned", "totals_row"})
+"""Reasons that a policy of the mapping gives, and lines that are no rows; they say nothing against the data."""
 
 FIX_SHARE = 0.05
 """A reason of fewer of the dropped rows than this did not bring the ingest down: what would mend it is left unsaid."""
@@ -90,7 +91,8 @@ def refuse_if_too_little(
         advice = _advice(_faults(report), partial(example, "events"))
         raise DataRejected(f"None of the {report.events_in} events could be used: {report.events_dropped}.{advice}")
     for name, kept in (("users", report.users), ("items", report.items)):
-        unreadable = sum(report.profiles_dropped.get(name, {}).values())
+        reasons = report.profiles_dropped.get(name, {})
+        unreadable = sum(rows for reason, rows in reasons.items() if reason not in EXPECTED)
         if unreadable > settings.max_dropped_share * (unreadable + kept):
             raise DataRejected(
                 f"{unreadable} of {unreadable + kept} rows of {name} could not be read "

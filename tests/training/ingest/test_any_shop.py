@@ -81,6 +81,59 @@ def test_a_column_has_its_own_unit_and_a_decimal_comma_is_said(tmp_path: Path) -
     assert rows_of(tmp_path, "items", "available_from") == [(datetime(2023, 5, 1, tzinfo=UTC),)]
 
 
+def _priced(root: Path, prices: list[str], mapping: dict[str, Any] | None = None) -> Any:
+    """(the report, the price of each event that is kept) of events with these texts as prices."""
+    lines = "".join(f'purchase,u,tea,{AT},o{at:02},1,"{price}"\n' for at, price in enumerate(prices))
+    report = run(root, "ecommerce", shop(root, lines), mapping)
+    return report, [price for _, price in rows_of(root, "events", "basket_id", "price")]
+
+
+def test_money_is_read_where_it_can_be_one_number_alone(tmp_path: Path) -> None:
+    either = ["1,234", "$1.234", "1,5", "12.-", "12 kg", "5k", "EUR", "$ -"]
+    read = {
+        "$1,234.50": 1234.5, "$ 12": 12.0, "12.00 $": 12.0, "1,234,567": 1234567.0, "1 234.50\u00a0$": 1234.5,
+        "$.50": 0.5, "1'234.50 $": 1234.5, "7": 7.0,
+    }  # fmt: skip
+    report, prices = _priced(tmp_path, [*read, *either])
+    assert (prices, report.events_dropped) == (list(read.values()), {"wrong_type": len(either)})
+    assert [note for note in report.warnings if "currency" in note] == [
+        "price names no currency in 2 rows of interactions. They are taken for $, as the others are."
+    ]
+    german = {"1.234,50 €": 1234.5, "EUR 12": 12.0, "1.234": 1234.0, "1 234,5 euro": 1234.5, ",5": 0.5}
+    assert _priced(tmp_path, list(german), {"decimal": ","})[1] == list(german.values())
+    assert _priced(tmp_path, ["Rs. 1,23,456", "1,234"], {"decimal": "."})[1] == [123456.0, 1234.0]
+    negative = ["(12.00)", "-$12", "$-12", "($12)", "12-", "\u221212"]
+    assert _priced(tmp_path, ["1", *negative])[0].events_dropped == {"negative_money": len(negative)}
+
+
+@pytest.mark.parametrize(
+    ("prices", "said"),
+    [
+        (["$1", "2 €", "$3"], r"price of interactions is in several currencies: \$ in 2 rows, EUR in 1 rows"),
+        (["EUR 1 USD"], "several currencies: EUR in 1 rows, USD in 1 rows.*leave the column out"),
+    ],
+)
+def test_money_in_several_currencies_is_not_added_up(tmp_path: Path, prices: list[str], said: str) -> None:
+    with pytest.raises(DataRejected, match=said):
+        _priced(tmp_path, prices)
+
+
+def test_a_column_of_several_currencies_next_to_the_prices_is_named(tmp_path: Path) -> None:
+    lines = f"user_id,item_id,event_timestamp,price,Currency\nu,tea,{AT},1,EUR\nv,tea,{AT},1,EUR\nw,cup,{AT},1,USD\n"
+    folder = write(tmp_path / "shop", interactions_csv=lines, products_csv=GOODS)
+    report = run(tmp_path, "ecommerce", folder, {"interactions": {"event_type": {"value": "purchase"}}})
+    (said,) = (note for note in report.warnings if "currencies" in note)
+    assert said.startswith(
+        "Currency of interactions names several currencies: EUR in 2 rows, USD in 1 rows. Prices are"
+    )
+
+
+def test_units_have_no_currency(tmp_path: Path) -> None:
+    folder = shop(tmp_path, f'purchase,u,tea,{AT},o1,"1,234,567",1\npurchase,u,tea,{AT},o2,$5,1\n')
+    report = run(tmp_path, "ecommerce", folder)
+    assert (rows_of(tmp_path, "events", "quantity"), report.events_dropped) == ([(1234567,)], {"wrong_type": 1})
+
+
 def _parts(root: Path, *columns: pa.Array) -> Path:
     folder = write(root / "shop", products_csv="item_id\n1\n2\n")
     (folder / "interactions").mkdir()
@@ -101,8 +154,120 @@ def test_parts_may_differ_in_type(tmp_path: Path) -> None:
     assert report.events_dropped == {"missing_id": 1}
 
 
+def test_parts_are_read_by_the_names_of_their_columns(tmp_path: Path) -> None:
+    folder = write(tmp_path / "shop", products_csv=GOODS)
+    write(
+        folder / "interactions",
+        a_csv=f"user_id,item_id,event_type,event_timestamp\nu1,tea,view,{AT}\nu2,tea,view,{AT}\n",
+        b_csv=f"price,event_timestamp,event_type,item_id,user_id,quantity\n2.5,{AT},purchase,cup,u3,2\n",
+        c_jsonl=json.dumps({"user_id": "u4", "item_id": "tea", "event_type": "view", "event_timestamp": AT}),
+    )
+    at = datetime(2024, 1, 5, 10, tzinfo=UTC)
+    row = {"price": 4.5, "user_id": "u5", "event_type": "purchase", "item_id": "cup", "event_timestamp": at}
+    pq.write_table(pa.Table.from_pylist([row]), folder / "interactions" / "d.parquet")
+    report = run(tmp_path, "ecommerce", folder)
+    assert rows_of(tmp_path, "events", "user_id", "item_id", "event_type", "quantity", "price") == [
+        ("u1", "tea", "view", 1, None), ("u2", "tea", "view", 1, None), ("u3", "cup", "purchase", 2, 2.5),
+        ("u4", "tea", "view", 1, None), ("u5", "cup", "purchase", 1, 4.5),
+    ]  # fmt: skip
+    notes = sorted(note for note in report.warnings if "no such column" in note)
+    assert notes == [  # a line of JSON has only the keys that it needs
+        "2 rows of interactions have no price: interactions/a.csv has no such column. It is null there.",
+        "3 rows of interactions have no quantity: 2 parts, interactions/a.csv first, have no such column. "
+        "It is null there.",
+    ]
+
+
+@pytest.mark.parametrize("column", ["at", "clock", "buyer"])
+def test_a_part_that_lacks_what_is_needed_is_refused_and_not_read_as_midnight(tmp_path: Path, column: str) -> None:
+    rows = {"at": ["2024-01-05"], "clock": ["10:00"], "item_id": ["tea"], "buyer": [{"id": "u"}]}
+    folder = write(tmp_path / "shop", products_csv=GOODS)
+    (folder / "interactions").mkdir()
+    for part in ("a", "b"):
+        pq.write_table(pa.table(rows), folder / "interactions" / f"{part}.parquet")
+        rows = {("buyers" if name == column else name): value for name, value in rows.items() if part == "a"}
+    mapping = {
+        "event_timestamp": {"column": "at", "time": "clock"},
+        "user_id": "buyer.id",
+        "event_type": {"value": "view"},
+    }
+    said = rf"interactions needs the column '{column}' in each part, and interactions/b\.parquet has none"
+    with pytest.raises(DataRejected, match=said + (r" \(did you mean 'buyers'\?\)" if column == "buyer" else "")):
+        run(tmp_path, "ecommerce", folder, {"time_zone": "UTC", "interactions": mapping})
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("date={:%Y-%m-%d}/part-0.csv", {"path": "date=*"}),
+        ("{:%Y-%m-%d}/part-0.csv", {"path": "interactions/*"}),
+        ("export_{:%Y%m%d}.csv", {"path": "export_*.csv", "date_format": "%Y%m%d"}),
+        ("year={:%Y}/month={:%m}/day={:%d}/a.csv", {"path": "year=*/month=*/day=*"}),
+    ],
+)
+def test_a_day_that_stands_in_the_path_alone_is_read_from_it(tmp_path: Path, name: str, said: dict[str, str]) -> None:
+    folder = write(tmp_path / "date=1999-09-09", products_csv=GOODS)  # above the source's folder, which says nothing
+    for day in (5, 6):
+        path = folder / "interactions" / name.format(*[datetime(2024, 1, day, tzinfo=UTC)] * 3)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("user_id,item_id,event_type,clock\nu,tea,view,10:00\n")
+    mapping = {"time_zone": "UTC", "interactions": {"event_timestamp": said}}
+    report = run(tmp_path, "ecommerce", folder, mapping)
+    days = [datetime(2024, 1, 5, tzinfo=UTC), datetime(2024, 1, 6, tzinfo=UTC)]
+    assert ([row[0] for row in rows_of(tmp_path, "events", "event_timestamp")], report.events_dropped) == (days, {})
+
+
+def test_what_the_path_lacks_is_named_and_a_refusal_says_how_it_is_read(tmp_path: Path) -> None:
+    folder = write(tmp_path / "shop", products_csv=GOODS)
+    write(folder / "interactions", views_csv=f"user_id,item_id,event_timestamp\nu,tea,{AT}\n")
+    run(
+        tmp_path,
+        "ecommerce",
+        folder,
+        {"interactions": {"event_type": {"path": "*.csv"}}, "event_types": {"views": "view"}},
+    )
+    assert rows_of(tmp_path, "events", "event_type") == [("view",)]
+    for pattern in ("date=*", "views.csv", "iew*.csv"):
+        with pytest.raises(DataRejected, match=r"interactions/views\.csv has no folder and no name like"):
+            run(tmp_path, "ecommerce", folder, {"interactions": {"event_type": {"path": pattern}}})
+    with pytest.raises(InvalidInput, match=r"`event_type: \{path: \"date=\*\"\}`"):
+        run(tmp_path, "ecommerce", folder)
+
+
+@pytest.mark.parametrize("line", ["Summe,,,,,14", ",Grand Total:,,,2,14", "c1 Total,,,,,14", "350,12,Total,,,14"])
+def test_a_line_of_totals_is_no_user_and_no_product(tmp_path: Path, line: str) -> None:
+    header = "customer,sku,at,name,units,amount\n"
+    rows = f"c1,tea,{AT},Tea,1,7\nTotal,sum,{AT},,,\n"  # both are what somebody calls a user and a product
+    folder = write(tmp_path / "shop", orders_csv=f"{header}{rows}{line}\n")
+    names = {"file": "orders", "item_id": "sku"}
+    events = {**names, "user_id": "customer", "event_timestamp": "at", "event_type": {"value": "purchase"}}
+    products = {**names, "title": "name", "repeated": "most_frequent"}
+    users = {"file": "orders", "user_id": "customer", "repeated": "most_frequent"}
+    both: dict[str, Any] = {"interactions": events, "products": products}
+    for mapping in (both, both | {"users": users}):
+        report = run(tmp_path, "ecommerce", folder, mapping, share=0.01)
+        assert (report.events_kept, report.events_dropped) == (2, {"totals_row": 1})
+        assert rows_of(tmp_path, "users", "user_id") == [("Total",), ("c1",)]
+        assert rows_of(tmp_path, "items", "item_id") == [("sum",), ("tea",)]
+
+
+def test_a_row_without_a_time_is_no_line_of_totals_because_of_a_products_name(tmp_path: Path) -> None:
+    lines = f"user_id,item_id,event_timestamp,name,price\nc1,tea,{AT},Tea,7\nc2,tea,,Colgate Total,3\n"
+    folder = write(tmp_path / "shop", interactions_csv=lines, products_csv=GOODS)
+    report = run(tmp_path, "ecommerce", folder, {"interactions": {"event_type": {"value": "purchase"}}})
+    assert report.events_dropped == {"missing_timestamp": 1}
+
+
+def test_a_line_of_totals_in_a_list_of_products_is_none_and_a_product_called_total_is_one(tmp_path: Path) -> None:
+    goods = "item_id,title,brand,price\ntea,Tea,,7\nTotal,Whitening,,3\nsum,,acme,1\ntotal,,,11\n"
+    folder = shop(tmp_path, f"purchase,u,tea,{AT},,,\npurchase,u,Total,{AT},,,\n", goods)
+    report = run(tmp_path, "ecommerce", folder, share=0.01)
+    assert (report.events_kept, report.profiles_dropped) == (2, {"items": {"totals_row": 1}})
+    assert rows_of(tmp_path, "items", "item_id") == [("Total",), ("sum",), ("tea",)]
+
+
 def test_parts_with_lists_and_without_are_refused_in_words(tmp_path: Path) -> None:
-    with pytest.raises(DataRejected, match="Parts of a table differ in the type of item_id"):
+    with pytest.raises(DataRejected, match=r"differ in the type of item_id: array<string> in interactions/0\.parquet"):
         run(tmp_path, "ecommerce", _parts(tmp_path, pa.array([["1"]]), pa.array(["1"])))
 
 
@@ -292,8 +457,8 @@ def test_a_refused_dry_run_names_no_file_that_it_has_not_written(tmp_path: Path)
 
 
 def test_a_refusal_names_the_column_that_could_not_be_read(tmp_path: Path) -> None:
-    lines = "".join(f"purchase,u,tea,{AT},o{k},1,$2.50\n" for k in range(3)) + f"purchase,u,tea,{AT},o9,some,1\n"
-    with pytest.raises(DataRejected, match=r"One of wrong_type \(column price, 3 of them\): .*\$2\.50\. .*currency"):
+    lines = "".join(f"purchase,u,tea,{AT},o{k},1,2.50/kg\n" for k in range(3)) + f"purchase,u,tea,{AT},o9,some,1\n"
+    with pytest.raises(DataRejected, match=r"One of wrong_type \(column price, 3 of them\): .*2\.50/kg\. .*currency"):
         run(tmp_path, "ecommerce", shop(tmp_path, lines), share=0.5)
     assert rows_of(tmp_path, "quarantine", "wrong_column") == [("price",), ("price",), ("price",), ("quantity",)]
     goods = "item_id,price\ntea,2\ncup,much\n"

@@ -52,12 +52,14 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     location = locate(options.path, "clickstream")
     catalogue = _columns(connection, location, options, "catalog")
     items = _items(catalogue)
-    actions = _actions(_columns(connection, location, options, "actions"))
+    clicks = _columns(connection, location, options, "actions")
+    actions = _actions(clicks)
     return Source(
         events=_events(actions, items),
         users=seen_users(actions, "cookie"),
         items=items,
         time_zone=zone,
+        warnings=tuple(note for rows in (catalogue, clicks) for note in rows.notes(())),
         item_vectors=_item_vectors(connection, location, options),
     )
 
@@ -65,15 +67,16 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
 def _columns(connection: ibis.BaseBackend, location: Location, options: SourceOptions, table: str) -> Columns:
     files = location.required(options.mapping.get(f"{table}.file", table))
     lists = (options.mapping.get("actions.products", "products"),) if table == "actions" else ()
-    return Columns(read_table(connection, files, lists, careful=options.careful), table, options.mapping)
+    rows, lacking = read_table(connection, files, lists, careful=options.careful)
+    return Columns(rows, table, options.mapping, lacking)
 
 
 def _items(rows: Columns) -> ibis.Table:
     return rows.select(
         item_id=rows.id("product_id"),
         title=rows.optional("title"),
-        category=rows.id("category_id") if rows.has("category_id") else ibis.null("string"),
-        shop_id=rows.id("shop_id") if rows.has("shop_id") else ibis.null("string"),
+        category=rows.optional("category_id", "id"),
+        shop_id=rows.optional("shop_id", "id"),
         price=rows.optional("price", "float64"),
         list_price=rows.optional("old_price", "float64"),
         available_from=rows.optional("add_date", "timestamp"),
@@ -83,7 +86,7 @@ def _items(rows: Columns) -> ibis.Table:
 def _actions(rows: Columns) -> ibis.Table:
     return rows.select(
         cookie=rows.id("user_id"),
-        local_id=rows.id("loc_user_id") if rows.has("loc_user_id") else ibis.null("string"),
+        local_id=rows.optional("loc_user_id", "id"),
         action=rows.id("action"),
         event_timestamp=rows.timestamp("date"),
         products=rows.array("products"),

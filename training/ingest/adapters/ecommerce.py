@@ -17,7 +17,7 @@ from training.ingest.adapters.source import CANCEL, IGNORE, RETURN, Source, Sour
 from training.ingest.adapters.tables import read_table, seen_users
 from training.ingest.files.encodings import refuse_unknown_encoding
 from training.ingest.files.location import DataFile, Location, has_suffix, locate
-from training.ingest.values.columns import Columns
+from training.ingest.values.columns import TOTALS_ROW, Columns
 from training.ingest.values.moments import TIMESTAMP
 
 TABLES = {
@@ -33,7 +33,11 @@ KEYS = (
     "returns",
     "return_prefix",
     *(f"{table}.{key}" for table in ("products", "users") for key in ("repeated", "latest_by")),
-    *(f"{table}.{key}" for table in TABLES for key in ("rows", "encoding")),
+    *(
+        f"{table}.{key}"
+        for table, columns in TABLES.items()
+        for key in ("rows", "encoding", *map("{}.path".format, columns))
+    ),
     "encoding",
 )
 # Names that are understood without a mapping, where the column itself is not there.
@@ -72,7 +76,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     if "sessions" in opened:
         events = events.union(_visits(opened["sessions"]).select(*events.columns))
     items, items_folded = _profiles(opened["products"], options, "products", "item_id")
-    users, users_folded = seen_users(events), 0
+    users, users_folded = seen_users(events.filter(events.reason.fill_null("") != TOTALS_ROW)), 0
     if "users" in opened:
         users, users_folded = _profiles(opened["users"], options, "users", "user_id")
     return Source(
@@ -81,7 +85,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
         items=items,
         time_zone=zone,
         returns=policy_of(options.mapping),
-        warnings=tuple(note for table, rows in opened.items() for note in rows.not_used(TABLES[table])),
+        warnings=tuple(note for table, rows in opened.items() for note in rows.notes(TABLES[table])),
         repeats_folded={name: rows for name, rows in (("users", users_folded), ("items", items_folded)) if rows},
     )
 
@@ -89,11 +93,15 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
 def _required(connection: ibis.BaseBackend, location: Location, options: SourceOptions, table: str) -> Columns:
     files = _in_encoding(location.required(options.mapping.get(f"{table}.file", table)), options.mapping, table)
     mapped = [options.mapping.get(f"{table}.{name}", "") for name in (*TABLES[table], "latest_by")]
-    rows = read_table(
+    in_path = {
+        f"{table}.{name}": pattern for name in TABLES[table] if (pattern := options.mapping.get(f"{table}.{name}.path"))
+    }
+    rows, lacking = read_table(
         connection,
         files,
         rows_of=options.mapping.get(f"{table}.rows", ""),
         nested=[name for name in mapped if "." in name],
+        in_path=list(dict.fromkeys(in_path.values())),
         careful=options.careful,
     )
     understood = {
@@ -103,7 +111,7 @@ def _required(connection: ibis.BaseBackend, location: Location, options: SourceO
         for alias in reversed(ALIASES.get(name, ()))
         if alias in rows.columns
     }
-    return Columns(rows, table, understood | dict(options.mapping))
+    return Columns(rows, table, understood | dict(options.mapping) | in_path, lacking)
 
 
 def _in_encoding(files: list[DataFile], mapping: Mapping[str, str], table: str) -> list[DataFile]:
@@ -125,15 +133,16 @@ def _optional(connection: ibis.BaseBackend, location: Location, options: SourceO
 def _events(rows: Columns, options: SourceOptions) -> ibis.Table:
     """Without an event id the content is the id."""
     rows.require("event_type", "user_id", "event_timestamp")
+    rows.leave_out_totals("user_id", _moment_column(options))
     names = EVENT_NAMES | event_types_of(options.mapping)
-    event_id = rows.id("event_id") if rows.has("event_id") else ibis.null("string")
+    event_id = rows.optional("event_id", "id")
     return rows.select(
         event_type=_event_type(rows, names),
         user_id=_user_id(rows, options.mapping),
-        item_id=rows.id("item_id") if rows.has("item_id") else ibis.null("string"),
+        item_id=rows.optional("item_id", "id"),
         event_timestamp=rows.timestamp("event_timestamp"),
-        basket_id=rows.id("basket_id") if rows.has("basket_id") else ibis.null("string"),
-        quantity=(rows.number("quantity", "int64") if rows.has("quantity") else ibis.literal(1, "int64")).fill_null(1),
+        basket_id=rows.optional("basket_id", "id"),
+        quantity=rows.optional("quantity", "int64").fill_null(1),
         price=rows.optional("price", "float64"),
         discount=rows.optional("discount", "float64"),
         event_id=event_id,
@@ -217,15 +226,15 @@ def _is_return(rows: Columns, names: Mapping[str, str], mapping: Mapping[str, st
     """Negative units of a purchase, a basket whose id begins with the prefix of returns, or an event called so."""
     kind = _event_type(rows, names)
     is_return = kind == RETURN
-    if rows.has("quantity"):
-        is_return = is_return | ((kind == EventType.PURCHASE.value) & (rows.number("quantity", "int64") < 0))
-    if (prefix := mapping.get("return_prefix")) and rows.has("basket_id"):
-        is_return = is_return | rows.id("basket_id").startswith(prefix)
+    is_return = is_return | ((kind == EventType.PURCHASE.value) & (rows.optional("quantity", "int64") < 0))
+    if prefix := mapping.get("return_prefix"):
+        is_return = is_return | rows.optional("basket_id", "id").startswith(prefix)
     return is_return.fill_null(False)
 
 
 def _profiles(rows: Columns, options: SourceOptions, table: str, key: str) -> tuple[ibis.Table, int]:
     """(the table of users or products, rows that say more of an id that is there already)."""
+    rows.leave_out_totals(key, _moment_column(options))
     rest = {name: rows.optional(name, _short(kind)) for name, kind in TABLES[table].items() if name != key}
     how = options.mapping.get(f"{table}.repeated", "")
     latest_by = rows.timestamp("latest_by") if how == LATEST else ibis.null(TIMESTAMP)
@@ -234,6 +243,11 @@ def _profiles(rows: Columns, options: SourceOptions, table: str, key: str) -> tu
         return found.drop("latest_by"), 0
     kept, folded = once_an_id(found, key, list(rest), how)
     return kept, folded
+
+
+def _moment_column(options: SourceOptions) -> str:
+    """What the source calls the moment of an event; files of invoices have it next to products and users, too."""
+    return options.mapping.get("interactions.event_timestamp", "event_timestamp")
 
 
 def _short(kind: str) -> str:

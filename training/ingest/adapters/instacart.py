@@ -53,7 +53,8 @@ def _package_data() -> Path:
 
 def _kaggle(connection: ibis.BaseBackend, location: Location, options: SourceOptions) -> Source:
     def columns(name: str) -> Columns:
-        return Columns(read_table(connection, location.required(name), careful=options.careful), name, {})
+        rows, lacking = read_table(connection, location.required(name), careful=options.careful)
+        return Columns(rows, name, {}, lacking)
 
     orders = _once(_orders(columns("orders")))
     lines = _lines(columns("order_products__prior")).union(_lines(columns("order_products__train")))
@@ -83,7 +84,8 @@ def _named(rows: Columns, name: str) -> ibis.Table:
 
 def _sample(connection: ibis.BaseBackend, location: Location) -> Source:
     """One row a product of an order; there is no catalogue, so items have no more than an id."""
-    rows = Columns(read_table(connection, location.required("df_sample")), "df_sample", {})
+    table, lacking = read_table(connection, location.required("df_sample"))
+    rows = Columns(table, "df_sample", {}, lacking)
     orders = _once(_orders(rows).filter(_.reason.isnull())).filter(_.reason.isnull())
     lines = _lines(rows)
     return Source(

@@ -16,7 +16,7 @@ from training.ingest.adapters.mapping import READING_OPTIONS, refuse_unknown_key
 from training.ingest.adapters.source import Source, SourceOptions
 from training.ingest.adapters.tables import seen_users
 from training.ingest.files.delimited import FAULT, MALFORMED, RAW
-from training.ingest.files.json_lines import Line, as_text, table_of, text_lines, values_of
+from training.ingest.files.json_lines import Line, Repeated, as_text, table_of, text_lines, values_of
 from training.ingest.files.location import DataFile, locate
 from training.ingest.files.parquet import WRONG_TYPE
 from training.ingest.values.columns import Columns
@@ -86,7 +86,7 @@ def _lines(transaction: Any, mapping: Mapping[str, str]) -> list[Line]:
     items = transaction.get(names["items"])
     if not isinstance(items, list) or not items:
         return [head | {FAULT: "basket_without_items" if items in (None, []) else WRONG_TYPE, RAW: shown}]
-    if any(isinstance(item, list | bool) or item is None for item in items):
+    if any(isinstance(item, list | bool | Repeated) or item is None for item in items):
         return [head | {FAULT: WRONG_TYPE, RAW: shown}]
     own = {name: mapping.get(f"items.{name}", key) for name, key in ITEM.items()}
     listed = [

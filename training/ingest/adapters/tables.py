@@ -1,10 +1,11 @@
 """The files of one table as one table, whatever kinds of files and types its parts are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
 import ibis
+import ibis.expr.datatypes as dt
 import pyarrow as pa
 
 from contracts.errors import DataRejected
@@ -16,9 +17,8 @@ from training.ingest.files.location import JSON_SUFFIXES, DataFile, has_suffix
 from training.ingest.files.nested import with_nested, with_rows
 from training.ingest.files.parquet import read_parquet_file
 from training.ingest.profiles import NOTES
+from training.ingest.values.columns import Part
 from training.ingest.values.texts import as_text
-
-KEPT = (FAULT, RAW)
 
 
 def read_table(
@@ -28,21 +28,28 @@ def read_table(
     *,
     rows_of: str = "",
     nested: Sequence[str] = (),
+    in_path: Sequence[str] = (),
     careful: bool = False,
-) -> ibis.Table:
-    """The rows of all files, with FAULT and RAW; the columns `lists` as arrays, also where they are text.
+) -> tuple[ibis.Table, dict[str, list[Part]]]:
+    """(the rows of all files, with FAULT and RAW; columns that only some files have, where they are null).
+
+    The columns `lists` are arrays, also where they are text. Files may have their columns in any order.
 
     rows_of: a column with lists, of which each entry is a row. nested: paths into columns, as with_nested reads them.
-    Raises DataRejected naming the file that is empty, cut short or of another shape than the others.
+    in_path: patterns of the files' paths, each of which becomes a column of what stands there.
+    Raises DataRejected naming the file that is empty or cut short, or a column of lists in one and of texts in another.
     """
     try:
-        parts = [_with_lists(_read_file(connection, file, careful=careful), lists) for file in files]
+        parts = [
+            _with_lists(_read_file(connection, file, careful=careful), lists).mutate(
+                **{pattern: ibis.literal(file.in_path(pattern)) for pattern in in_path}
+            )
+            for file in files
+        ]
     except UnicodeDecodeError as error:  # of an encoding that the mapping says
         raise DataRejected(f"{files[0].name} cannot be read as {error.encoding}: {error.reason}.") from error
-    if any(has_suffix(file.name, JSON_SUFFIXES) for file in files):  # a line names only the keys that it has
-        parts = _with_all_columns(parts)
-    table = reduce(ibis.union, _alike(parts, [file.name for file in files]))
-    return with_nested(with_rows(table, rows_of) if rows_of else table, nested)
+    table = reduce(ibis.union, _alike(parts, files))
+    return with_nested(with_rows(table, rows_of) if rows_of else table, nested), _lacking(parts, files)
 
 
 def _read_file(connection: ibis.BaseBackend, file: DataFile, *, careful: bool) -> ibis.Table:
@@ -63,37 +70,42 @@ def _with_lists(table: ibis.Table, lists: Sequence[str]) -> ibis.Table:
     return ibis.memtable(rows)
 
 
-def _with_all_columns(parts: list[ibis.Table]) -> list[ibis.Table]:
-    names = list(dict.fromkeys(name for part in parts for name in part.columns))
-    return [part.mutate(**{name: ibis.null("string") for name in names if name not in part.columns}) for part in parts]
+def _alike(parts: list[ibis.Table], files: Sequence[DataFile]) -> list[ibis.Table]:
+    """The parts with the columns of all, in the same types: one that a part lacks is null, one that differs is text.
 
-
-def _alike(parts: list[ibis.Table], files: Sequence[str]) -> list[ibis.Table]:
-    """The parts with the same columns in the same types: a column that differs becomes text.
-
-    Raises DataRejected where a part lacks a column, or holds lists where another holds none.
+    Raises DataRejected where a part holds lists and another holds none.
     """
-    first = parts[0]
-    for other, file in zip(parts[1:], files[1:], strict=True):
-        if set(first.columns) != set(other.columns):
-            shown = "; ".join(", ".join(name for name in part.columns if name not in KEPT) for part in (first, other))
+    kinds: dict[str, dict[dt.DataType, str]] = {}  # by column each type, and a part that has it
+    for part, file in zip(parts, files, strict=True):
+        for name, kind in part.schema().items():
+            kinds.setdefault(name, {}).setdefault(kind.copy(nullable=True), file.name)
+    for name, found in sorted(kinds.items()):
+        if len(found) > 1 and any(kind.is_nested() for kind in found):
             raise DataRejected(
-                f"Parts of a table differ in columns: {shown}. The first are those of {files[0]}, the others those of "
-                f"{file}. Give every part all columns, with nothing in those that it has no values for."
+                f"Parts of a table differ in the type of {name}: "
+                f"{', '.join(f'{kind} in {file}' for kind, file in found.items())}. Write all parts with the same type."
             )
-    kinds = {name: {part[name].type().copy(nullable=True) for part in parts} for name in first.columns}
-    differing = {name for name, found in kinds.items() if len(found) > 1}
-    for name in sorted(differing):
-        if any(kind.is_nested() for kind in kinds[name]):
-            raise DataRejected(
-                f"Parts of a table differ in the type of {name}: {', '.join(sorted(map(str, kinds[name])))}. "
-                "Write all parts with the same type."
-            )
-    return [part.select(**_columns(part, first.columns, differing)) for part in parts]
+    return [part.select(**{name: _column(part, name, list(found)) for name, found in kinds.items()}) for part in parts]
 
 
-def _columns(part: ibis.Table, names: Sequence[str], as_texts: set[str]) -> Mapping[str, Any]:
-    return {name: as_text(part[name]) if name in as_texts else part[name] for name in names}
+def _column(part: ibis.Table, name: str, kinds: Sequence[dt.DataType]) -> ibis.Value:
+    if len(kinds) > 1:
+        return as_text(part[name]) if name in part.columns else ibis.null("string")
+    return part[name] if name in part.columns else ibis.null(kinds[0])
+
+
+def _lacking(parts: list[ibis.Table], files: Sequence[DataFile]) -> dict[str, list[Part]]:
+    """By column the parts that have others and not this one; a line of JSON names only the keys that it has."""
+    everywhere = {name: None for part in parts for name in part.columns}
+    found: dict[str, list[Part]] = {}
+    for part, file in zip(parts, files, strict=True):
+        lacks = [name for name in everywhere if name not in part.columns]
+        if lacks and not has_suffix(file.name, JSON_SUFFIXES):
+            columns = tuple(name for name in part.columns if name not in (FAULT, RAW))
+            one = Part(file.name, columns, int(part.count().execute()))
+            for name in lacks:
+                found.setdefault(name, []).append(one)
+    return found
 
 
 def with_faults(table: ibis.Table, *others: ibis.Table) -> ibis.Table:

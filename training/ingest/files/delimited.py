@@ -91,7 +91,7 @@ def _delimiter(header: bytes, file_name: str) -> bytes:
 
     A header with neither is taken apart at its tabs or bars.
     """
-    if ".tsv" in file_name.lower():
+    if ".tsv" in file_name.rpartition("/")[2].lower():
         return b"\t"
     commas, semicolons = header.count(b","), header.count(b";")
     if not commas and not semicolons:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
@@ -56,12 +57,14 @@ def text_lines(file: DataFile) -> Iterator[tuple[str, str | None]]:
 
 
 def parsed(text: str) -> Any:
-    """What the JSON says, with numbers as their own digits.
+    """What the JSON says, with numbers as their own digits; an object that has a key twice is Repeated.
 
     Raises ValueError for text that is not JSON, or nests deeper than anything that can be stored.
     """
     try:
-        return json.loads(text, parse_int=Digits, parse_float=Digits, parse_constant=Digits)
+        return json.loads(
+            text, parse_int=Digits, parse_float=Digits, parse_constant=Digits, object_pairs_hook=_keys_once
+        )
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -70,6 +73,18 @@ class Digits(str):
     """A number of JSON, as it was written: Python refuses one of 5,000 digits, and .10 is not .1 as an id."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """An object that says two things of one key: nobody knows which is meant, so it is no dictionary."""
+
+    pairs: list[tuple[str, Any]]
+
+
+def _keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Repeated:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else Repeated(pairs)
 
 
 def as_text(value: Any) -> str | None:
@@ -83,10 +98,9 @@ def as_text(value: Any) -> str | None:
 def _written(value: Any) -> str:
     if isinstance(value, Digits):
         return str(value)
-    if isinstance(value, dict):
-        return (
-            "{" + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {_written(v)}" for key, v in value.items()) + "}"
-        )
+    if isinstance(value, dict | Repeated):
+        pairs = value.items() if isinstance(value, dict) else value.pairs
+        return "{" + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {_written(v)}" for key, v in pairs) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_written, value)) + "]"
     return json.dumps(value, ensure_ascii=False)

@@ -1,5 +1,6 @@
 """Where a source's files lie: a folder or a URL that fsspec knows (s3://…), and which files are there."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import IO, Any
 import fsspec  # type: ignore[import-untyped,unused-ignore]  # ships no types
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped,unused-ignore]
 
-from contracts.errors import InvalidInput, MissingArtifact
+from contracts.errors import DataRejected, InvalidInput, MissingArtifact
 from training.ingest.files.encodings import as_utf8
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz")
@@ -30,11 +31,27 @@ class DataFile:
     filesystem: Any  # an fsspec filesystem; the package ships no types
     path: str  # without protocol
     encoding: str = ""  # of its text; empty: UTF-8
+    folder: str = ""  # of the source, in which it lies
 
     @property
     def name(self) -> str:
-        """The last part, for messages."""
-        return self.path.rsplit("/", 1)[-1]
+        """The path below the source's folder, for messages: parts in several folders are often called the same."""
+        below = f"{self.folder}/"
+        return self.path.removeprefix(below) if self.folder else self.path.rsplit("/", 1)[-1]
+
+    def in_path(self, pattern: str) -> str:
+        """What the path says at each `*` of a pattern of folders or of the file, joined by `-`: the day, of `date=*`.
+
+        Raises DataRejected where no part of the path is like it.
+        """
+        places = re.escape(pattern.strip("/")).replace(r"\*", "([^/]+)")
+        found = re.search(f"(?:^|/){places}(?:/|$)", self.name)
+        if found is None or not found.groups():
+            raise DataRejected(
+                f"{self.name} has no folder and no name like {pattern!r}. A star stands for the value, as in `path: "
+                "date=*` for date=2024-01-31/part.csv and `path: orders-*.csv` for orders-2024-01-31.csv."
+            )
+        return "-".join(found.groups())
 
     @property
     def is_local(self) -> bool:
@@ -72,8 +89,8 @@ class Location:
             return []
         path = f"{self.folder}/{matches[0]}"
         if not self.filesystem.isdir(path):
-            return [DataFile(self.filesystem, path)]
-        return [DataFile(self.filesystem, part) for part in self._parts(path, suffixes)]
+            return [DataFile(self.filesystem, path, folder=self.folder)]
+        return [DataFile(self.filesystem, part, folder=self.folder) for part in self._parts(path, suffixes)]
 
     def _parts(self, folder: str, suffixes: Sequence[str]) -> list[str]:
         """The files below a folder, those of its folders included: exports of each day often have one of their own."""

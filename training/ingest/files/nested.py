@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from contracts.errors import InvalidInput
 from training.ingest.files.delimited import FAULT, RAW
-from training.ingest.files.json_lines import as_text, parsed
+from training.ingest.files.json_lines import Repeated, as_text, parsed
 from training.ingest.files.parquet import WRONG_TYPE
 
 WITHOUT_ITEMS = "basket_without_items"
@@ -105,9 +105,11 @@ def _value(text: str, keys: Sequence[str]) -> tuple[bool, str | None, str | None
         found = parsed(text)
     except ValueError:
         return False, None, WRONG_TYPE
-    if not isinstance(found, dict):
+    if not isinstance(found, dict | Repeated):
         return False, None, None if found is None else WRONG_TYPE
     for key in keys:
+        if isinstance(found, Repeated):  # the key may be one of its own
+            return True, None, WRONG_TYPE
         if not isinstance(found, dict) or key not in found:
             return False, None, None
         found = found[key]

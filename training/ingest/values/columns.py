@@ -2,36 +2,77 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 import ibis
 
-from contracts.errors import InvalidInput
+from contracts.errors import DataRejected, InvalidInput
 from contracts.features.vocabulary import LIST_SEPARATOR
 from training.ingest.files.delimited import FAULT, RAW
+from training.ingest.files.location import has_suffix
 from training.ingest.files.parquet import WRONG_TYPE
 from training.ingest.values.moment_text import Reading
 from training.ingest.values.moments import TIMESTAMP, moments
-from training.ingest.values.texts import as_id, as_number, as_text, is_whole
+from training.ingest.values.numbers import as_number, currencies_in, is_plain
+from training.ingest.values.texts import as_id, as_text, is_whole
 
 WITHOUT_ZONE = "timestamp_without_zone"
 WRONG_COLUMN = "wrong_column"
 """Next to `reason`: the source's column whose value could not be read."""
+TOTALS_ROW = "totals_row"
+TOTAL = (
+    r"^(.*\s)?((grand|sub|overall)[\s-]?)?(totals?|sum|summe|gesamt|gesamtsumme|endsumme|zwischensumme|ergebnis|"
+    r"gesamtergebnis|total (g[eé]n[eé]ral|geral)|totaal|totale|suma|summa|razem|toplam|yhteensä|итого|всего|"
+    r"合計|总计)\s*:?$"
+)
+"""What a line of totals is called, below the rows of an export or of a group of them."""
+MONEY = frozenset({"price", "discount", "list_price"})
+CURRENCY_COLUMNS = ("currency", "currencycode", "währung", "waehrung", "devise", "moneda", "valuta")
+SHOWN, MANY = 5, 100
+"""Currencies that are named; so many that a column names something else."""
 
 
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]", "", name.lower())
 
 
-class Columns:
-    """Typed columns of a raw table under the names that the source gives them, and what was wrong with each row."""
+def _counted(rows: Mapping[str, int]) -> str:
+    """The first few, the most frequent first."""
+    most = sorted(rows, key=lambda name: (-rows[name], name))
+    return ", ".join(f"{name} in {rows[name]:,} rows" for name in most[:SHOWN]) + (", …" if len(most) > SHOWN else "")
 
-    def __init__(self, table: ibis.Table, section: str, mapping: Mapping[str, str]) -> None:
+
+@dataclass(frozen=True)
+class Part:
+    """One of the files of a table."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: int
+
+
+class Columns:
+    """Typed columns of a raw table under the names that the source gives them, and what was wrong with each row.
+
+    lacking: by column the parts of the table that have not got it.
+    """
+
+    def __init__(
+        self,
+        table: ibis.Table,
+        section: str,
+        mapping: Mapping[str, str],
+        lacking: Mapping[str, Sequence[Part]] | None = None,
+    ) -> None:
         self.table = table
         self._section = section
         self._mapping = mapping
+        self._lacking = lacking or {}
+        self._optional: set[str] = set()  # ours, which parts may lack
+        self._notes: list[str] = []
         self._used: list[str] = []
         self._faults: list[tuple[Any, str, str | None]] = []  # which rows, why, in which of the source's columns
 
@@ -53,16 +94,29 @@ class Columns:
             lines = ", ".join(f"{name}: {json.dumps(self._alike(name) or '…', ensure_ascii=False)}" for name in missing)
             raise InvalidInput(
                 f"{self._section} needs a column {' and a column '.join(missing)}: {self._columns()} "
-                f"Say in the mapping which they are: `{self._section}: {{{lines}}}`."
+                f"Say in the mapping which they are: `{self._section}: {{{lines}}}`; of what only the path says, as in "
+                f'date=2024-01-31/part.csv, `{missing[-1]}: {{path: "date=*"}}` (ecommerce).'
             )
 
-    def not_used(self, names: Iterable[str]) -> Iterator[str]:
-        """One sentence for each column that is called like one of these but for case or blanks, and is not read."""
+    def notes(self, names: Iterable[str]) -> Iterator[str]:
+        """One sentence for each column that only some parts have, and for each that is like one of ours and not read.
+
+        It is called like one of these names but for case or blanks.
+        """
+        yield from self._notes
+        if any(self.has(name) for name in MONEY & set(names)):
+            yield from self._currencies()
+        for column, parts in self._lacking.items():
+            if column in self._used:
+                yield (
+                    f"{sum(part.rows for part in parts):,} rows of {self._section} have no {column}: "
+                    f"{self._parts(parts)} no such column. It is null there."
+                )
         read = {self._mapping.get(f"{self._section}.{name}", name) for name in names}
         for name in names:
-            if not self.has(name) and (column := self._alike(name)) is not None and column not in read:
-                line = f"{name}: {json.dumps(column, ensure_ascii=False)}"
-                yield f"The column {column!r} of {self._section} is not used. If it is {name}, map it: `{line}`."
+            if not self.has(name) and (alike := self._alike(name)) is not None and alike not in read:
+                line = f"{name}: {json.dumps(alike, ensure_ascii=False)}"
+                yield f"The column {alike!r} of {self._section} is not used. If it is {name}, map it: `{line}`."
 
     def _alike(self, name: str) -> str | None:
         return next((column for column in self._names() if _plain(column) == _plain(name)), None)
@@ -79,10 +133,29 @@ class Columns:
         constant = self._mapping.get(f"{self._section}.{name}.value")
         if constant is not None:
             return ibis.literal(constant)
-        column = self._named(name)
+        return self._read(self._named(name), needed=name not in self._optional)
+
+    def _read(self, column: str, *, needed: bool) -> Any:
+        """The source's column.
+
+        Raises DataRejected where it is needed and a part of the table lacks it.
+        """
+        head = next((name for name in self._lacking if column == name or column.startswith(f"{name}.")), "")
+        if head and needed:
+            parts = self._lacking[head]
+            alike = get_close_matches(head, parts[0].columns, n=1, cutoff=0.7)
+            meant = f" (did you mean {alike[0]!r}?)" if alike else ""
+            header = "" if has_suffix(parts[0].name, (".parquet",)) else " Its first line must be names of columns."
+            raise DataRejected(
+                f"{self._section} needs the column {head!r} in each part, and {self._parts(parts)} none{meant}. "
+                f"{parts[0].name} has {', '.join(parts[0].columns)}.{header} Give it the column, or move it elsewhere."
+            )
         if column not in self._used:
             self._used.append(column)
         return self.table[column]
+
+    def _parts(self, parts: Sequence[Part]) -> str:
+        return f"{parts[0].name} has" if len(parts) == 1 else f"{len(parts):,} parts, {parts[0].name} first, have"
 
     def _named(self, name: str) -> str:
         """What the source calls our column."""
@@ -113,15 +186,18 @@ class Columns:
         return value.map(as_id)
 
     def number(self, name: str, kind: str = "float64") -> Any:
-        """The column as float64 or int64; other text, and fractions where whole numbers are due, are WRONG_TYPE."""
+        """The column as float64, which is money, or int64, which are units: a WRONG_TYPE where it is neither.
+
+        Raises DataRejected for money in several currencies.
+        """
         value = self._raw(name)
-        decimal = self.option(name, "decimal") or "."
-        if decimal not in (".", ","):
-            raise InvalidInput(f"decimal is {decimal!r}, expected '.' or ','.")
-        number = as_number(value, decimal)
+        decimal = self.option(name, "decimal")
+        number = as_number(value, decimal, money=kind == "float64")
         fine = number.notnull()
         if kind == "int64":
             fine = is_whole(number)
+        elif value.type().is_string() and f"{self._section}.{name}.value" not in self._mapping:
+            self._refuse_several_currencies(self._named(name), decimal)
         given = value.notnull()
         if value.type().is_string():
             given = given & (value.strip() != "")
@@ -129,6 +205,37 @@ class Columns:
             given = given & ~value.isnan()  # as pandas writes what is missing
         self._faults.append((given & ~fine.fill_null(False), WRONG_TYPE, self._named(name)))
         return ibis.ifelse(fine, number, None).cast(kind)
+
+    def _refuse_several_currencies(self, column: str, decimal: str) -> None:
+        """Raises DataRejected where they would be added up; notes the rows that name none, where others do."""
+        texts = self.table[column]
+        plain = is_plain(texts, decimal)
+        odd = self.table.filter(texts.notnull() & ~plain).group_by(text=texts).agg(rows=ibis._.count()).to_pyarrow()
+        rows = currencies_in(dict(zip(odd["text"].to_pylist(), odd["rows"].to_pylist(), strict=True)), decimal)
+        none = rows.pop("", 0)
+        if len(rows) > 1:
+            raise DataRejected(
+                f"{column} of {self._section} is in several currencies: {_counted(rows)}. They cannot be added up. "
+                "Convert them to one, or leave the column out of the mapping."
+            )
+        if rows and (none := none + int(self.table.filter(plain).count().execute())):
+            self._notes.append(
+                f"{column} names no currency in {none:,} rows of {self._section}. They are taken for "
+                f"{next(iter(rows))}, as the others are."
+            )
+
+    def _currencies(self) -> Iterator[str]:
+        """A sentence where a column next to the prices names several."""
+        for column in self._names():
+            if not _plain(column).endswith(CURRENCY_COLUMNS) or not self.table[column].type().is_string():
+                continue
+            named = self.table.filter(self.table[column].strip() != "").group_by(column).agg(rows=ibis._.count())
+            rows = {str(row[column]): row["rows"] for row in named.limit(MANY).to_pyarrow().to_pylist()}
+            if 1 < len(rows) < MANY:
+                yield (
+                    f"{column} of {self._section} names several currencies: {_counted(rows)}. Prices are added up as "
+                    "if all were in one. Convert them to one, or leave them out of the mapping."
+                )
 
     def timestamp(self, name: str) -> Any:
         """Moments in UTC. Without a zone of its own one is in the mapping's `time_zone`, and WITHOUT_ZONE without that.
@@ -148,17 +255,18 @@ class Columns:
     def _with_clock(self, name: str, day: Any, clock: str) -> Any:
         if clock not in self._names():
             raise InvalidInput(f"{self._section}.{name}.time is mapped to {clock!r}; {self._columns()}")
-        if clock not in self._used:
-            self._used.append(clock)
-        text = as_text(self.table[clock])
+        text = as_text(self._read(clock, needed=name not in self._optional))
         return as_text(day) + (" " + text).fill_null("")
 
     def optional(self, name: str, kind: str = "string") -> Any:
-        """The column, or null where the source has none."""
+        """The column, or null where the source, or a part of the table, has none. kind: of a column, or `id`."""
         if not self.has(name):
-            return ibis.null(TIMESTAMP if kind == "timestamp" else kind)
+            return ibis.null({"timestamp": TIMESTAMP, "id": "string"}.get(kind, kind))
+        self._optional.add(name)
         if kind == "timestamp":
             return self.timestamp(name)
+        if kind == "id":
+            return self.id(name)
         return self.text(name) if kind == "string" else self.number(name, kind)
 
     def content(self) -> Any:
@@ -171,6 +279,31 @@ class Columns:
             text = self.table[column].cast("string")
             whole = whole + (text.length().cast("string") + ":" + text).fill_null("-")
         return whole.hexdigest("md5")
+
+    def leave_out_totals(self, key: str, moment: str) -> None:
+        """Marks the lines of totals that programs write below the rows: their name would be a user, or a product.
+
+        moment: the source's column of times. A line without one, and without something else, is no event, so that any
+        cell may name a total. Where there is no such column the key must name it, with nothing but numbers next to it
+        and half of that empty: a product that is called Total has more to say.
+        """
+        texts = {name: self.table[name] for name in self._names() if self.table[name].type().is_string()}
+        says_total = {name: text.strip().lower().re_search(TOTAL).fill_null(False) for name, text in texts.items()}
+        if moment in self._names() and says_total:
+            empty = [self.table[name].isnull().cast("int64") for name in self._names()]
+            at = self.table[moment]
+            no_moment = at.isnull() | says_total.get(moment, ibis.literal(False))
+            no_event = no_moment & ibis.or_(*says_total.values()) & (sum(empty[1:], empty[0]) >= 2)
+            may_be_none = at.isnull()  # asked first, as it costs a fraction of what the words do
+            if moment in texts:
+                may_be_none = may_be_none | (at < "0") | (at >= ":")
+            self.leave_out(ibis.ifelse(may_be_none, no_event, False), TOTALS_ROW)
+        elif (named := self._named(key)) in texts and len(others := texts.keys() - {named}) > 1:
+            empty = [texts[name].fill_null("").strip() == "" for name in sorted(others)]
+            numbers = [is_plain(texts[name], self.option(key, "decimal")) for name in sorted(others)]
+            nothing_else = ibis.and_(*(blank | number for blank, number in zip(empty, numbers, strict=True)))
+            sparse = sum((blank.cast("int64") for blank in empty[1:]), empty[0].cast("int64")) * 2 >= len(others)
+            self.leave_out(ibis.ifelse(says_total[named], nothing_else & sparse, False), TOTALS_ROW)
 
     def leave_out(self, rows: Any, reason: str) -> None:
         """Marks rows that can be read but are not kept."""

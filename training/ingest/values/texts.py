@@ -1,11 +1,9 @@
-"""Texts, ids and numbers out of columns of any type, with the value that was written."""
+"""Texts and ids out of columns of any type, with the value that was written."""
 
 from typing import Any
 
 import ibis
 
-POINT_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
-COMMA_NUMBER = r"^\s*[+-]?(\d{1,3}(\.\d{3})+|\d*)(,\d+)?\s*$"
 EXACT = 2**53
 """Whole numbers up to here are exact in a float64."""
 
@@ -39,19 +37,3 @@ def is_whole(number: Any) -> Any:
     """
     inside = number.abs() < float(EXACT)
     return (inside & (ibis.ifelse(inside, number, 0.0).floor() == number)).fill_null(False)
-
-
-def as_number(value: Any, decimal: str) -> Any:
-    """The column as float64; null for a null, an infinite number, and a text that is not a number."""
-    kind = value.type()
-    if kind.is_numeric() and not kind.is_boolean():
-        number = value.try_cast("float64")
-    else:
-        text = value.cast("string").strip()
-        if decimal == ",":
-            readable = text.re_search(COMMA_NUMBER) & text.re_search(r"\d")
-            text = text.replace(".", "").replace(",", ".")
-        else:
-            readable = text.re_search(POINT_NUMBER)
-        number = ibis.ifelse(readable, text.try_cast("float64"), None)
-    return ibis.ifelse(number.isnan() | number.isinf(), None, number)

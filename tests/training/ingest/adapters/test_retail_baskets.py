@@ -62,12 +62,13 @@ def test_faulty_lines_of_baskets_cost_only_themselves(tmp_path: Path) -> None:
         b'{"id": 4, "items": []}',
         b'{"id": 5, "items": "10"}',
         b'{"id": 6, "items": [[10]]}',
+        b'{"id": 7, "items": [{"id": 10, "id": 11}]}',
     ]
     lines = [*faulty, *(json.dumps(basket).encode() for basket in BASKETS)]
     products = GOODS.encode() + b"12\tA3\n13\tA3\tCaf\xe9\n"
     folder = write(tmp_path / "raw", products_txt=products, transactions_txt=b'{"id": 9}\n' + b"\n".join(lines))
     report = run(tmp_path, "retail-baskets", folder)
-    assert (report.events_in, report.events_kept) == (10, 3)
+    assert (report.events_in, report.events_kept) == (11, 3)
     assert reasons(tmp_path) == [
         ("basket_without_items", '{"id": 4, "items": []}'),
         ("basket_without_items", '{"id": 9}'),
@@ -76,6 +77,7 @@ def test_faulty_lines_of_baskets_cost_only_themselves(tmp_path: Path) -> None:
         ("not_utf8", '{"id": "\\xff"}'),
         ("wrong_type", '{"id": 5, "items": "10"}'),
         ("wrong_type", '{"id": 6, "items": [[10]]}'),
+        ("wrong_type", '{"id": 7, "items": [{"id": 10, "id": 11}]}'),
     ]
     assert reasons(tmp_path, "quarantine_items") == [("malformed_row", "12\tA3"), ("not_utf8", "13\tA3\tCaf\\xe9")]
 

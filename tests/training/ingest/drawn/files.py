@@ -18,15 +18,24 @@ Row = dict[str, Any]  # texts, None, or a list of texts
 KINDS = ("csv", "semicolon.csv", "tsv", "csv.gz", "jsonl", "parquet", "binary.parquet", "null.parquet")
 
 
-def write_parts(draw: Draw, folder: Path, table: str, rows: Sequence[Row], columns: Sequence[str]) -> None:
-    """The rows as one file or as a folder of parts, of kinds that are drawn."""
+def write_parts(
+    draw: Draw, folder: Path, table: str, rows: Sequence[Row], columns: Sequence[str], optional: Sequence[str] = ()
+) -> None:
+    """The rows as one file or as a folder of parts, of kinds that are drawn, each with an order of its own.
+
+    A part may lack an optional column for which it has no values.
+    """
     count = draw(st.integers(1, 3))
     if count == 1:
         _write(draw, folder / table, rows, columns)
         return
     (folder / table).mkdir()
     for number in range(count):
-        _write(draw, folder / table / f"part-{number}", rows[number::count], columns)
+        part = rows[number::count]
+        empty = [name for name in optional if all(row[name] is None for row in part)]
+        left_out = empty if draw(st.booleans()) else []
+        there = [name for name in draw(st.permutations(columns)) if name not in left_out]
+        _write(draw, folder / table / f"part-{number}", part, there)
 
 
 def _write(draw: Draw, stem: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:

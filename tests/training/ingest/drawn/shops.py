@@ -52,7 +52,9 @@ def ecommerce(draw: Draw, folder: Path) -> Shop:
     cells = {"user_id": ids, "item_id": ids, "event_type": event_types, "event_timestamp": moments(),
              "quantity": quantities, "price": prices, "basket_id": ids}  # fmt: skip
     rows = [_row(draw, cells) for _ in range(draw(st.integers(1, 8)))]
-    write_parts(draw, folder, "interactions", _written(rows), list(cells))
+    write_parts(
+        draw, folder, "interactions", _written(rows), list(cells), ("item_id", "quantity", "price", "basket_id")
+    )
     (folder / "products.csv").write_text("item_id\na\n")
     right, unreadable = _judged(rows, lambda row: [(row["user_id"], row["item_id"], row["event_type"],
         row["event_timestamp"], row["quantity"], row["price"], row["basket_id"])])  # fmt: skip

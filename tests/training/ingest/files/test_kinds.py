@@ -9,7 +9,18 @@ import pyarrow as pa
 import pytest
 
 from contracts.errors import DataRejected, InvalidInput
-from tests.support.shop_files import EVENT, INTERACTIONS, PRODUCTS, SHOP_EVENTS, parquet, rows_of, run, shop, write
+from tests.support.shop_files import (
+    EVENT,
+    INTERACTIONS,
+    PRODUCTS,
+    SHOP_EVENTS,
+    parquet,
+    reasons,
+    rows_of,
+    run,
+    shop,
+    write,
+)
 
 HEADER, *LINES = INTERACTIONS.splitlines()
 AS_JSON = [dict(zip(HEADER.split(","), line.split(","), strict=True)) for line in LINES]
@@ -85,6 +96,16 @@ def test_one_bad_line_of_json_is_lost_alone_though_it_looks_like_an_array(tmp_pa
         assert (report.events_in, report.events_dropped) == (4, {"malformed_row": 1})
     mapping = named(tmp_path, "events.json", json.dumps([*AS_JSON, 7]).encode())
     assert run(tmp_path, "ecommerce", tmp_path / "shop", mapping).events_dropped == {"malformed_row": 1}
+
+
+def test_an_object_that_has_a_key_twice_is_lost_alone(tmp_path: Path) -> None:
+    good = list(map(json.dumps, AS_JSON))
+    twice = good[0][:-1] + ', "user_id": "u9"}'
+    for text in ("\n".join([*good, twice]), f"[{', '.join([*good, twice])}]"):
+        mapping = named(tmp_path, "events.json", text.encode())
+        report = run(tmp_path, "ecommerce", tmp_path / "shop", mapping)
+        assert (report.events_kept, report.events_dropped) == (3, {"malformed_row": 1})
+        assert reasons(tmp_path) == [("malformed_row", twice)]
 
 
 def test_an_array_that_is_cut_short_is_refused(tmp_path: Path) -> None:

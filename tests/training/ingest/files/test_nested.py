@@ -116,3 +116,24 @@ def test_a_column_with_a_dot_in_its_name_is_itself(tmp_path: Path) -> None:
         {**MAPPING, "users": {"file": "orders", "repeated": "most_frequent", "user_id": "buyer.id"}},
     )
     assert rows_of(tmp_path, "users", "user_id") == [("own",)]
+
+
+@pytest.mark.parametrize(
+    ("once", "twice"),
+    [
+        ('"buyer": {"id": "b1"', '"buyer": {"id": "b9", "id": "b1"'),
+        ('"home": {"state": "BY"', '"home": {"state": "NI", "state": "BY"'),
+        ('{"id": "007"', '{"id": "9", "id": "007"'),
+        ('"n": 2', '"n": 3, "n": 2'),
+    ],
+)
+def test_a_key_that_is_there_twice_in_an_object_costs_the_rows_that_need_it(
+    tmp_path: Path, once: str, twice: str
+) -> None:
+    text = "\n".join(map(json.dumps, ORDERS))
+    assert text.count(once) == 1
+    report = run(tmp_path, "ecommerce", write(tmp_path / "shop", orders_jsonl=text.replace(once, twice)), MAPPING)
+    lost = {row[:3] for row in BOUGHT} - set(rows_of(tmp_path, "events", "user_id", "item_id", "basket_id"))
+    assert report.profiles_dropped if "state" in once else lost
+    assert set(report.events_dropped) <= {"wrong_type"}
+    assert report.events_kept + sum(report.events_dropped.values()) == 4
