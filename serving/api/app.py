@@ -29,7 +29,8 @@ def add_routes(app: FastAPI, service: Service, access: Access) -> None:
     app.description = "Recommendations over HTTP; KServe's v1 and v2 protocols are under /v1 and /v2."
     # FastAPI looks for OpenTelemetry at each request: a fifth of what HTTP costs here, and its traces would hold paths
     # with ids of users.
-    app._telemetry["tracing"] = app._telemetry["metrics"] = app._telemetry["logs"] = False
+    if telemetry := getattr(app, "_telemetry", None):  # no public way leads there once KServe has made the application
+        telemetry |= {"tracing": False, "metrics": False, "logs": False}
     for subject in SUBJECTS:
         app.include_router(subject.router(service), generate_unique_id_function=lambda route: route.name)
     app.add_middleware(DistinctKeys)  # behind FastPath, whose requests have no body
