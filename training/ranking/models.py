@@ -91,7 +91,6 @@ class Choice:
     kind: str
     measured: Mapping[str, float]  # NDCG@20 of each kind on the last window after training on those before it
     judged: tuple[RankingModel, ...] = ()  # of this kind; entry i has learned from the first i + 1 windows
-    teacher: RankingModel | None = None  # trees of all windows but the last, where a network is to be trained
 
 
 def choose(windows: Sequence[LabelledLists], settings: RankerSettings, progress: Progress) -> Choice:
@@ -108,11 +107,11 @@ def choose(windows: Sequence[LabelledLists], settings: RankerSettings, progress:
     if len(windows) == 1:
         return Choice(chosen, {})
     earlier, last = joined(windows[:-1]), windows[-1]
-    models, networks, teacher = dict[str, RankingModel](), tuple[RankingModel, ...](), None
+    models, networks = dict[str, RankingModel](), tuple[RankingModel, ...]()
     if settings.model != NEURAL:
-        models[TREES] = teacher = train(TREES, earlier, settings, progress)[0]
+        models[TREES] = train(TREES, earlier, settings, progress)[0]
     if settings.model != TREES:
-        networks, teacher = _networks(windows[:-1], settings, progress, teacher)
+        networks = _networks(windows[:-1], settings, progress, models.get(TREES))
         models[NEURAL] = networks[-1]
     by_user = {kind: last.ndcg(one.scores(last.inputs)) for kind, one in models.items()}
     if settings.model == AUTO and difference(by_user[TREES], by_user[NEURAL]).low > 0:
@@ -122,14 +121,13 @@ def choose(windows: Sequence[LabelledLists], settings: RankerSettings, progress:
         before = [joined(windows[:at]) for at in range(1, len(windows) - 1)]
         judged = (*(train(TREES, lists, settings, progress)[0] for lists in before), models[TREES])
     measured = {kind: float(values.mean()) for kind, values in by_user.items()}
-    return Choice(chosen, measured, judged, teacher)
+    return Choice(chosen, measured, judged)
 
 
 def _networks(
     windows: Sequence[LabelledLists], settings: RankerSettings, progress: Progress, latest: RankingModel | None
-) -> tuple[tuple[RankingModel, ...], RankingModel | None]:
-    """One network after each window, and the teacher of the last one. Each goes on from the one before it, so that all
-    of them take little more time than one.
+) -> tuple[RankingModel, ...]:
+    """One network after each window. Each goes on from the one before it, so that all take little more time than one.
 
     latest: trees of all windows, made here where none are given. What teaches an earlier network are trees of the first
     window: they have not seen what it will be measured on.
@@ -143,7 +141,7 @@ def _networks(
         teacher, before = (latest if at == len(windows) else first), (networks[-1] if networks else None)
         network, _ = train(NEURAL, joined(windows[:at]), settings, progress, teacher=teacher, start=before)
         networks.append(network)
-    return tuple(networks), latest
+    return tuple(networks)
 
 
 def _teacher(lists: LabelledLists, settings: RankerSettings) -> RankingModel:

@@ -26,10 +26,8 @@ def train_ranking(workspace: Workspace, settings: Settings, progress: Progress) 
     dataset, embeddings = Dataset(workspace), Embeddings(require(workspace.towers, "tandem train-towers"))
     windows, cold = lessons(dataset, embeddings, settings, progress)
     choice = choose(windows, settings.ranker, progress)
+    ranker, losses = train(choice.kind, joined(windows), settings.ranker, progress, joined(cold))
     latest = choice.judged[-1] if choice.judged else None
-    ranker, losses = train(
-        choice.kind, joined(windows), settings.ranker, progress, joined(cold), teacher=choice.teacher, start=latest
-    )  # fmt: skip
     shutil.rmtree(workspace.ranker, ignore_errors=True)
     ranker.export(workspace.ranker)
     for learned_from, one in enumerate(choice.judged, 1):
