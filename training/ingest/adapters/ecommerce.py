@@ -17,8 +17,9 @@ from training.ingest.adapters.source import CANCEL, IGNORE, RETURN, Source, Sour
 from training.ingest.adapters.tables import read_table, seen_users
 from training.ingest.files.encodings import refuse_unknown_encoding
 from training.ingest.files.location import DataFile, Location, has_suffix, locate
-from training.ingest.values.columns import TOTALS_ROW, Columns
+from training.ingest.values.columns import Columns
 from training.ingest.values.moments import TIMESTAMP
+from training.ingest.values.totals import TOTALS_ROW
 
 TABLES = {
     "interactions": EVENT_COLUMNS,
@@ -135,19 +136,23 @@ def _events(rows: Columns, options: SourceOptions) -> ibis.Table:
     rows.require("event_type", "user_id", "event_timestamp")
     rows.leave_out_totals("user_id", _moment_column(options))
     names = EVENT_NAMES | event_types_of(options.mapping)
-    event_id = rows.optional("event_id", "id")
+    event_id, kind = rows.optional("event_id", "id"), _event_type(rows, names)
+    # In this order: of a row with several faults the first is its reason.
+    user_id, item_id = _user_id(rows, options.mapping), rows.optional("item_id", "id")
+    moment, basket_id = rows.timestamp("event_timestamp"), rows.optional("basket_id", "id")
+    quantity = rows.optional("quantity", "int64")
     return rows.select(
-        event_type=_event_type(rows, names),
-        user_id=_user_id(rows, options.mapping),
-        item_id=rows.optional("item_id", "id"),
-        event_timestamp=rows.timestamp("event_timestamp"),
-        basket_id=rows.optional("basket_id", "id"),
-        quantity=rows.optional("quantity", "int64").fill_null(1),
+        event_type=kind,
+        user_id=user_id,
+        item_id=item_id,
+        event_timestamp=moment,
+        basket_id=basket_id,
+        quantity=quantity.fill_null(1),
         price=rows.optional("price", "float64"),
         discount=rows.optional("discount", "float64"),
         event_id=event_id,
         content=ibis.ifelse(event_id.isnull(), rows.content(), None),
-        is_return=_is_return(rows, names, options.mapping),
+        is_return=_is_return(kind, basket_id, quantity, options.mapping),
     )
 
 
@@ -222,13 +227,11 @@ def policy_of(mapping: Mapping[str, str]) -> str:
     return policy
 
 
-def _is_return(rows: Columns, names: Mapping[str, str], mapping: Mapping[str, str]) -> Any:
+def _is_return(kind: Any, basket_id: Any, quantity: Any, mapping: Mapping[str, str]) -> Any:
     """Negative units of a purchase, a basket whose id begins with the prefix of returns, or an event called so."""
-    kind = _event_type(rows, names)
-    is_return = kind == RETURN
-    is_return = is_return | ((kind == EventType.PURCHASE.value) & (rows.optional("quantity", "int64") < 0))
+    is_return = (kind == RETURN) | ((kind == EventType.PURCHASE.value) & (quantity < 0))
     if prefix := mapping.get("return_prefix"):
-        is_return = is_return | rows.optional("basket_id", "id").startswith(prefix)
+        is_return = is_return | basket_id.startswith(prefix)
     return is_return.fill_null(False)
 
 

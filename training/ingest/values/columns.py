@@ -18,17 +18,11 @@ from training.ingest.values.moment_text import Reading
 from training.ingest.values.moments import TIMESTAMP, moments
 from training.ingest.values.numbers import as_number, currencies_in, is_plain
 from training.ingest.values.texts import as_id, as_text, is_whole
+from training.ingest.values.totals import TOTALS_ROW, totals_in
 
 WITHOUT_ZONE = "timestamp_without_zone"
 WRONG_COLUMN = "wrong_column"
 """Next to `reason`: the source's column whose value could not be read."""
-TOTALS_ROW = "totals_row"
-TOTAL = (
-    r"^(.*\s)?((grand|sub|overall)[\s-]?)?(totals?|sum|summe|gesamt|gesamtsumme|endsumme|zwischensumme|ergebnis|"
-    r"gesamtergebnis|total (g[eé]n[eé]ral|geral)|totaal|totale|suma|summa|razem|toplam|yhteensä|итого|всего|"
-    r"合計|总计)\s*:?$"
-)
-"""What a line of totals is called, below the rows of an export or of a group of them."""
 MONEY = frozenset({"price", "discount", "list_price"})
 CURRENCY_COLUMNS = ("currency", "currencycode", "währung", "waehrung", "devise", "moneda", "valuta")
 SHOWN, MANY = 5, 100
@@ -37,6 +31,11 @@ SHOWN, MANY = 5, 100
 
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]", "", name.lower())
+
+
+def _meant(column: str, there: Sequence[str]) -> str:
+    alike = get_close_matches(column, there, n=1, cutoff=0.7)
+    return f" (did you mean {alike[0]!r}?)" if alike else ""
 
 
 def _counted(rows: Mapping[str, int]) -> str:
@@ -83,9 +82,7 @@ class Columns:
         """
         key = f"{self._section}.{name}"
         if key in self._mapping and (named := self._mapping[key]) not in self._names():
-            alike = get_close_matches(named, self._names(), n=1, cutoff=0.7)
-            meant = f" (did you mean {alike[0]!r}?)" if alike else ""
-            raise InvalidInput(f"{key} is mapped to {named!r}{meant}; {self._columns()}")
+            raise InvalidInput(f"{key} is mapped to {named!r}{_meant(named, self._names())}; {self._columns()}")
         return f"{key}.value" in self._mapping or self._mapping.get(key, name) in self._names()
 
     def require(self, *names: str) -> None:
@@ -143,11 +140,10 @@ class Columns:
         head = next((name for name in self._lacking if column == name or column.startswith(f"{name}.")), "")
         if head and needed:
             parts = self._lacking[head]
-            alike = get_close_matches(head, parts[0].columns, n=1, cutoff=0.7)
-            meant = f" (did you mean {alike[0]!r}?)" if alike else ""
             header = "" if has_suffix(parts[0].name, (".parquet",)) else " Its first line must be names of columns."
             raise DataRejected(
-                f"{self._section} needs the column {head!r} in each part, and {self._parts(parts)} none{meant}. "
+                f"{self._section} needs the column {head!r} in each part, and {self._parts(parts)} none"
+                f"{_meant(head, parts[0].columns)}. "
                 f"{parts[0].name} has {', '.join(parts[0].columns)}.{header} Give it the column, or move it elsewhere."
             )
         if column not in self._used:
@@ -281,29 +277,10 @@ class Columns:
         return whole.hexdigest("md5")
 
     def leave_out_totals(self, key: str, moment: str) -> None:
-        """Marks the lines of totals that programs write below the rows: their name would be a user, or a product.
-
-        moment: the source's column of times. A line without one, and without something else, is no event, so that any
-        cell may name a total. Where there is no such column the key must name it, with nothing but numbers next to it
-        and half of that empty: a product that is called Total has more to say.
-        """
-        texts = {name: self.table[name] for name in self._names() if self.table[name].type().is_string()}
-        says_total = {name: text.strip().lower().re_search(TOTAL).fill_null(False) for name, text in texts.items()}
-        if moment in self._names() and says_total:
-            empty = [self.table[name].isnull().cast("int64") for name in self._names()]
-            at = self.table[moment]
-            no_moment = at.isnull() | says_total.get(moment, ibis.literal(False))
-            no_event = no_moment & ibis.or_(*says_total.values()) & (sum(empty[1:], empty[0]) >= 2)
-            may_be_none = at.isnull()  # asked first, as it costs a fraction of what the words do
-            if moment in texts:
-                may_be_none = may_be_none | (at < "0") | (at >= ":")
-            self.leave_out(ibis.ifelse(may_be_none, no_event, False), TOTALS_ROW)
-        elif (named := self._named(key)) in texts and len(others := texts.keys() - {named}) > 1:
-            empty = [texts[name].fill_null("").strip() == "" for name in sorted(others)]
-            numbers = [is_plain(texts[name], self.option(key, "decimal")) for name in sorted(others)]
-            nothing_else = ibis.and_(*(blank | number for blank, number in zip(empty, numbers, strict=True)))
-            sparse = sum((blank.cast("int64") for blank in empty[1:]), empty[0].cast("int64")) * 2 >= len(others)
-            self.leave_out(ibis.ifelse(says_total[named], nothing_else & sparse, False), TOTALS_ROW)
+        """Marks the lines of totals below the rows. moment: the source's column of times."""
+        totals = totals_in(self.table, self._names(), self._named(key), moment, self.option(key, "decimal"))
+        if totals is not None:
+            self.leave_out(totals, TOTALS_ROW)
 
     def leave_out(self, rows: Any, reason: str) -> None:
         """Marks rows that can be read but are not kept."""
