@@ -8,6 +8,7 @@ from contracts.arrays import Rows
 from contracts.ranking.candidates import POPULAR, POPULAR_COLUMN, REPEAT, SOURCES, Shortlist, likeliest_repeats, union
 from training.evaluation.baselines import top_rows
 from training.evaluation.window import EvaluationWindow
+from training.metrics.ranking_metrics import among
 
 SIMPLE_POPULAR = 300
 """The simplest union: the user's own history, likeliest repeats first, and then this many popular items."""
@@ -21,7 +22,7 @@ def candidate_recall(candidates: Sequence[Shortlist], truths: Sequence[Rows]) ->
     """
     totals = dict.fromkeys(("recall_union", *(f"{k}_{s}" for k in ("recall", "unique") for s in SOURCES)), 0.0)
     for one, truth in zip(candidates, truths, strict=True):
-        found = one.sources[np.isin(one.rows, truth)]
+        found = one.sources[among(one.rows, truth)]
         totals["recall_union"] += len(found) / len(truth)
         for bit, source in enumerate(SOURCES):
             totals[f"recall_{source}"] += float((found >> bit & 1).sum()) / len(truth)
@@ -43,7 +44,7 @@ def simple_union_recall(window: EvaluationWindow, num_candidates: int) -> dict[s
     ]
     means = {}
     for cut, suffix in ((num_candidates, ""), (None, "_uncut")):
-        shares = [np.isin(truth, rows[:cut]).mean() for truth, rows in zip(window.truths, unions, strict=True)]
+        shares = [among(truth, rows[:cut]).mean() for truth, rows in zip(window.truths, unions, strict=True)]
         means[f"recall_simple_union{suffix}"] = float(np.mean(shares))
         means[f"mean_simple_candidates{suffix}"] = float(np.mean([len(rows[:cut]) for rows in unions]))
     return means

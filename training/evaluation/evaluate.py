@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from contracts.arrays import Rows
+from contracts.arrays import Doubles, Rows
 from contracts.bundle.promotions import CURRENT
 from training.dataset.dataset import Dataset
 from training.evaluation.backtest import backtest, window_entry
@@ -24,7 +24,7 @@ from training.evaluation.gate import (
 )
 from training.evaluation.list_names import named
 from training.evaluation.related import reasons_held, related_recall
-from training.evaluation.slices import at_lengths, by_history, by_segment, gated_discoveries, of_discoveries, values_of
+from training.evaluation.slices import at_lengths, by_history, by_segment, of_discoveries, values_of
 from training.evaluation.window import LENGTH, EvaluationWindow, Lists, lists_of, unseen_list, window_at
 from training.metrics.ranking_metrics import padded, summary
 from training.progress import Progress
@@ -85,14 +85,20 @@ def tables_and_gate(workspace: Workspace, window: EvaluationWindow, lists: Lists
     What is new to a user is judged by the list that a request with include_seen=false gets.
     """
     discovering = {**lists, FINAL_LIST: unseen_list(window, workspace)}
-    gated = {name: values[GATED] for name, values in values_of(lists, window.truths).items()}
+    discoveries, new = of_discoveries(window, discovering)
+    gated = gated_values(lists, window.truths)
     write_values(workspace.evaluation, window.user_ids, gated[FINAL_LIST])
     champion = champion_at(workspace.bundles / CURRENT)
     return {
         "all_items": table_of(lists, window.truths, window.num_items),
-        "new_to_user": table_of(*of_discoveries(window, discovering), window.num_items),
-        "gate": comparisons(gated, gated_discoveries(window, discovering), window.user_ids, cutoff, champion),
+        "new_to_user": table_of(discoveries, new, window.num_items),
+        "gate": comparisons(gated, gated_values(discoveries, new), window.user_ids, cutoff, champion),
     }
+
+
+def gated_values(lists: Lists, truths: Sequence[Rows]) -> dict[str, Doubles]:
+    """[users] of the metric that the gate asks, by list; nothing without users."""
+    return {name: values[GATED] for name, values in values_of(lists, truths).items()} if truths else {}
 
 
 def table_of(lists: Lists, truths: Sequence[Rows], num_items: int) -> Table:

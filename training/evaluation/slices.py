@@ -12,7 +12,7 @@ from contracts.events.schema import UNKNOWN
 from contracts.features.names import ITEM_STATISTICS, USER_PROFILE
 from training.evaluation.window import LENGTH, EvaluationWindow, Lists
 from training.metrics.intervals import intervals
-from training.metrics.ranking_metrics import NDCG_AT, hits, ndcg, padded, per_user_metrics, without
+from training.metrics.ranking_metrics import NDCG_AT, among, hits, ndcg, padded, per_user_metrics, without
 
 AT_K: Final = (5, 10, 20, 50, 100)
 SHOWN: Final = (f"ndcg@{NDCG_AT}", "recall@20")
@@ -41,7 +41,7 @@ def of_repeats(window: EvaluationWindow, lists: Lists) -> tuple[Lists, list[Rows
     users = [row for row, truth in enumerate(kept) if len(truth)]
     return (
         {
-            name: [r[np.isin(r, window.known[u])] for u, r in ((u, rows[u]) for u in users)]
+            name: [r[among(r, window.known[u])] for u, r in ((u, rows[u]) for u in users)]
             for name, rows in lists.items()
         },
         [kept[user] for user in users],
@@ -58,12 +58,6 @@ def of_discoveries(window: EvaluationWindow, lists: Lists) -> tuple[Lists, list[
         {name: [without(rows[user], window.known[user]) for user in users] for name, rows in discovering.items()},
         [new[user] for user in users],
     )
-
-
-def gated_discoveries(window: EvaluationWindow, lists: Lists) -> dict[str, npt.NDArray[np.float64]]:
-    """[users with a truth] NDCG@20 of what was new to them, by list; for the gate."""
-    own, truths = of_discoveries(window, lists)
-    return {name: values[f"ndcg@{NDCG_AT}"] for name, values in values_of(own, truths).items()} if truths else {}
 
 
 def of_cold_items(window: EvaluationWindow, lists: Lists) -> tuple[Lists, list[Rows]]:

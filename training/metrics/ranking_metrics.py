@@ -14,7 +14,7 @@ PRECISION_AT = 5
 
 def hits(lists: Rows, truths: Sequence[Rows]) -> npt.NDArray[np.bool_]:
     """[users, k] whether position j of user i's list is one of the truths; -1 fills short lists and never hits."""
-    return np.stack([np.isin(row, truth) & (row >= 0) for row, truth in zip(lists, truths, strict=True)])
+    return np.stack([among(row, truth) & (row >= 0) for row, truth in zip(lists, truths, strict=True)])
 
 
 def per_user_metrics(lists: Rows, truths: Sequence[Rows]) -> dict[str, npt.NDArray[np.float64]]:
@@ -59,4 +59,10 @@ def padded(lists: Sequence[Rows], k: int) -> Rows:
 
 def without(rows: Rows, excluded: Rows) -> Rows:
     """rows in their order, less the excluded."""
-    return rows[~np.isin(rows, excluded)]
+    return rows[~among(rows, excluded)]
+
+
+def among(rows: Rows, others: Rows) -> npt.NDArray[np.bool_]:
+    """[k] whether each of the catalogue rows is one of the others."""
+    # By a table over the catalogue: numpy would sort both for each user, which takes four times as long.
+    return np.isin(rows, others, kind="table")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.arrays import Floats, Rows
-from training.metrics.ranking_metrics import NDCG_AT, ndcg
+from training.metrics.ranking_metrics import NDCG_AT, among, ndcg
 
 VIEWED, CHOSEN, BOUGHT = 0.25, 0.5, 1.0
 """Labels: how far a user went with an item. Chosen is put in the cart or liked; only what was bought is a hit."""
@@ -53,10 +53,10 @@ def labelled_lists(
     inputs: Sequence[Floats], rows: Sequence[Rows], truths: Sequence[Rows], engagements: Engagements = ()
 ) -> LabelledLists:
     """Lists with at least one label; the others teach nothing. Entry i of each argument is of one user who bought."""
-    labels = [np.isin(r, t).astype(np.float32) * BOUGHT for r, t in zip(rows, truths, strict=True)]
+    labels = [among(r, t).astype(np.float32) * BOUGHT for r, t in zip(rows, truths, strict=True)]
     for own, r, looked in zip(labels, rows, engagements or [()] * len(labels), strict=True):
         for label, seen in looked:
-            np.maximum(own, np.where(np.isin(r, seen), label, 0.0), out=own)
+            np.maximum(own, np.where(among(r, seen), label, 0.0), out=own)
     taught = [i for i, label in enumerate(labels) if label.any()]
     return LabelledLists(
         tuple(inputs[i] for i in taught), tuple(labels[i] for i in taught), tuple(len(truths[i]) for i in taught)
