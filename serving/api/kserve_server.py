@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
@@ -12,9 +12,11 @@ import uvloop
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from kserve import ModelServer
+from kserve.model import BaseKServeModel
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
+from contracts.places import MAX_NAME, meant
 from serving.api.access import Access
 from serving.api.connections import ConnectionLimits, bounded, sweep
 from serving.api.grpc_calls import GuardedCalls, channel_options
@@ -45,8 +47,34 @@ class FixedModels(ModelRepositoryExtension):  # type: ignore[misc]
         raise kserve.errors.InvalidInput("Models are not loaded and unloaded here. Bundles change by /admin/bundle.")
 
 
+class UnknownModel(kserve.errors.ModelNotFound):  # type: ignore[misc]
+    """KServe's, with the names that there are."""
+
+    def __init__(self, name: str, there: Iterable[str]) -> None:
+        super().__init__(name)
+        names = list(there)
+        self.reason = f"There is no model {name[:MAX_NAME]!r}{meant(name, names)}; there are {', '.join(names)}."
+
+
 class StrictDataPlane(DataPlane):  # type: ignore[misc]
     """KServe's, in which whatever cannot be read is the caller's fault, and a server is ready whose models are."""
+
+    def get_model_from_registry(self, name: str) -> BaseKServeModel:
+        """The model. Raises UnknownModel, as all that ask for a model do."""
+        models = self._model_registry.get_models()
+        if name not in models:
+            raise UnknownModel(name, models)
+        return models[name]
+
+    async def get_model(self, name: str) -> BaseKServeModel:
+        """The model, once it is ready; ours are made ready by a bundle and never by a request."""
+        self.get_model_from_registry(name)
+        return await super().get_model(name)
+
+    async def model_ready(self, model_name: str, *args: Any, **kwargs: Any) -> bool:
+        """Whether it can answer."""
+        self.get_model_from_registry(model_name)
+        return bool(await super().model_ready(model_name, *args, **kwargs))
 
     async def ready(self) -> bool:
         """Whether every model can answer; KServe's own is as soon as it listens."""
@@ -131,8 +159,11 @@ def grpc_servers(host: str, max_bytes: int, access: Access) -> Iterator[None]:
 def add_protocol_errors(app: FastAPI) -> None:
     """Handlers for what KServe raises, as {"error": text}; anything unexpected is left to RequestIds."""
 
-    async def protocol(_: Request, error: Exception) -> JSONResponse:
+    async def protocol(request: Request, error: Exception) -> JSONResponse:
         status = next(status for kind, status in STATUS.items() if isinstance(error, kind))
+        if status == 404 and "model_version" in request.path_params:
+            version = request.path_params["model_version"][:MAX_NAME]
+            return error_answer(f"A model has one version here: leave /versions/{version} out of the path.", 404)
         return error_answer(str(error) or "This server does not offer that.", status)
 
     for kind in STATUS:

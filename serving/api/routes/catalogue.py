@@ -9,7 +9,7 @@ from pydantic import Field
 from contracts.api.requests import Request as ApiRequest
 from contracts.events.items import MAX_CHANGED_ITEMS, CatalogueItem, CatalogueReceipt
 from serving.api.access import CALLER, LOCKED
-from serving.api.routes.parameters import refuse_unknown_parameters
+from serving.api.routes.parameters import refuse_unclear_parameters
 from serving.events.intake import required
 from serving.service import Service
 
@@ -46,7 +46,7 @@ def router(service: Service) -> APIRouter:
     ) -> CatalogueReceipt:
         """202 once the change is durable; every server has it in effect within seconds. A new item is placed by its
         content near items that are like it, and can be in lists from then on."""
-        refuse_unknown_parameters(request, set())
+        refuse_unclear_parameters(request, set())
         items = changes.items if isinstance(changes, CatalogueChanges) else [changes]
         ids = [item.item_id for item in items[:AUDITED_ITEMS]]
         await asyncio.to_thread(

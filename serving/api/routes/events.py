@@ -13,7 +13,7 @@ from contracts.api.limits import MAX_EVENTS
 from contracts.events.interactions import Interaction
 from serving.api.access import CALLER, LOCKED
 from serving.api.keys import Scope
-from serving.api.routes.parameters import refuse_unknown_parameters
+from serving.api.routes.parameters import refuse_unclear_parameters
 from serving.events.intake import required
 from serving.events.metrics import InteractionMetrics
 from serving.events.parsing import posted
@@ -89,7 +89,7 @@ def router(service: Service) -> APIRouter:
         """202 once every accepted event is durable. Posting the same event_id again is harmless: it counts as
         duplicate. An event that cannot be kept is rejected with its reason, and the others of its batch are kept.
         With a token of a user, events of others are rejected."""
-        refuse_unknown_parameters(request, set())
+        refuse_unclear_parameters(request, set())
         intake = required(service.intake)
         otherwise = datetime.fromtimestamp(service.seconds(), UTC)
         user_id = CALLER.get().only_user(Scope.EVENTS)

@@ -5,7 +5,7 @@ the middleware and an endpoint half of that: together as much as all else that H
 goes on to FastAPI's own route, which names every fault.
 """
 
-from typing import Any, Final, NamedTuple, get_origin
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
@@ -17,16 +17,13 @@ from contracts.api.requests import ListOptions, RecommendationRequest
 from contracts.errors import TandemError
 from serving.api.paths import id_in
 from serving.api.routes.errors import refusal
+from serving.api.routes.parameters import REPEATED
 from serving.api.routes.recommendations import answered
 from serving.bundles.experiment import VARIANT_HEADER
 from serving.service import Service
 
 PREFIX: Final = "/recommendations/"
 OPTIONS: Final = frozenset(ListOptions.model_fields)
-LISTS: Final = frozenset(
-    name for name, field in ListOptions.model_fields.items() if get_origin(field.annotation) is list
-)
-"""Options that are repeated; of the others the last one counts."""
 
 
 class Template(NamedTuple):
@@ -67,9 +64,9 @@ def asked_in(request: Request) -> RecommendationRequest | None:
     user_id = id_in(segment)
     values: dict[str, Any] = {"user_id": user_id, "variant": request.headers.get(VARIANT_HEADER)}
     for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
-        if name in LISTS:
+        if name in REPEATED:
             values.setdefault(name, []).append(value)
-        elif name in OPTIONS:
+        elif name in OPTIONS and name not in values:
             values[name] = value
         else:
             return None

@@ -10,7 +10,7 @@ from contracts.api.answers import BatchAnswers, Recommendations, Refusal
 from contracts.api.requests import BatchRequest, ListOptions, RecommendationRequest
 from serving.api.access import CALLER
 from serving.api.keys import Scope
-from serving.api.routes.parameters import ForcedVariant, User, refuse_unknown_parameters
+from serving.api.routes.parameters import ForcedVariant, User, refuse_unclear_parameters
 from serving.service import Lists, Service
 
 EXPLAINED = 4
@@ -33,7 +33,7 @@ def router(service: Service) -> APIRouter:
         Repeats are in the list unless `include_seen` is false. There are `n` items, or `shortfall` says how many are
         missing and `shortfall_reason` why. Filters work inside retrieval: a rare category still fills the list.
         """
-        refuse_unknown_parameters(request, set(ListOptions.model_fields))
+        refuse_unclear_parameters(request, set(ListOptions.model_fields))
         return await answered(service, request, asked(user_id, options, variant))
 
     @routes.post("/recommendations", summary="Lists for several users", response_model=BatchAnswers)

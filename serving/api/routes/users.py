@@ -10,7 +10,7 @@ from contracts.api.limits import MAX_HISTORY
 from contracts.audit.audit_log import Actor
 from contracts.erasure.receipt import Receipt
 from serving.api.access import CALLER, LOCKED
-from serving.api.routes.parameters import User, refuse_unknown_parameters
+from serving.api.routes.parameters import User, refuse_unclear_parameters
 from serving.erasure.server_erasure import PIPELINE, NoErasures, learned_from, receipt_of
 from serving.service import Service
 
@@ -29,7 +29,7 @@ def router(service: Service) -> APIRouter:
         user_id: User,
         n: Annotated[int, Query(ge=1, le=MAX_HISTORY, description="Number of items.")] = 10,
     ) -> History:
-        refuse_unknown_parameters(request, {"n"})
+        refuse_unclear_parameters(request, {"n"})
         return await service.computed(service.users.history, user_id, n)
 
     @routes.delete(
@@ -40,7 +40,7 @@ def router(service: Service) -> APIRouter:
     async def erase(request: Request, user_id: User) -> Receipt:
         """The receipt says where something was found, and which bundles have learned from the person until when. The
         id is refused from now on: no event of it is kept, and no ingest brings it back."""
-        refuse_unknown_parameters(request, set())
+        refuse_unclear_parameters(request, set())
         return await asyncio.to_thread(erased, service, user_id, CALLER.get().actor())
 
     return routes

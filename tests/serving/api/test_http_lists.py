@@ -60,6 +60,7 @@ def test_pages_follow_each_other(server: str, user: str) -> None:
         ("surface=Home%20page", "match pattern"),
         ("context=" + "&context=".join("abcdefghij" * 6), "at most 50"),
         ("explain=perhaps", "valid boolean"),
+        ("n=5&surface=home&n=6", "query.n: given 2 times; give it once"),
         ("colour=red", "query.colour: unknown parameter; there is brand, category"),
     ],
 )

@@ -73,6 +73,26 @@ def test_bad_parameters_are_refused_with_what_was_expected(server: str, path: st
     assert said in error_of(httpx.get(f"{server}{path}"), 400)
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/v1/models/recomender", "There is no model 'recomender' (did you mean recommender?); there are recommender"),
+        ("/v2/models/nosuch/ready", "There is no model 'nosuch'; there are recommender, retrieval, ranking."),
+        ("/v2/models/nosuch", "There is no model 'nosuch'; there are recommender, retrieval, ranking."),
+        ("/v2/models/recommender/versions/3", "leave /versions/3 out of the path"),
+    ],
+)
+def test_an_unknown_model_is_named_with_those_there_are(server: str, path: str, said: str) -> None:
+    assert said in error_of(httpx.get(f"{server}{path}"), 404)
+
+
+def test_an_unknown_model_is_asked_in_vain(server: str) -> None:
+    asked = {"instances": [{"user_id": "1"}]}
+    assert "there are recommender" in error_of(httpx.post(f"{server}/v1/models/nosuch:predict", json=asked), 404)
+    body = {"inputs": [{"name": "user_id", "datatype": "BYTES", "shape": [1], "data": ["1"]}]}
+    assert "there are recommender" in error_of(httpx.post(f"{server}/v2/models/nosuch/infer", json=body), 404)
+
+
 def test_history_is_latest_first_and_404_for_strangers(server: str, user: str) -> None:
     items = httpx.get(f"{server}/users/{user}/history?n=20").raise_for_status().json()["items"]
     dates = [item["last_purchased_at"] for item in items]
