@@ -30,9 +30,9 @@ import yaml
 
 from benchmarks.process_cost import Cost, cost_of
 from contracts.features import names
-from tests.support.redis_server import RedisServer, missing
-from tests.support.servers import free_port
-from tests.support.workspaces import new_workspace
+from tests.support.real_parts.redis_server import RedisServer, missing
+from tests.support.real_parts.servers import free_port
+from tests.support.workspaces.workspace import new_workspace
 from training.timeline import Timeline
 from training.workspace import Workspace
 

@@ -24,7 +24,7 @@ from benchmarks.processes import ROOT, Measured, hardware, serving
 from benchmarks.swap import swap_until
 from contracts.bundle.manifest import is_served, read_manifest, schema_hash
 from contracts.features.names import USER_ID
-from tests.support.redis_server import RedisServer, missing, use_redis
+from tests.support.real_parts.redis_server import RedisServer, missing, use_redis
 from training.workspace import Workspace
 
 SERVER_CORE, CLIENT_CORE = 0, 1
@@ -48,7 +48,7 @@ def bundle_of(folder: Path, users: int, items: int) -> Path:
     if not built.is_file():
         from benchmarks.sized.bundle import build_bundle  # imports TensorFlow
         from benchmarks.sized.world import SizedWorld
-        from tests.support.variations import variation
+        from tests.support.bundles.variations import variation
 
         print(f"building the bundle of {users:,} users and {items:,} items, once ...", flush=True)
         bundle = build_bundle(SizedWorld(users, items), world / "bundles")

@@ -25,7 +25,7 @@ from serving.metrics import Metrics
 from serving.runtime.stage_batching import MOST, stage_batching
 from serving.service import Service
 from serving.settings import read_settings
-from tests.support.redis_server import missing
+from tests.support.real_parts.redis_server import missing
 
 
 def ask_for_each(service: Service, users: int, together: int = 1) -> float:

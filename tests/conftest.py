@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 from serving.runtime.screen import end_quietly
 from tandem.__main__ import app
 from tandem.server import wait_until_ready
-from tests.support.loops import fixtures_of, loaded_by, missing_parts, needed_by, ordered
-from tests.support.redis_server import RedisServer, missing
-from tests.support.s3 import s3_bucket
-from tests.support.servers import PATIENT, free_port
-from tests.support.small_disk import mounted
-from tests.support.trained_slice import CACHE, digest, kept
-from tests.support.workspaces import PIPELINE, SLICE, new_workspace
+from tests.support.real_parts.redis_server import RedisServer, missing
+from tests.support.real_parts.s3 import s3_bucket
+from tests.support.real_parts.servers import PATIENT, free_port
+from tests.support.real_parts.small_disk import mounted
+from tests.support.suite.loops import fixtures_of, loaded_by, missing_parts, needed_by, ordered
+from tests.support.workspaces.trained_slice import CACHE, digest, kept
+from tests.support.workspaces.workspace import PIPELINE, SLICE, new_workspace
 from training.workspace import Workspace
 
 end_quietly()  # the runner's closing line is the last one

@@ -19,7 +19,7 @@ from tests.attack.honest import Honest
 from tests.attack.kills import killed_in_redis, killed_in_sqlite
 from tests.attack.sending import Outcome
 from tests.attack.server import HONEST_KEY, Attacked, attacked
-from tests.support.redis_server import missing
+from tests.support.real_parts.redis_server import missing
 
 KILLS = {"kill -9, SQLite": killed_in_sqlite, "kill -9, Redis": killed_in_redis}
 

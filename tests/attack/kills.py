@@ -13,8 +13,8 @@ from contracts.events.log import INTERACTIONS
 from serving.events.open_log import open_log
 from tests.attack.sending import WITH_KEY
 from tests.attack.server import Attacked, attacked
-from tests.support.redis_server import DURABLE, RedisServer
-from tests.support.servers import free_port
+from tests.support.real_parts.redis_server import DURABLE, RedisServer
+from tests.support.real_parts.servers import free_port
 
 BATCH = 100
 READ_AT_ONCE = 1000

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tandem.server import wait_until_ready
 from tests.attack.cgroup import peak_mb
-from tests.support.servers import PATIENT, free_port
+from tests.support.real_parts.servers import PATIENT, free_port
 
 KEY = "the key of the attacked server"
 HONEST_KEY = "the key of the honest client"

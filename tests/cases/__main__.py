@@ -14,7 +14,7 @@ import yaml
 
 from tandem.__main__ import main as tandem
 from tests.cases.ingested import INGESTED, Outcome
-from tests.support.workspaces import ROOT
+from tests.support.repository import ROOT
 
 
 def command(*arguments: str) -> tuple[int, str]:

@@ -10,7 +10,7 @@ import yaml
 from celpy.adapter import json_to_cel
 
 from tests.support.each import each
-from tests.support.programs import program
+from tests.support.real_parts.programs import program
 
 CHART = Path(__file__).resolve().parents[2] / "k8s" / "tandem"
 HELM = program("helm")

@@ -24,8 +24,8 @@ from serving.events.log import Entry
 from serving.events.open_log import open_log
 from tests.k8s.test_chart import CHART, HELM, Object, named, pods, rendered
 from tests.support.each import each
-from tests.support.programs import program, programs
-from tests.support.servers import free_port
+from tests.support.real_parts.programs import program, programs
+from tests.support.real_parts.servers import free_port
 
 WITH_TLS = CHART / "ci" / "redis-tls-values.yaml"
 WITH_PASSWORD = CHART / "ci" / "redis-password-values.yaml"

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.support.each import each
-from tests.support.programs import program
+from tests.support.real_parts.programs import program
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART, WRITTEN = ROOT / "k8s" / "tandem", ROOT / "tests" / "fixtures" / "version_0_1"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.programs import program
+from tests.support.real_parts.programs import program
 
 RULES = Path(__file__).parents[2] / "monitoring" / "alerts.yaml"
 PROMTOOL = program("promtool")

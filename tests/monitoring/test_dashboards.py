@@ -19,7 +19,7 @@ from serving.events.metrics import CatalogueMetrics, ConsumerMetrics, Interactio
 from serving.metrics import Metrics
 from serving.retrieval.index_recall import IndexRecall
 from serving.rules.rule_file import RuleBook
-from tests.support.programs import program
+from tests.support.real_parts.programs import program
 
 MONITORING = Path(__file__).resolve().parents[2] / "monitoring"
 PROMTOOL = program("promtool")

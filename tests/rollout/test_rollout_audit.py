@@ -15,8 +15,8 @@ from rollout.record.state import Phase
 from rollout.release import Release
 from rollout.settings import RolloutSettings
 from tandem.__main__ import app
-from tests.support.memory_cluster import RELEASE
-from tests.support.rollouts import SHORT, Says, World, bad_at_25, ended, good, release_of, unclear
+from tests.support.rollouts.memory_cluster import RELEASE
+from tests.support.rollouts.world import SHORT, Says, World, bad_at_25, ended, good, release_of, unclear
 
 
 @pytest.fixture

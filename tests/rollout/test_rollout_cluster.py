@@ -36,8 +36,14 @@ from rollout.settings import Mode, RolloutSettings
 from rollout.slots.knative import KnativeSlots
 from rollout.slots.slots import Slots, bundle_of, container_of
 from rollout.slots.standard import StandardSlots
-from tests.support.memory_cluster import RELEASE, MemoryObjects, inference_service, knative_release, standard_release
-from tests.support.rollouts import Says, good, release_of
+from tests.support.rollouts.memory_cluster import (
+    RELEASE,
+    MemoryObjects,
+    inference_service,
+    knative_release,
+    standard_release,
+)
+from tests.support.rollouts.world import Says, good, release_of
 
 IMAGE = os.environ.get("E2E_IMAGE", "")
 E2E_MODE = os.environ.get("E2E_MODE", "Standard")

@@ -17,8 +17,8 @@ from rollout.record.verdict import Verdict
 from rollout.release import slots_of
 from rollout.settings import Mode, RolloutSettings
 from tandem.commands.rollout import end, named_bundle
-from tests.support.memory_cluster import RELEASE, Killed, end_state
-from tests.support.rollouts import Say, World, bad_at_25, ended, good, unclear
+from tests.support.rollouts.memory_cluster import RELEASE, Killed, end_state
+from tests.support.rollouts.world import Say, World, bad_at_25, ended, good, unclear
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from rollout.record.verdict import Verdict
 from rollout.settings import GateName, RolloutSettings, Thresholds, load_settings
 from tandem.__main__ import main
 from tests.support.each import each
-from tests.support.memory_cluster import MemoryObjects
+from tests.support.rollouts.memory_cluster import MemoryObjects
 
 USERS = [f"user {number}" for number in range(40)]
 Handler = Callable[[httpx.Request], httpx.Response]

@@ -20,10 +20,10 @@ from rollout.record.state import Phase
 from rollout.settings import GateName, Metrics, RolloutSettings
 from rollout.settings import Mirror as MirrorSettings
 from rollout.slots.standard import StandardSlots
-from tests.support.memory_cluster import RELEASE, MemoryObjects, standard_release
-from tests.support.programs import program
-from tests.support.rollouts import release_of
-from tests.support.servers import free_port
+from tests.support.real_parts.programs import program
+from tests.support.real_parts.servers import free_port
+from tests.support.rollouts.memory_cluster import RELEASE, MemoryObjects, standard_release
+from tests.support.rollouts.world import release_of
 
 PROMETHEUS = program("prometheus")
 needs_prometheus = pytest.mark.skipif(

@@ -8,8 +8,8 @@ from rollout.record.store import Store
 from rollout.restore import restore
 from rollout.slots.slots import Slots
 from rollout.slots.standard import StandardSlots
-from tests.support.memory_cluster import RELEASE, standard_release
-from tests.support.rollouts import World, bad_at_25, ended, unclear
+from tests.support.rollouts.memory_cluster import RELEASE, standard_release
+from tests.support.rollouts.world import World, bad_at_25, ended, unclear
 
 
 @pytest.fixture

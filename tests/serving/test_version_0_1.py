@@ -19,8 +19,8 @@ from serving.features.lookup import FeastLookup
 from serving.metrics import Metrics
 from serving.recommendation.context import nobody
 from serving.runtime.clock import frozen_clock
-from tests.support.bundles import PARTS, make_bundle
-from tests.support.recommender import new_recommender, recommend
+from tests.support.bundles.sealed import PARTS, make_bundle
+from tests.support.lists.recommender import new_recommender, recommend
 
 WRITTEN = Path(__file__).resolve().parents[1] / "fixtures" / "version_0_1"
 

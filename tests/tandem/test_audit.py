@@ -11,7 +11,7 @@ from contracts.audit.audit_log import Actor, AuditFailed, AuditLog, verified
 from contracts.bundle.promotions import current_version
 from contracts.errors import InvalidInput, TandemError
 from tandem.__main__ import app
-from tests.support.bundles import make_bundle
+from tests.support.bundles.sealed import make_bundle
 from training.workspace import Workspace
 
 

@@ -10,8 +10,8 @@ import yaml
 from dvc.repo import Repo
 
 from tandem.retrain import UNTRACKED
-from tests.support.shop_files import INTERACTIONS, shop
-from tests.support.workspaces import ROOT
+from tests.support.repository import ROOT
+from tests.support.shops.shop_files import INTERACTIONS, shop
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # DVC and pygtrie among themselves

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.imports import closure_of, file_of, imports_of
-from tests.support.workspaces import ROOT
+from tests.support.repository import ROOT
+from tests.support.suite.imports import closure_of, file_of, imports_of
 
 COMMANDS = ROOT / "tandem" / "commands" / "pipeline.py"
 STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

@@ -28,8 +28,8 @@ from contracts.errors import InvalidInput, NotAllowed
 from tandem.__main__ import app
 from tandem.server import wait_until_ready
 from tests.support.each import each
-from tests.support.redis_server import DURABLE, RedisServer, use_redis
-from tests.support.servers import KEY, PATIENT, WITH_KEY, free_port
+from tests.support.real_parts.redis_server import DURABLE, RedisServer, use_redis
+from tests.support.real_parts.servers import KEY, PATIENT, WITH_KEY, free_port
 from training.erasure.bundles import SigningKeys, naming, without_name
 from training.erasure.tables import erase_json, erase_parquet
 from training.feature_store.store import apply_definitions, materialize_copurchase, materialize_users

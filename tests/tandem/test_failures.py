@@ -12,8 +12,8 @@ import pytest
 from contracts.errors import DataRejected
 from tandem import __main__ as command_line
 from tandem.failures import in_words
-from tests.support.small_disk import fill_disk
-from tests.support.workspaces import new_workspace
+from tests.support.real_parts.small_disk import fill_disk
+from tests.support.workspaces.workspace import new_workspace
 from training.engine import is_of_the_machine
 
 SHOP = "ingest: {adapter: ecommerce, path: raw}"
@@ -61,7 +61,7 @@ import os, sys
 from pathlib import Path
 from tandem import demo_process as computation
 def build(demo, until):
-    from tests.support.small_disk import fill_disk
+    from tests.support.real_parts.small_disk import fill_disk
     with demo.record.ticking():
         fill_disk(demo.workspace.root)
         (demo.workspace.root / "more").write_bytes(b"x" * 100_000)

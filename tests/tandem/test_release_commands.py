@@ -16,7 +16,7 @@ from contracts.errors import InvalidInput, MissingArtifact, TandemError
 from serving.bundles.signature import public_keys
 from tandem.__main__ import app
 from tandem.serving_version import wait_until_served
-from tests.support.bundles import PARTS, make_bundle
+from tests.support.bundles.sealed import PARTS, make_bundle
 from training.evaluation.gate import GateFailed
 
 CARD = BundleCard(

@@ -12,7 +12,7 @@ from contracts.errors import InvalidInput, MissingArtifact
 from monitoring.replay.comment import LATENCY, MARKER
 from tandem.__main__ import app
 from tandem.replay import read_answers
-from tests.support.variations import variation
+from tests.support.bundles.variations import variation
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

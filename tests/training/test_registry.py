@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from contracts.bundle.manifest import sha256_of
 from contracts.bundle.promotions import promote, rollback
 from contracts.errors import MissingArtifact
-from tests.support.bundles import PARTS, make_bundle
+from tests.support.bundles.sealed import PARTS, make_bundle
 from training import registry
 from training.content_digest import content_digest
 from training.registry import CHALLENGER, CHAMPION, MODEL, follow, follow_rollout, register, run_tags, store_uri

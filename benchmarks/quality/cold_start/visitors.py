@@ -25,7 +25,7 @@ from serving.features.lookup import UserFeatures, freshened
 from serving.metrics import Metrics
 from serving.recommendation.context import nobody
 from serving.runtime.clock import frozen_clock
-from tests.support.recommender import new_recommender
+from tests.support.lists.recommender import new_recommender
 from training.dataset.cold_users import SESSION_DAYS
 
 POPULARITY: Final = "popularity"

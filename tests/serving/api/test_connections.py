@@ -18,7 +18,7 @@ from serving.api.connections import MAX_PIPELINED, ConnectionLimits, Refusals, b
 from serving.api.limits import BODIES_AT_ONCE, BodyLimit
 from serving.api.paths import MeantPaths
 from serving.api.request_ids import RequestIds
-from tests.support.servers import free_port
+from tests.support.real_parts.servers import free_port
 
 LIMITS = ConnectionLimits(header_bytes=4096, header_seconds=0.3, request_seconds=0.6, connections=3)
 GET = b"GET / HTTP/1.1\r\nhost: shop\r\n"

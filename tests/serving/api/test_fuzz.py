@@ -16,8 +16,8 @@ from schemathesis.core.result import Ok
 from schemathesis.generation.case import Case
 
 from contracts.bundle.promotions import CURRENT
-from tests.support.s3 import s3_bucket
-from tests.support.servers import KEY, WITH_KEY, serving
+from tests.support.real_parts.s3 import s3_bucket
+from tests.support.real_parts.servers import KEY, WITH_KEY, serving
 from training.release.publish import publish
 from training.workspace import Workspace
 

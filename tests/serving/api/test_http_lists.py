@@ -13,8 +13,8 @@ from kserve.protocol.infer_type import RequestedOutput
 
 from contracts.bundle.manifest import read_manifest
 from tests.support.each import each
-from tests.support.servers import free_port
-from tests.support.workspaces import ROOT
+from tests.support.real_parts.servers import free_port
+from tests.support.repository import ROOT
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

@@ -11,7 +11,7 @@ import pytest
 
 from contracts.bundle.manifest import read_manifest
 from tandem.server import wait_until_ready
-from tests.support.servers import PATIENT, free_port
+from tests.support.real_parts.servers import PATIENT, free_port
 from training.workspace import Workspace
 
 pytestmark = [pytest.mark.tf, pytest.mark.server]

@@ -17,7 +17,7 @@ from serving.bundles.loader import Loader
 from serving.bundles.sources import DirectorySource
 from serving.metrics import Metrics
 from serving.service import Lists
-from tests.support.variations import variation
+from tests.support.bundles.variations import variation
 from training.workspace import Workspace
 
 ANSWER = Recommendations(

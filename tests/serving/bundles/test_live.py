@@ -26,8 +26,8 @@ from serving.bundles.signature import public_keys
 from serving.bundles.sources import DirectorySource
 from serving.bundles.watcher import Watch
 from serving.metrics import Metrics
-from tests.support.bundles import rewrite_manifest
-from tests.support.variations import copied, reseal, variation
+from tests.support.bundles.sealed import rewrite_manifest
+from tests.support.bundles.variations import copied, reseal, variation
 from training.release.signing import new_key, signer
 from training.workspace import Workspace
 

@@ -17,7 +17,7 @@ from serving.bundles.loader import Loader
 from serving.bundles.sealed_files import SealedFiles, regular_bytes
 from serving.bundles.soundness import check_sound
 from serving.bundles.sources import DirectorySource
-from tests.support.variations import copied, reseal
+from tests.support.bundles.variations import copied, reseal
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

@@ -13,7 +13,7 @@ from contracts.bundle.promotions import CURRENT, point_current
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact, TandemError
 from serving.bundles.signature import check_signature, public_keys
 from serving.bundles.sources import DirectorySource, S3Source, source_of
-from tests.support.bundles import PARTS, make_bundle
+from tests.support.bundles.sealed import PARTS, make_bundle
 from training.release.publish import publish
 from training.release.signing import new_key, signer
 

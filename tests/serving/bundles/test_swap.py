@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 from contracts.bundle.manifest import read_manifest
 from contracts.bundle.promotions import CURRENT, current_version, promote
 from tandem.__main__ import app
+from tests.support.bundles.variations import variation
 from tests.support.each import each
-from tests.support.servers import KEY, WITH_KEY, serving
-from tests.support.variations import variation
+from tests.support.real_parts.servers import KEY, WITH_KEY, serving
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

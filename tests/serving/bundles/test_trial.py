@@ -20,8 +20,8 @@ from serving.bundles.sealed_files import SealedFiles
 from serving.bundles.sources import DirectorySource
 from serving.bundles.trial import Trial, TrialLimits
 from serving.metrics import Metrics
-from tests.support.broken_models import greedy, looping
-from tests.support.variations import copied, reseal
+from tests.support.bundles.broken_models import greedy, looping
+from tests.support.bundles.variations import copied, reseal
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

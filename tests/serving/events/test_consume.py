@@ -23,7 +23,7 @@ from serving.features.lookup import FeastLookup, OnlineStoreError
 from serving.features.recent_events import FeastRecentEvents, Recent
 from serving.settings import ServingSettings
 from tandem.__main__ import app
-from tests.support.servers import free_port
+from tests.support.real_parts.servers import free_port
 from training.feature_store.store import apply_definitions
 from training.workspace import Workspace
 

@@ -17,7 +17,7 @@ from contracts.events.log import INTERACTIONS, ITEMS, redis_key
 from serving.events.log import ConsumedLog, Entry, EventLogError, EventLogRefused, LeaseLost
 from serving.events.open_log import open_log
 from tests.support.each import each
-from tests.support.redis_server import DURABLE, RedisServer
+from tests.support.real_parts.redis_server import DURABLE, RedisServer
 
 RedisFactory = Callable[..., RedisServer]
 

@@ -22,9 +22,9 @@ from contracts.features import names
 from serving.bundles.bundle import load_bundle
 from serving.events.open_log import open_log
 from tandem.server import wait_until_ready
-from tests.support.own_workspace import own_workspace
-from tests.support.redis_server import DURABLE, RedisServer
-from tests.support.servers import PATIENT, free_port
+from tests.support.real_parts.redis_server import DURABLE, RedisServer
+from tests.support.real_parts.servers import PATIENT, free_port
+from tests.support.workspaces.own_workspace import own_workspace
 from training.feature_store.store import materialize_users
 from training.workspace import Workspace
 

@@ -17,9 +17,9 @@ from contracts.bundle.manifest import read_manifest
 from contracts.features.freshness import MAX_RECENT_EVENTS
 from tandem.server import wait_until_ready
 from tests.support.each import each
-from tests.support.own_workspace import own_workspace
-from tests.support.redis_server import DURABLE, RedisServer
-from tests.support.servers import PATIENT, free_port
+from tests.support.real_parts.redis_server import DURABLE, RedisServer
+from tests.support.real_parts.servers import PATIENT, free_port
+from tests.support.workspaces.own_workspace import own_workspace
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

@@ -11,7 +11,7 @@ from contracts.api.records import ImpressionRecord, impression_records
 from contracts.errors import InvalidInput
 from serving.erasure.impressions import erase_lines, lines_of, logs_of
 from serving.events.impressions import JsonLinesImpressions, WithoutErased
-from tests.support.small_disk import FILLING, fill_disk
+from tests.support.real_parts.small_disk import FILLING, fill_disk
 
 
 def record(number: int, served_at: str = "2026-01-01T00:00:00+00:00") -> ImpressionRecord:

@@ -22,7 +22,7 @@ from serving.events.metrics import CatalogueMetrics
 from serving.events.new_items import AT_ONCE, PATIENCE, Placement
 from serving.events.open_log import open_log
 from serving.resilience.run_limit import RunLimit
-from tests.support.broken_models import tower_looping_for
+from tests.support.bundles.broken_models import tower_looping_for
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

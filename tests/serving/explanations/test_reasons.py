@@ -12,7 +12,7 @@ from contracts.features.names import DAY_SECONDS
 from contracts.ranking.candidates import CONTEXT, ENGAGED, POPULAR, REPEAT, RULE, TWO_TOWER
 from contracts.ranking.related import Nearness, Related
 from serving.explanations.sentences import ReasonFacts, reason
-from tests.support.catalogue import IDS, items, rows
+from tests.support.lists.catalogue import IDS, items, rows
 
 NOW = 400 * DAY_SECONDS
 

@@ -21,7 +21,7 @@ from serving.recommendation.safeguards import Safeguards
 from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.rules.rule_file import RuleBook
 from serving.runtime.clock import frozen_clock
-from tests.support.recommender import new_recommender, recommend
+from tests.support.lists.recommender import new_recommender, recommend
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

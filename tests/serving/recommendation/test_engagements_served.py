@@ -19,7 +19,7 @@ from serving.bundles.release import OneRelease
 from serving.features.lookup import FeastLookup, UserFeatures
 from serving.metrics import Metrics
 from serving.runtime.clock import frozen_clock
-from tests.support.recommender import new_recommender
+from tests.support.lists.recommender import new_recommender
 from training.ranking.export import export_ranker
 from training.ranking.neural import Ranker
 from training.settings import RankerSettings

@@ -18,7 +18,7 @@ from serving.related_items import RelatedItems
 from serving.runtime.clock import frozen_clock
 from serving.users import Users
 from tests.support.each import each
-from tests.support.recommender import new_recommender, recommend
+from tests.support.lists.recommender import new_recommender, recommend
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

@@ -26,7 +26,7 @@ from serving.related_items import RelatedItems, UnknownItem
 from serving.rules.rule_file import RuleBook
 from serving.runtime.clock import frozen_clock
 from tests.support.each import each
-from tests.support.recommender import new_recommender, recommend
+from tests.support.lists.recommender import new_recommender, recommend
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

@@ -9,7 +9,7 @@ import pytest
 from contracts.bundle.manifest import NEIGHBOURS, write_bundle
 from contracts.errors import BundleRefused
 from serving.bundles.bundle import LoadedBundle, _check_dimensions, load_bundle
-from tests.support.variations import copied, reseal
+from tests.support.bundles.variations import copied, reseal
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

@@ -30,7 +30,7 @@ from serving.recommender import Recommender
 from serving.runtime.clock import frozen_clock, wall_clock
 from serving.runtime.stage_batching import Stages, alone
 from serving.users import UnknownUser, Users
-from tests.support.recommender import new_recommender, recommend
+from tests.support.lists.recommender import new_recommender, recommend
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf

@@ -17,8 +17,8 @@ from serving.bundles.release import OneRelease
 from serving.features.lookup import FeastLookup
 from serving.metrics import Metrics
 from serving.runtime.clock import frozen_clock
-from tests.support.recommender import new_recommender, recommend
-from tests.support.variations import copied, reseal
+from tests.support.bundles.variations import copied, reseal
+from tests.support.lists.recommender import new_recommender, recommend
 from training.ranking.export import export_ranker
 from training.ranking.neural import Ranker
 from training.settings import RankerSettings

@@ -34,9 +34,9 @@ from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.resilience.deadline import Budget
 from serving.resilience.run_limit import Run, RunLimit, without_limit
 from serving.runtime.clock import frozen_clock
-from tests.support.broken_models import looping
-from tests.support.recommender import new_recommender, recommend
-from tests.support.redis_server import RedisServer, use_redis
+from tests.support.bundles.broken_models import looping
+from tests.support.lists.recommender import new_recommender, recommend
+from tests.support.real_parts.redis_server import RedisServer, use_redis
 from training.feature_store.store import apply_definitions, materialize_users, open_store
 from training.workspace import Workspace
 

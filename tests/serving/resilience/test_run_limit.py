@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from serving.resilience.run_limit import LOOKS, PATIENCE, ModelTookTooLong, RunLimit, without_limit
-from tests.support.broken_models import looping_for
+from tests.support.bundles.broken_models import looping_for
 
 LIMIT_SECONDS = 0.2
 WIDTH = 3

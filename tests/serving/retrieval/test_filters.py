@@ -15,7 +15,7 @@ from contracts.ranking.candidates import POPULAR_COLUMN, PRICE_COLUMN, Mask, fir
 from contracts.rules.selection import Filters, Selection
 from serving.retrieval import filters
 from serving.retrieval.search import Way, best, exact_nearest, nearest, searched, way_to_search
-from tests.support.catalogue import IDS, items, rows, vocabularies
+from tests.support.lists.catalogue import IDS, items, rows, vocabularies
 
 NOTHING_BOUGHT = np.zeros(0, np.int64)
 

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from serving.retrieval.index_recall import IndexRecall
-from tests.support.catalogue import items, rows
+from tests.support.lists.catalogue import items, rows
 
 EAST = np.array([1, 0], np.float32)  # apple, pear, plum, bread are the nearest in this order
 

@@ -9,9 +9,9 @@ import pytest
 from contracts.errors import InvalidInput
 from contracts.rules.rules import rule_set
 from serving.rules.reranking import by_chance, by_relevance_and_likeness
-from tests.support.catalogue import IDS
 from tests.support.each import each
-from tests.support.rules import arranged, shown
+from tests.support.lists.catalogue import IDS
+from tests.support.lists.rules import arranged, shown
 from training.evaluation.off_policy import Logged, ips
 
 

@@ -11,8 +11,8 @@ from contracts.rules.rules import rule_set
 from serving.rules.arrangement import arrange
 from serving.rules.compile import denied, pinned_rows, quotas
 from serving.rules.rule_file import read_rules
-from tests.support.catalogue import IDS
-from tests.support.rules import NAMES, NOON, arranged, rules_of, shown
+from tests.support.lists.catalogue import IDS
+from tests.support.lists.rules import NAMES, NOON, arranged, rules_of, shown
 
 FOOD, LIGHT, TOYS = ({"department": ["FOOD"]}, {"category": "light"}, {"department": ["Toys"]})
 

@@ -29,8 +29,8 @@ from tandem.demo.plan import first_settings, lean_workspace, small_settings
 from tandem.demo.record import Record
 from tandem.demo.steps import TITLES, Step
 from tandem.demo.times import Times
-from tests.support.recommender import new_recommender, recommend
-from tests.support.workspaces import SLICE, new_workspace
+from tests.support.lists.recommender import new_recommender, recommend
+from tests.support.workspaces.workspace import SLICE, new_workspace
 from training.dataset.cold_users import cold_users_of
 from training.dataset.dataset import Dataset
 from training.params_file import load_settings

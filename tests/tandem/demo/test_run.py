@@ -15,7 +15,7 @@ from tandem.__main__ import app
 from tandem.demo import run
 from tandem.demo.steps import Step
 from tandem.server import require_free
-from tests.support.servers import free_port
+from tests.support.real_parts.servers import free_port
 from training.workspace import Workspace
 
 SLEEPS = "import time; time.sleep(60)"

@@ -13,7 +13,7 @@ from contracts.errors import InvalidInput
 from contracts.features import names
 from contracts.features.names import DAY_SECONDS
 from tandem.__main__ import app
-from tests.support.purchases import ACTIVITY, PURCHASES, built
+from tests.support.shops.purchases import ACTIVITY, PURCHASES, built
 from training.batch.propensity import (
     FREQUENCY,
     NUMBERS,

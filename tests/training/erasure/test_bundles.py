@@ -14,7 +14,7 @@ from contracts.bundle.signature import public_key_text
 from contracts.errors import BundleRefused, InvalidInput
 from serving.bundles.signature import check_signature, public_keys
 from serving.erasure.receipts import private_key
-from tests.support.bundles import PARTS, make_bundle, rewrite_manifest
+from tests.support.bundles.sealed import PARTS, make_bundle, rewrite_manifest
 from training.erasure.bundles import SigningKeys, naming, without_name
 from training.release.signing import new_key
 

@@ -13,7 +13,7 @@ from contracts.features.names import ITEM_STATISTICS
 from contracts.ranking.candidates import POPULAR, REPEAT, SOURCES, TWO_TOWER, Shortlist
 from contracts.ranking.inputs import RANKING_FEATURES
 from contracts.ranking.neighbours import Neighbours
-from tests.support.bundles import make_bundle
+from tests.support.bundles.sealed import make_bundle
 from training.evaluation.calibration import calibration
 from training.evaluation.candidate_recall import candidate_recall, simple_union_recall
 from training.evaluation.gate import (

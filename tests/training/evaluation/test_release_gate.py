@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from contracts.bundle.promotions import current_version, promote
 from tandem.__main__ import app
 from tandem.commands.pipeline import promote_if_good
-from tests.support.bundles import PARTS, make_bundle
+from tests.support.bundles.sealed import PARTS, make_bundle
 from training.evaluation.gate import GateFailed
 
 

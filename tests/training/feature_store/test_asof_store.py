@@ -12,8 +12,8 @@ from feast.types import String
 
 from contracts.errors import InvalidInput
 from contracts.features import names
-from tests.support.purchases import ITEM_IDS, LOOKS, MANY, PURCHASES, built, seconds
-from tests.support.workspaces import new_workspace
+from tests.support.shops.purchases import ITEM_IDS, LOOKS, MANY, PURCHASES, built, seconds
+from tests.support.workspaces.workspace import new_workspace
 from training.engine import connect_duckdb
 from training.feature_store.asof_store import refuse_unsupported
 from training.feature_store.store import apply_definitions, features_as_of, materialize_users, open_store

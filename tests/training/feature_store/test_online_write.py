@@ -16,9 +16,9 @@ from feast.value_type import ValueType
 
 from contracts.features.names import USER_VIEWS
 from tests.support.each import each
-from tests.support.purchases import MANY, PURCHASES, built
-from tests.support.redis_server import RedisServer
-from tests.support.workspaces import new_workspace
+from tests.support.real_parts.redis_server import RedisServer
+from tests.support.shops.purchases import MANY, PURCHASES, built
+from tests.support.workspaces.workspace import new_workspace
 from training.feature_store.online_rows import _list_messages
 from training.feature_store.store import apply_definitions, materialize_users, open_store
 from training.workspace import Workspace

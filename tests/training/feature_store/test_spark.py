@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.features import names
-from tests.support.purchases import ACTIVITY, LOOKS, PURCHASES, SETTINGS, write_ingested
-from tests.support.workspaces import new_workspace
+from tests.support.shops.purchases import ACTIVITY, LOOKS, PURCHASES, SETTINGS, write_ingested
+from tests.support.workspaces.workspace import new_workspace
 from training.dataset.build import build_dataset
 from training.dataset.dataset import Dataset
 from training.engine import connect, remove

@@ -9,8 +9,8 @@ import pytest
 from contracts.events.schema import EventType
 from contracts.features import names
 from contracts.features.feedback import FEEDBACK_TYPES
-from tests.support.purchases import ACTIVITY, LOOKS, PURCHASES, Look, built, row, seconds
-from tests.support.workspaces import new_workspace
+from tests.support.shops.purchases import ACTIVITY, LOOKS, PURCHASES, Look, built, row, seconds
+from tests.support.workspaces.workspace import new_workspace
 from training.feature_store.store import apply_definitions, features_as_of, open_store
 from training.workspace import Workspace
 

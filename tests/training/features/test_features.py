@@ -15,7 +15,7 @@ from contracts.errors import MissingArtifact, TandemError
 from contracts.events.schema import EVENT_COLUMNS
 from contracts.features import names
 from contracts.features.encoding import unpacked
-from tests.support.purchases import (
+from tests.support.shops.purchases import (
     ITEM_IDS,
     LOOKS,
     PLANTED,
@@ -28,7 +28,7 @@ from tests.support.purchases import (
     seconds,
     write_ingested,
 )
-from tests.support.workspaces import new_workspace
+from tests.support.workspaces.workspace import new_workspace
 from training.engine import connect_duckdb, remove
 from training.feature_store.store import apply_definitions, features_as_of, materialize_users, open_store
 from training.features.build import build_features

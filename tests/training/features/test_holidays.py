@@ -11,8 +11,8 @@ import pytest
 
 from contracts.errors import InvalidInput
 from contracts.features import names
-from tests.support.purchases import ITEM_IDS, PURCHASES, SETTINGS, Purchase, row, write_ingested
-from tests.support.workspaces import new_workspace
+from tests.support.shops.purchases import ITEM_IDS, PURCHASES, SETTINGS, Purchase, row, write_ingested
+from tests.support.workspaces.workspace import new_workspace
 from training.engine import connect_duckdb
 from training.feature_store.store import apply_definitions, features_as_of, open_store
 from training.features.build import build_features

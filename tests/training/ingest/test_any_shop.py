@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.errors import DataRejected, InvalidInput
-from tests.support.shop_files import rows_of, run, write
+from tests.support.shops.shop_files import rows_of, run, write
 from training.engine import connect_duckdb
 from training.ingest.files.list_text import ids_of
 from training.ingest.ingest import ingest, judge_only

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.shop_files import INTERACTIONS, PRODUCTS, shop
+from tests.support.shops.shop_files import INTERACTIONS, PRODUCTS, shop
 from training.ingest.raw_files import note_raw_files
 from training.settings import IngestSettings
 from training.workspace import Workspace

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from onnx import helper, numpy_helper
 
-from tests.support.bundles import make_bundle
+from tests.support.bundles.sealed import make_bundle
 from training.release.comparison import Part, Verdict, compared, reproduced
 
 EMBEDDINGS, ITEMS = "item_embeddings.npy", "items.npz"

@@ -12,7 +12,7 @@ from contracts.bundle.manifest import MANIFEST, MODEL_SIGNATURE, SIGNATURE, seal
 from contracts.errors import InvalidInput, MissingArtifact
 from serving.bundles.signature import check_signature, public_keys
 from tandem.__main__ import app
-from tests.support.bundles import FIELDS, PARTS, fill, make_bundle
+from tests.support.bundles.sealed import FIELDS, PARTS, fill, make_bundle
 from training.release.model_signature import model_signer, new_model_key, signers
 from training.release.publish import publish
 from training.release.signing import new_key

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.servers import free_port
+from tests.support.real_parts.servers import free_port
 from tests.training.retrieval.train_as_worker import trained_by
 from training.retrieval.distribution import output
 from training.workspace import Workspace

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from contracts.errors import DataRejected, InvalidInput, MissingArtifact, TandemError
-from tests.support.shop_files import (
+from tests.support.shops.shop_files import (
     INTERACTIONS,
     NOON,
     PRODUCTS,

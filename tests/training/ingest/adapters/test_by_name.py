@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import InvalidInput, MissingArtifact
-from tests.support.shop_files import run, write
+from tests.support.shops.shop_files import run, write
 from training.ingest.adapters.by_name import adapter_named
 
 ADAPTERS = ("clickstream", "complete-journey", "ecommerce", "event-log", "instacart", "retail-baskets", "synthetic")

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from contracts.errors import DataRejected, InvalidInput
-from tests.support.shop_files import NOON, parquet, rows_of, run, write
+from tests.support.shops.shop_files import NOON, parquet, rows_of, run, write
 from training.workspace import Workspace
 
 ACTION_NAMES = ["view", "like", "cart_add", "cart_remove", "cart_clear", "purchase", "cart_view", "visit"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import DataRejected, InvalidInput
-from tests.support.shop_files import (
+from tests.support.shops.shop_files import (
     EVENT,
     INTERACTIONS,
     NOON,

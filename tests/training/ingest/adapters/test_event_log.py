@@ -16,8 +16,8 @@ from contracts.events.items import CatalogueItem
 from contracts.events.log import INTERACTIONS, ITEMS
 from serving.events.log import Entry
 from serving.events.open_log import open_log
-from tests.support.purchases import CATALOGUE, PURCHASES, write_ingested
-from tests.support.redis_server import DURABLE, RedisServer
+from tests.support.real_parts.redis_server import DURABLE, RedisServer
+from tests.support.shops.purchases import CATALOGUE, PURCHASES, write_ingested
 from training.engine import connect_duckdb
 from training.ingest.ingest import ingest
 from training.ingest.report import IngestReport

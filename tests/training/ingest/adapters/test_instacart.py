@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import MissingArtifact
-from tests.support.shop_files import rows_of, run, write
+from tests.support.shops.shop_files import rows_of, run, write
 
 ORDERS = """order_id,user_id,eval_set,order_number,order_dow,order_hour_of_day,days_since_prior_order
 1,9,prior,1,1,08,

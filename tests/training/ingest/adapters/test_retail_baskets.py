@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import DataRejected
-from tests.support.shop_files import EVENT, NOON, reasons, rows_of, run, write
+from tests.support.shops.shop_files import EVENT, NOON, reasons, rows_of, run, write
 
 GOODS = "10\tA1\tMilk 1 l\n11\tA2\tBread\n"
 

@@ -8,7 +8,7 @@ import pytest
 
 from contracts.errors import InvalidInput
 from tests.support.each import each
-from tests.support.shop_files import EVENT, rows_of, run
+from tests.support.shops.shop_files import EVENT, rows_of, run
 from training.ingest.adapters import synthetic
 from training.workspace import Workspace
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.shop_files import write
+from tests.support.shops.shop_files import write
 from training.ingest.files import delimited
 
 

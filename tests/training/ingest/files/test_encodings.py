@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import DataRejected, InvalidInput
-from tests.support.shop_files import EVENT, INTERACTIONS, SHOP_EVENTS, parquet_shop, rows_of, run, shop, write
+from tests.support.shops.shop_files import EVENT, INTERACTIONS, SHOP_EVENTS, parquet_shop, rows_of, run, shop, write
 from training.ingest.files import encodings
 
 GOODS = "item_id,title\ntea,Süßer Tee …\ncup,Käse € 5\n"

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from contracts.errors import DataRejected, MissingArtifact
-from tests.support.shop_files import EVENT, INTERACTIONS, PRODUCTS, SHOP_EVENTS, parquet, rows_of, run, shop
+from tests.support.shops.shop_files import EVENT, INTERACTIONS, PRODUCTS, SHOP_EVENTS, parquet, rows_of, run, shop
 
 
 def test_files_are_read_from_s3(tmp_path: Path, bucket: Any) -> None:

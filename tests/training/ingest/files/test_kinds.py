@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from contracts.errors import DataRejected, InvalidInput
-from tests.support.shop_files import (
+from tests.support.shops.shop_files import (
     EVENT,
     INTERACTIONS,
     PRODUCTS,

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.errors import InvalidInput
-from tests.support.shop_files import reasons, rows_of, run, write
+from tests.support.shops.shop_files import reasons, rows_of, run, write
 
 AT = "2024-01-05T10:00:00Z"
 ORDERS: list[dict[str, Any]] = [

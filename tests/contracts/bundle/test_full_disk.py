@@ -16,8 +16,8 @@ from contracts.bundle.promotions import (
     promotions,
     rollback,
 )
-from tests.support.bundles import PARTS, make_bundle
-from tests.support.small_disk import fill_disk, mount
+from tests.support.bundles.sealed import PARTS, make_bundle
+from tests.support.real_parts.small_disk import fill_disk, mount
 
 
 @pytest.fixture

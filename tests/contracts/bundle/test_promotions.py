@@ -11,6 +11,7 @@ from contracts.bundle.promotions import (
     RESERVE,
     bundle_versions,
     current_version,
+    exchange,
     point_current,
     previous_version,
     promote,
@@ -19,7 +20,7 @@ from contracts.bundle.promotions import (
     rollback,
 )
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
-from tests.support.bundles import PARTS, make_bundle
+from tests.support.bundles.sealed import PARTS, make_bundle
 
 
 @pytest.fixture
@@ -174,3 +175,16 @@ def test_a_bundle_that_cannot_say_when_it_was_made_is_left_to_the_other_checks(b
 
 def test_nothing_is_older_where_nothing_was_promoted(bundles: Path) -> None:
     refuse_older(bundles, make_bundle(bundles).name)
+
+
+def test_a_bundle_that_takes_the_place_of_another_has_its_history(tmp_path: Path) -> None:
+    old, new, third = (make_bundle(tmp_path, {"items.npz": name}) for name in (b"1", b"2", b"3"))
+    promote(old)
+    promote(third)
+    rollback(tmp_path)
+    exchange(tmp_path, old.name, new.name)
+    assert current_version(tmp_path) == new.name
+    assert [change.bundle_version for change in promotions(tmp_path)] == [new.name, third.name, new.name]
+    exchange(tmp_path, third.name, "x")
+    assert promotions(tmp_path)[-1].rolled_back_from == "x"
+    assert current_version(tmp_path) == new.name

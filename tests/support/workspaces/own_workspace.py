@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from tests.support.redis_server import RedisServer, use_redis
+from tests.support.real_parts.redis_server import RedisServer, use_redis
 from training.feature_store.store import materialize_copurchase, materialize_users
 from training.workspace import Workspace
 

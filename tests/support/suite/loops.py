@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.imports import closure_of, names_in
-from tests.support.workspaces import ROOT
+from tests.support.repository import ROOT
+from tests.support.suite.imports import closure_of, names_in
 
 LIBRARIES = {"tf": "tensorflow", "evidently": "evidently", "feast": "feast"}
 """By mark: libraries that take seconds to load."""

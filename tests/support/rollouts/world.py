@@ -16,7 +16,7 @@ from rollout.record.store import Store
 from rollout.record.verdict import Analysis, GateResult, Verdict
 from rollout.release import Release, slots_of
 from rollout.settings import GateName, Mode, RolloutSettings
-from tests.support.memory_cluster import RELEASE, MemoryObjects, knative_release, standard_release
+from tests.support.rollouts.memory_cluster import RELEASE, MemoryObjects, knative_release, standard_release
 
 Say = Callable[[Rollout], Verdict]
 SHORT = {"analyses_per_step": 1, "interval_seconds": 30, "ready_seconds": 20, "patience_seconds": 120}

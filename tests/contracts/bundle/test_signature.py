@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from contracts.bundle.manifest import MANIFEST, SIGNATURE, seal, verify, write_bundle
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
 from serving.bundles.signature import check_signature, public_keys
-from tests.support.bundles import FIELDS, PARTS, fill, make_bundle
+from tests.support.bundles.sealed import FIELDS, PARTS, fill, make_bundle
 from training.release.signing import new_key, signer
 
 OPENSSL = shutil.which("openssl")

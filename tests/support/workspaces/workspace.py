@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
+from tests.support.repository import ROOT
 from training.workspace import Workspace
 
-ROOT = Path(__file__).resolve().parents[2]
 SLICE = (ROOT / "scripts" / "slice.yaml").read_text()
 PIPELINE = (
     "ingest",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from tests.support.workspaces import ROOT
+from tests.support.repository import ROOT
 
 
 def imports_of(node: ast.AST, *, lazy: bool = True) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from tests.support.workspaces import ROOT
+from tests.support.repository import ROOT
 
 TOOLS = ROOT / ".tools" / "bin"  # where `make test-tools` puts them
 

@@ -3,13 +3,13 @@
 from types import SimpleNamespace
 from typing import Any
 
-from tests.support.loops import loaded_by, missing_parts, needed_by
-from tests.support.workspaces import ROOT
+from tests.support.repository import ROOT
+from tests.support.suite.loops import loaded_by, missing_parts, needed_by
 
 
 def test_marks_follow_from_what_a_file_loads_and_from_fixtures() -> None:
     assert loaded_by(ROOT / "tests" / "training" / "retrieval" / "test_losses.py") == ["tf", "feast"]
-    assert loaded_by(ROOT / "tests" / "contracts" / "test_bundle.py") == []
+    assert loaded_by(ROOT / "tests" / "contracts" / "bundle" / "test_manifest.py") == []
     assert loaded_by(ROOT.parent / "elsewhere.py") == []
     assert needed_by(["trained", "tmp_path"]) == ["tf"]
     assert needed_by(["server", "trained"]) == ["tf", "server"]

@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.support.programs import program
+from tests.support.real_parts.programs import program
 
 START_SECONDS = 10.0
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.workspaces import PIPELINE, ROOT, SLICE
+from tests.support.repository import ROOT
+from tests.support.workspaces.workspace import PIPELINE, SLICE
 
 CACHE = ROOT / ".cache" / "trained"
 KEPT = 3

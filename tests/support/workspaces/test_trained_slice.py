@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.trained_slice import KEPT, kept
+from tests.support.workspaces.trained_slice import KEPT, kept
 
 
 def test_it_is_made_once_and_found_again(tmp_path: Path) -> None:

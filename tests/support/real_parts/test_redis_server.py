@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from tests.support.redis_server import DURABLE, RedisServer
+from tests.support.real_parts.redis_server import DURABLE, RedisServer
 
 
 def test_a_durable_server_brings_back_after_a_kill_what_it_had_answered(

@@ -19,7 +19,7 @@ from contracts.bundle.manifest import (
 )
 from contracts.bundle.promotions import CURRENT
 from contracts.errors import BundleRefused, MissingArtifact
-from tests.support.bundles import PARTS, fill, make_bundle, rewrite_manifest
+from tests.support.bundles.sealed import PARTS, fill, make_bundle, rewrite_manifest
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 from contracts.rules.rules import rule_set
 from serving.rules.arrangement import Arrangement, arrange
 from serving.rules.compile import compiled
-from tests.support.catalogue import IDS, items, vocabularies
+from tests.support.lists.catalogue import IDS, items, vocabularies
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NAMES = list(IDS)  # candidates best first; the i-th has the log-likelihood -i

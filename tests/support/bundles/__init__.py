@@ -1,0 +1,1 @@
+"""Bundles for tests: sealed ones of a few bytes, variations of a trained one, and models that do harm."""

@@ -1,0 +1,1 @@
+"""A cluster in memory, and rollouts in it by a clock that a test moves."""

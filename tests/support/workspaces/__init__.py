@@ -1,0 +1,1 @@
+"""Workspaces of a test's own, and the trained slice, which is made once and kept."""
