@@ -16,7 +16,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from contracts.places import fields_at, meant, nearest
+from contracts.places import fields_at, nearest
+from contracts.spelling import meant
 
 MAX_FAULTS = 20
 MAX_FAULT_LENGTH = 300

@@ -1,16 +1,12 @@
 """Where in a type a fault of pydantic lies: which fields there are, and which member of a union was meant."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-MAX_NAME: Final = 100
-"""Characters of a name that are compared with those there are."""
-ALIKE: Final = 0.75
 Place = tuple[int | str, ...]
 """pydantic's `loc`: names of fields, places in lists, and in a union the name of one of its members."""
 
@@ -24,15 +20,6 @@ def fields_at(kind: Any, place: Place) -> list[str]:
         kind = _inside(kind, part)
     models = [member for member in _members(kind) if _is_model(member)]
     return list(dict.fromkeys(name for model in models for name in _annotations(model)))
-
-
-def meant(name: str, there: Sequence[str], least: float = ALIKE) -> str:
-    """The name that is written most like it, as a question in brackets; empty where none is.
-
-    least: how alike two names must be, from 0 to 1.
-    """
-    alike = get_close_matches(name[:MAX_NAME], there, n=1, cutoff=least)  # takes the square of the name's length
-    return f" (did you mean {alike[0]}?)" if alike else ""
 
 
 def nearest(faults: Sequence[ErrorDetails], kind: Any) -> list[tuple[Place, ErrorDetails]]:

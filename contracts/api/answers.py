@@ -11,7 +11,7 @@ from contracts.api.explanations import Explanation
 class Refusal(BaseModel):
     """Every answer that reports an error."""
 
-    error: str = Field(examples=["There is no department 'Produse' among the 32 of the catalogue; there is 'PRODUCE'."])
+    error: str = Field(examples=["There is no output 'score' (did you mean 'scores'?); there is item_ids, scores."])
 
 
 class DegradedLevel(StrEnum):

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contracts.places import MAX_NAME
+from contracts.spelling import MAX_NAME
 
 JSON_LENGTH: Final = "inference-header-content-length"
 """KServe's header for a v2 body whose tensors follow its JSON as bytes: how long the JSON is."""

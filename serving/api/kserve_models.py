@@ -18,8 +18,8 @@ from contracts.api.answers import Recommendations, ScoredItems
 from contracts.api.limits import MAX_BATCH
 from contracts.api.requests import RankingRequest, RecommendationRequest, Request, RetrievalRequest
 from contracts.errors import MAX_FIELDS, InvalidInput, faults_of
-from contracts.places import MAX_NAME, meant
 from contracts.rules.selection import MAX_LISTED_ITEMS
+from contracts.spelling import MAX_NAME, meant
 from serving.api.access import CALLER
 from serving.api.routes.recommendations import lists_for_caller
 from serving.service import Lists, Service

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property, reduce
 from typing import Final
 
@@ -15,6 +14,7 @@ from contracts.features import names
 from contracts.features.vocabulary import OUT_OF_VOCABULARY, Vocabulary
 from contracts.ranking.candidates import NO_ROWS, ItemSide, Mask
 from contracts.rules.selection import ATTRIBUTES, Filters, Selection
+from contracts.spelling import alike, did_you_mean
 
 STOCK: Final = "out_of_stock"
 PRICE: Final = "price"
@@ -24,8 +24,7 @@ SEEN: Final = "seen"
 SHOWN: Final = "earlier_page"
 CONTEXT: Final = "context"
 HIDDEN: Final = "hidden"
-MOST_COMPARED: Final = 1000
-LONGEST_COMPARED: Final = 64
+SHOWN_TERMS: Final = 3
 
 Vocabularies = Mapping[str, Vocabulary]
 
@@ -137,25 +136,21 @@ def _codes(terms: Sequence[str], attribute: str, vocabulary: Vocabulary, *, leni
 def _nothing_called(term: str, attribute: str, vocabulary: Vocabulary) -> str:
     if not vocabulary.terms:
         return f"There is no {attribute} {term!r}: no item of the catalogue has a {attribute}."
-    near = near_terms(term, vocabulary.terms) or list(vocabulary.terms[:3])
+    first = ", ".join(map(repr, vocabulary.terms[:SHOWN_TERMS]))
+    rest = len(vocabulary.terms) - SHOWN_TERMS
     return (
-        f"There is no {attribute} {term!r} among the {len(vocabulary.terms)} of the catalogue; "
-        f"there is {', '.join(map(repr, near))}."
+        f"There is no {attribute} {term!r}{did_you_mean(near_terms(term, vocabulary.terms))}; "
+        f"there is {first}{f' and {rest:,} more' if rest > 0 else ''}."
     )
 
 
 def near_terms(term: str, terms: Sequence[str]) -> list[str]:
-    """Up to three of the terms that are spelled nearly like this one, nearest first, in any case.
+    """Up to three of the terms that are spelled nearly like this one, nearest first.
 
-    Where none is, those that hold it, as 0003 holds a 3 that has lost its noughts; the shortest first. Each comparison
-    costs 30 µs, so of many terms only MOST_COMPARED are compared: terms of about the same length, and of these the ones
-    with the same first letter before the others.
+    Where none is, those that hold it, as 0003 holds a 3 that has lost its noughts; the shortest first.
     """
-    wanted = term.casefold()[:LONGEST_COMPARED]
-    spellings = {known.casefold(): known for known in reversed(terms)}
-    if len(spellings) > MOST_COMPARED:
-        alike = [one for one in spellings if abs(len(one) - len(wanted)) <= max(2, len(wanted) // 3)]
-        alike.sort(key=lambda one: one[0] != wanted[0])
-        spellings = {one: spellings[one] for one in alike[:MOST_COMPARED]}
-    found = [spellings[one] for one in get_close_matches(wanted, spellings, n=3, cutoff=0.5)]
-    return found or sorted((known for known in terms if wanted and wanted in known.casefold()), key=len)[:3]
+    wanted = term.casefold()
+    return (
+        alike(term, terms, SHOWN_TERMS, least=0.5)
+        or sorted((known for known in terms if wanted and wanted in known.casefold()), key=len)[:SHOWN_TERMS]
+    )

@@ -33,10 +33,10 @@ def said(kind: Any, given: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("given", "fault"),
     [
-        ({"cup": []}, "cup: there is no such field (did you mean cups?); there is cups, by_room, pair"),
+        ({"cup": []}, "cup: there is no such field (did you mean 'cups'?); there is cups, by_room, pair"),
         (
             {"cups": [{"name": "a", "nam": 1}]},
-            "cups.0.nam: there is no such field (did you mean name?); there is name, tint",
+            "cups.0.nam: there is no such field (did you mean 'name'?); there is name, tint",
         ),
         ({"by_room": {"hall": {"name": "a", "x": 1}}}, "by_room.hall.x: there is no such field; there is name, tint"),
         ({"pair": [{"name": "a", "x": 1}]}, "pair.0.x: there is no such field; there is name, tint"),
@@ -49,8 +49,8 @@ def test_an_unknown_field_is_named_with_those_of_its_place(given: Any, fault: st
 @pytest.mark.parametrize(
     ("given", "faults"),
     [
-        ({"name": "a", "nam": 1}, ["nam: there is no such field (did you mean name?); there is name, tint"]),
-        ({"cup": []}, ["cup: there is no such field (did you mean cups?); there is cups, by_room, pair"]),
+        ({"name": "a", "nam": 1}, ["nam: there is no such field (did you mean 'name'?); there is name, tint"]),
+        ({"cup": []}, ["cup: there is no such field (did you mean 'cups'?); there is cups, by_room, pair"]),
         ({"cups": [{"name": 1}]}, ["cups.0.name: Input should be a valid string"]),  # as a Cup it has two faults
         (5, ["cup: Input should be a valid dictionary or instance of Cup"]),
     ],

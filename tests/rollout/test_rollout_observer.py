@@ -153,7 +153,7 @@ def test_the_page_on_releases_shows_every_default() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("step: [5]", r"step: there is no such field \(did you mean steps\?\)"),
+        ("step: [5]", r"step: there is no such field \(did you mean 'steps'\?\)"),
         ("steps: [50, 5]", r"steps must be percents that rise, such as \[1, 5, 25, 50\]"),
         ("steps: [5, 100]", r"steps.1: Input should be less than or equal to 99"),
         ("steps: []", "steps must be percents that rise"),

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from contracts.api.requests import ListOptions
 from contracts.limits import MAX_ID
-from contracts.places import meant
+from contracts.spelling import meant
 from serving.api.paths import id_in
 from serving.bundles.experiment import VARIANT_HEADER
 

@@ -56,7 +56,7 @@ def test_outputs_are_those_asked_for_and_all_where_none_is_named() -> None:
 
 
 def test_an_output_that_there_is_not_is_refused() -> None:
-    with pytest.raises(InvalidInput, match=r"no output 'score' \(did you mean scores\?\); there is item_ids, scores"):
+    with pytest.raises(InvalidInput, match=r"no output 'score' \(did you mean 'scores'\?\); there is item_ids, scores"):
         outputs("item_ids", "score")
     with pytest.raises(InvalidInput, match="65 outputs were asked for, at most 64"):
         outputs(*map(str, range(65)))

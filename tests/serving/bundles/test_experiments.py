@@ -64,7 +64,7 @@ def test_an_experiment_is_read_from_yaml(tmp_path: Path) -> None:
         ("", "valid dictionary"),
         (
             "name: a\nshare: 2\nchalenger: b",
-            r"chalenger: .* \(did you mean challenger\?\); there is name, challenger, share",
+            r"chalenger: .* \(did you mean 'challenger'\?\); there is name, challenger, share",
         ),
         ("name: a\nshare: 2\nchallenger: b", r"share: Input should be less than or equal to 1.*Expected name"),
         ("name: a\nshare: 0.1\nchallenger: ../secrets", "challenger: String should match"),

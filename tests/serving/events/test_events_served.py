@@ -231,11 +231,11 @@ def test_a_new_item_can_be_recommended(stack: Stack, user: str) -> None:
         ({"title": "no id"}, "item_id"),
         (
             {"item_id": "i", "titel": "red"},
-            "body.titel: there is no such field (did you mean title?); there is item_id, ",
+            "body.titel: there is no such field (did you mean 'title'?); there is item_id, ",
         ),
         (
             {"items": [{"item_id": "i", "titel": "red"}]},
-            "body.items.0.titel: there is no such field (did you mean title?)",
+            "body.items.0.titel: there is no such field (did you mean 'title'?)",
         ),
         ({"item_id": "i", "price": -1}, "greater than or equal to 0"),
         ({"items": []}, "at least 1 item"),

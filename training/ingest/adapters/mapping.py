@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from contracts.errors import InvalidInput
-from contracts.places import meant
+from contracts.spelling import meant
 
 READING_OPTIONS = ("time_zone", "epoch_unit", "date_format", "decimal")
 """How values are read: said of all tables, of one (`products.epoch_unit`) or of one column."""

@@ -4,13 +4,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import ibis
 
 from contracts.errors import DataRejected, InvalidInput
 from contracts.features.vocabulary import LIST_SEPARATOR
+from contracts.spelling import meant
 from training.ingest.files.delimited import FAULT, RAW
 from training.ingest.files.location import has_suffix
 from training.ingest.files.parquet import WRONG_TYPE
@@ -31,11 +31,6 @@ SHOWN, MANY = 5, 100
 
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]", "", name.lower())
-
-
-def _meant(column: str, there: Sequence[str]) -> str:
-    alike = get_close_matches(column, there, n=1, cutoff=0.7)
-    return f" (did you mean {alike[0]!r}?)" if alike else ""
 
 
 def _counted(rows: Mapping[str, int]) -> str:
@@ -82,7 +77,7 @@ class Columns:
         """
         key = f"{self._section}.{name}"
         if key in self._mapping and (named := self._mapping[key]) not in self._names():
-            raise InvalidInput(f"{key} is mapped to {named!r}{_meant(named, self._names())}; {self._columns()}")
+            raise InvalidInput(f"{key} is mapped to {named!r}{meant(named, self._names())}; {self._columns()}")
         return f"{key}.value" in self._mapping or self._mapping.get(key, name) in self._names()
 
     def require(self, *names: str) -> None:
@@ -143,7 +138,7 @@ class Columns:
             header = "" if has_suffix(parts[0].name, (".parquet",)) else " Its first line must be names of columns."
             raise DataRejected(
                 f"{self._section} needs the column {head!r} in each part, and {self._parts(parts)} none"
-                f"{_meant(head, parts[0].columns)}. "
+                f"{meant(head, parts[0].columns)}. "
                 f"{parts[0].name} has {', '.join(parts[0].columns)}.{header} Give it the column, or move it elsewhere."
             )
         if column not in self._used:

@@ -39,7 +39,7 @@ def test_unknown_mapping_keys_are_refused_listing_those_there_are(tmp_path: Path
 
 
 def test_a_slip_in_a_mapping_key_is_answered_with_the_key_that_was_meant(tmp_path: Path) -> None:
-    known = r"products\.titel \(did you mean products\.title\?\)\. It knows: products\.available_from, "
+    known = r"products\.titel \(did you mean 'products\.title'\?\)\. It knows: products\.available_from, "
     with pytest.raises(InvalidInput, match=known) as refused:
         run(tmp_path, "ecommerce", tmp_path, {"products.titel": "name"})
     assert "users." not in str(refused.value)
