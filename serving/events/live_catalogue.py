@@ -23,7 +23,7 @@ from contracts.rules.selection import ATTRIBUTES
 from serving.bundles.bundle import LoadedBundle
 from serving.events.log import EventLog, Logged
 from serving.events.metrics import CatalogueMetrics
-from serving.events.new_items import NewItems, Placement
+from serving.events.new_items import NONE_ABSENT, Absent, NewItems, Placement
 
 AT_ONCE = 1000
 APART_SECONDS = 1.0
@@ -57,11 +57,14 @@ class LiveCatalogue:
         self._position = 0
         self._next = 0.0
         self._waiting: list[tuple[str, float]] = []  # items that are read and not in effect, and when each was received
+        self._absent = NONE_ABSENT  # from a bundle that was changed since the last step began
 
     def over(self, bundle: LoadedBundle) -> LoadedBundle:
         """The bundle with everything that was posted by now. Raises BundleRefused where there is no tower to ask."""
         posted = dict(self._items)  # a copy: a bundle may be loaded while the log is read
-        return laid_over(bundle, posted, self._placement)
+        live, absent = laid_over(bundle, posted, self._placement)
+        self._absent = self._absent.joined(absent)
+        return live
 
     def read(self) -> list[tuple[str, float]]:
         """Ids of what had not been read before, and when each change was received. Raises EventLogError."""
@@ -96,23 +99,24 @@ class LiveCatalogue:
         if time.monotonic() < self._next:
             return 0
         self._waiting += self.read()
-        placement = self._placement
-        if not self._waiting and not placement.waiting:
+        if not self._waiting and not self._absent.waiting:
             return 0
-        placement.begin()
+        self._absent = NONE_ABSENT
         releases.replace(self.over)
-        self._next = time.monotonic() + max(placement.waiting_seconds, APART_SECONDS)
-        out = placement.waiting | placement.left_out
+        absent = self._absent
+        self._next = time.monotonic() + max(absent.again_seconds, APART_SECONDS)
+        out = absent.waiting | absent.refused
         done = [received for item_id, received in self._waiting if item_id not in out]
-        self._waiting = [change for change in self._waiting if change[0] in placement.waiting]
+        self._waiting = [change for change in self._waiting if change[0] in absent.waiting]
         self._metrics.recommendable(done, time.time())
         return len(done)
 
 
 def laid_over(
-    bundle: LoadedBundle, posted: Mapping[str, ReceivedItem], placement: Placement | None = None
-) -> LoadedBundle:
-    """A new snapshot: rows of new items after the bundle's own, later titles, prices and stock in their rows.
+    bundle: LoadedBundle, posted: Mapping[str, ReceivedItem], placement: Placement
+) -> tuple[LoadedBundle, Absent]:
+    """(A new snapshot: rows of new items after the bundle's own, later titles, prices and stock in their rows; which
+    new items it goes without).
 
     What was posted of the bundle's own items before it was made is in its data already, or was overruled there.
     Raises BundleRefused where there is no tower to ask.
@@ -121,7 +125,7 @@ def laid_over(
     made = datetime.fromisoformat(sealed.manifest.created_at).timestamp()
     known = sealed.vocabularies[names.ITEM_ID].encode(posted)
     unknown = [one.item for one, code in zip(posted.values(), known, strict=True) if code == OUT_OF_VOCABULARY]
-    placed = (placement or Placement()).of(sealed, unknown)
+    placed = placement.of(sealed, unknown)
     new = placed.items
     changed = {
         int(code) - 1: one.item
@@ -129,14 +133,14 @@ def laid_over(
         if code != OUT_OF_VOCABULARY and one.received_seconds > made
     }
     if not new and not changed:
-        return sealed
+        return sealed, placed.absent
     titles, departments = list(sealed.titles), list(sealed.departments)
     for row, item in changed.items():
         titles[row] = item.title or titles[row]
     titles += [item.title or item.item_id for item in new]
     departments += [shelf_of([getattr(item, column) for column in SHELVES]) for item in new]
     vocabularies = _with_later_terms(sealed, new)
-    return replace(
+    live = replace(
         sealed,
         base=sealed,
         vocabularies=vocabularies,
@@ -146,6 +150,7 @@ def laid_over(
             _offered(_appended(sealed.items, placed), changed, new), later_codes=_later_codes(sealed, new, vocabularies)
         ),
     )
+    return live, placed.absent
 
 
 def _with_later_terms(sealed: LoadedBundle, new: list[CatalogueItem]) -> dict[str, Vocabulary]:

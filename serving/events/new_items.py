@@ -31,12 +31,30 @@ PATIENCE: Final = 3
 
 
 @dataclass(frozen=True)
+class Absent:
+    """Ids of new items that a bundle goes without."""
+
+    refused: frozenset[str]  # its tower cannot embed them
+    waiting: frozenset[str]  # the pass did not come to them, as it was broken off
+    again_seconds: float  # until those that wait should be tried
+
+    def joined(self, other: "Absent") -> "Absent":
+        """What one of two bundles goes without."""
+        longer = max(self.again_seconds, other.again_seconds)
+        return Absent(self.refused | other.refused, self.waiting | other.waiting, longer)
+
+
+NONE_ABSENT: Final = Absent(frozenset(), frozenset(), 0.0)
+
+
+@dataclass(frozen=True)
 class NewItems:
     """New items of one bundle. Row i of catalogue and embeddings is items[i]."""
 
     items: list[CatalogueItem]
     catalogue: Catalogue
     embeddings: Floats
+    absent: Absent
 
 
 class Placement:
@@ -45,36 +63,29 @@ class Placement:
     def __init__(self, metrics: CatalogueMetrics | None = None) -> None:
         self._metrics = metrics
         self._refused: set[tuple[str, CatalogueItem]] = set()  # by version: another tower may embed them
-        self.begin()
-
-    def begin(self) -> None:
-        """Forgets what became of the items of the pass before."""
-        self.left_out: set[str] = set()  # ids that some bundle refuses
-        self.waiting: set[str] = set()  # ids that a pass did not come to, as it was broken off
-        self.waiting_seconds = 0.0  # until they should be tried
 
     def of(self, sealed: LoadedBundle, items: Sequence[CatalogueItem]) -> NewItems:
         """Those that the bundle's tower embeds. Raises BundleRefused where there is no tower to ask."""
         version = sealed.manifest.bundle_version
         asked = [item for item in items if (version, _asked(item)) not in self._refused]
-        self.left_out |= {item.item_id for item in items} - {item.item_id for item in asked}
         catalogue = described(sealed, asked)
         embeddings = np.full((len(asked), sealed.manifest.embedding_dim), np.nan, np.float32)
+        refused = {item.item_id for item in items} - {item.item_id for item in asked}
         one_pass = _Pass(sealed, catalogue, embeddings)
         for at in one_pass.run(len(asked)):
             self._refuse(version, asked[at], one_pass.reason)
+            refused.add(asked[at].item_id)
         placed = np.isfinite(embeddings[:, 0])  # a row is filled as a whole
-        if placed.all():
-            return NewItems(asked, catalogue, embeddings)
         kept = [item for item, is_placed in zip(asked, placed, strict=True) if is_placed]
-        if one_pass.is_broken_off():
-            self.waiting |= {item.item_id for item in asked} - {item.item_id for item in kept} - self.left_out
-            self.waiting_seconds = one_pass.held_up_seconds
-        return NewItems(kept, described(sealed, kept), embeddings[placed])
+        waiting = {item.item_id for item in asked} - {item.item_id for item in kept} - refused
+        again_seconds = one_pass.held_up_seconds if one_pass.is_broken_off() else 0.0
+        absent = Absent(frozenset(refused), frozenset(waiting), again_seconds)
+        if placed.all():
+            return NewItems(asked, catalogue, embeddings, absent)
+        return NewItems(kept, described(sealed, kept), embeddings[placed], absent)
 
     def _refuse(self, version: str, item: CatalogueItem, reason: str) -> None:
         self._refused.add((version, _asked(item)))
-        self.left_out.add(item.item_id)
         if self._metrics is not None:
             self._metrics.refused()
         logging.getLogger(__name__).error(

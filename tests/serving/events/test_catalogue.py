@@ -23,6 +23,7 @@ from serving.bundles.release import OneRelease
 from serving.events.live_catalogue import LiveCatalogue, ReceivedItem, laid_over
 from serving.events.log import ConsumedLog, Entry
 from serving.events.metrics import CatalogueMetrics
+from serving.events.new_items import Placement
 from serving.events.open_log import open_log
 from serving.retrieval import filters
 from training.workspace import Workspace
@@ -54,10 +55,14 @@ def posted(*items: CatalogueItem, received: float = LATER) -> dict[str, Received
     return {item.item_id: ReceivedItem(item, received) for item in items}
 
 
+def over(bundle: LoadedBundle, items: dict[str, ReceivedItem]) -> LoadedBundle:
+    return laid_over(bundle, items, Placement())[0]
+
+
 def test_a_new_item_is_a_row_of_its_own_after_all_others(bundle: LoadedBundle) -> None:
     size = len(bundle.item_ids)
     new = CatalogueItem(item_id="new", title="New", price=2.5, **content(bundle, 7))
-    live = laid_over(bundle, posted(new))
+    live = over(bundle, posted(new))
     assert live.item_ids[:size] == bundle.item_ids
     assert (live.item_ids[size], live.titles[size]) == ("new", "New")
     assert live.items.prices[size] == np.float32(2.5)
@@ -71,7 +76,7 @@ def test_a_new_item_is_a_row_of_its_own_after_all_others(bundle: LoadedBundle) -
 
 def test_a_new_item_is_found_beside_the_index_and_by_the_source_for_it(bundle: LoadedBundle) -> None:
     size = len(bundle.item_ids)
-    live = laid_over(bundle, posted(CatalogueItem(item_id="new", **content(bundle, 7))))
+    live = over(bundle, posted(CatalogueItem(item_id="new", **content(bundle, 7))))
     query = live.items.embeddings[size].copy()
     query[-4:] = 0  # popularity; of taste nothing is nearer to it than itself
     rows, scores = live.nearest(query, 2000)
@@ -87,7 +92,7 @@ def test_a_new_item_is_taken_for_the_usual_one_of_its_category_at_its_own_price(
     size, known = len(bundle.item_ids), bundle.items.catalogue
     row = int(np.argmax(known.statistics[:, PURCHASES]))
     new = CatalogueItem(item_id="new", title=bundle.titles[row], price=2.5, **content(bundle, row))
-    live = laid_over(bundle, posted(new, CatalogueItem(item_id="unheard", category="UNHEARD OF")))
+    live = over(bundle, posted(new, CatalogueItem(item_id="unheard", category="UNHEARD OF")))
     bought = known.statistics[:, PURCHASES] > 0
     usual = known.statistics[bought & (known.codes["category"] == known.codes["category"][row])].mean(axis=0)
     usual[PRICE_COLUMN] = 2.5
@@ -108,7 +113,7 @@ def test_a_new_item_is_taken_for_the_usual_one_of_its_category_at_its_own_price(
 def test_an_item_of_the_bundle_changes_its_offer_and_keeps_its_place(bundle: LoadedBundle) -> None:
     known = bundle.item_ids[5]
     change = CatalogueItem(item_id=known, title="Renamed", department="OTHER", price=9.0, in_stock=False)
-    live = laid_over(bundle, posted(change))
+    live = over(bundle, posted(change))
     assert (live.titles[5], live.departments[5]) == ("Renamed", bundle.departments[5])
     assert (live.items.prices[5], live.items.in_stock[5]) == (9.0, False)
     assert live.items.embeddings is bundle.items.embeddings
@@ -118,25 +123,25 @@ def test_an_item_of_the_bundle_changes_its_offer_and_keeps_its_place(bundle: Loa
 def test_a_bundle_overrules_what_was_posted_before_it_was_made(bundle: LoadedBundle) -> None:
     made = datetime.fromisoformat(bundle.manifest.created_at).timestamp()
     change = CatalogueItem(item_id=bundle.item_ids[5], price=9.0)
-    assert laid_over(bundle, posted(change, received=made - 1)) is bundle
+    assert over(bundle, posted(change, received=made - 1)) is bundle
     new = CatalogueItem(item_id="new")
-    assert laid_over(bundle, posted(new, received=made - 1)).item_ids[-1] == "new"  # it knows nothing of that one
+    assert over(bundle, posted(new, received=made - 1)).item_ids[-1] == "new"  # it knows nothing of that one
 
 
 def test_laying_over_again_starts_from_the_sealed_bundle(bundle: LoadedBundle) -> None:
-    once = laid_over(bundle, posted(CatalogueItem(item_id="new")))
-    twice = laid_over(once, posted(CatalogueItem(item_id="new"), CatalogueItem(item_id="newer")))
+    once = over(bundle, posted(CatalogueItem(item_id="new")))
+    twice = over(once, posted(CatalogueItem(item_id="new"), CatalogueItem(item_id="newer")))
     assert twice.item_ids[len(bundle.item_ids) :] == ("new", "newer")
     assert twice.sealed is bundle
     assert (twice.titles[-1], twice.departments[-1]) == ("newer", "")  # nothing else is known of it
-    shelved = laid_over(bundle, posted(CatalogueItem(item_id="new", title="tent, Blue", category="Camping")))
+    shelved = over(bundle, posted(CatalogueItem(item_id="new", title="tent, Blue", category="Camping")))
     assert (shelved.titles[-1], shelved.departments[-1]) == ("tent, Blue", "Camping")
-    assert laid_over(twice, {}) is bundle
+    assert over(twice, {}) is bundle
 
 
 def test_the_towers_read_the_vocabulary_that_they_were_trained_with(bundle: LoadedBundle) -> None:
     """A row number beyond their tables would be an error in the middle of a request."""
-    live = laid_over(bundle, posted(CatalogueItem(item_id="new")))
+    live = over(bundle, posted(CatalogueItem(item_id="new")))
     assert live.vocabularies[names.ITEM_ID].encode(["new"])[0] == len(bundle.item_ids) + 1
     assert live.sealed.vocabularies[names.ITEM_ID].encode(["new"])[0] == 0
 
@@ -169,7 +174,7 @@ def test_a_tower_that_was_altered_on_the_disk_is_refused(trained: Workspace, tmp
     loaded = load_bundle(tmp_path / "bundle")
     (tmp_path / "bundle" / CANDIDATE_TOWER).write_bytes(b"something else")
     with pytest.raises(BundleRefused, match=r"candidate_tower.onnx is altered"):
-        laid_over(loaded, posted(CatalogueItem(item_id="new")))
+        over(loaded, posted(CatalogueItem(item_id="new")))
 
 
 def test_what_a_posted_item_is_called_can_be_filtered_by(bundle: LoadedBundle) -> None:
@@ -182,7 +187,7 @@ def test_what_a_posted_item_is_called_can_be_filtered_by(bundle: LoadedBundle) -
         CatalogueItem(item_id="new-3", department=own),
         CatalogueItem(item_id="new-4"),
     ]
-    live = laid_over(bundle, posted(*new))
+    live = over(bundle, posted(*new))
 
     def passing(**asked: list[str]) -> list[int]:
         found = filters.filtered(Filters(**asked), live.items, live.vocabularies, NO_ROWS, filters.Exclusions())

@@ -19,7 +19,7 @@ from serving.bundles.release import OneRelease
 from serving.events.live_catalogue import LiveCatalogue, ReceivedItem, laid_over
 from serving.events.log import ConsumedLog, Entry
 from serving.events.metrics import CatalogueMetrics
-from serving.events.new_items import AT_ONCE, PATIENCE, Placement
+from serving.events.new_items import AT_ONCE, NONE_ABSENT, PATIENCE, Absent, Placement
 from serving.events.open_log import open_log
 from serving.resilience.run_limit import RunLimit
 from tests.support.bundles.broken_models import tower_looping_for
@@ -139,16 +139,26 @@ def test_a_pass_is_broken_off_after_a_few_ended_runs_and_the_next_one_goes_on(bu
         Placement(),
         [*(bad(number) for number in range(4)), *(good(number) for number in range(AT_ONCE))],
     )
-    assert ids(placement.of(bundle, items)) == []
+    first = placement.of(bundle, items)
+    assert ids(first) == []
     assert runs.count == PATIENCE
-    assert placement.left_out == {"bad-0", "bad-1"}
-    assert len(placement.waiting) == 2 + AT_ONCE
-    assert placement.waiting_seconds == 10 * LIMIT_SECONDS
-    placement.begin()
-    assert ids(placement.of(bundle, items)) == []  # the group is ended, and the other two
-    placement.begin()
-    assert len(placement.of(bundle, items).items) == AT_ONCE
-    assert not placement.waiting
+    assert first.absent.refused == {"bad-0", "bad-1"}
+    assert len(first.absent.waiting) == 2 + AT_ONCE
+    assert first.absent.again_seconds == 10 * LIMIT_SECONDS
+    second = placement.of(bundle, items)  # the group is ended, and the other two
+    assert ids(second) == []
+    assert second.absent.refused == {f"bad-{number}" for number in range(4)}
+    third = placement.of(bundle, items)
+    assert len(third.items) == AT_ONCE
+    assert (third.absent.refused, third.absent.waiting) == (second.absent.refused, frozenset())
+    assert third.absent.again_seconds == 0
+
+
+def test_what_two_bundles_go_without_is_what_either_does() -> None:
+    stable = Absent(frozenset({"a"}), frozenset({"b"}), 3.0)
+    challenger = Absent(frozenset({"c"}), frozenset(), 0.0)
+    assert stable.joined(challenger) == Absent(frozenset({"a", "c"}), frozenset({"b"}), 3.0)
+    assert NONE_ABSENT.joined(stable) == stable
 
 
 def test_what_a_broken_off_pass_left_comes_in_without_another_post(bundle: LoadedBundle, log: ConsumedLog) -> None:
@@ -192,7 +202,9 @@ def test_many_new_items_are_embedded_as_each_alone(whole: LoadedBundle) -> None:
         f"new-{at}": ReceivedItem(CatalogueItem(item_id=f"new-{at}", title=title or "x"), 4e9)
         for at, title in enumerate(titles)
     }
-    live, size = laid_over(whole, posted), len(whole.item_ids)
+    live, absent = laid_over(whole, posted, Placement())
+    size = len(whole.item_ids)
+    assert absent == NONE_ABSENT
     for at in (0, AT_ONCE - 1, AT_ONCE, AT_ONCE + 2):
         (alone,) = Placement().of(whole, [posted[f"new-{at}"].item]).embeddings
         np.testing.assert_allclose(live.items.embeddings[size + at], alone, atol=1e-5)
