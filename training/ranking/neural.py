@@ -11,7 +11,7 @@ from contracts.ranking.inputs import PAIR_FEATURES, USER_COLUMNS
 from training.keras2 import keras, tf, tfrs
 from training.progress import Progress
 from training.ranking.labelled_lists import BOUGHT, LABEL_LEVELS, LabelledLists
-from training.ranking.lessons import Lessons, with_levels
+from training.ranking.lessons import Lessons, move_levels
 from training.retrieval.towers import scale_of
 from training.settings import RankerSettings
 
@@ -25,12 +25,13 @@ CALIBRATION_LISTS = 2000  # evenly spread; enough to fit two dozen numbers
 class Ranker(keras.Model):  # type: ignore[misc]
     """Scores for each candidate of each list; higher is likelier.
 
-    In training there are heads on a shared bottom, one for each of STEPS where the log has looks: many looks teach what
-    few purchases leave open (Ma et al., SIGIR 2018). What serves is their weighted sum, which is one head.
+    In training there are heads on a shared bottom, one for each of LABEL_LEVELS where the log has engagements: many
+    engagements teach what few purchases leave open (Ma et al., SIGIR 2018). What serves is their weighted sum, which is
+    one head.
     """
 
     def __init__(self, sample: Floats, settings: RankerSettings, *, engagements: bool = False) -> None:
-        """sample: [rows, features] that sets mean and variance of the inputs. looks: whether labels have any."""
+        """sample: [rows, features] that sets mean and variance of the inputs. engagements: whether labels have any."""
         super().__init__()
         # numpy, not tensors: an eager tensor would become an input of the exported graph.
         self.mean = sample.mean(axis=0, dtype=np.float32)
@@ -171,7 +172,8 @@ def _learned(
         total = 0.0
         for at, chosen in enumerate(np.array_split(draw.permutation(len(lessons)), steps)):
             inputs, labels, weights = lessons.padded(chosen, len(ranker.head_weights), draw)
-            total += float(step(with_levels(inputs, draw), labels, weights))
+            move_levels(inputs, draw)
+            total += float(step(inputs, labels, weights))
             progress(epoch * steps + at + 1, epochs * steps, f"epoch {epoch + 1} of {epochs}")
         losses.append(total / steps)
     ranker.join_heads()

@@ -8,7 +8,7 @@ import pytest
 from contracts.ranking.inputs import RANKING_FEATURES
 from training.keras2 import tf
 from training.ranking.labelled_lists import BOUGHT, VIEWED, LabelledLists
-from training.ranking.lessons import COUNT_COLUMNS, EASY_KEPT, HARDEST, LEVEL_SPREAD, Lessons, with_levels
+from training.ranking.lessons import COUNT_COLUMNS, EASY_KEPT, HARDEST, LEVEL_SPREAD, Lessons, move_levels
 from training.ranking.neural import listwise_loss
 
 pytestmark = pytest.mark.tf
@@ -83,7 +83,8 @@ def test_all_counts_of_a_list_move_by_the_same_and_nothing_else_does() -> None:
     inputs = np.full((2000, 3, len(RANKING_FEATURES)), 4.0, np.float32)
     inputs[:, 1, COUNT_COLUMNS] = 6.0
     inputs[:, 2, COUNT_COLUMNS] = 0.0  # never bought
-    moved = with_levels(inputs, np.random.default_rng(4))
+    moved = inputs.copy()
+    move_levels(moved, np.random.default_rng(4))
     assert {RANKING_FEATURES[column].rsplit("_", 1)[0] for column in COUNT_COLUMNS} == {"item_purchases", "item_buyers"}
     others = [column for column in range(inputs.shape[2]) if column not in COUNT_COLUMNS]
     assert (moved[..., others] == 4.0).all() and (moved[:, 2, COUNT_COLUMNS] == 0.0).all()
