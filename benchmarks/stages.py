@@ -5,7 +5,7 @@ user after the other and once as many side by side as the server takes together.
 tandem_stage_seconds; what is left is between them: scope, history, words, JSON.
 """
 
-from serving.runtime import feast_import as quick_start  # noqa: F401 - before anything imports Feast
+from serving.runtime import feast_import  # noqa: F401 - before anything imports Feast
 
 # isort: split
 import argparse

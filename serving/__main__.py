@@ -1,6 +1,6 @@
 """`python -m serving`: settings from TANDEM_* environment variables, one bundle, KServe's model server."""
 
-from serving.runtime import feast_import as quick_start  # noqa: F401 - before anything imports Feast
+from serving.runtime import feast_import  # noqa: F401 - before anything imports Feast
 
 # isort: split
 import gc

@@ -34,7 +34,6 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry, variant: str = "stable") -> None:
         self.registry = registry  # parts with metrics of their own add them here
         self._variant = variant
-        self._served: dict[str, str] = {}  # version by variant
         self._stage = Histogram(
             "tandem_stage_seconds", "Time in one stage of an answer.", ["stage"],
             buckets=STAGE_BUCKETS_SECONDS, registry=registry,

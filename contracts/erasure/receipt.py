@@ -4,7 +4,7 @@ A receipt names the person by keyed hash alone: it is kept, and shown to others,
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,9 +13,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from contracts.errors import InvalidInput, faults_of
 
 UNSIGNED: Final = "No signing key was given, so nobody vouches for this receipt."
-
-SignBytes = Callable[[bytes], bytes]
-"""The Ed25519 signature of some bytes."""
 
 
 class Erased(BaseModel):

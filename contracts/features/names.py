@@ -223,10 +223,7 @@ SCORES: Final = (TOP_SCORE, MEAN_SCORE)
 REFERENCE_LENGTH: Final = 10
 """First items of a list whose scores are compared: the log and the reference sample must agree."""
 
-# Context of the request, in the shop's local time. The last value of each means "not known":
-# a list for the coming weeks has no hour.
-CONTEXT_HOUR: Final = "hour"
-CONTEXT_WEEKDAY: Final = "weekday"
+# Of a request, in the shop's local time: a list for the coming weeks has no hour.
 HOUR_UNKNOWN: Final = 24
 WEEKDAY_UNKNOWN: Final = 7
 

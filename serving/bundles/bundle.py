@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 from sys import intern
-from typing import Any
+from typing import Any, TypeVar
 
 import faiss
 import numpy as np
@@ -24,12 +24,14 @@ from contracts.features import names
 from contracts.features.vocabulary import Vocabulary, vocabularies_from_json
 from contracts.ranking.candidates import NO_ROWS, POPULAR_COLUMN, CandidatePlan, ItemSide, Mask, item_side
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, RANKING_FEATURES, Catalogue
-from contracts.ranking.neighbours import NEIGHBOUR_FEATURES, Neighbours, load_neighbours
+from contracts.ranking.neighbours import NEIGHBOUR_FEATURES, load_neighbours
 from contracts.ranking.related import Related, load_related
 from contracts.ranking.segments import Segments, segment_starts
 from serving.bundles.sealed_files import SealedFiles
 from serving.resilience.run_limit import Run, without_limit
 from serving.retrieval.search import best, nearest
+
+Part = TypeVar("Part")
 
 
 class CandidateTower:
@@ -161,13 +163,14 @@ def from_files(files: SealedFiles) -> LoadedBundle:
     )
     plan = _plan(manifest)
     embeddings = np.load(BytesIO(files.read(parts.ITEM_EMBEDDINGS)))
+    neighbours = _where_there_is(files, parts.NEIGHBOURS, load_neighbours)
     loaded = LoadedBundle(
         manifest=manifest,
         vocabularies=vocabularies,
         titles=tuple(display["title"]),
         departments=tuple(map(intern, display["department"])),  # few of them, each on thousands of items
         segments=_segments(files.read(parts.SEGMENTS), vocabularies),
-        items=item_side(catalogue, embeddings, POPULAR_COLUMN, len(embeddings), prices, _neighbours(files)),
+        items=item_side(catalogue, embeddings, POPULAR_COLUMN, len(embeddings), prices, neighbours),
         plan=plan,
         index=faiss.deserialize_index(np.frombuffer(files.read(parts.INDEX), np.uint8)),
         query_tower=_session(files.read(parts.QUERY_TOWER)),
@@ -175,7 +178,7 @@ def from_files(files: SealedFiles) -> LoadedBundle:
         unseen_ranker=_session(files.read(parts.UNSEEN_RANKER)) if files.has(parts.UNSEEN_RANKER) else None,
         text_projection=np.load(BytesIO(files.read(parts.TEXT_PROJECTION))),
         candidate_tower=CandidateTower(partial(files.read, parts.CANDIDATE_TOWER)),
-        related=_related(files),
+        related=_where_there_is(files, parts.RELATED, load_related),
     )
     _check_dimensions(loaded)
     return loaded
@@ -186,22 +189,12 @@ def _segments(content: bytes, vocabularies: dict[str, Vocabulary]) -> Segments:
         return Segments(matrices["rows"], matrices["buyers"], segment_starts(vocabularies))
 
 
-def _neighbours(files: SealedFiles) -> Neighbours | None:
-    """None for a bundle without weights, such as one made before they were known. Raises BundleRefused."""
-    if not files.has(parts.NEIGHBOURS):
+def _where_there_is(files: SealedFiles, name: str, load: Callable[[BytesIO], Part]) -> Part | None:
+    """What is loaded from the file; None for a bundle that was made without it. Raises BundleRefused."""
+    if not files.has(name):
         return None
     try:
-        return load_neighbours(BytesIO(files.read(parts.NEIGHBOURS)))
-    except ValueError as error:
-        raise BundleRefused(f"Bundle {files.manifest.bundle_version} does not fit together: {error}.") from error
-
-
-def _related(files: SealedFiles) -> Related | None:
-    """None for a bundle without. Raises BundleRefused."""
-    if not files.has(parts.RELATED):
-        return None
-    try:
-        return load_related(BytesIO(files.read(parts.RELATED)))
+        return load(BytesIO(files.read(name)))
     except ValueError as error:
         raise BundleRefused(f"Bundle {files.manifest.bundle_version} does not fit together: {error}.") from error
 

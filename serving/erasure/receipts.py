@@ -4,13 +4,14 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from contracts.bundle.signature import public_key_text
 from contracts.erasure.receipt import UNSIGNED, Receipt
 from contracts.errors import InvalidInput, MissingArtifact, NotAllowed
+from serving.bundles.signature import has_signed
 
 
 def signed(receipt: Receipt, key_file: Path | None) -> Receipt:
@@ -37,19 +38,11 @@ def check(receipt: Receipt, trusted: Sequence[Ed25519PublicKey]) -> None:
         signature = base64.b64decode(receipt.signature, validate=True)
     except ValueError as error:  # also for letters beyond ASCII
         raise NotAllowed("The receipt's signature is not base64.") from error
-    if not any(_has_signed(key, signature, receipt.signed_bytes()) for key in trusted):
+    if not any(has_signed(key, signature, receipt.signed_bytes()) for key in trusted):
         raise NotAllowed(
             "The receipt is refused: its signature is not of a key that is trusted, or it was changed after it was "
             "signed."
         )
-
-
-def _has_signed(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:
-    try:
-        key.verify(signature, content)
-    except InvalidSignature:
-        return False
-    return True
 
 
 def private_key(path: Path) -> Ed25519PrivateKey:

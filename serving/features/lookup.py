@@ -1,15 +1,11 @@
 """The one online read of a request."""
 
-import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import prometheus_client  # noqa: F401 - before Feast, which else has it count in files that processes share
-from feast import FeatureStore
-
-from contracts.errors import MissingArtifact, TandemError
+from contracts.errors import TandemError
 from contracts.events.schema import UNKNOWN
 from contracts.features.encoding import unpacked
 from contracts.features.feedback import NOT_INTERESTED_DAYS, hidden_items
@@ -28,7 +24,7 @@ from contracts.features.names import (
     USER_ID,
     USER_PROFILE,
 )
-from serving.features.reader import FeatureReader, feature_reader
+from serving.features.reader import FeatureReader, definitions_of, feature_reader
 
 UserFeatures = dict[str, Any]
 """Feature name to value; None where nothing is known."""
@@ -77,20 +73,12 @@ class FeastLookup:
         """
         self._seconds = seconds
         self._not_interested_days = not_interested_days
-        # Feast warns about serve_features_while_materializing on a file registry; it was measured to be needed there.
-        logging.getLogger("feast").setLevel(logging.ERROR)
-        try:
-            store = FeatureStore(repo_path=str(feature_repo))
+        with definitions_of(feature_repo, ONLINE_SERVICE) as store:
             self._users = feature_reader(store, ONLINE_SERVICE, USER_ID, timeout_seconds)
             self._companions = feature_reader(store, COPURCHASE_SERVICE, ITEM_ID, timeout_seconds)
             # A store that an earlier release has written lacks this one.
             kept = BOUGHT_SERVICE in {service.name for service in store.list_feature_services()}
             self._bought = feature_reader(store, BOUGHT_SERVICE, USER_ID, timeout_seconds) if kept else None
-        except Exception as error:  # Feast raises bare and private types here; each means the same to the operator
-            raise MissingArtifact(
-                f"Feature service {ONLINE_SERVICE} cannot be read from {feature_repo}: {error}. "
-                "Run `tandem materialize` first, or point TANDEM_FEATURE_REPO at an applied feature repository."
-            ) from error
 
     def user(self, user_id: str) -> UserFeatures | None:
         """One online read. Raises OnlineStoreError."""

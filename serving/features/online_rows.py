@@ -1,21 +1,20 @@
 """A person's row in Feast's online store: every feature view, past and present, has it under one key."""
 
 import contextlib
-import logging
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 import redis
-from feast import FeatureStore
 from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
-from contracts.errors import InvalidInput, MissingArtifact
+from contracts.errors import InvalidInput
 from contracts.features.names import ONLINE_SERVICE, USER_ID
 from serving.features.lookup import OnlineStoreError
+from serving.features.reader import definitions_of
 from serving.runtime.sqlite_rewrite import rewrite
 
 BUSY_SECONDS: Final = 30.0
@@ -26,15 +25,8 @@ class OnlineRows:
 
     def __init__(self, feature_repo: Path) -> None:
         """Raises MissingArtifact where the definitions have not been applied, InvalidInput for another store."""
-        logging.getLogger("feast").setLevel(logging.ERROR)
-        try:
-            self._store = FeatureStore(repo_path=str(feature_repo))
+        with definitions_of(feature_repo, ONLINE_SERVICE) as self._store:
             self._service = self._store.get_feature_service(ONLINE_SERVICE)
-        except Exception as error:  # Feast raises bare and private types here; each means the same to the operator
-            raise MissingArtifact(
-                f"Feature service {ONLINE_SERVICE} cannot be read from {feature_repo}: {error}. "
-                "Run `tandem materialize` first."
-            ) from error
         self._kind = self._store.config.online_store.type
         if self._kind not in ("sqlite", "redis"):
             raise InvalidInput(f"Nobody can be erased from an online store of type {self._kind!r}: sqlite or redis.")

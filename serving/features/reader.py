@@ -1,9 +1,15 @@
 """How one entity's features are read from the online store."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
+import prometheus_client  # noqa: F401 - before Feast, which else has it count in files that processes share
 from feast import FeatureService, FeatureStore
 
+from contracts.errors import MissingArtifact
 from serving.features.redis_reader import RedisReader, reads
 
 
@@ -13,6 +19,23 @@ class FeatureReader(Protocol):
     def read(self, entity_id: str) -> dict[str, Any]:
         """Feature name to value, None where nothing is known. Raises whatever the store raises."""
         ...
+
+
+@contextmanager
+def definitions_of(feature_repo: Path, service_name: str) -> Iterator[FeatureStore]:
+    """The store of a feature repository, for as long as its services are looked up.
+
+    Raises MissingArtifact where the definitions have not been applied.
+    """
+    # Feast warns about serve_features_while_materializing on a file registry; it was measured to be needed there.
+    logging.getLogger("feast").setLevel(logging.ERROR)
+    try:
+        yield FeatureStore(repo_path=str(feature_repo))
+    except Exception as error:  # Feast raises bare and private types here; each means the same to the operator
+        raise MissingArtifact(
+            f"Feature service {service_name} cannot be read from {feature_repo}: {error}. "
+            "Run `tandem materialize` first, or point TANDEM_FEATURE_REPO at an applied feature repository."
+        ) from error
 
 
 class FeastReader:

@@ -1,6 +1,5 @@
 """Recent events in Feast's online store: one row a user, written by the consumer and by nobody else."""
 
-import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,13 +7,12 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import pandas as pd
-from feast import FeatureStore
 
-from contracts.errors import MissingArtifact
 from contracts.events.interactions import FreshEvent
 from contracts.features.freshness import decode_events, encode_events
 from contracts.features.names import EVENT_TIMESTAMP, RECENT_EVENTS, RECENT_EVENTS_VIEW, RECENT_SERVICE, USER_ID
 from serving.features.lookup import OnlineStoreError
+from serving.features.reader import definitions_of
 
 
 class Recent(NamedTuple):
@@ -41,15 +39,8 @@ class FeastRecentEvents:
 
     def __init__(self, feature_repo: Path) -> None:
         """Raises MissingArtifact where the definitions have not been applied."""
-        logging.getLogger("feast").setLevel(logging.ERROR)
-        try:
-            self._store = FeatureStore(repo_path=str(feature_repo))
+        with definitions_of(feature_repo, RECENT_SERVICE) as self._store:
             self._service = self._store.get_feature_service(RECENT_SERVICE)
-        except Exception as error:  # Feast raises bare and private types here; each means the same to the operator
-            raise MissingArtifact(
-                f"Feature service {RECENT_SERVICE} cannot be read from {feature_repo}: {error}. "
-                "Run `tandem materialize` first."
-            ) from error
 
     def read(self, user_ids: Sequence[str]) -> dict[str, Recent]:
         """One read for all users. Raises OnlineStoreError."""

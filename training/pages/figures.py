@@ -7,7 +7,6 @@ import plotly.graph_objects as go
 
 from contracts.events.schema import EventType
 
-INK: Final = "#26323d"
 QUIET: Final = "#64727f"
 GRID: Final = "#e6eaee"
 MAIN: Final = "#2b6a99"  # purchases, and whatever a chart shows one of

@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from contracts.bundle.manifest import MANIFEST, SIGNATURE, seal, verify, write_bundle
+from contracts.bundle.signature import signed_bytes
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
-from serving.bundles.signature import check_signature, public_keys
+from serving.bundles.signature import check_signed, public_keys
 from tests.support.bundles.sealed import FIELDS, PARTS, fill, make_bundle
 from training.release.signing import new_key, signer
 
@@ -37,43 +38,43 @@ def signed(tmp_path: Path, key: Path, public_key: str) -> Path:
 def test_a_signed_bundle_passes_under_the_version_it_has_unsigned(
     signed: Path, public_key: str, tmp_path: Path
 ) -> None:
-    check_signature(signed, public_keys(public_key))
+    check_signed(signed, signed_bytes(signed), public_keys(public_key))
     assert verify(signed).bundle_version == signed.name == make_bundle(tmp_path / "others").name
 
 
 def test_without_a_public_key_nothing_is_checked(signed: Path) -> None:
     (signed / SIGNATURE).unlink()
-    check_signature(signed, public_keys(""))
+    check_signed(signed, signed_bytes(signed), public_keys(""))
 
 
 def test_an_unsigned_bundle_is_refused_with_how_to_sign_it(signed: Path, public_key: str) -> None:
     (signed / SIGNATURE).unlink()
     with pytest.raises(BundleRefused, match=r"not signed \(manifest\.sig is missing\).*--sign-key"):
-        check_signature(signed, public_keys(public_key))
+        check_signed(signed, signed_bytes(signed), public_keys(public_key))
 
 
 def test_a_strangers_signature_is_refused(signed: Path, tmp_path: Path) -> None:
     stranger = new_key(tmp_path / "stranger.pem")
     with pytest.raises(BundleRefused, match="not of a key this server trusts"):
-        check_signature(signed, public_keys(stranger))
+        check_signed(signed, signed_bytes(signed), public_keys(stranger))
 
 
 def test_while_keys_change_both_are_trusted(signed: Path, public_key: str, tmp_path: Path) -> None:
-    check_signature(signed, public_keys(f"{new_key(tmp_path / 'next.pem')},{public_key}"))
+    check_signed(signed, signed_bytes(signed), public_keys(f"{new_key(tmp_path / 'next.pem')},{public_key}"))
 
 
 def test_a_manifest_that_changed_after_signing_is_refused(signed: Path, public_key: str) -> None:
     with (signed / MANIFEST).open("a") as file:
         file.write("\n")
     with pytest.raises(BundleRefused, match="its manifest was changed after it was signed"):
-        check_signature(signed, public_keys(public_key))
+        check_signed(signed, signed_bytes(signed), public_keys(public_key))
 
 
 @pytest.mark.parametrize("content", ["", "not base64!", "QUJD"])
 def test_a_signature_that_is_none_is_refused(signed: Path, public_key: str, content: str) -> None:
     (signed / SIGNATURE).write_text(content)
     with pytest.raises(BundleRefused, match="is refused"):
-        check_signature(signed, public_keys(public_key))
+        check_signed(signed, signed_bytes(signed), public_keys(public_key))
 
 
 @pytest.mark.parametrize("text", ["short", "QUJD", "ü", "-----BEGIN PUBLIC KEY-----"])

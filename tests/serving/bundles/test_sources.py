@@ -10,8 +10,9 @@ import pytest
 
 from contracts.bundle.manifest import MANIFEST, SIGNATURE
 from contracts.bundle.promotions import CURRENT, point_current
+from contracts.bundle.signature import signed_bytes
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact, TandemError
-from serving.bundles.signature import check_signature, public_keys
+from serving.bundles.signature import check_signed, public_keys
 from serving.bundles.sources import DirectorySource, S3Source, source_of
 from tests.support.bundles.sealed import PARTS, make_bundle
 from training.release.publish import publish
@@ -147,12 +148,13 @@ def test_a_signature_travels_with_the_bundle_and_one_that_came_later_is_fetched(
 ) -> None:
     keys = public_keys(new_key(tmp_path / "key.pem"))
     with pytest.raises(BundleRefused, match="not signed"):
-        check_signature(S3Source(published, cache).fetch(), keys)
+        fetched = S3Source(published, cache).fetch()
+        check_signed(fetched, signed_bytes(fetched), keys)
     signer(tmp_path / "key.pem")(bundle)
     publish(bundle, "s3://shop/bundles")
     folder = S3Source(published, cache).fetch()
     assert files(folder) == SERVED | {SIGNATURE}
-    check_signature(folder, keys)
+    check_signed(folder, signed_bytes(folder), keys)
 
 
 @pytest.mark.parametrize("url", ["s3://", "s3://bucket", "s3://bucket/", "gs://bucket/version"])

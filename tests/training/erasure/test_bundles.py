@@ -10,9 +10,9 @@ import pytest
 from contracts.bundle.manifest import EVALUATION, MODEL_SIGNATURE, SIGNATURE, VOCABULARIES, read_manifest, verify
 from contracts.bundle.promotions import bundle_versions, current_version, promote, promotions
 from contracts.bundle.retirement import retiring
-from contracts.bundle.signature import public_key_text
+from contracts.bundle.signature import public_key_text, signed_bytes
 from contracts.errors import BundleRefused, InvalidInput
-from serving.bundles.signature import check_signature, public_keys
+from serving.bundles.signature import check_signed, public_keys
 from serving.erasure.receipts import private_key
 from tests.support.bundles.sealed import PARTS, make_bundle, rewrite_manifest
 from training.erasure.bundles import SigningKeys, naming, without_name
@@ -57,7 +57,8 @@ def test_a_signed_one_is_signed_again_or_not_touched(tmp_path: Path) -> None:
     new_key(tmp_path / "key.pem")
     (done,) = without_name(tmp_path / "bundles", [old.name], ODD, "x", SigningKeys(tmp_path / "key.pem"), 10)
     public = public_key_text(private_key(tmp_path / "key.pem").public_key().public_bytes_raw())
-    check_signature(tmp_path / "bundles" / done.now.bundle_version, public_keys(public))
+    anew = tmp_path / "bundles" / done.now.bundle_version
+    check_signed(anew, signed_bytes(anew), public_keys(public))
 
 
 def test_the_other_signature_has_a_key_of_its_own(tmp_path: Path) -> None:

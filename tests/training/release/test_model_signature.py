@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from contracts.bundle.manifest import MANIFEST, MODEL_SIGNATURE, SIGNATURE, seal, verify, write_bundle
+from contracts.bundle.signature import signed_bytes
 from contracts.errors import InvalidInput, MissingArtifact
-from serving.bundles.signature import check_signature, public_keys
+from serving.bundles.signature import check_signed, public_keys
 from tandem.__main__ import app
 from tests.support.bundles.sealed import FIELDS, PARTS, fill, make_bundle
 from training.release.model_signature import model_signer, new_model_key, signers
@@ -58,7 +59,7 @@ def test_a_bundle_has_both_signatures_under_the_version_it_has_without(
 ) -> None:
     well, said = checked(signed, keys / "model.pem.pub")
     assert well, said
-    check_signature(signed, public_keys((keys / "ours.txt").read_text()))
+    check_signed(signed, signed_bytes(signed), public_keys((keys / "ours.txt").read_text()))
     assert verify(signed).bundle_version == signed.name == make_bundle(tmp_path / "others").name
 
 
