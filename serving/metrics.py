@@ -13,7 +13,7 @@ ANSWER_BUCKETS_SECONDS = (
 """Near each other: a canary's latency is held against a bound, and one that is 4 times the last would hide 0.3 s."""
 
 
-class Stage:
+class StageTimer:
     """Times one block."""
 
     __slots__ = ("_histogram", "_started")
@@ -91,12 +91,12 @@ class Metrics:
         self._serving: list[Gauge] = []
         self._empty.labels(variant)  # a rate of nothing is 0 and not absent
 
-    def stage(self, name: str) -> "Stage":
+    def stage(self, name: str) -> "StageTimer":
         """Times the block as one stage; also when it fails, a slow failure counts."""
         histogram = self._stages.get(name)
         if histogram is None:  # looking a label up costs more than observing
             histogram = self._stages[name] = self._stage.labels(name)
-        return Stage(histogram)
+        return StageTimer(histogram)
 
     def answered(self, variant: str, level: str, seconds: float, *, is_empty: bool) -> None:
         """One list. is_empty: it has no item, and not because the request left none."""

@@ -15,7 +15,7 @@ from tandem.console import console
 if TYPE_CHECKING:
     from contracts.api.records import ImpressionRecord
     from contracts.api.requests import RecommendationRequest
-    from training.evaluation.off_policy import Logged
+    from training.evaluation.off_policy import LoggedImpressions
 
 app = typer.Typer()
 ORDER_LENGTH = 100
@@ -66,10 +66,10 @@ def _logged(
     lists: "Iterable[tuple[ImpressionRecord, RecommendationRequest]]",
     answered: set[tuple[str, str | None]],
     order: "Callable[[RecommendationRequest], list[str]]",
-) -> "tuple[Logged, int]":
+) -> "tuple[LoggedImpressions, int]":
     """(the explored places, lists that were left out). Raises InvalidInput where no list was explored."""
     from serving.rule_sandbox import would_show
-    from training.evaluation.off_policy import Logged
+    from training.evaluation.off_policy import LoggedImpressions
 
     places, left_out = list[tuple[float, float, float]](), 0
     for record, asked in lists:
@@ -90,10 +90,10 @@ def _logged(
             f"None of the {left_out:,} lists in the log was explored. Serve with a rule that explores, such as "
             "`{name: try-others, explore: {share: 0.05, among: 50}}`, and estimate from the lists of those days."
         )
-    return Logged(*np.array(places).T), left_out
+    return LoggedImpressions(*np.array(places).T), left_out
 
 
-def _table(logged: "Logged") -> Table:
+def _table(logged: "LoggedImpressions") -> Table:
     from training.evaluation.off_policy import ips, snips
 
     table = Table("estimate of the response rate a place", "mean", "95 % interval", box=None)

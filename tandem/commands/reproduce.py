@@ -12,7 +12,7 @@ from tandem.commands.options import HERE, OPERATION, Root
 from tandem.console import console
 
 if TYPE_CHECKING:
-    from training.release.comparison import Part
+    from training.release.comparison import ComparedPart
 
 app = typer.Typer()
 
@@ -64,7 +64,7 @@ def reproduce(
     raise typer.Exit(Exit.REPRODUCED if reproduced(parts) else Exit.DIFFERS)
 
 
-def _say(parts: "list[Part]", version: str, tolerance: float) -> None:
+def _say(parts: "list[ComparedPart]", version: str, tolerance: float) -> None:
     table = Table("part", "compares", "")
     for part in parts:
         table.add_row(escape(part.name), part.verdict, escape(part.words))

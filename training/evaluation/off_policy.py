@@ -19,7 +19,7 @@ LEAST_EFFECTIVE = 100.0
 
 
 @dataclass(frozen=True)
-class Logged:
+class LoggedImpressions:
     """Row i of every array is one impression: what was shown in one place, and what came of it."""
 
     rewards: Doubles  # 1 for a click or a purchase
@@ -56,19 +56,19 @@ class Logged:
         return self.effective >= LEAST_EFFECTIVE
 
 
-def ips(logged: Logged) -> Interval:
+def ips(logged: LoggedImpressions) -> Interval:
     """Mean reward of the judged policy, unbiased; wide where its choices were rarely shown."""
     return ratio_interval(logged.weights * logged.rewards, np.ones(len(logged.rewards)))
 
 
-def snips(logged: Logged) -> Interval:
+def snips(logged: LoggedImpressions) -> Interval:
     """The same, within the range of the rewards; raises InvalidInput where the judged policy shows nothing logged."""
     if logged.effective == 0:
         raise InvalidInput("The judged policy never shows what was logged: the log says nothing of it.")
     return ratio_interval(logged.weights * logged.rewards, logged.weights)
 
 
-def doubly_robust(logged: Logged, modelled: Doubles, expected: Doubles) -> Interval:
+def doubly_robust(logged: LoggedImpressions, modelled: Doubles, expected: Doubles) -> Interval:
     """The same by a reward model. modelled: [n] its reward of what was shown; expected: [n] its mean reward of what
     the judged policy would show there.
     """

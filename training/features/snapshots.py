@@ -10,7 +10,7 @@ from contracts.features.names import DAY_SECONDS, WINDOWS_DAYS
 from training.local_time import QUARTER_SECONDS
 
 YEAR_DAYS = max(WINDOWS_DAYS)
-LOOKS = {"views": EventType.VIEW, "cart_adds": EventType.CART_ADD}
+ENGAGEMENTS = {"views": EventType.VIEW, "cart_adds": EventType.CART_ADD}
 """Engagements that are counted by window: feature name and event type."""
 
 
@@ -45,7 +45,7 @@ def basket() -> ibis.Deferred:
     return ibis.coalesce(_.basket_id, (_.seconds // QUARTER_SECONDS).cast("string"))
 
 
-def engagements_by_quarter(events: ibis.Table, key: str, kinds: Mapping[str, EventType] = LOOKS) -> ibis.Table:
+def engagements_by_quarter(events: ibis.Table, key: str, kinds: Mapping[str, EventType] = ENGAGEMENTS) -> ibis.Table:
     """Events of these kinds of each key (user_id or item_id) within a quarter hour.
 
     Fewer rows to set against every snapshot: snapshots and windows begin on quarter hours, so none of them cuts one in

@@ -8,7 +8,7 @@ from contracts.features import names
 from contracts.features.names import DAY_SECONDS, OVERDUE_LIMIT, WINDOWS_DAYS
 from contracts.ranking.inputs import NEVER_DAYS
 from training.features.snapshots import (
-    LOOKS,
+    ENGAGEMENTS,
     YEAR_DAYS,
     basket,
     before,
@@ -91,7 +91,7 @@ def _joined(left: ibis.Table, right: ibis.Table) -> ibis.Table:
 
 def _rhythm(visits: ibis.Table, snapshots: tuple[int, ...]) -> ibis.Table:
     """Sums over the visits of a year, some of them by window."""
-    windowed = {"purchases": "lines", "baskets": "baskets", "spend": "spend"} | {name: name for name in LOOKS}
+    windowed = {"purchases": "lines", "baskets": "baskets", "spend": "spend"} | {name: name for name in ENGAGEMENTS}
     parts = {part: _.baskets.sum(where=_in_part(*hours)) for part, hours in DAY_PARTS.items()}
     sums = (
         before(visits, snapshots)
@@ -135,7 +135,12 @@ def visits_of(events: ibis.Table, timeline: Timeline) -> ibis.Table:
     begun = begun.mutate(baskets=ibis.literal(1), gap_minutes=gap // MINUTE_SECONDS, local=local)
     engagements = engagements_by_quarter(events, "user_id")
     counted = [name for name in begun.columns if name not in ("user_id", "basket", "part", "seconds", "local")]
-    kinds = {"user_id": "string", "seconds": "int64", "local": "int64", **dict.fromkeys((*counted, *LOOKS), "float64")}
+    kinds = {
+        "user_id": "string",
+        "seconds": "int64",
+        "local": "int64",
+        **dict.fromkeys((*counted, *ENGAGEMENTS), "float64"),
+    }
     conformed = [
         table.select(
             **{

@@ -54,7 +54,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Part:
+class ComparedPart:
     """One file or metric of both bundles."""
 
     name: str
@@ -62,40 +62,42 @@ class Part:
     words: str = ""
 
 
-def compared(before: Path, again: Path, tolerance: float) -> list[Part]:
+def compared(before: Path, again: Path, tolerance: float) -> list[ComparedPart]:
     """Files, then metrics; tolerance: how far a metric may be from the recorded one."""
     manifests = read_manifest(before), read_manifest(again)
     return [*_files(before, again, *manifests), *_metrics(*manifests, tolerance)]
 
 
-def reproduced(parts: list[Part]) -> bool:
+def reproduced(parts: list[ComparedPart]) -> bool:
     """Whether nothing differs but what weights explain."""
     return all(part.verdict is not Verdict.DIFFERS for part in parts)
 
 
-def _files(before: Path, again: Path, recorded: Manifest, made: Manifest) -> Iterator[Part]:
+def _files(before: Path, again: Path, recorded: Manifest, made: Manifest) -> Iterator[ComparedPart]:
     for name in sorted(recorded.files.keys() | made.files.keys()):
         if name not in made.files or name not in recorded.files:
             where = "the recorded bundle" if name in recorded.files else "the one made again"
-            yield Part(name, Verdict.TRAINED if name.startswith(TRAINED) else Verdict.DIFFERS, f"only in {where}")
+            yield ComparedPart(
+                name, Verdict.TRAINED if name.startswith(TRAINED) else Verdict.DIFFERS, f"only in {where}"
+            )
         elif recorded.files[name].sha256 == made.files[name].sha256:
-            yield Part(name, Verdict.EQUAL)
+            yield ComparedPart(name, Verdict.EQUAL)
         else:
             yield _part(name, before / name, again / name)
 
 
-def _part(name: str, before: Path, again: Path) -> Part:
+def _part(name: str, before: Path, again: Path) -> ComparedPart:
     """How a file differs whose bytes differ."""
     read = READERS.get(before.suffix)
     if read is None:
-        return Part(name, Verdict.TRAINED if name.startswith(TRAINED) else Verdict.DIFFERS, "other bytes")
+        return ComparedPart(name, Verdict.TRAINED if name.startswith(TRAINED) else Verdict.DIFFERS, "other bytes")
     distance = _distance(read(before), read(again))
     if distance == 0:
-        return Part(name, Verdict.EQUAL, "the same values in other bytes")
+        return ComparedPart(name, Verdict.EQUAL, "the same values in other bytes")
     if distance is not None and distance <= ROUNDING:
-        return Part(name, Verdict.WITHIN, f"values up to {distance:.1e} apart, of the largest")
+        return ComparedPart(name, Verdict.WITHIN, f"values up to {distance:.1e} apart, of the largest")
     words = "of other shape or texts" if distance is None else f"values up to {distance:.1e} apart, of the largest"
-    return Part(name, Verdict.TRAINED if name.startswith(TRAINED) else Verdict.DIFFERS, words)
+    return ComparedPart(name, Verdict.TRAINED if name.startswith(TRAINED) else Verdict.DIFFERS, words)
 
 
 def _distance(before: Mapping[str, Array], again: Mapping[str, Array]) -> float | None:
@@ -167,15 +169,15 @@ READERS: Final[Mapping[str, Callable[[Path], dict[str, Array]]]] = {
 }
 
 
-def _metrics(recorded: Manifest, made: Manifest, tolerance: float) -> Iterator[Part]:
+def _metrics(recorded: Manifest, made: Manifest, tolerance: float) -> Iterator[ComparedPart]:
     before, again = dict(_judged(recorded.metrics)), dict(_judged(made.metrics))
     for name in sorted(before.keys() | again.keys()):
         if name not in before or name not in again:
-            yield Part(name, Verdict.DIFFERS, "measured on one side alone")
+            yield ComparedPart(name, Verdict.DIFFERS, "measured on one side alone")
             continue
         apart = abs(before[name] - again[name])
         verdict = Verdict.EQUAL if apart == 0 else Verdict.WITHIN if apart <= tolerance else Verdict.DIFFERS
-        yield Part(name, verdict, f"{before[name]:.4f} recorded, {again[name]:.4f} made again")
+        yield ComparedPart(name, verdict, f"{before[name]:.4f} recorded, {again[name]:.4f} made again")
 
 
 def _judged(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

@@ -27,7 +27,7 @@ LOGITS_A_MINUTE: Final = 2e9
 
 
 @dataclass(frozen=True)
-class Part:
+class TrainedTowers:
     """Towers that were trained up to the label windows."""
 
     towers: Towers
@@ -37,11 +37,11 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenTowers:
     """The recipe that a data set gets."""
 
     recipe: Recipe
-    parts: Sequence[Part]
+    parts: Sequence[TrainedTowers]
     report: dict[str, Any]  # how it was chosen, for JSON
 
     @property
@@ -71,7 +71,9 @@ def ids_alone(settings: TwoTowerSettings) -> TwoTowerSettings:
     )  # fmt: skip
 
 
-def choose_towers(dataset: Dataset, positives: Positives, settings: TwoTowerSettings, progress: Progress) -> Chosen:
+def choose_towers(
+    dataset: Dataset, positives: Positives, settings: TwoTowerSettings, progress: Progress
+) -> ChosenTowers:
     """The towers of the recipe, trained up to the first label window.
 
     With `auto` ids are trained too where the budget has room for them, and taken where they find more of what was new
@@ -82,29 +84,29 @@ def choose_towers(dataset: Dataset, positives: Positives, settings: TwoTowerSett
     minutes = num_queries(positives, start, end, ids) * ids.epochs * len(dataset.item_ids) / LOGITS_A_MINUTE
     report: dict[str, Any] = {"recipe": Recipe.CONTENT, "seconds": {"content": content.seconds}}
     if settings.recipe is Recipe.CONTENT or not settings.side_features:
-        return Chosen(Recipe.CONTENT, [content], report)
+        return ChosenTowers(Recipe.CONTENT, [content], report)
     if settings.recipe is Recipe.AUTO and minutes > settings.budget_minutes:
         report["left_out"] = f"ids: {minutes:.0f} minutes, two_tower.budget_minutes is {settings.budget_minutes:g}"
-        return Chosen(Recipe.CONTENT, [content], report)
-    both = Chosen(Recipe.CONTENT_AND_IDS, [content, _trained(dataset, positives, ids, progress)], report)
+        return ChosenTowers(Recipe.CONTENT, [content], report)
+    both = ChosenTowers(Recipe.CONTENT_AND_IDS, [content, _trained(dataset, positives, ids, progress)], report)
     report["seconds"]["ids"] = both.parts[1].seconds
     alone, joined = _new_recall(dataset, content.towers), _new_recall(dataset, both.towers)
     report[f"validation_new_recall@{JUDGED_AT}"] = {
         Recipe.CONTENT: float(alone.mean()), Recipe.CONTENT_AND_IDS: float(joined.mean())
     }  # fmt: skip
     if settings.recipe is Recipe.AUTO and not difference(joined, alone).low > 0:
-        return Chosen(Recipe.CONTENT, [content], report)
+        return ChosenTowers(Recipe.CONTENT, [content], report)
     report["recipe"] = Recipe.CONTENT_AND_IDS
     return both
 
 
-def _trained(dataset: Dataset, positives: Positives, settings: TwoTowerSettings, progress: Progress) -> Part:
+def _trained(dataset: Dataset, positives: Positives, settings: TwoTowerSettings, progress: Progress) -> TrainedTowers:
     start, end, began = dataset.timeline.two_tower_start, dataset.timeline.ranker_starts[0], time.monotonic()
     towers, epochs = new_towers(dataset, positives, settings), settings.epochs
     if settings.loss is Loss.SAMPLED:
         epochs = epochs_for(positives, start, end, settings)
     losses = fit(towers, positives, start, end, epochs, settings, progress)
-    return Part(towers, settings, losses, round(time.monotonic() - began, 1))
+    return TrainedTowers(towers, settings, losses, round(time.monotonic() - began, 1))
 
 
 def _new_recall(dataset: Dataset, towers: Towers) -> Doubles:

@@ -12,7 +12,7 @@ from serving.rules.reranking import by_chance, by_relevance_and_likeness
 from tests.support.each import each
 from tests.support.lists.catalogue import IDS
 from tests.support.lists.rules import arranged, shown
-from training.evaluation.off_policy import Logged, ips
+from training.evaluation.off_policy import LoggedImpressions, ips
 
 
 def test_the_likest_of_what_is_shown_sinks_by_hand() -> None:
@@ -75,7 +75,7 @@ def test_an_estimate_from_the_log_finds_what_another_list_would_earn() -> None:
         chances.append(propensities[order[0]])
     items = np.array(shown)
     rewards = (draw.random(len(items)) < items / 4).astype(np.float64)
-    found = ips(Logged(rewards, np.array(chances), (items == 3).astype(np.float64)))
+    found = ips(LoggedImpressions(rewards, np.array(chances), (items == 3).astype(np.float64)))
     assert found.low < 0.75 < found.high
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contracts.errors import InvalidInput
-from training.evaluation.off_policy import Logged, doubly_robust, ips, snips
+from training.evaluation.off_policy import LoggedImpressions, doubly_robust, ips, snips
 
 ITEMS = np.arange(5)
 CLICK_RATES = np.array([0.02, 0.05, 0.10, 0.20, 0.40])
@@ -13,11 +13,11 @@ JUDGED = np.array([0.05, 0.1, 0.15, 0.3, 0.4])
 TRUTH = float(JUDGED @ CLICK_RATES)  # .001 + .005 + .015 + .06 + .16 = .241
 
 
-def log_of(impressions: int, seed: int = 1) -> tuple[Logged, np.ndarray]:
+def log_of(impressions: int, seed: int = 1) -> tuple[LoggedImpressions, np.ndarray]:
     draw = np.random.default_rng(seed)
     shown = draw.choice(ITEMS, impressions, p=SERVED)
     rewards = (draw.random(impressions) < CLICK_RATES[shown]).astype(float)
-    return Logged(rewards, SERVED[shown], JUDGED[shown]), shown
+    return LoggedImpressions(rewards, SERVED[shown], JUDGED[shown]), shown
 
 
 def test_the_truth_lies_in_every_interval_and_the_plain_mean_is_far_from_it() -> None:
@@ -44,7 +44,7 @@ def test_a_good_reward_model_narrows_the_estimate() -> None:
 def test_a_right_model_mends_wrong_propensities() -> None:
     """All propensities logged twice too high: IPS halves its estimate, DR stays."""
     logged, shown = log_of(20_000)
-    wrong = Logged(logged.rewards, logged.propensities * 2, logged.targets)
+    wrong = LoggedImpressions(logged.rewards, logged.propensities * 2, logged.targets)
     assert ips(wrong).mean == pytest.approx(TRUTH / 2, rel=0.1)
     assert doubly_robust(wrong, CLICK_RATES[shown], np.full(len(shown), TRUTH)).mean == pytest.approx(TRUTH, rel=0.05)
     assert snips(wrong).mean == pytest.approx(TRUTH, rel=0.1)  # a common factor falls out of a ratio
@@ -58,7 +58,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
 
 def test_by_hand() -> None:
     """Weights 2 and .5: IPS (2·1 + .5·0) / 2 = 1, SNIPS 2 / 2.5 = .8; effective 2.5² / 4.25 = 1.47."""
-    logged = Logged(np.array([1.0, 0.0]), np.array([0.25, 0.5]), np.array([0.5, 0.25]))
+    logged = LoggedImpressions(np.array([1.0, 0.0]), np.array([0.25, 0.5]), np.array([0.5, 0.25]))
     assert (ips(logged).mean, snips(logged).mean) == (1.0, 0.8)
     assert logged.effective == pytest.approx(1.4706, abs=1e-4)
     assert not logged.says_something
@@ -77,11 +77,11 @@ def test_what_cannot_be_estimated_is_refused(
     rewards: list[float], propensities: list[float], targets: list[float], message: str
 ) -> None:
     with pytest.raises(InvalidInput, match=message):
-        Logged(np.array(rewards), np.array(propensities), np.array(targets))
+        LoggedImpressions(np.array(rewards), np.array(propensities), np.array(targets))
 
 
 def test_a_policy_that_shows_nothing_of_the_log_is_refused() -> None:
-    logged = Logged(np.array([1.0]), np.array([0.5]), np.array([0.0]))
+    logged = LoggedImpressions(np.array([1.0]), np.array([0.5]), np.array([0.0]))
     assert logged.effective == 0.0 and ips(logged).mean == 0.0
     with pytest.raises(InvalidInput, match="never shows what was logged"):
         snips(logged)

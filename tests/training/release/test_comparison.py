@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from onnx import helper, numpy_helper
 
 from tests.support.bundles.sealed import make_bundle
-from training.release.comparison import Part, Verdict, compared, reproduced
+from training.release.comparison import ComparedPart, Verdict, compared, reproduced
 
 EMBEDDINGS, ITEMS = "item_embeddings.npy", "items.npz"
 
@@ -41,7 +41,7 @@ def parts(
     before: dict[str, bytes],
     again: dict[str, bytes],
     metrics: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
-) -> dict[str, Part]:
+) -> dict[str, ComparedPart]:
     one = make_bundle(tmp_path / "before", before, metrics=metrics[0])
     other = make_bundle(tmp_path / "again", again, metrics=metrics[1])
     return {part.name: part for part in compared(one, other, 0.01)}

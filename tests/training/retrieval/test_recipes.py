@@ -16,7 +16,7 @@ from training.retrieval import recipes
 from training.retrieval.export import export_towers
 from training.retrieval.fit import Towers, new_towers, num_queries
 from training.retrieval.joined import joined_towers
-from training.retrieval.recipes import Chosen, choose_towers, ids_alone
+from training.retrieval.recipes import ChosenTowers, choose_towers, ids_alone
 from training.retrieval.validation import Validation, discoveries_in
 from training.settings import Recipe, TwoTowerSettings
 from training.workspace import Workspace
@@ -87,7 +87,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipes, "fit", lambda *_: [1.0])
 
 
-def chosen_where_ids_find(more: float, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Chosen:
+def chosen_where_ids_find(more: float, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> ChosenTowers:
     """What is chosen where content finds three tenths for everybody, and both find more."""
     shares = iter([np.full(50, 0.3), np.full(50, 0.3) + more])
     monkeypatch.setattr(recipes, "_new_recall", lambda *_: next(shares))
