@@ -36,6 +36,6 @@ def alike(name: str, there: Sequence[str], most: int, least: float) -> list[str]
     spellings = {known.casefold(): known for known in reversed(there)}
     if len(spellings) > MOST_COMPARED:
         near = [one for one in spellings if abs(len(one) - len(wanted)) <= max(2, len(wanted) // 3)]
-        near.sort(key=lambda one: one[0] != wanted[0])
+        near.sort(key=lambda one: one[:1] != wanted[:1])
         spellings = {one: spellings[one] for one in near[:MOST_COMPARED]}
     return [spellings[one] for one in get_close_matches(wanted, spellings, n=most, cutoff=least)]

@@ -16,7 +16,7 @@ from kserve.model import BaseKServeModel
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
-from contracts.places import MAX_NAME, meant
+from contracts.spelling import MAX_NAME, meant
 from serving.api.access import Access
 from serving.api.connections import ConnectionLimits, bounded, sweep
 from serving.api.grpc_calls import GuardedCalls, channel_options

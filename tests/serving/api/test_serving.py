@@ -76,7 +76,10 @@ def test_bad_parameters_are_refused_with_what_was_expected(server: str, path: st
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("/v1/models/recomender", "There is no model 'recomender' (did you mean recommender?); there are recommender"),
+        (
+            "/v1/models/recomender",
+            "There is no model 'recomender' (did you mean 'recommender'?); there are recommender",
+        ),
         ("/v2/models/nosuch/ready", "There is no model 'nosuch'; there are recommender, retrieval, ranking."),
         ("/v2/models/nosuch", "There is no model 'nosuch'; there are recommender, retrieval, ranking."),
         ("/v2/models/recommender/versions/3", "leave /versions/3 out of the path"),

@@ -158,7 +158,9 @@ def test_every_fault_of_a_file_is_named_at_once() -> None:
 
 
 def test_an_unknown_kind_of_rule_is_answered_with_those_there_are() -> None:
-    said = r"1 fault in the rules: rule 1 \(a\) bost: there is no such .*mean 'boost'\?\); there is name, .*, boost, bury"
+    said = (
+        r"1 fault in the rules: rule 1 \(a\) bost: there is no such .*mean 'boost'\?\); there is name, .*, boost, bury"
+    )
     with pytest.raises(InvalidInput, match=said):
         rule_set({"version": "1", "rules": [{"name": "a", "bost": {"factor": 2}}]})
 
