@@ -69,7 +69,7 @@ def test_a_table_is_found_by_its_name_in_any_case_of_the_suffix(tmp_path: Path) 
         (b"PAR1\x15\x04", r"events is a Parquet file: end its name in \.parquet"),
         (b"PK\x03\x04\x14", "events is an Excel workbook or a zip file: save the sheet as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1", "events is an Excel workbook"),
-        (gzip.compress(b"a,b"), r"events is compressed by gzip: end its name in \.csv\.gz"),
+        (gzip.compress(b"a,b", mtime=0), r"events is compressed by gzip: end its name in \.csv\.gz"),
         ("user_id,item_id\n".encode("utf-16"), "events is UTF-16. Save .* `encoding: UTF-16`"),
         (json.dumps(AS_JSON[0]).encode(), r"events is JSON: end its name in \.jsonl"),
         (json.dumps(AS_JSON, indent=1).encode(), r"events is JSON: end its name in \.jsonl"),
