@@ -59,7 +59,7 @@ class Timeline(BaseModel):
 
 
 def _what_fits(days: int, windows: int) -> str:
-    """The longest windows that a log of so many days allows, for people."""
+    """The longest windows that a log of this length allows, in words."""
 
     def longest(windows: int) -> int:
         long = days // (windows + 2)  # the windows, the test window, and as much history as the test window is long

@@ -182,9 +182,9 @@ def exchange(bundles: Path, old: str, new: str) -> None:
         )
         for change in promotions(bundles)
     ]
-    beside = path.with_name(f".{PROMOTIONS}.{os.getpid()}")
-    beside.write_text("".join(f"{change.model_dump_json()}\n" for change in changes), encoding="utf-8")
-    beside.replace(path)
+    temporary = path.with_name(f".{PROMOTIONS}.{os.getpid()}")
+    temporary.write_text("".join(f"{change.model_dump_json()}\n" for change in changes), encoding="utf-8")
+    temporary.replace(path)
 
 
 def current_version(bundles: Path) -> str | None:

@@ -48,9 +48,9 @@ def note_retiring(bundles: Path, learners: Sequence[LearnedFrom], replaced: Sequ
     days = {version: day for version, day in retiring(bundles).items() if version not in replaced}
     for one in learners:
         days[one.bundle_version] = min(one.retires_on, days.get(one.bundle_version, one.retires_on))
-    beside = bundles / f".{RETIRING}.{os.getpid()}"
-    beside.write_text(json.dumps(days, indent=2, sort_keys=True) + "\n")
-    beside.replace(bundles / RETIRING)
+    temporary = bundles / f".{RETIRING}.{os.getpid()}"
+    temporary.write_text(json.dumps(days, indent=2, sort_keys=True) + "\n")
+    temporary.replace(bundles / RETIRING)
 
 
 def refuse_retired(bundles: Path, version: str, today: date | None = None) -> None:

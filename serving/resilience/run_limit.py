@@ -14,7 +14,7 @@ import onnxruntime
 from serving.resilience.breaker import HeldUp
 
 LOOKS: Final = 4
-"""A run is ended at the look after so many: after 1 to 1.25 times the limit."""
+"""Looks at a run within its limit. The next one ends it, after 1 to 1.25 times the limit."""
 PATIENCE: Final = 10
 """How many times the limit a model is left alone after a run that was ended."""
 

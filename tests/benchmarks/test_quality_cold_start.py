@@ -67,10 +67,10 @@ def test_each_way_of_asking_is_answered_from_what_it_tells(shop: Shop, bundle: L
     assert np.isin(session_rows(one, shop), lists["events"]).any()  # bought once, it may be bought again
 
 
-def test_tables_show_each_list_beside_both_popularities(shop: Shop, bundle: LoadedBundle) -> None:
-    profile, session, beside = user_tables(shop, Counter(bundle, {}), visitors(shop)[:12])
+def test_tables_show_each_list_next_to_both_popularities(shop: Shop, bundle: LoadedBundle) -> None:
+    profile, session, next_to = user_tables(shop, Counter(bundle, {}), visitors(shop)[:12])
     assert [cells(line)[0] for line in profile[3:]] == ["towers and ranker", SEGMENT, POPULARITY]
-    for lines in (session, beside):
+    for lines in (session, next_to):
         named = [cells(line)[0] for line in lines[3:]]
         assert named == ["session as posted events", "session as the request's context", SEGMENT, POPULARITY]
     assert cells(session[1])[0] == "session, all purchases, 12 users"

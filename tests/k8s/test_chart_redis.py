@@ -59,7 +59,7 @@ def values(request: pytest.FixtureRequest) -> Path:
 
 @cache
 def with_tls() -> str | None:
-    """The first redis-server here that was built with TLS; that of a wheel comes first and was not."""
+    """The first redis-server here that was built with TLS. The one of a wheel comes first, and was not."""
     return next((path for path in programs("redis-server") if _knows_tls(path)), None)
 
 

@@ -1,4 +1,4 @@
-"""Texts that look like numbers: whoever writes one bare means its digits, and not 2.0240101e+07."""
+"""Texts that look like numbers: one that is written bare means its digits, and not 2.0240101e+07."""
 
 import json
 import re

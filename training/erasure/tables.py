@@ -61,15 +61,15 @@ def erase_parquet(path: Path, user_id: str, stand_in: str | None) -> int:
     if not columns or not any(_mask(batch, columns, user_id).true_count for batch in file.iter_batches()):
         return 0
     found = 0
-    beside = path.with_name(f".{path.name}.erasing")
-    with pq.ParquetWriter(beside, file.schema_arrow) as writer:
+    temporary = path.with_name(f".{path.name}.erasing")
+    with pq.ParquetWriter(temporary, file.schema_arrow) as writer:
         for batch in file.iter_batches():
             mask = _mask(batch, columns, user_id)
             found += mask.true_count
             kept = batch.filter(pc.invert(mask)) if stand_in is None else _renamed(batch, mask, stand_in)
             if kept.num_rows:
                 writer.write_batch(kept)
-    _exchange(beside, path)
+    _exchange(temporary, path)
     return found
 
 
@@ -83,10 +83,10 @@ def erase_csv(path: Path, user_id: str, _: str | None) -> int:
     kept = [row for row in rows if len(row) <= at or row[at] != user_id]
     if len(kept) == len(rows):
         return 0
-    beside = path.with_name(f".{path.name}.erasing")
-    with beside.open("w", newline="", encoding="utf-8") as file:
+    temporary = path.with_name(f".{path.name}.erasing")
+    with temporary.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *kept])
-    _exchange(beside, path)
+    _exchange(temporary, path)
     return len(rows) - len(kept)
 
 
@@ -96,9 +96,9 @@ def erase_json_lines(path: Path, user_id: str, _: str | None) -> int:
     kept = [line for line in lines if _user_of(line) != user_id]
     if len(kept) == len(lines):
         return 0
-    beside = path.with_name(f".{path.name}.erasing")
-    beside.write_text("".join(kept), encoding="utf-8")
-    _exchange(beside, path)
+    temporary = path.with_name(f".{path.name}.erasing")
+    temporary.write_text("".join(kept), encoding="utf-8")
+    _exchange(temporary, path)
     return len(lines) - len(kept)
 
 
@@ -115,9 +115,9 @@ def erase_json(path: Path, user_id: str, stand_in: str | None) -> int:
             found += listed.count(user_id)
             content[name] = [stand_in if one == user_id else one for one in listed if one != user_id or stand_in]
     if found:
-        beside = path.with_name(f".{path.name}.erasing")
-        beside.write_text(json.dumps(content))
-        _exchange(beside, path)
+        temporary = path.with_name(f".{path.name}.erasing")
+        temporary.write_text(json.dumps(content))
+        _exchange(temporary, path)
     return found
 
 
@@ -158,8 +158,8 @@ def _user_of(line: str) -> Any:
     return fields.get(USER_ID) if isinstance(fields, dict) else None
 
 
-def _exchange(beside: Path, path: Path) -> None:
-    with beside.open("rb") as file:
+def _exchange(temporary: Path, path: Path) -> None:
+    with temporary.open("rb") as file:
         os.fsync(file.fileno())
-    beside.chmod(path.stat().st_mode)
-    beside.replace(path)
+    temporary.chmod(path.stat().st_mode)
+    temporary.replace(path)

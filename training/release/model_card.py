@@ -100,7 +100,7 @@ def gate_words(metrics: Metrics) -> str:
         *((f"{named(name)}, new to the user", one) for name, one in new.items()),
     ]
     rows = [(named(name), with_interval(one)) for name, one in rivals]
-    return f"{gate_verdict(metrics)}\n\n{table((f'NDCG@{NDCG_AT} of the final list less that of', 'difference'), rows)}"
+    return f"{gate_verdict(metrics)}\n\n{table((f'NDCG@{NDCG_AT}, the final list less', 'difference'), rows)}"
 
 
 def backtest_note(metrics: Metrics) -> str:

@@ -1,5 +1,5 @@
 output "workspace_arn" {
-  description = "For the policy of whoever writes or queries metrics."
+  description = "For the policies of what writes or queries metrics."
   value       = aws_prometheus_workspace.this.arn
 }
 
