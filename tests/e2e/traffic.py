@@ -64,8 +64,17 @@ class Gateway:
     """The way in, as a client outside of the cluster has it."""
 
     def __init__(self, url: str, host: str) -> None:
-        limits = httpx.Limits(max_connections=32, max_keepalive_connections=32)
-        self.client = httpx.Client(base_url=url, headers={"host": host}, timeout=15, limits=limits)
+        self._url = url
+        self._host = host
+        self._of_thread = threading.local()
+
+    @property
+    def client(self) -> httpx.Client:
+        """This thread's own: in a pool that threads share, one may close an idle connection that another has taken."""
+        if not hasattr(self._of_thread, "client"):
+            self._of_thread.client = httpx.Client(base_url=self._url, headers={"host": self._host}, timeout=15)
+        client: httpx.Client = self._of_thread.client
+        return client
 
     def recommend(self, user_id: str, n: int = 10, slot: str = "") -> Answer:
         """The list of one user; with a slot, that slot's."""
