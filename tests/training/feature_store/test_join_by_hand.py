@@ -13,6 +13,7 @@ from feast.types import Float64, String
 
 from contracts.errors import InvalidInput
 from training.feature_store.asof_store import AsofOfflineStore, AsofOfflineStoreConfig
+from training.settings import DuckDBSettings
 
 MOMENT = "event_timestamp"
 ITEM = Entity(name="item", join_keys=["item_id"], value_type=ValueType.STRING)
@@ -51,6 +52,7 @@ def test_each_row_has_the_latest_value_at_its_moment_of_every_view(prices: Featu
     frame = pd.DataFrame(asked, columns=["item_id", MOMENT])
     references = ["prices:price", "stock:pieces"]
     job = AsofOfflineStore.get_historical_features(CONFIG, [prices, stock], references, frame)
+    assert (job.full_feature_names, job.on_demand_feature_views) == (False, [])  # names of features are views' own
     found = job.to_arrow()
     assert found.column_names == ["item_id", MOMENT, "price", "pieces"]
     rows = [(row["item_id"], row[MOMENT], row["price"], row["pieces"]) for row in found.to_pylist()]
@@ -74,6 +76,18 @@ def test_the_latest_row_of_each_entity_lies_between_the_dates_both_included(pric
     # A date of another zone is the moment that it is: 1:00 in Berlin is midnight here.
     berlin = datetime(2024, 1, 20, 1, tzinfo=ZoneInfo("Europe/Berlin"))
     assert latest(berlin, berlin) == [("tea", 2.0, day(20))]
+
+
+def test_the_limits_of_the_configuration_are_the_engines(prices: FeatureView, tmp_path: Path) -> None:
+    limits = DuckDBSettings(spill_folder=str(tmp_path / "gone"))
+    config: Any = SimpleNamespace(offline_store=AsofOfflineStoreConfig(limits=limits), repo_path=tmp_path)
+    frame = pd.DataFrame({"item_id": ["tea"], MOMENT: [day(19)]})
+    with pytest.raises(InvalidInput, match=r"duckdb\.spill_folder"):
+        AsofOfflineStore.get_historical_features(config, [prices], ["prices:price"], frame)
+    with pytest.raises(InvalidInput, match=r"duckdb\.spill_folder"):
+        AsofOfflineStore.pull_latest_from_table_or_query(
+            config, prices.batch_source, ["item_id"], ["price"], MOMENT, None, day(1), day(31)
+        )
 
 
 def test_every_view_that_the_join_cannot_answer_is_named() -> None:

@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import DataRejected, InvalidInput
-from tests.support.shops.shop_files import EVENT, INTERACTIONS, SHOP_EVENTS, parquet_shop, rows_of, run, shop, write
+from tests.support.shops.shop_files import (
+    EVENT,
+    INTERACTIONS,
+    SHOP_EVENTS,
+    parquet_shop,
+    read_rows,
+    run,
+    shop,
+    source_of,
+    write,
+)
 from training.ingest.files import encodings
 
 GOODS = "item_id,title\ntea,Süßer Tee …\ncup,Käse € 5\n"
@@ -20,8 +30,8 @@ def test_a_file_is_read_in_the_encoding_that_the_mapping_says(
 ) -> None:
     monkeypatch.setattr(encodings, "CHUNK_BYTES", chunk)
     folder = shop(tmp_path, products=GOODS.encode(encoding))
-    run(tmp_path, "ecommerce", folder, {"products": {"encoding": encoding}})
-    assert rows_of(tmp_path, "items", "item_id", "title") == TITLES
+    source = source_of(tmp_path, "ecommerce", folder, {"products": {"encoding": encoding}})
+    assert read_rows(source.items, "item_id", "title") == TITLES
 
 
 def test_of_all_tables_it_is_said_once_and_parquet_has_its_own(tmp_path: Path) -> None:
@@ -29,10 +39,11 @@ def test_of_all_tables_it_is_said_once_and_parquet_has_its_own(tmp_path: Path) -
         tmp_path / "shop", products_json='[{"item_id": "tea", "title": "Ä\x85Ö"}, {"item_id": "cup"}]'.encode("latin-1")
     )
     (folder / "interactions.csv.gz").write_bytes(gzip.compress(INTERACTIONS.encode("latin-1")))
-    run(tmp_path, "ecommerce", folder, {"encoding": "latin-1"})
-    assert rows_of(tmp_path, "events", *EVENT) == SHOP_EVENTS
-    assert rows_of(tmp_path, "items", "title") == [("Ä\x85Ö",), (None,)]
-    assert run(tmp_path, "ecommerce", parquet_shop(tmp_path / "parts"), {"encoding": "latin-1"}).events_kept == 2
+    source = source_of(tmp_path, "ecommerce", folder, {"encoding": "latin-1"})
+    assert read_rows(source.events, *EVENT) == SHOP_EVENTS
+    assert read_rows(source.items, "title") == [("Ä\x85Ö",), (None,)]
+    parts = source_of(tmp_path, "ecommerce", parquet_shop(tmp_path / "parts"), {"encoding": "latin-1"})
+    assert read_rows(parts.events, "user_id", "item_id") == [("1", "7"), ("1", "7")]
 
 
 def test_what_is_not_in_the_encoding_is_refused(tmp_path: Path) -> None:

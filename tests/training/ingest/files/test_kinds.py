@@ -15,10 +15,12 @@ from tests.support.shops.shop_files import (
     PRODUCTS,
     SHOP_EVENTS,
     parquet,
+    read_rows,
     reasons,
-    rows_of,
     run,
     shop,
+    source_of,
+    unreadable,
     write,
 )
 
@@ -51,8 +53,7 @@ def named(root: Path, name: str, content: bytes) -> dict[str, Any]:
 )
 def test_a_file_is_read_as_what_its_name_or_its_header_says(tmp_path: Path, name: str, content: bytes) -> None:
     mapping = named(tmp_path, name, content)
-    run(tmp_path, "ecommerce", tmp_path / "shop", mapping)
-    assert rows_of(tmp_path, "events", *EVENT) == SHOP_EVENTS
+    assert read_rows(source_of(tmp_path, "ecommerce", tmp_path / "shop", mapping).events, *EVENT) == SHOP_EVENTS
 
 
 def test_a_table_is_found_by_its_name_in_any_case_of_the_suffix(tmp_path: Path) -> None:
@@ -85,17 +86,18 @@ def test_what_is_no_table_is_named_with_what_to_do(tmp_path: Path, content: byte
 def test_brackets_of_a_header_are_no_json(tmp_path: Path) -> None:
     mapping = named(tmp_path, "events.csv", INTERACTIONS.replace("user_id", "[user_id]", 1).encode())
     mapping["interactions"]["user_id"] = "[user_id]"
-    assert run(tmp_path, "ecommerce", tmp_path / "shop", mapping).events_kept == 3
+    assert read_rows(source_of(tmp_path, "ecommerce", tmp_path / "shop", mapping).events, *EVENT) == SHOP_EVENTS
 
 
 def test_one_bad_line_of_json_is_lost_alone_though_it_looks_like_an_array(tmp_path: Path) -> None:
     for bad in ("[1, 2]", "[1, 2", "5"):
         lines = [bad, *map(json.dumps, AS_JSON)]
         mapping = named(tmp_path, "events.jsonl", "\n".join(lines).encode())
-        report = run(tmp_path, "ecommerce", tmp_path / "shop", mapping)
-        assert (report.events_in, report.events_dropped) == (4, {"malformed_row": 1})
+        events = source_of(tmp_path, "ecommerce", tmp_path / "shop", mapping).events
+        assert (read_rows(events, *EVENT), unreadable(events)) == (SHOP_EVENTS, {"malformed_row": 1})
     mapping = named(tmp_path, "events.json", json.dumps([*AS_JSON, 7]).encode())
-    assert run(tmp_path, "ecommerce", tmp_path / "shop", mapping).events_dropped == {"malformed_row": 1}
+    events = source_of(tmp_path, "ecommerce", tmp_path / "shop", mapping).events
+    assert (read_rows(events, *EVENT), unreadable(events)) == (SHOP_EVENTS, {"malformed_row": 1})
 
 
 def test_an_object_that_has_a_key_twice_is_lost_alone(tmp_path: Path) -> None:
@@ -125,8 +127,7 @@ def test_parts_lie_in_folders_of_folders_next_to_what_programs_leave_there(tmp_p
         (day / ".part-0.csv.crc").touch()
     (folder / "interactions" / "_temporary").mkdir()
     (folder / "interactions" / "_temporary" / "part-1.csv").write_text(INTERACTIONS)
-    run(tmp_path, "ecommerce", folder)
-    assert rows_of(tmp_path, "events", *EVENT) == SHOP_EVENTS
+    assert read_rows(source_of(tmp_path, "ecommerce", folder).events, *EVENT) == SHOP_EVENTS
 
 
 def test_a_part_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.errors import InvalidInput
-from tests.support.shops.shop_files import reasons, rows_of, run, write
+from tests.support.shops.shop_files import read_rows, reasons, rows_of, run, source_of, unreadable, write
 
 AT = "2024-01-05T10:00:00Z"
 ORDERS: list[dict[str, Any]] = [
@@ -88,8 +88,8 @@ def test_lists_of_ids_are_rows_too(tmp_path: Path) -> None:
     interactions = {**MAPPING["interactions"], "rows": "skus", "item_id": "skus", "user_id": "buyer"}
     products = {"file": "orders", "rows": "skus", "item_id": "skus"}
     events = {key: value for key, value in interactions.items() if key not in ("quantity", "price")}
-    run(tmp_path, "ecommerce", folder, {"interactions": events, "products": products})
-    assert rows_of(tmp_path, "events", "item_id") == [("0.5",), ("7",), ("a",), ("b",)]
+    source = source_of(tmp_path, "ecommerce", folder, {"interactions": events, "products": products})
+    assert read_rows(source.events, "item_id") == [("0.5",), ("7",), ("a",), ("b",)]
 
 
 @pytest.mark.parametrize("written", [as_lines, as_parquet])
@@ -109,13 +109,9 @@ def test_a_path_that_leads_nowhere_is_refused(tmp_path: Path, written: Any, key:
 
 def test_a_column_with_a_dot_in_its_name_is_itself(tmp_path: Path) -> None:
     folder = as_lines(tmp_path, [{**order, "buyer.id": "own"} for order in ORDERS])
-    run(
-        tmp_path,
-        "ecommerce",
-        folder,
-        {**MAPPING, "users": {"file": "orders", "repeated": "most_frequent", "user_id": "buyer.id"}},
-    )
-    assert rows_of(tmp_path, "users", "user_id") == [("own",)]
+    users = {"file": "orders", "repeated": "most_frequent", "user_id": "buyer.id"}
+    source = source_of(tmp_path, "ecommerce", folder, {**MAPPING, "users": users})
+    assert read_rows(source.users, "user_id") == [("own",)]
 
 
 @pytest.mark.parametrize(
@@ -132,8 +128,9 @@ def test_a_key_that_is_there_twice_in_an_object_costs_the_rows_that_need_it(
 ) -> None:
     text = "\n".join(map(json.dumps, ORDERS))
     assert text.count(once) == 1
-    report = run(tmp_path, "ecommerce", write(tmp_path / "shop", orders_jsonl=text.replace(once, twice)), MAPPING)
-    lost = {row[:3] for row in BOUGHT} - set(rows_of(tmp_path, "events", "user_id", "item_id", "basket_id"))
-    assert report.profiles_dropped if "state" in once else lost
-    assert set(report.events_dropped) <= {"wrong_type"}
-    assert report.events_kept + sum(report.events_dropped.values()) == 4
+    source = source_of(tmp_path, "ecommerce", write(tmp_path / "shop", orders_jsonl=text.replace(once, twice)), MAPPING)
+    kept, dropped = read_rows(source.events, "user_id", "item_id", "basket_id"), unreadable(source.events)
+    lost = {row[:3] for row in BOUGHT} - set(kept)
+    assert unreadable(source.users) if "state" in once else lost
+    assert set(dropped) <= {"wrong_type"}
+    assert len(kept) + sum(dropped.values()) == 4
