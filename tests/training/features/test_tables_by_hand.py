@@ -4,121 +4,34 @@ from datetime import UTC, datetime
 from statistics import mean, pstdev
 from typing import Any
 
-import ibis
 import pytest
 
 from contracts.features import names
 from contracts.ranking.inputs import NEVER_DAYS
+from tests.support.shops.log_in_memory import (
+    ADA,
+    AT,
+    DAY,
+    EARLY,
+    HOUR,
+    LATER,
+    OTHERS,
+    QUARTER,
+    SNAPSHOTS,
+    bought,
+    by_key,
+    days,
+    events_of,
+    items_table,
+    looked,
+    statistics_of,
+    timeline,
+    windows,
+)
 from training.features.build import pairs_as_of
 from training.features.item_features import item_statistics
 from training.features.snapshots import engagements_by_quarter
 from training.features.user_arrays import user_history, user_sequence
-from training.features.user_features import user_statistics, visits_of
-from training.timeline import Timeline
-
-Event = tuple[str | float | None, ...]
-DAY, HOUR, QUARTER = 86_400, 3600, 900
-AT = int(datetime(2024, 1, 29, tzinfo=UTC).timestamp())  # a Monday's midnight
-EVENT = {
-    "event_type": "string", "user_id": "string", "item_id": "string", "basket_id": "string",
-    "quantity": "int64", "price": "float64", "discount": "float64", "seconds": "int64",
-}  # fmt: skip
-ITEM = {
-    "item_id": "string", "department": "string", "subcategory": "string", "brand": "string",
-    "available_from": "timestamp('UTC', 6)",
-}  # fmt: skip
-
-
-def days(number: float) -> int:
-    """The moment this number of days before AT."""
-    return AT - int(number * DAY)
-
-
-def bought(
-    user: str, basket: str | None, item: str, at: int, quantity: int = 1, price: float = 2.0, off: float = 0.0
-) -> Event:
-    return ("purchase", user, item, basket, quantity, price, off, at)
-
-
-def looked(user: str, kind: str, item: str | None, at: int) -> Event:
-    return (kind, user, item, None, 1, None, None, at)
-
-
-ADA = [
-    bought("ada", "old", "milk", days(365) - QUARTER, 9, 100.0),  # a quarter hour too old
-    bought("ada", "a", "milk", days(365)),  # to the second: a Sunday's midnight
-    bought("ada", "a", "soap", days(365), price=5.0),
-    bought("ada", "b", "bread", days(91), 2, 3.0, 0.5),
-    bought("ada", "c", "milk", days(28) - QUARTER),  # a quarter hour before 28 days: Sunday, 23:45
-    bought("ada", "d", "milk", days(7), 1, 4.0, 1.0),
-    bought("ada", "d", "salt", days(7), price=1.0),
-    bought("ada", None, "bread", days(2.5), price=3.0),  # Friday noon, in a basket that the source does not know
-    bought("ada", "f", "salt", days(1.75), 3, 1.0),  # Saturday, 6:00
-    bought("ada", "f", "bread", days(1.75) + 1200, price=3.0),  # the same basket twenty minutes later
-    bought("ada", "f", "salt", AT, 50, 99.0, 9.0),  # at the very moment: not known
-    looked("ada", "view", "milk", days(91) - QUARTER),
-    looked("ada", "view", "pepper", days(7)),
-    looked("ada", "view", "milk", days(1)),
-    looked("ada", "view", None, days(1)),
-    looked("ada", "like", "milk", days(1)),
-    looked("ada", "cart_add", "milk", days(28)),
-    looked("ada", "view", "milk", AT),
-]  # fmt: skip
-OTHERS = [
-    bought("bob", "v1", "tea", days(4)), bought("bob", "v2", "tea", days(3.5), price=4.0),
-    bought("cid", "w1", "tea", days(40), price=6.0), bought("cid", "w2", "tea", days(39), price=6.0),
-    bought("dan", "x1", "tea", days(20), price=9.0), bought("dan", "x1", "sample", days(20), price=0.0, off=1.0),
-    looked("eve", "view", "pepper", days(200)),
-]  # fmt: skip
-ITEMS = [
-    ("milk", "food", "dairy", "farm", None), ("bread", "food", "bakery", "own", None),
-    ("salt", "spices", "spice", "farm", AT + 5 * DAY), ("soap", None, None, None, None),
-    ("tea", "drinks", None, "own", days(50)), ("sample", "drinks", "free", "own", None),
-    ("pepper", "spices", None, "farm", None),
-]  # fmt: skip
-EARLY, LATER = days(91), days(28)
-SNAPSHOTS = (EARLY, LATER, AT)
-
-
-def events_of(rows: list[Event]) -> ibis.Table:
-    return ibis.memtable([dict(zip(EVENT, row, strict=True)) for row in rows], schema=EVENT)
-
-
-def timeline(time_zone: str = "UTC") -> Timeline:
-    return Timeline(
-        time_zone=time_zone, data_end=AT, cutoff=AT, ranker_starts=(LATER,), two_tower_start=EARLY,
-        snapshots=SNAPSHOTS, history_snapshots=(AT,),
-    )  # fmt: skip
-
-
-def items_table() -> ibis.Table:
-    rows: list[dict[str, Any]] = [dict(zip(ITEM, row, strict=True)) for row in ITEMS]
-    for row in rows:
-        at = row["available_from"]
-        row["available_from"] = None if at is None else datetime.fromtimestamp(at, UTC)
-    return ibis.memtable(rows, schema=ITEM)
-
-
-def by_key(table: ibis.Table, key: str) -> dict[tuple[str, int], dict[str, Any]]:
-    """Rows by entity and moment."""
-    rows = table.to_pyarrow().to_pylist()
-    found = {(row[key], int(row["event_timestamp"].timestamp())): row for row in rows}
-    assert len(found) == len(rows)
-    return found
-
-
-def statistics_of(rows: list[Event], snapshots: tuple[int, ...] = (AT,), time_zone: str = "UTC") -> dict[Any, Any]:
-    events = events_of(rows)
-    pairs = pairs_as_of(events.filter(events.event_type == "purchase").mutate(in_run_up=False), SNAPSHOTS)
-    table = user_statistics(visits_of(events, timeline(time_zone)), pairs, items_table(), snapshots)
-    return {
-        key: dict(zip(names.USER_STATISTICS, row[names.USER_STATISTICS_VALUES], strict=True))
-        for key, row in by_key(table, "user_id").items()
-    }
-
-
-def windows(name: str, *values: float) -> dict[str, float]:
-    return {f"{name}_{length}d": value for length, value in zip(names.WINDOWS_DAYS, values, strict=True)}
 
 
 @pytest.fixture  # made for each test: a broken version of the code must be asked by all of them
@@ -165,6 +78,27 @@ def test_rhythm_of_short_gaps_and_of_one_basket(users: dict[Any, Any]) -> None:
     assert found == {"bob": [0.5, 0, 3.5, 1], "cid": [1, 0, 5, 1], "dan": [0, 0, 0, 2]}
 
 
+def test_shares_of_one_purchase_and_gaps_in_whole_minutes() -> None:
+    found = statistics_of([
+        bought("one", "a", "milk", days(1), price=3.0, off=1.0),
+        looked("two", "view", "milk", days(300)), bought("two", "a", "milk", days(200)),
+        bought("two", "b", "milk", days(100)),
+        bought("few", "a", "milk", days(2)), bought("few", "b", "milk", days(2) + 150),
+        bought("few", "c", "milk", days(2) + 420), bought("few", "c", "salt", days(2) + 480),
+    ])  # fmt: skip
+    one, two, few = (found[user, AT] for user in ("one", "two", "few"))
+    assert [one[f"user_{name}"] for name in ("discount_share_365d", "unit_price_365d", "new_item_share_91d")] == [
+        1,
+        3,
+        1,
+    ]
+    assert (two["user_basket_gap_days"], two["user_new_item_share_91d"]) == (100, 0)  # from the first purchase on
+    assert few["user_basket_gap_variation"] == pytest.approx(1 / 3)  # 2 and 4 minutes, of 150 and 270 seconds
+    assert few["user_days_since_last"] == pytest.approx(
+        2 - 420 / DAY, rel=1e-7
+    )  # where the visit of its quarter begins
+
+
 def test_who_has_only_looked_has_never_bought(users: dict[Any, Any]) -> None:
     rest = {name: value for name, value in users["eve", AT].items() if value}
     assert rest == {"user_views_365d": 1, "user_days_since_last": NEVER_DAYS}
@@ -184,6 +118,9 @@ def test_hours_are_the_local_ones_before_and_after_the_clocks_change() -> None:
     moments = [int(datetime(2023, month, 1, 10, 30, tzinfo=UTC).timestamp()) for month in (2, 7)]
     rows = [bought("ada", str(at), "milk", at) for at in moments]
     assert statistics_of(rows, time_zone="America/New_York")["ada", AT]["user_morning_share_365d"] == 0.5
+    # A year before the first snapshot clocks were still those of summer: 6:30 on 2 November 2022.
+    autumn = [bought("ada", "a", "milk", int(datetime(2022, 11, 2, 10, 30, tzinfo=UTC).timestamp()))]
+    assert statistics_of(autumn, (EARLY,), "America/New_York")["ada", EARLY]["user_morning_share_365d"] == 1
     # And on 27 January 2024, a Saturday, 3:00 UTC is Friday evening there.
     friday = statistics_of([bought("ada", "a", "milk", days(2) + 3 * HOUR)], time_zone="America/New_York")["ada", AT]
     assert (friday["user_evening_share_365d"], friday["user_weekend_share_365d"]) == (1, 0)
