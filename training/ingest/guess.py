@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from training.ingest.adapters.ecommerce import EVENT_NAMES
+from training.ingest.adapters.event_names import EVENT_NAMES
 from training.ingest.column_names import (
     EVENTS,
     FORMATS,
