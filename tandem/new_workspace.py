@@ -9,14 +9,15 @@ import yaml
 
 from contracts.errors import InvalidInput
 from training.ingest.files.location import NO_DATA, TABLE_SUFFIXES, has_suffix
-from training.ingest.guess import UNSURE, guessed_mapping
-from training.ingest.sample import sample
+from training.ingest.guess import guessed_mapping
+from training.ingest.sample import UNSURE, sample
 
 PACKED: Final = Path(__file__).parent / "workspace"
 """Where the wheel has them, see [tool.hatch.build] in pyproject.toml; a clone has them at its root."""
 CLONE: Final = Path(__file__).parent.parent
 FEATURE_REPO: Final = ("feature_repo/feature_definitions.py", "feature_repo/feature_store.yaml")
 IGNORED: Final = "/data/\n/bundles/\n/erasures/\n/audit/\n/feature_repo/data/\n/mlruns/\n/mlflow.db\n__pycache__/\n"
+TEXTS: Final = (".dat", ".txt", ".psv", ".log")
 MAPPING: Final = "mapping.yaml"
 
 
@@ -73,7 +74,9 @@ def _tables(raw: list[Path]) -> tuple[list[Path], list[Path]]:
             else:
                 others.append(one)
     if raw and not found:
-        raise InvalidInput(f"{', '.join(map(str, raw))} holds no file of {', '.join(TABLE_SUFFIXES)}.")
+        texts = [one.name for one in others if one.suffix.lower() in TEXTS]
+        more = f" If {', '.join(texts)} hold tables as text, end their names in .csv." if texts else ""
+        raise InvalidInput(f"{', '.join(map(str, raw))} holds no file of {', '.join(TABLE_SUFFIXES)}.{more}")
     if len({one.absolute().parent for one in found}) > 1:
         raise InvalidInput("--from names files of several folders; ingest reads one folder: put them together.")
     return found, others

@@ -6,11 +6,15 @@ import ibis
 from ibis import _
 
 from contracts.events.schema import EVENT_RULES, ITEM_RULES, USER_RULES
+from training.ingest.files.parquet import WRONG_TYPE
 from training.ingest.profiles import NOTES
+from training.ingest.report import Example
 from training.ingest.validation import broken
 from training.ingest.values.columns import WRONG_COLUMN
 
 EXAMPLE_LENGTH = 300
+LISTS = "lists"
+"""What no column is at fault for: a list, or an object, that could not be looked into."""
 RULES = {"events": EVENT_RULES, "users": USER_RULES, "items": ITEM_RULES}
 
 
@@ -19,17 +23,23 @@ def quarantined(rows: ibis.Table) -> ibis.Table:
     return rows.filter(_.reason.notnull()).drop(*({"taken", "is_return", "kept_copy"} & set(rows.columns)))
 
 
-def example(tables: Mapping[str, ibis.Table], name: str, reason: str) -> str:
-    """One row of the table that was dropped for the reason, for people: as it was read, behind the column at fault."""
+def example(tables: Mapping[str, ibis.Table], kinds: Mapping[str, str], name: str, reason: str) -> Example:
+    """One row of the table that was dropped for the reason, for people: as it was read, behind the column at fault.
+
+    kinds: what each of the source's columns should hold; empty where the adapter does not say it.
+    """
     dropped = quarantined(tables[name]).filter(_.reason == reason)
-    where = ""
+    where, column = "", None
     if (worst := _unread_column(dropped) or _broken_column(dropped, name, reason)) is not None:
         column, rows, dropped = worst
         where = f" (column {column}, {rows:,} of them)"
     row = dropped.limit(1).to_pyarrow().to_pylist()[0]
     known = ((key, value) for key, value in row.items() if key not in NOTES and value is not None)
     shown = row.get("raw") or " ".join(f"{key}={value}" for key, value in known)
-    return f"{reason}{where}: {shown[:EXAMPLE_LENGTH]}{'…' if len(shown) > EXAMPLE_LENGTH else ''}"
+    text = f"{reason}{where}: {shown[:EXAMPLE_LENGTH]}{'…' if len(shown) > EXAMPLE_LENGTH else ''}"
+    if reason != WRONG_TYPE or not kinds:
+        return Example(text)
+    return Example(text, LISTS if column is None else kinds.get(column, ""))
 
 
 def _unread_column(dropped: ibis.Table) -> tuple[str, int, ibis.Table] | None:

@@ -1,42 +1,30 @@
 """A mapping file guessed from names and samples; what is unsure is marked for the reader."""
 
-import json
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
-from training.ingest.adapters.ecommerce import EVENT_NAMES
-from training.ingest.column_names import (
-    EVENTS,
-    FORMATS,
-    NUMBERS,
-    PRODUCTS,
-    UNITS,
-    USERS,
-    all_read,
-    columns_of,
-    is_called,
+from training.ingest.column_names import EVENTS, NUMBERS, PRODUCTS, UNITS, USERS, columns_of
+from training.ingest.column_words import is_called
+from training.ingest.guessed_events import event_type_lines, returns_lines, state_lines
+from training.ingest.guessed_rows import (
+    identity_lines,
+    list_lines,
+    order_lines,
+    path_of_days,
+    quoted,
+    separator_in,
+    unread_lines,
 )
-from training.ingest.report import FIXES
-from training.ingest.sample import Sample
-from training.ingest.values.moment_text import WRONG, ZONELESS, Reading, reader
+from training.ingest.guessed_times import clock_of, time_lines
+from training.ingest.sample import UNSURE, Sample
 from training.ingest.values.numbers import amount, currencies_in
 
-UNSURE: Final = "# ? "
 NEEDED: Final = {"interactions": EVENTS[:4], "products": PRODUCTS[:1], "users": USERS[:1]}
 """What a table must have; the rest is as good as the file."""
-CLOCK: Final = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
-DAY: Final = "%Y%m%d"
-DAYS: Final = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
-"""20240131, in a column that is called a date: by their size alone such numbers may be seconds of 1970."""
-EPOCHS: Final = ((1e17, "ns"), (1e14, "us"), (1e11, "ms"), (1e8, "s"))
-"""The least number of each unit that is a moment after 1973."""
-SEPARATORS: Final = "|;"
-"""Between several categories in one cell."""
-OF_THE_SHOP: Final = "the shop's zone, for hours and weekdays: an IANA name like Europe/Paris"
-OF_THE_TIMES: Final = "the times carry none: in which zone are they? An IANA name like Europe/Paris"
+SHOWN_COLUMNS: Final = 8
+MOSTLY: Final = 1.2
+"""Values for each user of a column that says what users are."""
 
 
 @dataclass(frozen=True)
@@ -51,30 +39,55 @@ class Roles:
 def guessed_mapping(samples: Sequence[Sample]) -> str:
     """The text of a mapping file for the ecommerce adapter; `# ?` marks what a person must look at."""
     roles = _roles(samples)
-    shared = roles.products is roles.interactions
-    of_events = columns_of(roles.interactions, EVENTS)
-    alone = [of_events[name] for name in EVENTS if name in of_events and name not in PRODUCTS] if shared else []
-    of_products = columns_of(roles.products, PRODUCTS, alone)
+    events = roles.interactions
+    shared = roles.products is events
+    of_events = columns_of(events, EVENTS)
+    alone = [of_events[name] for name in EVENTS if name in of_events and name not in PRODUCTS]
+    of_products = columns_of(roles.products, PRODUCTS, alone if shared else ())
+    of_users = _users_of_events(events, of_events, of_products) if roles.users is None else {}
+    elsewhere = (*(of_products.values() if shared else ()), *of_users.values())
+    clock = clock_of(events, of_events)
     lines = [
         "# Guessed from the first rows. Lines marked with `# ?` are unsure: read them, then try",
         "# `tandem ingest --dry-run`.",
-        *(line for one in samples for line in _unread(one)),
-        *_times(roles.interactions, of_events, clock := _clock(roles.interactions, of_events)),
-        *_returns(roles.interactions, of_events),
-        *_section(
-            "interactions", roles.interactions, of_events, elsewhere=of_products.values() if shared else (), clock=clock
-        ),
+        *(line for one in samples for line in unread_lines(one)),
+        *time_lines(events, of_events, clock),
+        *returns_lines(events, of_events),
+        *order_lines(events, of_events),
+        *_section("interactions", events, of_events, elsewhere=elsewhere, clock=clock),
         *_section("products", roles.products, of_products, shared=shared),
     ]
     if roles.users is not None:
         lines += _section("users", roles.users, columns_of(roles.users, USERS))
-    used = (roles.interactions, roles.products, roles.users)
-    lines += [
-        f"{UNSURE}{one.path.name} is not used: parts of one table belong in a folder"
-        for one in samples
-        if one not in used
-    ]
+    elif of_users:
+        lines += _section("users", events, of_users, shared=True)
+    lines += [_unused(one) for one in samples if one not in (events, roles.products, roles.users)]
     return "\n".join(lines) + "\n"
+
+
+def _users_of_events(one: Sample, of_events: dict[str, str], of_products: dict[str, str]) -> dict[str, str]:
+    """The columns of a file of events that say more of its users; empty where none does."""
+    if "user_id" not in of_events:
+        return {}
+    taken = [name for name in (*of_events.values(), *of_products.values()) if name != of_events["user_id"]]
+    user = of_events["user_id"]
+    found = {name: column for name, column in columns_of(one, USERS, taken).items() if _says_one(one, user, column)}
+    return {"user_id": user} | found if found.keys() - {"user_id"} else {}
+
+
+def _says_one(one: Sample, user: str, column: str) -> bool:
+    """Whether the column says one thing of most users: where they live, and not where they went."""
+    rows = zip(one.rows.column(user).to_pylist(), one.rows.column(column).to_pylist(), strict=True)
+    pairs = {(who, str(what)) for who, what in rows if who not in (None, "") and what not in (None, "")}
+    return len(pairs) <= MOSTLY * len({who for who, _ in pairs})
+
+
+def _unused(one: Sample) -> str:
+    columns = ", ".join(map(quoted, one.columns[:SHOWN_COLUMNS])) + (", …" if len(one.columns) > SHOWN_COLUMNS else "")
+    return (
+        f"{UNSURE}{one.path.name} is not used: it has {columns}. If it lists products or users, name it there as "
+        "`file`; parts of one table belong in a folder"
+    )
 
 
 def _roles(samples: Sequence[Sample]) -> Roles:
@@ -94,67 +107,6 @@ def _has_key(one: Sample, ours: str) -> bool:
     return any(is_called(ours, column) for column in one.columns)
 
 
-def _unread(one: Sample) -> Iterator[str]:
-    """How many of the first rows are none, and why."""
-    for reason, rows in one.faults.items():
-        first = f"{rows:,} of the first {one.rows.num_rows:,} rows"
-        yield f"{UNSURE}{first} of {one.path.name} are {reason}. {FIXES.get(reason, '')}".rstrip()
-
-
-def _clock(one: Sample, found: dict[str, str]) -> str | None:
-    """A column of clocks, where the column of days has none."""
-    days = one.values(found["event_timestamp"]) if "event_timestamp" in found else []
-    if not days or any(isinstance(day, datetime) or ":" in str(day) for day in days):
-        return None
-    free = [column for column in one.columns if column not in found.values()]
-    return next((column for column in free if _all_match(CLOCK, one.values(column))), None)
-
-
-def _all_match(pattern: "re.Pattern[str]", values: Sequence[Any]) -> bool:
-    return bool(values) and all(pattern.fullmatch(str(value).strip()) for value in values)
-
-
-def _times(one: Sample, found: dict[str, str], clock: str | None) -> Iterator[str]:
-    if "event_timestamp" not in found:
-        return
-    values = one.values(found["event_timestamp"])[:100]
-    if clock is not None:
-        values = [f"{value} {one.values(clock)[0]}" for value in values]
-    texts = [str(value) for value in values if isinstance(value, str)]
-    written = [str(value) for value in values]
-    if values and all(DAYS.fullmatch(text) for text in written):
-        yield f"date_format: {json.dumps(DAY)}"
-        yield f"time_zone: UTC  {UNSURE}{OF_THE_TIMES}"
-    elif values and not texts:
-        yield from _numbers(values)
-    elif texts and all(re.fullmatch(r"\d+(\.\d+)?", text) for text in texts):
-        yield from _numbers([float(text) for text in texts])
-    elif texts:
-        yield from _clocks(texts)
-
-
-def _numbers(values: Sequence[Any]) -> Iterator[str]:
-    if isinstance(values[0], int | float):
-        unit = next((unit for least, unit in EPOCHS if min(values) >= least), None)
-        yield f"epoch_unit: {unit or 's  ' + UNSURE + 'no unit makes recent moments of these numbers'}"
-        yield f"time_zone: UTC  {UNSURE}{OF_THE_SHOP}"
-    else:
-        zoneless = getattr(values[0], "tzinfo", None) is None
-        yield f"time_zone: UTC  {UNSURE}{OF_THE_TIMES if zoneless else OF_THE_SHOP}"
-
-
-def _clocks(texts: Sequence[str]) -> Iterator[str]:
-    found = {reader(Reading())(text) for text in texts}
-    chosen = next((one for one in FORMATS if all_read(one, texts)), None) if WRONG in found else None
-    if chosen is not None:
-        twin = next((one for one in FORMATS if one != chosen and all_read(one, texts)), None)
-        doubt = f"  {UNSURE}{twin} would fit as well: is the month or the day first?" if twin else ""
-        yield f"date_format: {json.dumps(chosen)}{doubt}"
-    elif WRONG in found:
-        yield f"{UNSURE}date_format: how is {texts[0]!r} written? like %m/%d/%Y %H:%M"
-    yield f"time_zone: UTC  {UNSURE}{OF_THE_TIMES if ZONELESS in found or chosen else OF_THE_SHOP}"
-
-
 def _section(
     table: str,
     one: Sample,
@@ -167,54 +119,68 @@ def _section(
     """elsewhere: columns of the file that another table is read from. clock: the column next to that of the days."""
     ours = {"interactions": EVENTS, "products": PRODUCTS, "users": USERS}[table]
     decimal, column = _decimal(one)
-    yield from _head(table, one, shared=shared)
+    yield from _head(table, one, found, shared=shared)
     if decimal:
-        yield f"  decimal: {json.dumps(decimal)}  # as in {json.dumps(column, ensure_ascii=False)}: {one.shown(column)}"
+        yield f"  decimal: {quoted(decimal)}  # as in {quoted(column)}: {one.shown(column)}"
     for name in ours:
         if name in found:
             yield _line(name, found[name], one, decimal, clock)
         elif name in NEEDED[table]:
-            yield from _missing(name)
+            yield from _missing(name, one)
+    if table == "interactions":
+        yield from _more_of_events(one, found, decimal)
     unused = [column for column in one.columns if column not in (*found.values(), clock)]
-    if not shared:
-        nowhere = [column for column in unused if column not in elsewhere]
-        yield from (f"  # not used: {json.dumps(name, ensure_ascii=False)}  # {one.shown(name)}" for name in nowhere)
+    nowhere = [] if shared else [column for column in unused if column not in elsewhere]
+    yield from (f"  # not used: {quoted(name)}  # {one.shown(name)}" for name in nowhere)
     if unused and (free := [name for name in ours if name not in found and name not in NEEDED[table]]):
         yield f"  # a column may be named for each of these, too: {', '.join(free)}"
     if table == "interactions" and "event_type" in found:
-        yield from _event_types(one.values(found["event_type"]))
+        yield from event_type_lines(one.values(found["event_type"]))
 
 
-def _head(table: str, one: Sample, *, shared: bool) -> Iterator[str]:
+def _head(table: str, one: Sample, found: dict[str, str], *, shared: bool) -> Iterator[str]:
     """What is said of the table as a whole."""
     yield f"{table}:"
-    yield f"  file: {json.dumps(one.path.name, ensure_ascii=False)}"
+    yield f"  file: {quoted(one.path.name)}"
     if one.encoding:
         yield f"  encoding: {one.encoding}  {UNSURE}it is not UTF-8; are the texts below right?"
-    if one.rows_of:
-        yield f"  rows: {json.dumps(one.rows_of, ensure_ascii=False)}  {UNSURE}is each entry of this list a row?"
+    if table != "users":
+        yield from list_lines(one, found)
     if shared:
         yield f"  repeated: most_frequent  {UNSURE}or `latest` with `latest_by: <a column>`: the file names them often"
 
 
 def _line(ours: str, column: str, one: Sample, decimal: str, clock: str | None) -> str:
     """Our column's line; in a comment where its values cannot be read, so that the others can."""
-    named, shown = json.dumps(column, ensure_ascii=False), one.shown(column)
-    if ours in NUMBERS and (odd := _no_number(one.values(column), decimal, money=ours not in UNITS)):
-        return f"  {UNSURE}{ours}: {named} would be it, but {odd}: export it like 1234.50, or say `decimal`"
-    if ours in NUMBERS and len(several := _currencies(one.values(column), decimal)) > 1:
-        return (
-            f"  {UNSURE}{ours}: {named} would be it, but it is in {' and '.join(several)}: convert it to one currency"
-        )
+    named, shown = quoted(column), one.shown(column)
+    if ours in NUMBERS and (odd := _unreadable(ours, one.values(column), decimal)):
+        # A column that is called like ours would be read without a line.
+        instead = f'{ours}: {{value: ""}}  {UNSURE}' if column == ours else f"{UNSURE}{ours}: "
+        return f"  {instead}{named} would be it, but {odd}"
     if ours == "event_timestamp" and clock is not None:
-        return (
-            f"  {ours}: {{column: {named}, time: {json.dumps(clock, ensure_ascii=False)}}}  {UNSURE.strip()}  # {shown}"
-        )
-    separator = next((sign for sign in SEPARATORS if any(sign in str(value) for value in one.values(column))), None)
-    if ours == "category" and separator is not None:
+        return f"  {ours}: {{column: {named}, time: {quoted(clock)}}}  {UNSURE.strip()}  # {shown}"
+    if ours == "category" and (separator := separator_in(one, column)) is not None:
         doubt = f"  {UNSURE}several in one cell?"
-        return f"  {ours}: {{column: {named}, separator: {json.dumps(separator)}}}{doubt}  # {shown}"
+        return f"  {ours}: {{column: {named}, separator: {quoted(separator)}}}{doubt}  # {shown}"
     return f"  {ours}: {named}{'' if is_called(ours, column) else f'  {UNSURE.strip()}'}  # {shown}"
+
+
+def _unreadable(ours: str, values: Sequence[Any], decimal: str) -> str | None:
+    """Why the values are not all numbers of one currency, and what would help."""
+    if odd := _no_number(values, decimal, money=ours not in UNITS):
+        return f"{odd}: export it like 1234.50, or say `decimal`"
+    if ours not in UNITS and len(several := _currencies(values, decimal)) > 1:
+        return f"it is in {' and '.join(several)}: convert it to one currency"
+    return None
+
+
+def _more_of_events(one: Sample, found: dict[str, str], decimal: str) -> Iterator[str]:
+    """What columns say that would be read, or passed over, without a line."""
+    unreadable = _unreadable("discount", one.values("discount"), decimal) if "discount" in one.columns else None
+    if unreadable:
+        yield f'  discount: {{value: ""}}  {UNSURE}"discount" is left out, as {unreadable}'
+    yield from identity_lines(one, found)
+    yield from state_lines(one, found)
 
 
 def _no_number(values: Sequence[Any], decimal: str, *, money: bool) -> str | None:
@@ -225,13 +191,6 @@ def _no_number(values: Sequence[Any], decimal: str, *, money: bool) -> str | Non
         return None
     either = all(amount(odd, sign, money=money) is not None for sign in ".,")
     return f"{odd!r} may be two numbers" if either else f"{odd!r} is no number that can be read"
-
-
-def _returns(one: Sample, found: dict[str, str]) -> Iterator[str]:
-    column = found.get("quantity")
-    if column is not None and any(str(value).strip().startswith("-") for value in one.values(column)):
-        named = json.dumps(column, ensure_ascii=False)
-        yield f"returns: cancel  {UNSURE}{named} has negative numbers: returns? `ignore` leaves them out"
 
 
 def _decimal(one: Sample) -> tuple[str, str]:
@@ -254,15 +213,10 @@ def _currencies(values: Sequence[Any], decimal: str) -> list[str]:
     return sorted(name for name in currencies_in(dict.fromkeys(map(str, values), 1), decimal) if name)
 
 
-def _missing(name: str) -> Iterator[str]:
+def _missing(name: str, one: Sample) -> Iterator[str]:
     if name == "event_type":
         yield f"  event_type: {{value: purchase}}  {UNSURE}no column says it: is every row a purchase?"
+    elif name == "event_timestamp" and (pattern := path_of_days(one.path)) is not None:
+        yield f"  event_timestamp: {{path: {quoted(pattern)}}}  {UNSURE}no column has it: is it that of the path?"
     else:
         yield f"  {UNSURE}{name}: no column looks like it; name yours here, as in `{name}: COLUMN`"
-
-
-def _event_types(values: Sequence[Any]) -> Iterator[str]:
-    own = [str(value) for value in values[:50] if str(value).lower() not in EVENT_NAMES]
-    if own:
-        yield "event_types:"
-        yield from (f"  {json.dumps(value, ensure_ascii=False)}: view  {UNSURE}which event is it?" for value in own)

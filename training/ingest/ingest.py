@@ -143,7 +143,7 @@ def ingest_source(
     workspace.ingest_report.write_text(json.dumps(asdict(report), indent=2) + "\n")
     try:
         faulty = {"events": rows, "users": own_users, "items": own_items}
-        refuse_if_too_little(report, settings, partial(example, faulty), dry_run=dry_run)
+        refuse_if_too_little(report, settings, partial(example, faulty, source.kinds), dry_run=dry_run)
         refuse_broken(events, "events", EVENT_COLUMNS, EVENT_RULES)
     except DataRejected:
         remove(workspace.ingested("events"))  # or the next step would go on with what was refused

@@ -8,33 +8,59 @@ from contracts.errors import DataRejected
 from training.ingest.files.delimited import TO_UTF8
 from training.settings import IngestSettings
 
-FIXES = {
+FIXES_OF_REASONS = {
     "timestamp_without_zone": "Say in which zone these timestamps are: `time_zone: Europe/Paris` in the mapping file.",
     "timestamp_in_future": "If the times are local, `time_zone` in the mapping file may be wrong; if they are whole "
     "numbers, check `epoch_unit`.",
     "unknown_event_type": "Names of your own can be mapped (ecommerce): `event_types: {bought: purchase}`; on and yes "
     "are such names too.",
-    "wrong_type": "Timestamps are read as ISO 8601 (2024-01-31T12:00:00Z), with a zone's full name or offset and never "
-    "with an abbreviation such as EST; say any other format as `date_format: '%m/%d/%Y %H:%M'` in the mapping file. If "
-    "they are whole numbers, say their unit: `epoch_unit: ms` in the mapping file, and check it where it is said "
-    "already. Numbers have a decimal point, or a comma with `decimal: ','`; 1,234 needs `decimal: '.'`. Money may have "
-    "one currency next to it, and nothing may have a unit. Units are whole numbers. A column that is not needed can be "
-    "left out of the mapping.",
     "timestamp_before_1970": "If the times are whole numbers, check `epoch_unit` in the mapping file.",
     "not_utf8": TO_UTF8.format(encoding="WINDOWS-1252"),
+    "basket_without_items": "Events without an item are kept where their type needs none, such as visit and search; "
+    "leave the others out by their names (ecommerce): `event_types: {scroll: ignore}`.",
+    "duplicate_event_id": "If event_id is no id of a row, such as that of a concert, map the column that is "
+    "(ecommerce): `event_id: ticket_no`; `event_id: {value: ''}` takes the whole row for it.",
     "quantity_not_positive": "If these are returns, say what they do (ecommerce): `returns: cancel` or `returns: "
     "ignore` in the mapping file.",
     "malformed_row": "Each row needs as many fields as the header, and a quote that opens a field must close it. JSON "
     "has one object a line, or is one array of objects, with each key once.",
     "exact_copy": "If a basket may list the same thing in two rows that differ in nothing, keep them: `exact_copies: "
     "keep` under ingest in params.yaml.",
-    "missing_id": "If lines without a user are guests' purchases (ecommerce): `guests: ignore` in the mapping file.",
+    "missing_id": "If lines without a user are guests' purchases (ecommerce): `guests: ignore` in the mapping file. If "
+    "they are further lines of an order, whose first line has its user: `follow_up_lines: fill`.",
 }
-EXPECTED = frozenset({"guest", "return", "returned", "totals_row"})
+FIXES_BY_KIND = {
+    "times": "Timestamps are read as ISO 8601 (2024-01-31T12:00:00Z), with a zone's full name or offset and never with "
+    "an abbreviation such as EST; say any other format as `date_format: '%m/%d/%Y %H:%M'` in the mapping file. If they "
+    "are whole numbers, say their unit: `epoch_unit: ms` in the mapping file, and check it where it is said already.",
+    "money": "Numbers have a decimal point, or a comma with `decimal: ','`; 1,234 needs `decimal: '.'`. Money may have "
+    "one currency next to it.",
+    "units": "Units are whole numbers, with nothing next to them; 1,234 needs `decimal: '.'`. Of weights such as 0.345 "
+    "leave the column out of the mapping: each row is then one unit.",
+    "lists": "Lists and objects are read as JSON or Python writes them. Of `A|B` say what stands between: `rows: "
+    "{column: skus, separator: '|'}`; what PHP has serialised is exported by json_encode().",
+}
+"""Of a wrong_type, by what the column should hold."""
+NOT_NEEDED = (
+    "A column that is not needed can be left out of the mapping; one that is called like ours is left out by "
+    "`discount: {value: ''}`."
+)
+FIXES = FIXES_OF_REASONS | {"wrong_type": " ".join([*FIXES_BY_KIND.values(), NOT_NEEDED])}
+"""What would mend the rows of a reason."""
+EMPTY = "basket_without_items"
+EXPECTED = frozenset({"guest", "ignored", "return", "returned", "totals_row"})
 """Reasons that a policy of the mapping gives, and lines that are no rows; they say nothing against the data."""
 
 FIX_SHARE = 0.05
 """A reason of fewer of the dropped rows than this did not bring the ingest down: what would mend it is left unsaid."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A row that was dropped."""
+
+    text: str  # for people
+    kind: str = ""  # what the column at fault should hold, a key of FIXES_BY_KIND; empty: any
 
 
 @dataclass(frozen=True)
@@ -76,11 +102,11 @@ def left_out(report: IngestReport) -> Iterator[str]:
 
 
 def refuse_if_too_little(
-    report: IngestReport, settings: IngestSettings, example: Callable[[str, str], str], *, dry_run: bool = False
+    report: IngestReport, settings: IngestSettings, example: Callable[[str, str], Example], *, dry_run: bool = False
 ) -> None:
     """Raises DataRejected where nothing is left, or more is dropped than the settings allow.
 
-    example: of a table a row that was dropped for a reason, in words. dry_run: there is no quarantine to look at.
+    example: of a table a row that was dropped for a reason. dry_run: there is no quarantine to look at.
     """
     dropped = sum(_faults(report).values())
     if report.events_in == 0:
@@ -92,7 +118,7 @@ def refuse_if_too_little(
         raise DataRejected(f"None of the {report.events_in} events could be used: {report.events_dropped}.{advice}")
     for name, kept in (("users", report.users), ("items", report.items)):
         reasons = report.profiles_dropped.get(name, {})
-        unreadable = sum(rows for reason, rows in reasons.items() if reason not in EXPECTED)
+        unreadable = sum(rows for reason, rows in reasons.items() if reason not in (*EXPECTED, EMPTY))
         if unreadable > settings.max_dropped_share * (unreadable + kept):
             raise DataRejected(
                 f"{unreadable} of {unreadable + kept} rows of {name} could not be read "
@@ -121,10 +147,12 @@ def _faults(report: IngestReport) -> dict[str, int]:
     return {reason: rows for reason, rows in report.events_dropped.items() if reason not in EXPECTED}
 
 
-def _advice(faults: Mapping[str, int], example: Callable[[str], str]) -> str:
+def _advice(faults: Mapping[str, int], example: Callable[[str], Example]) -> str:
     """A row of the commonest fault, and what would mend the common ones; empty where there is no fault."""
     if not faults:
         return ""
     worst, least = max(faults, key=faults.__getitem__), FIX_SHARE * sum(faults.values())
-    fixes = [fix for reason, fix in FIXES.items() if faults.get(reason, 0) >= max(least, 1)]
-    return " ".join(["", f"One of {example(worst)}.", *fixes])
+    shown = example(worst)
+    fixes = FIXES | ({worst: f"{FIXES_BY_KIND[shown.kind]} {NOT_NEEDED}"} if shown.kind else {})
+    common = [fix for reason, fix in fixes.items() if faults.get(reason, 0) >= max(least, 1)]
+    return " ".join(["", f"One of {shown.text}.", *common])

@@ -1,6 +1,7 @@
 """The first rows of a raw table, for guessing its mapping."""
 
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,16 +13,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.errors import DataRejected, InvalidInput
+from training.ingest.column_words import is_called, is_key_of
 from training.ingest.files.delimited import FAULT, RAW, read_delimited
-from training.ingest.files.json_lines import parsed, read_json_lines
+from training.ingest.files.json_lines import read_json_lines
+from training.ingest.files.literals import nested_value
 from training.ingest.files.location import JSON_SUFFIXES, TABLE_SUFFIXES, DataFile, Location, has_suffix, opened
 from training.ingest.files.nested import paths_in, with_nested, with_rows
 
+UNSURE: Final = "# ? "
+"""Before what is guessed and a person must look at."""
 SAMPLE_BYTES, SAMPLE_ROWS, SHOWN = 1 << 20, 1000, 3
 ENCODINGS: Final = ("WINDOWS-1252", "ISO-8859-1")
 """Tried where a text is not UTF-8; the last one takes every byte."""
 BINARY: Final = (b"PAR1", b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0")
-MAX_PATHS = 60
+MAX_PATHS: Final = 60
+PHP: Final = re.compile(r"a:\d+:\{")
+"""How PHP's serialize() begins an array."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,8 @@ class Sample:
 
 class _Start:
     """The first whole lines of a file as UTF-8, as `DataFile.open` gives them."""
+
+    header = ""
 
     def __init__(self, file: DataFile) -> None:
         with file.open(compression="infer") as stream:
@@ -126,18 +135,30 @@ def _parquet(file: DataFile) -> pa.Table:
 
 
 def _opened(one: Sample) -> Sample:
-    """The sample with a column for each value inside its objects, and a row for each object of its first list."""
-    listed = next(
-        (name for name in one.columns if _all(one, name, list) and any(map(_is_object, _inside(one, name)))), ""
-    )
-    if listed:
-        one = replace(one, rows=_plain(with_rows(ibis.memtable(_noted(one.rows)), listed)), rows_of=listed)
+    """The sample with a column for each value inside its objects, and a row for each object of one of its lists.
+
+    Of several lists the one is opened that names items, wherever it lies.
+    """
+    one = _with_objects(one)
+    lists = [name for name in one.columns if _all(one, name, list) and any(map(_is_object, _inside(one, name)))]
+    if not lists:
+        return one
+    listed = next((name for name in lists if _names_items(one, name)), lists[0])
+    return _with_objects(replace(one, rows=_plain(with_rows(ibis.memtable(_noted(one.rows)), listed)), rows_of=listed))
+
+
+def _with_objects(one: Sample) -> Sample:
     for name in one.columns:
         if _all(one, name, dict):
             paths = dict.fromkeys(path for value in map(_json, one.values(name)) for path in paths_in(value, name))
             rows = _plain(with_nested(ibis.memtable(_noted(one.rows)), list(paths)[:MAX_PATHS]))
             one = replace(one, rows=rows.drop_columns([name]))
     return one
+
+
+def _names_items(one: Sample, column: str) -> bool:
+    keys = dict.fromkeys(key for entry in _inside(one, column) if _is_object(entry) for key in entry)
+    return any(is_called("item_id", f"{column}.{key}") or is_key_of("item_id", key) for key in keys)
 
 
 def _plain(table: ibis.Table) -> pa.Table:
@@ -167,11 +188,16 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def is_nested(value: Any) -> bool:
+    """Whether a value is a list or an object, or the text of one in JSON, Python or PHP."""
+    return isinstance(_json(value), list | dict) or bool(PHP.match(str(value)))
+
+
 def _json(value: Any) -> Any:
-    """What a text of JSON says, where it looks like an object or a list; else the value."""
+    """What a text of JSON says, or of Python, where it looks like an object or a list; else the value."""
     if not isinstance(value, str) or value[:1] not in ("{", "["):
         return value
     try:
-        return parsed(value)
+        return nested_value(value)
     except ValueError:
         return value

@@ -3,7 +3,7 @@
 Any CSV, TSV or Parquet files on disk or behind a URL; the mapping file says what they and their columns are called.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,9 @@ import ibis
 
 from contracts.errors import InvalidInput
 from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, EventType
-from training.ingest.adapters.mapping import refuse_unknown_keys, table_keys, time_zone_of
+from training.ingest.adapters.event_names import event_type
+from training.ingest.adapters.follow_ups import FILL, KEY, OF_AN_ORDER, blank_in_known_orders, with_follow_ups
+from training.ingest.adapters.mapping import refuse_idle_options, refuse_unknown_keys, table_keys, time_zone_of
 from training.ingest.adapters.once import LATEST, once_an_id
 from training.ingest.adapters.source import CANCEL, IGNORE, RETURN, Source, SourceOptions
 from training.ingest.adapters.tables import read_table, seen_users
@@ -31,13 +33,14 @@ KEYS = (
     *table_keys(TABLES),
     "event_types.*",
     "guests",
+    KEY,
     "returns",
     "return_prefix",
     *(f"{table}.{key}" for table in ("products", "users") for key in ("repeated", "latest_by")),
     *(
         f"{table}.{key}"
         for table, columns in TABLES.items()
-        for key in ("rows", "encoding", *map("{}.path".format, columns))
+        for key in ("rows", "rows.separator", "encoding", "header", *map("{}.path".format, columns))
     ),
     "encoding",
 )
@@ -51,14 +54,6 @@ ALIASES = {
     "started_at": ("session_start",),
 }
 GUEST = "guest"
-EVENT_NAMES = {kind.value: kind.value for kind in EventType} | {
-    "cart": EventType.CART_ADD.value,
-    "add_to_cart": EventType.CART_ADD.value,
-    "addtocart": EventType.CART_ADD.value,
-    "remove_from_cart": EventType.CART_REMOVE.value,
-    "transaction": EventType.PURCHASE.value,
-    "order": EventType.PURCHASE.value,
-}
 
 
 def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
@@ -67,6 +62,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     Raises MissingArtifact without interactions or products, InvalidInput for columns that are not there.
     """
     refuse_unknown_keys(options.mapping, KEYS, "ecommerce")
+    refuse_idle_options(options.mapping, TABLES)
     zone = time_zone_of(options.mapping)
     location = locate(options.path, "ecommerce")
     opened = {table: _required(connection, location, options, table) for table in ("interactions", "products")}
@@ -86,13 +82,17 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
         items=items,
         time_zone=zone,
         returns=policy_of(options.mapping),
-        warnings=tuple(note for table, rows in opened.items() for note in rows.notes(TABLES[table])),
+        warnings=(
+            *_notes(opened, options.mapping),
+            *_follow_ups(opened["interactions"], options.mapping),
+        ),
+        kinds={column: kind for rows in opened.values() for column, kind in rows.kinds.items()},
         repeats_folded={name: rows for name, rows in (("users", users_folded), ("items", items_folded)) if rows},
     )
 
 
 def _required(connection: ibis.BaseBackend, location: Location, options: SourceOptions, table: str) -> Columns:
-    files = _in_encoding(location.required(options.mapping.get(f"{table}.file", table)), options.mapping, table)
+    files = _as_written(location.required(options.mapping.get(f"{table}.file", table)), options.mapping, table)
     mapped = [options.mapping.get(f"{table}.{name}", "") for name in (*TABLES[table], "latest_by")]
     in_path = {
         f"{table}.{name}": pattern for name in TABLES[table] if (pattern := options.mapping.get(f"{table}.{name}.path"))
@@ -101,6 +101,7 @@ def _required(connection: ibis.BaseBackend, location: Location, options: SourceO
         connection,
         files,
         rows_of=options.mapping.get(f"{table}.rows", ""),
+        separator=options.mapping.get(f"{table}.rows.separator", ""),
         nested=[name for name in mapped if "." in name],
         in_path=list(dict.fromkeys(in_path.values())),
         careful=options.careful,
@@ -112,16 +113,41 @@ def _required(connection: ibis.BaseBackend, location: Location, options: SourceO
         for alias in reversed(ALIASES.get(name, ()))
         if alias in rows.columns
     }
-    return Columns(rows, table, understood | dict(options.mapping) | in_path, lacking)
+    names = understood | dict(options.mapping) | in_path
+    if table == "interactions":
+        of_an_order = {ours: names.get(f"{table}.{ours}", ours) for ours in ("basket_id", *OF_AN_ORDER)}
+        rows = with_follow_ups(rows, of_an_order, options.mapping.get(KEY, ""))
+    return Columns(rows, table, names, lacking)
 
 
-def _in_encoding(files: list[DataFile], mapping: Mapping[str, str], table: str) -> list[DataFile]:
-    """The files in the encoding that the mapping says of the table, or of all; Parquet has its own."""
+def _as_written(files: list[DataFile], mapping: Mapping[str, str], table: str) -> list[DataFile]:
+    """The files in the encoding, and with the header, that the mapping says; Parquet has its own."""
     encoding = mapping.get(f"{table}.encoding", mapping.get("encoding", ""))
-    if not encoding:
-        return files
-    refuse_unknown_encoding(encoding)
-    return [one if has_suffix(one.name, (".parquet",)) else replace(one, encoding=encoding) for one in files]
+    header = mapping.get(f"{table}.header", "")
+    if encoding:
+        refuse_unknown_encoding(encoding)
+    return [
+        one if has_suffix(one.name, (".parquet",)) else replace(one, encoding=encoding, header=header) for one in files
+    ]
+
+
+def _notes(opened: Mapping[str, Columns], mapping: Mapping[str, str]) -> Iterator[str]:
+    """What is odd about the tables; a column is used where any table of its file has read it."""
+    files = {table: mapping.get(f"{table}.file", table) for table in opened}
+    for table, rows in opened.items():
+        others = [opened[other].used for other in opened if other != table and files[other] == files[table]]
+        yield from rows.notes(TABLES[table], elsewhere=[column for used in others for column in used])
+
+
+def _follow_ups(rows: Columns, mapping: Mapping[str, str]) -> Iterator[str]:
+    """A sentence where lines of an order that leave its user blank are taken for guests'."""
+    if not mapping.get("guests", "") or mapping.get(KEY, "") or not rows.has("basket_id"):
+        return
+    if blank := blank_in_known_orders(rows.table, rows.id("user_id"), rows.id("basket_id")):
+        yield (
+            f"{blank:,} rows of interactions were left out as guests', but other rows of their baskets name a user. "
+            f"If they are further lines of an order, say `{KEY}: {FILL}`."
+        )
 
 
 def _optional(connection: ibis.BaseBackend, location: Location, options: SourceOptions, table: str) -> Columns | None:
@@ -135,8 +161,7 @@ def _events(rows: Columns, options: SourceOptions) -> ibis.Table:
     """Without an event id the content is the id."""
     rows.require("event_type", "user_id", "event_timestamp")
     rows.leave_out_totals("user_id", _moment_column(options))
-    names = EVENT_NAMES | event_types_of(options.mapping)
-    event_id, kind = rows.optional("event_id", "id"), _event_type(rows, names)
+    event_id, kind = rows.optional("event_id", "id"), event_type(rows, options.mapping)
     # In this order: of a row with several faults the first is its reason.
     user_id, item_id = _user_id(rows, options.mapping), rows.optional("item_id", "id")
     moment, basket_id = rows.timestamp("event_timestamp"), rows.optional("basket_id", "id")
@@ -156,18 +181,6 @@ def _events(rows: Columns, options: SourceOptions) -> ibis.Table:
     )
 
 
-def _event_type(rows: Columns, names: Mapping[str, str]) -> Any:
-    """Our name of each event, whatever the case of the source's and the blanks around it.
-
-    Raises InvalidInput for a constant that is no event type.
-    """
-    constant = rows.option("event_type", "value")
-    if constant and (kind := constant.strip().lower()) not in (*names, *names.values()):
-        kinds = ", ".join(kind.value for kind in EventType)
-        raise InvalidInput(f"Every row is said to be a {kind!r}, which is not an event type. There are {kinds}.")
-    return rows.text("event_type").strip().lower().substitute(dict(names))
-
-
 def _user_id(rows: Columns, mapping: Mapping[str, str]) -> Any:
     """Where the mapping says that guests are ignored, a row without a user is a guest's, and no fault of the data."""
     user = rows.id("user_id")
@@ -177,24 +190,6 @@ def _user_id(rows: Columns, mapping: Mapping[str, str]) -> Any:
     if guests:
         rows.leave_out(user.isnull(), GUEST)
     return user
-
-
-def event_types_of(mapping: Mapping[str, str]) -> dict[str, str]:
-    """The source's names of events, in lower case, and ours.
-
-    Raises InvalidInput naming every one that is mapped to no type of ours.
-    """
-    section = "event_types."
-    own = {key.removeprefix(section): kind for key, kind in mapping.items() if key.startswith(section)}
-    known = [kind.value for kind in EventType] + ([RETURN] if mapping.get("returns") else [])
-    if unknown := [f"{name}: {kind}" for name, kind in own.items() if kind not in known]:
-        more = ""
-        if RETURN in own.values() and RETURN not in known:
-            more = f" {RETURN} is one as well where `returns: {CANCEL}` or `returns: {IGNORE}` says what returns do."
-        raise InvalidInput(
-            f"event_types maps to unknown event types: {', '.join(unknown)}. There are {', '.join(known)}.{more}"
-        )
-    return {name.strip().lower(): kind for name, kind in own.items()}
 
 
 def _visits(rows: Columns) -> ibis.Table:

@@ -18,6 +18,13 @@ READING_OPTIONS = ("time_zone", "epoch_unit", "date_format", "decimal")
 """How values are read: said of all tables, of one (`products.epoch_unit`) or of one column."""
 SLIP = 0.8
 """How alike a key and the one that was meant are where the hand has slipped."""
+OPTIONS_OF = {
+    **dict.fromkeys(("time_zone", "epoch_unit", "date_format", "time"), "times"),
+    "decimal": "numbers",
+    "separator": "texts",
+}
+"""What an option of one column is about."""
+ID_COLUMNS = ("event_id", "user_id", "item_id", "basket_id", "session_id")
 COLUMN_OPTIONS = (*READING_OPTIONS, "value", "separator", "time")
 
 
@@ -70,6 +77,30 @@ def refuse_unknown_keys(mapping: Mapping[str, str], known: Iterable[str], adapte
             f"{', '.join(one + meant(one, sorted(exact), SLIP) for one in sorted(unknown))}. "
             f"It knows: {', '.join(_of_interest(unknown, exact)) or 'none'}."
         )
+
+
+def refuse_idle_options(mapping: Mapping[str, str], tables: Mapping[str, Mapping[str, str]]) -> None:
+    """Raises InvalidInput for options of a column that say nothing of its kind, such as the separator of an id.
+
+    tables: by table the columns and their types.
+    """
+    for key in mapping:
+        column, _, option = key.rpartition(".")
+        table, _, name = column.partition(".")
+        kind = tables.get(table, {}).get(name)
+        if kind is None or option not in OPTIONS_OF or _kind(name, kind) == OPTIONS_OF[option]:
+            continue
+        more = ""
+        if option == "separator" and name in ID_COLUMNS:
+            shown = mapping.get(column, name)
+            more = f" Of several ids in a cell each is a row by `{table}: {{rows: {{column: {shown}, separator: …}}}}`."
+        raise InvalidInput(f"{key} says nothing: {option} is of {OPTIONS_OF[option]}, and {name} has none.{more}")
+
+
+def _kind(name: str, kind: str) -> str:
+    if name in ID_COLUMNS:
+        return "ids"
+    return "texts" if kind == "string" else "times" if kind.startswith("timestamp") else "numbers"
 
 
 def _of_interest(unknown: Iterable[str], known: Iterable[str]) -> list[str]:

@@ -32,6 +32,7 @@ class Source:
     time_zone: str  # IANA name of the shop's local time; events are UTC
     returns: str = ""  # what becomes of returned units: ignore, cancel, or empty where the source says nothing
     warnings: tuple[str, ...] = ()  # what the adapter found odd
+    kinds: Mapping[str, str] = field(default_factory=dict)  # by column of the source what it should hold
     repeats_folded: Mapping[str, int] = field(default_factory=dict)  # by table: rows beyond the first of their id
     notices: tuple[str, ...] = ()  # what the licence of the data asks to be said
     item_vectors: ibis.Table | None = None  # item_id, vector: an embedding that came with the catalogue

@@ -27,6 +27,7 @@ def read_table(
     lists: Sequence[str] = (),
     *,
     rows_of: str = "",
+    separator: str = "",
     nested: Sequence[str] = (),
     in_path: Sequence[str] = (),
     careful: bool = False,
@@ -35,8 +36,9 @@ def read_table(
 
     The columns `lists` are arrays, also where they are text. Files may have their columns in any order.
 
-    rows_of: a column with lists, of which each entry is a row. nested: paths into columns, as with_nested reads them.
-    in_path: patterns of the files' paths, each of which becomes a column of what stands there.
+    rows_of: a column with lists, of which each entry is a row; separator: between entries that are plain text.
+    nested: paths into columns, as with_nested reads them. in_path: patterns of the files' paths, each of which becomes
+    a column of what stands there.
     Raises DataRejected naming the file that is empty or cut short, or a column of lists in one and of texts in another.
     """
     try:
@@ -49,7 +51,7 @@ def read_table(
     except UnicodeDecodeError as error:  # of an encoding that the mapping says
         raise DataRejected(f"{files[0].name} cannot be read as {error.encoding}: {error.reason}.") from error
     table = reduce(ibis.union, _alike(parts, files))
-    return with_nested(with_rows(table, rows_of) if rows_of else table, nested), _lacking(parts, files)
+    return with_nested(with_rows(table, rows_of, separator) if rows_of else table, nested), _lacking(parts, files)
 
 
 def _read_file(connection: ibis.BaseBackend, file: DataFile, *, careful: bool) -> ibis.Table:

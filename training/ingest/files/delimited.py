@@ -8,7 +8,7 @@ A field is quoted when it begins with a quote (RFC 4180); elsewhere a quote is a
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -22,6 +22,9 @@ FAULT, RAW = "__fault", "__raw"  # why a line is not a row, and its text; both n
 MALFORMED, NOT_UTF8 = "malformed_row", "not_utf8"
 SEPARATOR = re.compile(rb"[Ss][Ee][Pp]=([,;\t|])[\r\n]*")
 """A line before the header by which Excel is told what stands between fields."""
+NO_NAME = re.compile(r"[\d\s.,:/+-]*\d[\d\s.,:/+-]*")
+"""A number or a time, where a name of a column should be."""
+UNIT_SEPARATOR = b"\x1f"
 CHUNK_BYTES = 16 << 20
 QUOTED_LINES = 1000  # a quoted field over more lines than this is a stray quote
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -60,12 +63,19 @@ def read_delimited(file: DataFile) -> pa.Table:
         said = SEPARATOR.fullmatch(first)
         if said is not None:
             first, rest = _header_line(stream, file.name, rest)
-        delimiter = said[1] if said is not None else _delimiter(first, file.name)
-        dialect = Dialect(delimiter, b"\r" if first.endswith(b"\r") else b"\n")
+        newline = b"\r" if first.endswith(b"\r") else b"\n"
+        if file.header:
+            first, rest = file.header.encode(), first + rest
+        dialect = Dialect(said[1] if said is not None else _delimiter(first, file.name), newline)
         names = _header(first, dialect, file.name)
         schema = pa.schema([(name, pa.string()) for name in (*names, FAULT, RAW)])
         batches = list(_batches(stream, rest, names, dialect, schema))
     return pa.concat_tables(batches) if batches else schema.empty_table()
+
+
+def looks_like_a_row(names: Sequence[str]) -> bool:
+    """Whether names of columns are values: the file has no line of names."""
+    return bool(names) and 2 * sum(NO_NAME.fullmatch(name) is not None for name in names) >= len(names)
 
 
 def _header_line(stream: IO[bytes], file_name: str, data: bytes = b"") -> tuple[bytes, bytes]:
@@ -89,13 +99,13 @@ def _refuse_other_kinds(start: bytes, file_name: str) -> None:
 def _delimiter(header: bytes, file_name: str) -> bytes:
     """A tab by the file's name; else a comma, or the semicolon of spreadsheets where commas are decimal.
 
-    A header with neither is taken apart at its tabs or bars.
+    A header with neither is taken apart at its tabs, bars or double colons.
     """
     if ".tsv" in file_name.rpartition("/")[2].lower():
         return b"\t"
     commas, semicolons = header.count(b","), header.count(b";")
     if not commas and not semicolons:
-        return next((one for one in (b"\t", b"|") if one in header), b",")
+        return next((one for one in (b"\t", b"|", b"::") if one in header), b",")
     return b";" if semicolons > commas else b","
 
 
@@ -141,8 +151,13 @@ def _parse(lines: bytes, names: list[str], dialect: Dialect, schema: pa.Schema) 
     """Arrow's reader where every line is one good row, else None."""
     if dialect.newline == b"\r" or lines.count(b"\r") != lines.count(b"\r\n"):
         return None
-    if b'"' in lines and b'"' in dialect.plain_quotes.sub(b"", lines):
+    if b'"' in lines and (len(dialect.delimiter) > 1 or b'"' in dialect.plain_quotes.sub(b"", lines)):
         return None
+    if len(dialect.delimiter) > 1:  # Arrow knows delimiters of one character
+        if UNIT_SEPARATOR in lines:
+            return None
+        lines = lines.replace(dialect.delimiter, UNIT_SEPARATOR)
+        dialect = Dialect(UNIT_SEPARATOR, dialect.newline)
     try:
         table = pa.csv.read_csv(
             io.BytesIO(lines),
@@ -213,8 +228,8 @@ def _record(data: bytes, at: int, dialect: Dialect) -> Record | str | None:
             end = min(_found(data, dialect.delimiter, at), _found(data, dialect.newline, at))
             fields.append(data[at:end])
             at = end
-        if data[at : at + 1] == dialect.delimiter:
-            at += 1
+        if data.startswith(dialect.delimiter, at):
+            at += len(dialect.delimiter)
         elif at >= len(data) or data[at : at + 1] == dialect.newline or data[at : at + 2] == b"\r\n":
             break
         else:

@@ -63,7 +63,7 @@ def parsed(text: str) -> Any:
     """
     try:
         return json.loads(
-            text, parse_int=Digits, parse_float=Digits, parse_constant=Digits, object_pairs_hook=_keys_once
+            text, parse_int=Digits, parse_float=Digits, parse_constant=Digits, object_pairs_hook=keys_once
         )
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
@@ -82,7 +82,8 @@ class Repeated:
     pairs: list[tuple[str, Any]]
 
 
-def _keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Repeated:
+def keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Repeated:
+    """The object of the pairs."""
     found = dict(pairs)
     return found if len(found) == len(pairs) else Repeated(pairs)
 

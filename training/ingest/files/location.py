@@ -31,6 +31,7 @@ class DataFile:
     filesystem: Any  # an fsspec filesystem; the package ships no types
     path: str  # without protocol
     encoding: str = ""  # of its text; empty: UTF-8
+    header: str = ""  # the line of column names that the file lacks; empty: it has one
     folder: str = ""  # of the source, in which it lies
 
     @property

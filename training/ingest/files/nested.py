@@ -9,25 +9,29 @@ import pyarrow.compute as pc
 
 from contracts.errors import InvalidInput
 from training.ingest.files.delimited import FAULT, RAW
-from training.ingest.files.json_lines import Repeated, as_text, parsed
+from training.ingest.files.json_lines import Repeated, as_text
+from training.ingest.files.literals import nested_value
 from training.ingest.files.parquet import WRONG_TYPE
 
 WITHOUT_ITEMS = "basket_without_items"
 
 
-def with_rows(table: ibis.Table, column: str) -> ibis.Table:
+def with_rows(table: ibis.Table, column: str, separator: str = "") -> ibis.Table:
     """One row for each entry of the lists in the column: the entry in place of the list, its number in `column[]`.
 
+    column: may be a path into another one. separator: what stands between the entries, where the lists are plain text.
     A row without entries is kept as WITHOUT_ITEMS, one with something else than a list as WRONG_TYPE. Raises
     InvalidInput where there is no such column.
     """
+    table = with_nested(table, [column])
     if column not in table.columns:
         named = ", ".join(name for name in table.columns if name not in (FAULT, RAW))
         raise InvalidInput(f"rows is {column!r}, which is no column: there is {named}.")
+    separator = separator if table[column].type().is_string() else ""
     rows, texts = _as_json(table, column)
     parents, entries, places, faults, shown = [], [], [], [], []
     for parent, text in enumerate(texts):
-        found, fault = _entries(text)
+        found, fault = _parted(text, separator) if separator else _entries(text)
         for place, entry in enumerate(found or [None]):
             parents.append(parent)
             entries.append(as_text(entry))
@@ -79,12 +83,17 @@ def _as_json(table: ibis.Table, column: str) -> tuple[pa.Table, list[str | None]
 def _entries(text: str | None) -> tuple[list[Any], str | None]:
     """(what the list holds, why it holds nothing)."""
     try:
-        found = parsed(text) if text is not None else []
+        found = nested_value(text) if text is not None else []
     except ValueError:
         return [], WRONG_TYPE
     if found is None or found == []:
         return [], WITHOUT_ITEMS
     return (found, None) if isinstance(found, list) else ([], WRONG_TYPE)
+
+
+def _parted(text: str | None, separator: str) -> tuple[list[Any], str | None]:
+    found = [entry for part in (text or "").split(separator) if (entry := part.strip())]
+    return found, None if found else WITHOUT_ITEMS
 
 
 def _from_text(table: ibis.Table, column: str, keys: Sequence[str], path: str) -> ibis.Table:
@@ -102,7 +111,7 @@ def _from_text(table: ibis.Table, column: str, keys: Sequence[str], path: str) -
 def _value(text: str, keys: Sequence[str]) -> tuple[bool, str | None, str | None]:
     """(whether the keys lead somewhere, the value there, why the text cannot be looked into)."""
     try:
-        found = parsed(text)
+        found = nested_value(text)
     except ValueError:
         return False, None, WRONG_TYPE
     if not isinstance(found, dict | Repeated):

@@ -1,8 +1,7 @@
 """Raw tables to typed columns: what cannot be read becomes a reason next to the row, never a lost row."""
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +10,13 @@ import ibis
 from contracts.errors import DataRejected, InvalidInput
 from contracts.features.vocabulary import LIST_SEPARATOR
 from contracts.spelling import meant
-from training.ingest.files.delimited import FAULT, RAW
+from training.ingest.files.delimited import FAULT, RAW, looks_like_a_row
 from training.ingest.files.location import has_suffix
 from training.ingest.files.parquet import WRONG_TYPE
+from training.ingest.values.currencies import named_currencies, one_currency, plain_name
 from training.ingest.values.moment_text import Reading
 from training.ingest.values.moments import TIMESTAMP, moments
-from training.ingest.values.numbers import as_number, currencies_in, is_plain
+from training.ingest.values.numbers import as_number
 from training.ingest.values.texts import as_id, as_text, is_whole
 from training.ingest.values.totals import TOTALS_ROW, totals_in
 
@@ -24,19 +24,6 @@ WITHOUT_ZONE = "timestamp_without_zone"
 WRONG_COLUMN = "wrong_column"
 """Next to `reason`: the source's column whose value could not be read."""
 MONEY = frozenset({"price", "discount", "list_price"})
-CURRENCY_COLUMNS = ("currency", "currencycode", "währung", "waehrung", "devise", "moneda", "valuta")
-SHOWN, MANY = 5, 100
-"""Currencies that are named; so many that a column names something else."""
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]", "", name.lower())
-
-
-def _counted(rows: Mapping[str, int]) -> str:
-    """The first few, the most frequent first."""
-    most = sorted(rows, key=lambda name: (-rows[name], name))
-    return ", ".join(f"{name} in {rows[name]:,} rows" for name in most[:SHOWN]) + (", …" if len(most) > SHOWN else "")
 
 
 @dataclass(frozen=True)
@@ -68,7 +55,9 @@ class Columns:
         self._optional: set[str] = set()  # ours, which parts may lack
         self._notes: list[str] = []
         self._used: list[str] = []
+        self.kinds: dict[str, str] = {}  # what the source's columns of times and numbers should hold
         self._faults: list[tuple[Any, str, str | None]] = []  # which rows, why, in which of the source's columns
+        self._excused: list[tuple[str, Any]] = []  # faults of the file, and the rows that may have them
 
     def has(self, name: str) -> bool:
         """True when the table has the column, under its own or its mapped name, or the mapping its value.
@@ -83,6 +72,12 @@ class Columns:
     def require(self, *names: str) -> None:
         """Raises InvalidInput naming all of these columns that the table lacks."""
         if missing := [name for name in names if not self.has(name)]:
+            if looks_like_a_row(self._names()):
+                raise InvalidInput(
+                    f"{self._section} has no line of column names: its first line is {', '.join(self._names())}. Say "
+                    f"in the mapping what would stand there, as in `{self._section}: {{header: "
+                    '"user_id::item_id::event_timestamp"}`, with the separator of the file (ecommerce).'
+                )
             lines = ", ".join(f"{name}: {json.dumps(self._alike(name) or '…', ensure_ascii=False)}" for name in missing)
             raise InvalidInput(
                 f"{self._section} needs a column {' and a column '.join(missing)}: {self._columns()} "
@@ -90,28 +85,34 @@ class Columns:
                 f'date=2024-01-31/part.csv, `{missing[-1]}: {{path: "date=*"}}` (ecommerce).'
             )
 
-    def notes(self, names: Iterable[str]) -> Iterator[str]:
+    def notes(self, names: Iterable[str], elsewhere: Collection[str] = ()) -> Iterator[str]:
         """One sentence for each column that only some parts have, and for each that is like one of ours and not read.
 
-        It is called like one of these names but for case or blanks.
+        It is called like one of these names but for case or blanks. elsewhere: columns that another table has read of
+        the same file.
         """
         yield from self._notes
         if any(self.has(name) for name in MONEY & set(names)):
-            yield from self._currencies()
+            yield from named_currencies(self.table, self._names(), self._section)
         for column, parts in self._lacking.items():
             if column in self._used:
                 yield (
                     f"{sum(part.rows for part in parts):,} rows of {self._section} have no {column}: "
                     f"{self._parts(parts)} no such column. It is null there."
                 )
-        read = {self._mapping.get(f"{self._section}.{name}", name) for name in names}
+        read = {*elsewhere, *(self._mapping.get(f"{self._section}.{name}", name) for name in names)}
         for name in names:
             if not self.has(name) and (alike := self._alike(name)) is not None and alike not in read:
                 line = f"{name}: {json.dumps(alike, ensure_ascii=False)}"
                 yield f"The column {alike!r} of {self._section} is not used. If it is {name}, map it: `{line}`."
 
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The source's columns that were read."""
+        return tuple(self._used)
+
     def _alike(self, name: str) -> str | None:
-        return next((column for column in self._names() if _plain(column) == _plain(name)), None)
+        return next((column for column in self._names() if plain_name(column) == plain_name(name)), None)
 
     def option(self, name: str, option: str) -> str:
         """The mapping's entry for the column, else for its table, else for all; empty where there is none."""
@@ -182,13 +183,14 @@ class Columns:
         Raises DataRejected for money in several currencies.
         """
         value = self._raw(name)
+        self.kinds[self._named(name)] = "units" if kind == "int64" else "money"
         decimal = self.option(name, "decimal")
         number = as_number(value, decimal, money=kind == "float64")
         fine = number.notnull()
         if kind == "int64":
             fine = is_whole(number)
         elif value.type().is_string() and f"{self._section}.{name}.value" not in self._mapping:
-            self._refuse_several_currencies(self._named(name), decimal)
+            self._notes += one_currency(self.table, self._named(name), self._section, decimal)
         given = value.notnull()
         if value.type().is_string():
             given = given & (value.strip() != "")
@@ -197,43 +199,13 @@ class Columns:
         self._faults.append((given & ~fine.fill_null(False), WRONG_TYPE, self._named(name)))
         return ibis.ifelse(fine, number, None).cast(kind)
 
-    def _refuse_several_currencies(self, column: str, decimal: str) -> None:
-        """Raises DataRejected where they would be added up; notes the rows that name none, where others do."""
-        texts = self.table[column]
-        plain = is_plain(texts, decimal)
-        odd = self.table.filter(texts.notnull() & ~plain).group_by(text=texts).agg(rows=ibis._.count()).to_pyarrow()
-        rows = currencies_in(dict(zip(odd["text"].to_pylist(), odd["rows"].to_pylist(), strict=True)), decimal)
-        none = rows.pop("", 0)
-        if len(rows) > 1:
-            raise DataRejected(
-                f"{column} of {self._section} is in several currencies: {_counted(rows)}. They cannot be added up. "
-                "Convert them to one, or leave the column out of the mapping."
-            )
-        if rows and (none := none + int(self.table.filter(plain).count().execute())):
-            self._notes.append(
-                f"{column} names no currency in {none:,} rows of {self._section}. They are taken for "
-                f"{next(iter(rows))}, as the others are."
-            )
-
-    def _currencies(self) -> Iterator[str]:
-        """A sentence where a column next to the prices names several."""
-        for column in self._names():
-            if not _plain(column).endswith(CURRENCY_COLUMNS) or not self.table[column].type().is_string():
-                continue
-            named = self.table.filter(self.table[column].strip() != "").group_by(column).agg(rows=ibis._.count())
-            rows = {str(row[column]): row["rows"] for row in named.limit(MANY).to_pyarrow().to_pylist()}
-            if 1 < len(rows) < MANY:
-                yield (
-                    f"{column} of {self._section} names several currencies: {_counted(rows)}. Prices are added up as "
-                    "if all were in one. Convert them to one, or leave them out of the mapping."
-                )
-
     def timestamp(self, name: str) -> Any:
         """Moments in UTC. Without a zone of its own one is in the mapping's `time_zone`, and WITHOUT_ZONE without that.
 
         Whole numbers are read with the mapping's `epoch_unit`, other texts than ISO 8601 with its `date_format`. A
         clock in a column of its own (`time`) is read behind the day.
         """
+        self.kinds[self._named(name)] = "times"
         options = ("time_zone", "epoch_unit", "date_format")
         value = self._raw(name)
         if (clock := self._mapping.get(f"{self._section}.{name}.time")) is not None:
@@ -281,10 +253,17 @@ class Columns:
         """Marks rows that can be read but are not kept."""
         self._faults.append((rows, reason, None))
 
+    def excuse(self, fault: str, rows: Any) -> None:
+        """Rows that the fault of the file says nothing against: an event without items may be of a kind without any."""
+        self._excused.append((fault, rows))
+
     def select(self, **values: Any) -> ibis.Table:
         """The values with `reason`, WRONG_COLUMN and `raw`: the line as it stood, or the columns that were read."""
-        reason = self.table[FAULT].coalesce(self._first_fault(1))
-        at_fault = ibis.ifelse(self.table[FAULT].isnull(), self._first_fault(2), None)
+        fault = self.table[FAULT]
+        for excused, rows in self._excused:
+            fault = ibis.ifelse((fault == excused) & rows, None, fault)
+        reason = fault.coalesce(self._first_fault(1))
+        at_fault = ibis.ifelse(fault.isnull(), self._first_fault(2), None)
         shown: Any = ibis.literal("")
         for column in self._used:
             shown = shown + f"{column}=" + self.table[column].cast("string").fill_null("") + " "

@@ -27,7 +27,8 @@ CODES: Final = (
 )
 """Of ISO 4217."""
 WORDS: Final = (
-    "eur usd gbp chf Eur Usd Gbp Chf Euros Euro euros euro kr Kr Rs Fr SFr RM Rp TL R zł Zł Kč Ft lei Lei лв руб р din"
+    "eur usd gbp chf Eur Usd Gbp Chf Euros Euro euros euro kr Kr Rs Fr SFr RM Rp TL R zł Zł Kč Ft lei Lei лв руб р din "
+    "円 元 원"
 )
 """What shops write besides, with a dot behind it or without."""
 CURRENCY: Final = rf"[A-Z]{{0,3}}{SIGNS}|{CODES.replace(' ', '|')}|(?:{WORDS.replace(' ', '|')})\.?"
@@ -40,6 +41,9 @@ SAME: Final = {
     "RS": "INR",
     "₹": "INR",
     "ZŁ": "PLN",
+    "円": "JPY",
+    "元": "CNY",
+    "원": "KRW",
 }
 """Signs that only one currency has."""
 APART: Final = rf"[1-9]\d{{0,2}}(?:(?:{SPACE}|['’])\d{{3}})+"
@@ -57,6 +61,8 @@ PLAIN: Final = {
     ",": r"^\s*[+-]?(\d+|\d*,\d+)\s*$",
 }
 """What most columns hold, which the engine reads by itself."""
+FULL_WIDTH: Final = {0xFF01 + at: chr(0x21 + at) for at in range(94)} | str.maketrans("\u3000￠￡￥￦", " ¢£¥₩")
+"""１２，３００ and ￥ of a Japanese keyboard."""
 FINE_MARKS: Final = ("", "+", "-", "\u2212", "()")
 NAN: Final = float("nan")
 Amount = tuple[float, frozenset[str]]
@@ -98,6 +104,7 @@ def _engine_reader(decimal: str, money: bool) -> Any:
 @lru_cache(maxsize=200_000)
 def amount(text: str, decimal: str = "", *, money: bool = False) -> Amount | None:
     """What one text says; None where it is no number, or may be two."""
+    text = text.translate(FULL_WIDTH)
     if re.fullmatch(PLAIN[decimal or "."], text, re.ASCII):
         return float(text.strip().replace(",", ".")), frozenset()
     found = _form(decimal, money=money).fullmatch(text)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from contracts.errors import InvalidInput
 from tandem.__main__ import app
 from tests.support.shops.shop_files import EVENT, INTERACTIONS, SHOP_EVENTS, rows_of, run, shop, write
-from training.ingest.adapters.ecommerce import event_types_of
+from training.ingest.adapters.event_names import event_types_of
 from training.ingest.adapters.mapping import load_mapping
 from training.workspace import Workspace
 

@@ -1,0 +1,61 @@
+"""What a shop calls its events, and which of our types each is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from contracts.errors import InvalidInput
+from contracts.events.schema import WITHOUT_ITEM, EventType
+from training.ingest.adapters.source import CANCEL, IGNORE, RETURN
+from training.ingest.files.nested import WITHOUT_ITEMS
+from training.ingest.values.columns import Columns
+
+EVENT_NAMES = {kind.value: kind.value for kind in EventType} | {
+    "cart": EventType.CART_ADD.value,
+    "add_to_cart": EventType.CART_ADD.value,
+    "addtocart": EventType.CART_ADD.value,
+    "remove_from_cart": EventType.CART_REMOVE.value,
+    "view_item": EventType.VIEW.value,
+    "transaction": EventType.PURCHASE.value,
+    "order": EventType.PURCHASE.value,
+}
+"""Understood without a mapping."""
+IGNORED = "ignored"
+SECTION = "event_types."
+
+
+def event_types_of(mapping: Mapping[str, str]) -> dict[str, str]:
+    """The source's names of events, in lower case, and ours.
+
+    Raises InvalidInput naming every one that is mapped to no type of ours.
+    """
+    own = {key.removeprefix(SECTION): kind for key, kind in mapping.items() if key.startswith(SECTION)}
+    known = [*(kind.value for kind in EventType), IGNORE] + ([RETURN] if mapping.get("returns") else [])
+    if unknown := [f"{name}: {kind}" for name, kind in own.items() if kind not in known]:
+        more = ""
+        if RETURN in own.values() and RETURN not in known:
+            more = f" {RETURN} is one as well where `returns: {CANCEL}` or `returns: {IGNORE}` says what returns do."
+        raise InvalidInput(
+            f"event_types maps to unknown event types: {', '.join(unknown)}. There are {', '.join(known)}.{more}"
+        )
+    return {name.strip().lower(): kind for name, kind in own.items()}
+
+
+def event_type(rows: Columns, mapping: Mapping[str, str]) -> Any:
+    """Our name of each event, whatever the case of the source's and the blanks around it.
+
+    Rows of a type that the mapping says to ignore are no fault of the data. Raises InvalidInput for a constant that is
+    no event type.
+    """
+    own = event_types_of(mapping)
+    names = EVENT_NAMES | own
+    constant = rows.option("event_type", "value")
+    if constant and (kind := constant.strip().lower()) not in (*names, *names.values()):
+        kinds = ", ".join(kind.value for kind in EventType)
+        raise InvalidInput(f"Every row is said to be a {kind!r}, which is not an event type. There are {kinds}.")
+    written = rows.text("event_type").strip().lower()
+    kind = written.substitute(dict(names))
+    if ignored := [name for name, kind in own.items() if kind == IGNORE]:
+        rows.leave_out(written.isin(ignored).fill_null(False), IGNORED)
+    if mapping.get("interactions.rows"):  # lists that may be empty
+        rows.excuse(WITHOUT_ITEMS, kind.isin([*(kind.value for kind in WITHOUT_ITEM), IGNORE]).fill_null(False))
+    return kind

@@ -1,0 +1,95 @@
+"""What the rows of a file are, as lines of its mapping: lists, orders of several lines, days that only paths say."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from training.ingest.adapters.follow_ups import FILL, KEY, lines_to_fill
+from training.ingest.files.delimited import looks_like_a_row
+from training.ingest.guessed_times import DAYS
+from training.ingest.report import FIXES
+from training.ingest.sample import PHP, UNSURE, Sample
+
+SEPARATORS: Final = "|;"
+"""Between several items, or several categories, in one cell."""
+ISO_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def quoted(name: str) -> str:
+    """A name as the mapping has it."""
+    return json.dumps(name, ensure_ascii=False)
+
+
+def unread_lines(one: Sample) -> Iterator[str]:
+    """What of the file is no row or no value, and why."""
+    for reason, rows in one.faults.items():
+        first = f"{rows:,} of the first {one.rows.num_rows:,} rows"
+        yield f"{UNSURE}{first} of {one.path.name} are {reason}. {FIXES.get(reason, '')}".rstrip()
+    if looks_like_a_row(one.columns):
+        yield (
+            f"{UNSURE}the first line of {one.path.name} looks like a row. If it has no names of columns, say them as "
+            'they would stand there, below `file:`, as in header: "user_id::item_id::at"'
+        )
+    for name in one.columns:
+        if any(PHP.match(str(value)) for value in one.values(name)):
+            yield (
+                f"{UNSURE}{quoted(name)} of {one.path.name} is written by PHP's serialize(), which is not read. Export "
+                f"it by json_encode(); then `rows: {quoted(name)}` makes a row of each entry"
+            )
+
+
+def list_lines(one: Sample, found: Mapping[str, str]) -> Iterator[str]:
+    """The column of which each entry is a row."""
+    if one.rows_of:
+        yield f"  rows: {quoted(one.rows_of)}  {UNSURE}is each entry of this list a row?"
+    elif (separator := separator_in(one, found.get("item_id", ""))) is not None:
+        yield (
+            f"  rows: {{column: {quoted(found['item_id'])}, separator: {json.dumps(separator)}}}  "
+            f"{UNSURE}several in one cell: is each entry a row?"
+        )
+
+
+def separator_in(one: Sample, column: str) -> str | None:
+    """What stands between several values in one cell."""
+    if column not in one.columns:
+        return None
+    return next((sign for sign in SEPARATORS if any(sign in str(value) for value in one.values(column))), None)
+
+
+def order_lines(one: Sample, found: Mapping[str, str]) -> Iterator[str]:
+    """Whether the further lines of an order leave its user blank."""
+    if "user_id" in found and "basket_id" in found:
+        users, orders = (one.rows.column(found[name]).to_pylist() for name in ("user_id", "basket_id"))
+        if lines_to_fill(users, orders):
+            yield f"{KEY}: {FILL}  {UNSURE}some lines leave the user blank that other lines of their order name"
+
+
+def identity_lines(one: Sample, found: Mapping[str, str]) -> Iterator[str]:
+    """A line where a column is called event_id and does not tell rows apart."""
+    if "event_id" in one.columns and "event_id" not in found.values():
+        ids = one.rows.column("event_id").to_pylist()
+        if len(set(ids)) < len(ids):
+            yield f'  event_id: {{value: ""}}  {UNSURE}"event_id" names several rows: map what names one, if any does'
+
+
+def path_of_days(folder: Path) -> str | None:
+    """The pattern by which the folders or the names of the parts say the day; None where they say none."""
+    part = next((path for path in sorted(folder.rglob("*")) if path.is_file()), None) if folder.is_dir() else None
+    if part is None:
+        return None
+    *folders, name = part.relative_to(folder).parts
+    keys = {key: value for key, sign, value in (one.partition("=") for one in folders) if sign}
+    if {"year", "month", "day"} <= keys.keys():
+        return "year=*/month=*/day=*"
+    if day := next((key for key, value in keys.items() if _is_day(value)), None):
+        return f"{day}=*"
+    if days := [one for one in folders if _is_day(one)]:
+        return "*" if days == folders[:1] else None
+    found = ISO_DAY.search(name) or DAYS.search(name)
+    return name.replace(found[0], "*") if found else None
+
+
+def _is_day(value: Any) -> bool:
+    return bool(ISO_DAY.fullmatch(value) or DAYS.fullmatch(value))
