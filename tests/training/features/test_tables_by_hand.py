@@ -99,6 +99,18 @@ def test_shares_of_one_purchase_and_gaps_in_whole_minutes() -> None:
     )  # where the visit of its quarter begins
 
 
+def test_a_basket_is_counted_where_it_begins_and_without_one_by_the_quarter_hour() -> None:
+    quarters = [bought("long", "a", "milk", days(1) - 600 + QUARTER * at) for at in reversed(range(20))]
+    found = statistics_of([
+        *quarters,  # from 23:50 on, five hours into the next day
+        *(bought("none", None, "milk", days(1) + at) for at in (0, 300, 1000)),  # of two quarters
+        looked("fan", "like", "milk", days(1)),
+    ])  # fmt: skip
+    assert found.keys() == {("long", AT), ("none", AT)}  # likes are in sequences, and in no statistic
+    assert [found["long", AT][f"user_{name}_365d"] for name in ("baskets", "purchases", "evening_share")] == [1, 20, 1]
+    assert (found["none", AT]["user_baskets_365d"], found["none", AT]["user_basket_lines_365d"]) == (2, 1.5)
+
+
 def test_who_has_only_looked_has_never_bought(users: dict[Any, Any]) -> None:
     rest = {name: value for name, value in users["eve", AT].items() if value}
     assert rest == {"user_views_365d": 1, "user_days_since_last": NEVER_DAYS}
