@@ -1,5 +1,6 @@
 """Every number of the feature tables by hand, from a log in memory: windows to the second, habits, ties and cuts."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from statistics import mean, pstdev
 from typing import Any
@@ -32,6 +33,7 @@ from training.features.build import pairs_as_of
 from training.features.item_features import item_statistics
 from training.features.snapshots import engagements_by_quarter
 from training.features.user_arrays import user_history, user_sequence
+from training.features.user_features import visits_of
 
 
 @pytest.fixture  # made for each test: a broken version of the code must be asked by all of them
@@ -109,6 +111,26 @@ def test_a_basket_is_counted_where_it_begins_and_without_one_by_the_quarter_hour
     assert found.keys() == {("long", AT), ("none", AT)}  # likes are in sequences, and in no statistic
     assert [found["long", AT][f"user_{name}_365d"] for name in ("baskets", "purchases", "evening_share")] == [1, 20, 1]
     assert (found["none", AT]["user_baskets_365d"], found["none", AT]["user_basket_lines_365d"]) == (2, 1.5)
+
+
+def test_visits_are_a_row_a_quarter_hour_in_order_and_hold_what_is_added_up() -> None:
+    visits = visits_of(events_of(OTHERS + ADA), timeline()).to_pyarrow()
+    rows = list(zip(visits["user_id"].to_pylist(), visits["seconds"].to_pylist(), strict=True))
+    # Of Ada nine parts of baskets, and five quarters with views or cart additions.
+    counts = {"ada": 9 + 5, "bob": 2, "cid": 2, "dan": 1, "eve": 1}
+    assert rows == sorted(rows) and Counter(user for user, _ in rows) == counts
+    added = ["lines", "units", "spend", "saved", "discounted", "baskets", "gap_minutes", "views", "cart_adds"]
+    types = {"user_id": "string", "seconds": "int64", "local": "int64", **dict.fromkeys(added, "double")}
+    assert {field.name: str(field.type) for field in visits.schema} == types
+    engaged = engagements_by_quarter(events_of([*OTHERS, *ADA, looked("ada", "view", "milk", days(1) + 60)]), "user_id")
+    looks = engaged.to_pyarrow().to_pylist()
+    moments = [days(91) - QUARTER, days(28), days(7), days(1), AT]
+    assert [(look["user_id"], look["seconds"]) for look in looks] == [
+        *(("ada", at) for at in moments),
+        ("eve", days(200)),
+    ]
+    (last,) = (look for look in looks if look["seconds"] == days(1))
+    assert last == {"user_id": "ada", "seconds": days(1), "views": 3.0, "cart_adds": 0.0}
 
 
 def test_who_has_only_looked_has_never_bought(users: dict[Any, Any]) -> None:
