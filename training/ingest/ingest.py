@@ -31,7 +31,7 @@ from training.ingest.adapters.mapping import load_mapping
 from training.ingest.adapters.source import CANCEL, Source, SourceOptions
 from training.ingest.dropped import example, quarantined
 from training.ingest.files.parquet import refuse_damaged_parquet
-from training.ingest.judge import cancelled, judge
+from training.ingest.judge import cancelled, judge, with_faults
 from training.ingest.oddities import oddities
 from training.ingest.profiles import NOTES, judged, with_everybody
 from training.ingest.report import IngestReport, left_out, refuse_if_too_little
@@ -108,7 +108,7 @@ def ingest_source(
     source, suppressed = without_erased(source, erased or SuppressionList(workspace.erasures))
     source = _limited(source, settings.max_users)
     workspace.ingested("events").parent.mkdir(parents=True, exist_ok=True)
-    scratch = [workspace.ingested(name) for name in (".judged", ".judged_users", ".judged_items")]
+    scratch = [workspace.ingested(name) for name in (".judged", ".judged_users", ".judged_items", ".faulty", ".found")]
     own_users = materialized(judged(source.users, "user_id", USER_COLUMNS, USER_RULES), scratch[1], connection)
     own_items = materialized(judged(source.items, "item_id", ITEM_COLUMNS, ITEM_RULES), scratch[2], connection)
     items = _write(_readable(own_items), ITEM_COLUMNS, workspace.ingested("items"), connection)
@@ -119,10 +119,12 @@ def ingest_source(
     _refuse_unusable_ids(items, "item_id", "items")
     refuse_broken(items, "items", ITEM_COLUMNS, ITEM_RULES)
     keep_copies = settings.exact_copies is Copies.KEEP
-    found = judge(source, items, keep_copies=keep_copies)
+    # What is read several times is written first: an engine would read and parse the source as often.
+    faulty = materialized(with_faults(source, items), scratch[3], connection)
+    found = judge(faulty, keep_copies=keep_copies)
     found = _until(found, settings.last_day, source.time_zone)
     if source.returns == CANCEL:
-        found = cancelled(found, keep_copies=keep_copies)
+        found = cancelled(materialized(found, scratch[4], connection), keep_copies=keep_copies)
     rows = materialized(found, scratch[0], connection)
     kept = rows.filter(_.reason.isnull()).order_by("event_timestamp", "event_id")
     events = _write(kept, EVENT_COLUMNS, workspace.ingested("events"), connection)

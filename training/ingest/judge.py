@@ -12,29 +12,30 @@ from training.ingest.values.columns import WRONG_COLUMN
 RETURNED = "returned"
 
 
-def judge(source: Source, items: ibis.Table, *, keep_copies: bool) -> ibis.Table:
-    """Events with a column `reason`: null for rows to keep, else the first rule that fails.
+def with_faults(source: Source, items: ibis.Table) -> ibis.Table:
+    """The events in the contract's columns with `fault`: null for good rows, else the first rule that fails.
 
-    Events without an id get one made from their content; of exact copies that are kept the later ones have their number
-    behind it.
+    Events without an id get one made from their content; `is_copy` says which ones, as others may be copies of them.
     """
     raw = _conformed(source)
     known = items.select(known_item=_.item_id)
     joined = raw.left_join(known, raw.item_id == known.known_item)
     by_policy = joined.is_return & joined.user_id.notnull() if source.returns else ibis.literal(False)
-    faulty = joined.mutate(
-        fault=ibis.cases(
-            (joined.unreadable.notnull(), joined.unreadable),
-            (by_policy, RETURN),
-            *((broken(rule, joined), rule.reason) for rule in EVENT_RULES),
-            (joined.item_id.notnull() & joined.known_item.isnull(), "item_not_in_catalogue"),
-        )
+    fault = ibis.cases(
+        (joined.unreadable.notnull(), joined.unreadable),
+        (by_policy, RETURN),
+        *((broken(rule, joined), rule.reason) for rule in EVENT_RULES),
+        (joined.item_id.notnull() & joined.known_item.isnull(), "item_not_in_catalogue"),
     )
-    # Duplicates among good rows only: a faulty twin must not cost the good event.
-    copy = ibis.row_number().over(
-        group_by=["event_id", faulty.fault.isnull()], order_by=["event_timestamp", faulty.content.isnull()]
-    )
-    numbered = faulty.mutate(copy=copy, is_copy=_.content.notnull(), kept_copy=ibis.literal(False))
+    return joined.mutate(fault=fault, is_copy=joined.content.notnull()).drop("known_item", "unreadable", "content")
+
+
+def judge(faulty: ibis.Table, *, keep_copies: bool) -> ibis.Table:
+    """The events of `with_faults` with `reason`: null for rows to keep, else why not.
+
+    Of exact copies that are kept the later ones have their number behind the id.
+    """
+    numbered = _numbered(faulty).mutate(kept_copy=ibis.literal(False))
     if keep_copies:
         again = numbered.event_id + "-" + (numbered.copy + 1).cast("string")
         numbered = numbered.mutate(
@@ -47,8 +48,21 @@ def judge(source: Source, items: ibis.Table, *, keep_copies: bool) -> ibis.Table
         ((_.copy > 0) & _.is_copy, EXACT_COPY),
         (_.copy > 0, "duplicate_event_id"),
     )
-    judged = numbered.mutate(reason=reason)
-    return judged.drop("known_item", "fault", "unreadable", "copy", "is_copy", "content")
+    return numbered.mutate(reason=reason).drop("fault", "copy", "is_copy")
+
+
+def _numbered(faulty: ibis.Table) -> ibis.Table:
+    """The rows with `copy`: how many there are before each of its id, of the good ones or of the others.
+
+    A faulty twin must not cost the good event. Few ids are there twice, and only their rows are sorted.
+    """
+    twice = faulty.group_by("event_id").agg(rows=_.count()).filter(_.rows > 1)
+    several = faulty.semi_join(twice, "event_id")
+    copy = ibis.row_number().over(
+        group_by=["event_id", several.fault.isnull()], order_by=["event_timestamp", ~several.is_copy]
+    )
+    alone = faulty.anti_join(twice, "event_id")  # and rows without an id, which are faulty anyway
+    return alone.mutate(copy=ibis.literal(0, "int64")).union(several.mutate(copy=copy))
 
 
 def _conformed(source: Source) -> ibis.Table:
@@ -79,7 +93,8 @@ def cancelled(judged: ibis.Table, *, keep_copies: bool) -> ibis.Table:
         each = returns.group_by([*pair, "event_id"])
         returns = each.agg(quantity=_.quantity.min(), event_timestamp=_.event_timestamp.max())
     given_back = returns.group_by(pair).agg(units=_.quantity.abs().sum(), until=_.event_timestamp.max())
-    joined = judged.left_join(given_back, pair).drop("user_id_right", "item_id_right")
+    untouched = judged.anti_join(given_back, pair).mutate(taken=ibis.literal(0, "int64"))
+    joined = judged.inner_join(given_back, pair)
     counts = (_.reason.isnull() & (_.event_type == "purchase") & (_.event_timestamp <= _.until)).fill_null(False)
     marked = joined.mutate(counts=counts)
     later = ibis.window(
@@ -92,7 +107,8 @@ def cancelled(judged: ibis.Table, *, keep_copies: bool) -> ibis.Table:
     taken = ibis.ifelse(_.counts, ibis.greatest(ibis.least(_.units - _.before, _.quantity), 0), 0)
     left = running.mutate(taken=taken)
     gone = (_.taken > 0) & (_.taken == _.quantity)
-    return left.mutate(
+    touched = left.mutate(
         reason=ibis.ifelse(gone, RETURNED, _.reason),
         quantity=ibis.ifelse((_.taken > 0) & (_.taken < _.quantity), _.quantity - _.taken, _.quantity),
     ).drop("units", "until", "counts", "before")
+    return untouched.union(touched.select(*untouched.columns))

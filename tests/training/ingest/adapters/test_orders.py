@@ -209,3 +209,43 @@ def test_a_column_that_another_table_of_the_file_reads_is_used(tmp_path: Path) -
     assert len([note for note in unread.warnings if "is not used" in note]) == 2
     read = {"interactions": {**interactions, "price": "Price"}, "products": products}
     assert not run(tmp_path, "ecommerce", folder, read).warnings
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said", "other"),
+    [
+        ("n", "0.345", r"Units are whole numbers.*leave the column out of the mapping", "ISO 8601"),
+        ("at", "soon", r"Timestamps are read as ISO 8601", "Units are"),
+        ("eur", "abc", r"Numbers have a decimal point", "ISO 8601"),
+        ("l", "x", r"Lists and objects are read as JSON or Python writes them", "ISO 8601"),
+    ],
+)
+def test_advice_is_on_the_column_at_fault(tmp_path: Path, column: str, value: str, said: str, other: str) -> None:
+    row = {"u": "a", "at": "2024-01-05T10:00:00Z", "l": '["tea"]', "n": "1", "eur": "2", column: value}
+    cells = ",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row.values())
+    folder = write(tmp_path / "shop", interactions_csv=f"{','.join(row)}\n{cells}\n", products_csv=GOODS)
+    interactions = {
+        "rows": "l", "item_id": "l", "user_id": "u", "event_timestamp": "at", "quantity": "n", "price": "eur",
+        "event_type": {"value": "purchase"},
+    }  # fmt: skip
+    with pytest.raises(DataRejected, match=said) as refused:
+        run(tmp_path, "ecommerce", folder, {"interactions": interactions})
+    assert other not in str(refused.value)
+
+
+def test_a_first_line_that_is_a_row_is_said_to_be_one(tmp_path: Path) -> None:
+    folder = write(tmp_path / "shop", interactions_csv="1::10::978300760\n", products_csv=GOODS)
+    with pytest.raises(InvalidInput, match=r"no line of column names: its first line is 1, 10, 978300760\. Say in the"):
+        run(tmp_path, "ecommerce", folder, {"interactions": {"event_type": {"value": "like"}}})
+
+
+def test_products_of_lists_that_are_empty_are_no_fault(tmp_path: Path) -> None:
+    lines = '{"u": "a", "e": "view", "t": "2024-01-05T10:00:00Z", "l": [{"id": "tea"}]}\n' + (
+        '{"u": "a", "e": "visit", "t": "2024-01-05T10:00:00Z", "l": []}\n' * 3
+    )
+    folder = write(tmp_path / "shop", interactions_jsonl=lines)
+    table = {"file": "interactions", "rows": "l", "item_id": "l.id"}
+    mapping = {"interactions": {**table, "user_id": "u", "event_timestamp": "t", "event_type": "e"},
+               "products": {**table, "repeated": "most_frequent"}}  # fmt: skip
+    report = run(tmp_path, "ecommerce", folder, mapping, share=0.5)
+    assert (report.items, report.profiles_dropped) == (1, {"items": {"basket_without_items": 3}})
