@@ -9,8 +9,8 @@ import yaml
 
 from contracts.errors import InvalidInput
 from training.ingest.files.location import NO_DATA, TABLE_SUFFIXES, has_suffix
-from training.ingest.guess import guessed_mapping
-from training.ingest.sample import UNSURE, sample
+from training.ingest.guess.mapping import guessed_mapping
+from training.ingest.guess.sample import UNSURE, sample
 
 PACKED: Final = Path(__file__).parent / "workspace"
 """Where the wheel has them, see [tool.hatch.build] in pyproject.toml; a clone has them at its root."""

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from contracts.errors import InvalidInput
 from tandem.__main__ import app
 from tandem.new_workspace import make
-from training.ingest.guess import guessed_mapping
-from training.ingest.sample import sample
+from training.ingest.guess.mapping import guessed_mapping
+from training.ingest.guess.sample import sample
 from training.params_file import load_settings
 
 INVOICES = """InvoiceNo,Customer ID,StockCode,Description,InvoiceDate,Quantity,UnitPrice

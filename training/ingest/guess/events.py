@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from training.ingest.adapters.event_names import EVENT_NAMES
 from training.ingest.adapters.source import IGNORE, RETURN
-from training.ingest.column_words import words_in
-from training.ingest.sample import UNSURE, Sample
+from training.ingest.guess.sample import UNSURE, Sample
+from training.ingest.guess.words import words_in
 
 UNDONE: Final = (
     (r"fail|declin|void|pending|abandon|test|error", IGNORE),

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.errors import DataRejected, InvalidInput
-from training.ingest.column_words import is_called, is_key_of
 from training.ingest.files.delimited import FAULT, RAW, read_delimited
 from training.ingest.files.json_lines import read_json_lines
 from training.ingest.files.literals import nested_value
 from training.ingest.files.location import JSON_SUFFIXES, TABLE_SUFFIXES, DataFile, Location, has_suffix, opened
 from training.ingest.files.nested import paths_in, with_nested, with_rows
+from training.ingest.guess.words import is_called, is_key_of
 
 UNSURE: Final = "# ? "
 """Before what is guessed and a person must look at."""

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from training.ingest.guess import guessed_mapping
-from training.ingest.guessed_events import meaning
-from training.ingest.sample import sample
+from training.ingest.guess.events import meaning
+from training.ingest.guess.mapping import guessed_mapping
+from training.ingest.guess.sample import sample
 
 AT = "2024-01-05 10:00:00 +0100"
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from training.ingest.adapters.follow_ups import FILL, KEY, lines_to_fill
 from training.ingest.files.delimited import looks_like_a_row
-from training.ingest.guessed_times import DAYS
+from training.ingest.guess.sample import PHP, UNSURE, Sample
+from training.ingest.guess.times import DAYS
 from training.ingest.report import FIXES
-from training.ingest.sample import PHP, UNSURE, Sample
 
 SEPARATORS: Final = "|;"
 """Between several items, or several categories, in one cell."""

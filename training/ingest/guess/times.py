@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from training.ingest.column_names import FORMATS, all_match, all_read
-from training.ingest.sample import UNSURE, Sample
+from training.ingest.guess.columns import FORMATS, all_match, all_read
+from training.ingest.guess.sample import UNSURE, Sample
 from training.ingest.values.moment_text import WRONG, ZONELESS, Reading, reader
 
 CLOCK: Final = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")

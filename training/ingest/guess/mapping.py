@@ -4,10 +4,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from training.ingest.column_names import EVENTS, NUMBERS, PRODUCTS, UNITS, USERS, columns_of
-from training.ingest.column_words import is_called
-from training.ingest.guessed_events import event_type_lines, returns_lines, state_lines
-from training.ingest.guessed_rows import (
+from training.ingest.guess.columns import EVENTS, NUMBERS, PRODUCTS, UNITS, USERS, columns_of
+from training.ingest.guess.events import event_type_lines, returns_lines, state_lines
+from training.ingest.guess.rows import (
     identity_lines,
     list_lines,
     order_lines,
@@ -16,8 +15,9 @@ from training.ingest.guessed_rows import (
     separator_in,
     unread_lines,
 )
-from training.ingest.guessed_times import clock_of, time_lines
-from training.ingest.sample import UNSURE, Sample
+from training.ingest.guess.sample import UNSURE, Sample
+from training.ingest.guess.times import clock_of, time_lines
+from training.ingest.guess.words import is_called
 from training.ingest.values.numbers import amount, currencies_in
 
 NEEDED: Final = {"interactions": EVENTS[:4], "products": PRODUCTS[:1], "users": USERS[:1]}

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, Final
 
-from training.ingest.column_words import MAIL, NUMBERED, ends_in, has_word, is_called, is_key_of, is_of_an_item, plain
-from training.ingest.sample import Sample, is_nested
+from training.ingest.guess.sample import Sample, is_nested
+from training.ingest.guess.words import MAIL, NUMBERED, ends_in, has_word, is_called, is_key_of, is_of_an_item, plain
 from training.ingest.values.moment_text import WRONG, Reading, reader
 from training.ingest.values.numbers import amount
 
