@@ -11,6 +11,7 @@ def test_the_question_names_what_is_there() -> None:
     assert meant("titel", ["price", "title"]) == " (did you mean 'title'?)"
     assert meant("colour", ["price", "title"]) == ""
     assert meant("colour", []) == ""
+    assert meant("title", ["titles", "titled"]).count("title") == 1
     assert did_you_mean([]) == ""
     assert did_you_mean(["a"]) == " (did you mean 'a'?)"
     assert did_you_mean(["a", "b"]) == " (did you mean 'a' or 'b'?)"
@@ -56,6 +57,7 @@ def test_of_many_terms_those_that_can_be_near_are_compared() -> None:
 def test_of_too_many_those_of_about_the_same_length_and_the_same_first_letter_are_compared() -> None:
     many = [f"x{number:05d}" for number in range(MOST_COMPARED)]
     assert alike("privte", [*many, "Private"], 1, 0.5) == ["Private"]  # a third of six letters longer or shorter
+    assert alike("privte", ["Private", *many], 1, 0.5) == ["Private"]
     assert alike("rivate", ["private", *many], 1, 0.5) == []  # another first letter: it is one too many
     assert alike("rivate", ["private", *many[1:]], 1, 0.5) == ["private"]
     assert alike("privte", [*many, "Privateers"], 1, 0.5) == []  # four letters longer
