@@ -317,6 +317,16 @@ def test_one_bad_line_of_json_costs_itself(tmp_path: Path) -> None:
     assert rows_of(tmp_path, "items", "title") == [("cut \ufffd",)]
 
 
+def test_blanks_alone_name_nobody(tmp_path: Path) -> None:
+    lines = f"view, ,tea,{AT},,,\nview,\t,tea,{AT},,,\nview,u 1,tea,{AT},  ,,\n"
+    folder = shop(tmp_path, lines, goods=GOODS.replace("Cup", " "))
+    report = run(tmp_path, "ecommerce", folder, {"guests": "ignore"})
+    assert rows_of(tmp_path, "events", "user_id", "basket_id") == [("u 1", None)]
+    assert report.events_dropped == {"guest": 2}
+    assert rows_of(tmp_path, "items", "title") == [("Tea",), (None,)]
+    assert run(tmp_path, "ecommerce", folder, share=1).events_kept == 1
+
+
 def test_old_macs_end_lines_with_a_carriage_return(tmp_path: Path) -> None:
     lines = f"view,u1,tea,{AT},,,\nview,u2,tea,{AT},,,\n"
     folder = shop(tmp_path, "")

@@ -9,7 +9,10 @@ EXACT = 2**53
 
 
 def as_text(value: Any) -> Any:
-    """The column as strings, empty as null; a float that is a whole number loses its `.0`, which pandas has added."""
+    """The column as strings. Empty ones and blanks alone are null: else all guests were one user with the name " ".
+
+    A float that is a whole number loses its `.0`, which pandas has added.
+    """
     kind = value.type()
     if kind.is_floating():
         text = ibis.ifelse(is_whole(value), value.try_cast("int64").cast("string"), value.cast("string"))
@@ -17,7 +20,7 @@ def as_text(value: Any) -> Any:
     text = value.cast("string")
     if kind.is_decimal():
         return _whole(text)
-    return text.nullif("")
+    return ibis.ifelse(text.strip() == "", None, text)
 
 
 def as_id(value: Any) -> Any:

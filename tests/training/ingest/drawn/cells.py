@@ -31,14 +31,18 @@ def texts(longest: int = 12) -> st.SearchStrategy[str]:
 
 
 def _id_of(text: str) -> Any:
-    """A whole number that was a float is the number; nothing is null."""
-    return re.sub(r"^([+-]?[0-9]+)\.0+$", r"\1", text) or None
+    """A whole number that was a float is the number; nothing is null, and neither are blanks alone."""
+    return _text_of(re.sub(r"^([+-]?[0-9]+)\.0+$", r"\1", text))
+
+
+def _text_of(text: str) -> Any:
+    return text if text.strip(" \t\n\r\v\f") else None
 
 
 ids = texts().map(lambda text: Cell(text or None, _id_of(text)))
 plain_ids = st.one_of(st.integers(0, 10**6).map(str), st.sampled_from(["13085.0", "0.5", "a-b", "b-c", "a", "c"]))
 ids = st.one_of(ids, plain_ids.map(lambda text: Cell(text, _id_of(text))))
-free_texts = texts(30).map(lambda text: Cell(text or None, text or None))
+free_texts = texts(30).map(lambda text: Cell(text or None, _text_of(text)))
 
 MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2025, 12, 31))
 
