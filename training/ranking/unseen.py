@@ -12,8 +12,11 @@ from training.ranking.labelled_lists import LabelledLists
 from training.ranking.models import NeuralRanker, RankingModel
 from training.settings import RankerSettings
 
-DISCOUNTS: Final = (0.4, 0.2, 0.1, 0.05)
-"""Taken off a score for each standard deviation of the item's buyers, on a log scale; the first that loses nothing."""
+DISCOUNTS: Final = (0.1, 0.05)
+"""Taken off a score for each standard deviation of the item's buyers, on a log scale; the first that loses nothing.
+
+No more than that: where few users have a history the last window cannot see what more would cost in a later one.
+"""
 KEPT: Final = 0.99
 """The share of NDCG and of Recall that a discount has to leave, of all users and of those with a history."""
 
