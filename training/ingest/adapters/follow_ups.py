@@ -40,13 +40,12 @@ def blank_in_known_orders(rows: ibis.Table, user: Any, order: Any) -> int:
 
 
 def _filled(rows: ibis.Table, name: str, order: str) -> Any:
-    written = rows[name]
+    written, of_order = rows[name], as_text(rows[order])
     if written.type().is_string():
-        written = ibis.ifelse(written.strip() == "", None, written)
-    of_order = ibis.window(group_by=as_text(rows[order]))
-    first, last = written.min().over(of_order), written.max().over(of_order)
-    alike = ibis.ifelse((first == last) & as_text(rows[order]).notnull(), first, None)
-    return written.coalesce(alike)
+        written = as_text(written)
+    lines = ibis.window(group_by=of_order)
+    first, last = written.min().over(lines), written.max().over(lines)
+    return written.coalesce(ibis.ifelse((first == last) & of_order.notnull(), first, None))
 
 
 def lines_to_fill(users: Sequence[Any], orders: Sequence[Any]) -> bool:
