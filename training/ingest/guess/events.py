@@ -1,13 +1,12 @@
 """What a file's events are, as lines of its mapping: which type each is, and what its returns do."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from training.ingest.adapters.event_names import EVENT_NAMES
 from training.ingest.adapters.source import IGNORE, RETURN
-from training.ingest.guess.sample import UNSURE, Sample
+from training.ingest.guess.sample import UNSURE, Sample, quoted
 from training.ingest.guess.words import words_in
 
 UNDONE: Final = (
@@ -40,9 +39,7 @@ def event_type_lines(values: Sequence[Any]) -> Iterator[str]:
     if own := _own(values):
         yield "event_types:"
         yield from (
-            f"  {json.dumps(value, ensure_ascii=False)}: {meaning(value)}  {UNSURE}which event is it? "
-            f"`{IGNORE}` leaves it out"
-            for value in own
+            f"  {quoted(value)}: {meaning(value)}  {UNSURE}which event is it? `{IGNORE}` leaves it out" for value in own
         )
 
 
@@ -50,7 +47,7 @@ def returns_lines(one: Sample, found: Mapping[str, str]) -> Iterator[str]:
     """What returns do, where units are negative or an event is one."""
     column = found.get("quantity")
     if column is not None and any(str(value).strip().startswith("-") for value in one.values(column)):
-        named = json.dumps(column, ensure_ascii=False)
+        named = quoted(column)
         yield f"returns: cancel  {UNSURE}{named} has negative numbers: returns? `ignore` leaves them out"
     elif "event_type" in found and RETURN in map(meaning, _own(one.values(found["event_type"]))):
         yield f"returns: cancel  {UNSURE}takes returned units off what was bought; `ignore` leaves them out"
@@ -65,10 +62,8 @@ def state_lines(one: Sample, found: Mapping[str, str]) -> Iterator[str]:
             continue
         kinds = {value: meaning(value, UNDONE, "purchase") for value in values}
         if lost := [value for value, kind in kinds.items() if kind != "purchase"]:
-            named = json.dumps(column, ensure_ascii=False)
-            types = ", ".join(
-                f"{json.dumps(value, ensure_ascii=False)}: {_kept(kind)}" for value, kind in kinds.items()
-            )
+            named = quoted(column)
+            types = ", ".join(f"{quoted(value)}: {_kept(kind)}" for value, kind in kinds.items())
             yield (
                 f"  {UNSURE}{named} is {', '.join(values)}. Are rows with {lost[0]} purchases? If not, say "
                 f"`event_type: {named}`, and `event_types: {{{types}}}`"

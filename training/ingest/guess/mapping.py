@@ -11,11 +11,10 @@ from training.ingest.guess.rows import (
     list_lines,
     order_lines,
     path_of_days,
-    quoted,
     separator_in,
     unread_lines,
 )
-from training.ingest.guess.sample import UNSURE, Sample
+from training.ingest.guess.sample import UNSURE, Sample, quoted
 from training.ingest.guess.times import clock_of, time_lines
 from training.ingest.guess.words import is_called
 from training.ingest.values.numbers import amount, currencies_in

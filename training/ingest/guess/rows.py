@@ -1,6 +1,5 @@
 """What the rows of a file are, as lines of its mapping: lists, orders of several lines, days that only paths say."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,18 +7,13 @@ from typing import Any, Final
 
 from training.ingest.adapters.follow_ups import FILL, KEY, lines_to_fill
 from training.ingest.files.delimited import looks_like_a_row
-from training.ingest.guess.sample import PHP, UNSURE, Sample
+from training.ingest.guess.sample import PHP, UNSURE, Sample, quoted
 from training.ingest.guess.times import DAYS
 from training.ingest.report import FIXES
 
 SEPARATORS: Final = "|;"
 """Between several items, or several categories, in one cell."""
 ISO_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-def quoted(name: str) -> str:
-    """A name as the mapping has it."""
-    return json.dumps(name, ensure_ascii=False)
 
 
 def unread_lines(one: Sample) -> Iterator[str]:
@@ -46,7 +40,7 @@ def list_lines(one: Sample, found: Mapping[str, str]) -> Iterator[str]:
         yield f"  rows: {quoted(one.rows_of)}  {UNSURE}is each entry of this list a row?"
     elif (separator := separator_in(one, found.get("item_id", ""))) is not None:
         yield (
-            f"  rows: {{column: {quoted(found['item_id'])}, separator: {json.dumps(separator)}}}  "
+            f"  rows: {{column: {quoted(found['item_id'])}, separator: {quoted(separator)}}}  "
             f"{UNSURE}several in one cell: is each entry a row?"
         )
 

@@ -1,6 +1,7 @@
 """The first rows of a raw table, for guessing its mapping."""
 
 import io
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -101,6 +102,11 @@ def _decodes(text: bytes, encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def quoted(name: str) -> str:
+    """A name as the mapping has it."""
+    return json.dumps(name, ensure_ascii=False)
 
 
 def sample(path: Path) -> Sample:

@@ -1,13 +1,12 @@
 """How the times of a file are written, as lines of its mapping."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from training.ingest.guess.columns import FORMATS, all_match, all_read
-from training.ingest.guess.sample import UNSURE, Sample
+from training.ingest.guess.sample import UNSURE, Sample, quoted
 from training.ingest.values.moment_text import WRONG, ZONELESS, Reading, reader
 
 CLOCK: Final = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
@@ -39,7 +38,7 @@ def time_lines(one: Sample, found: Mapping[str, str], clock: str | None) -> Iter
     texts = [str(value) for value in values if isinstance(value, str)]
     written = [str(value) for value in values]
     if values and all(DAYS.fullmatch(text) for text in written):
-        yield f"date_format: {json.dumps(DAY)}"
+        yield f"date_format: {quoted(DAY)}"
         yield f"time_zone: UTC  {UNSURE}{OF_THE_TIMES}"
     elif values and not texts:
         yield from _numbers(values)
@@ -65,7 +64,7 @@ def _clocks(texts: Sequence[str]) -> Iterator[str]:
     if chosen is not None:
         twin = next((one for one in FORMATS if one != chosen and all_read(one, texts)), None)
         doubt = f"  {UNSURE}{twin} would fit as well: is the month or the day first?" if twin else ""
-        yield f"date_format: {json.dumps(chosen, ensure_ascii=False)}{doubt}"
+        yield f"date_format: {quoted(chosen)}{doubt}"
     elif WRONG in found:
         yield f"{UNSURE}date_format: how is {texts[0]!r} written? like %m/%d/%Y %H:%M"
     yield f"time_zone: UTC  {UNSURE}{OF_THE_TIMES if ZONELESS in found or chosen else OF_THE_SHOP}"
