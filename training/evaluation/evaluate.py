@@ -4,10 +4,10 @@ The final list is computed with the exported ONNX ranker, so what is measured is
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from contracts.arrays import Doubles, Rows
+from contracts.arrays import Doubles
 from contracts.bundle.promotions import CURRENT
 from training.dataset.dataset import Dataset
 from training.evaluation.backtest import backtest, window_entry
@@ -24,7 +24,7 @@ from training.evaluation.gate import (
 )
 from training.evaluation.list_names import named
 from training.evaluation.related import reasons_held, related_recall
-from training.evaluation.slices import at_lengths, by_history, by_segment, of_discoveries, values_of
+from training.evaluation.slices import Values, at_lengths, by_history, by_segment, of_discoveries, values_of
 from training.evaluation.window import LENGTH, EvaluationWindow, Lists, lists_of, unseen_list, window_at
 from training.metrics.ranking_metrics import padded, summary
 from training.progress import Progress
@@ -86,25 +86,26 @@ def tables_and_gate(workspace: Workspace, window: EvaluationWindow, lists: Lists
     """
     discovering = {**lists, FINAL_LIST: unseen_list(window, workspace)}
     discoveries, new = of_discoveries(window, discovering)
-    gated = gated_values(lists, window.truths)
+    values, of_new = values_of(lists, window.truths), values_of(discoveries, new)
+    gated = gated_values(values)
     write_values(workspace.evaluation, window.user_ids, gated[FINAL_LIST])
     champion = champion_at(workspace.bundles / CURRENT)
     return {
-        "all_items": table_of(lists, window.truths, window.num_items),
-        "new_to_user": table_of(discoveries, new, window.num_items),
-        "gate": comparisons(gated, gated_values(discoveries, new), window.user_ids, cutoff, champion),
+        "all_items": table_of(lists, values, window.num_items),
+        "new_to_user": table_of(discoveries, of_new, window.num_items),
+        "gate": comparisons(gated, gated_values(of_new), window.user_ids, cutoff, champion),
     }
 
 
-def gated_values(lists: Lists, truths: Sequence[Rows]) -> dict[str, Doubles]:
-    """[users] of the metric that the gate asks, by list; nothing without users."""
-    return {name: values[GATED] for name, values in values_of(lists, truths).items()} if truths else {}
+def gated_values(values: Mapping[str, Values]) -> dict[str, Doubles]:
+    """[users] of the metric that the gate asks, by list."""
+    return {name: own[GATED] for name, own in values.items()}
 
 
-def table_of(lists: Lists, truths: Sequence[Rows], num_items: int) -> Table:
+def table_of(lists: Lists, values: Mapping[str, Values], num_items: int) -> Table:
     """Means over users of each list's metrics, and how many users."""
     return {
-        name: {**summary(padded(rows, LENGTH), truths, num_items), "users": float(len(truths))}
+        name: {**summary(padded(rows, LENGTH), values[name], num_items), "users": float(len(values[name][GATED]))}
         for name, rows in lists.items()
     }
 

@@ -1,6 +1,6 @@
 """Ranking metrics over the full catalogue; never over a sample of it (Krichene and Rendle, KDD 2020)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -41,9 +41,9 @@ def ndcg(hit: npt.NDArray[np.bool_], sizes: npt.NDArray[np.float64], k: int) -> 
     return values
 
 
-def summary(lists: Rows, truths: Sequence[Rows], num_items: int) -> dict[str, float]:
-    """Means over users, and the share of the catalogue that the top 20 of all users together show."""
-    means = {name: float(values.mean()) for name, values in per_user_metrics(lists, truths).items()}
+def summary(lists: Rows, values: Mapping[str, npt.NDArray[np.float64]], num_items: int) -> dict[str, float]:
+    """Means over users of their metrics, and the share of the catalogue that the top 20 of all users together show."""
+    means = {name: float(own.mean()) for name, own in values.items()}
     shown = lists[:, :NDCG_AT]
     means[f"coverage@{NDCG_AT}"] = len(np.unique(shown[shown >= 0])) / num_items
     return means

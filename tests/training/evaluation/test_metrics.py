@@ -56,7 +56,8 @@ def test_lists_shorter_than_20_are_judged_as_they_are() -> None:
 
 def test_summary_is_the_mean_over_users_and_the_share_of_the_catalogue_shown() -> None:
     first, second = rows(0, 1), np.arange(1, 22)  # place 21 is item 21
-    means = summary(padded([first, second], 100), [rows(0, 50), rows(60)], num_items=84)
+    lists = padded([first, second], 100)
+    means = summary(lists, per_user_metrics(lists, [rows(0, 50), rows(60)]), num_items=84)
     assert means["recall@20"] == pytest.approx((1 / 2 + 0) / 2)
     assert means["precision@5"] == pytest.approx((1 / 5 + 0) / 2)
     assert means["coverage@20"] == pytest.approx(21 / 84)  # items 0 to 20; -1 is not an item, 21 is in no top 20
@@ -126,7 +127,8 @@ def test_without_keeps_the_order_of_the_rest() -> None:
 
 
 def test_means_have_every_metrics_name() -> None:
-    means = summary(padded([rows(1)], 100), [rows(1)], num_items=2)
+    lists = padded([rows(1)], 100)
+    means = summary(lists, per_user_metrics(lists, [rows(1)]), num_items=2)
     assert means == {"recall@20": 1.0, "recall@100": 1.0, "ndcg@20": 1.0, "precision@5": 0.2, "coverage@20": 0.5}
 
 
