@@ -2,11 +2,12 @@
 
 import logging
 import re
-import secrets
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.runtime.random_ids import random_id
 
 HEADER = b"x-request-id"
 CLIENT_LEFT = 499
@@ -64,4 +65,4 @@ def _request_id(scope: Scope) -> str:
     for name, sent in scope["headers"]:
         if name == HEADER and ACCEPTED.fullmatch(sent):
             return str(sent, "ascii")
-    return secrets.token_hex(16)
+    return random_id()

@@ -1,7 +1,6 @@
 """Ranked candidates, arranged by the rules, as the answer that a client reads."""
 
 import math
-import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from serving.recommendation.page_token import page_token
 from serving.recommendation.ranked_candidates import RankedCandidates, tie_order
 from serving.recommendation.scope import RequestScope, notes
 from serving.rules.arrangement import Arrangement, arrange
+from serving.runtime.random_ids import random_id
 
 _ITEMS: Final = TypeAdapter(list[RecommendedItem])
 
@@ -77,7 +77,7 @@ def arranged(scope: RequestScope, ranked: RankedCandidates) -> ArrangedList:
 
 def new_request_id(variant: str) -> str:
     """Unique, and ends in the variant: an interaction that comes with it is attributed without a lookup."""
-    return f"{secrets.token_hex(16)}-{variant}"
+    return f"{random_id()}-{variant}"
 
 
 def again(given: Recommendations) -> Recommendations:
