@@ -54,7 +54,8 @@ def build_features(
     """Writes the timeline and the table of every feature view that the extent includes."""
     time_zone = json.loads(require(workspace.ingest_report, "tandem ingest").read_text())["time_zone"]
     as_logged = _events(workspace, connection)
-    require_target(_counts(as_logged), settings.target)
+    logged = _counts(as_logged)
+    require_target(logged, settings.target)
     events = in_role(as_logged, settings.target)
     span = events.agg(first=_.seconds.min(), last=_.seconds.max()).execute().iloc[0]
     first, last = (datetime.fromtimestamp(int(span[name]), UTC) for name in ("first", "last"))
@@ -82,8 +83,8 @@ def build_features(
         pairs_as_of(purchases, timeline.snapshots),
         visits_of(events, timeline),
         engagements_by_quarter(events, "item_id"),
-        activity_by_quarter(events, "user_id"),
-        activity_by_quarter(events, "item_id"),
+        activity_by_quarter(events, "user_id", logged),
+        activity_by_quarter(events, "item_id", logged),
     )
     tables = (materialized(table, path, connection) for table, path in zip(found, scratch, strict=True))
     pairs, visits, engagements, of_users, of_items = tables

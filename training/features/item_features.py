@@ -6,7 +6,7 @@ from ibis import _
 from contracts.events.schema import UNKNOWN
 from contracts.features import names
 from contracts.features.names import DAY_SECONDS, WINDOWS_DAYS
-from training.features.snapshots import ENGAGEMENTS, before, moment, within
+from training.features.snapshots import ENGAGEMENTS, before, moment, summed
 from training.timeline import Timeline
 
 
@@ -55,9 +55,7 @@ def _engaged_with(engagements: ibis.Table, timeline: Timeline) -> ibis.Table:
     return (
         before(engagements, timeline.snapshots)
         .group_by("snapshot", "item_id")
-        .agg(
-            **{f"item_{name}_{days}d": _[name].sum(where=within(days)) for name in ENGAGEMENTS for days in WINDOWS_DAYS}
-        )
+        .agg(**{f"item_{name}_{days}d": summed(name, days) for name in ENGAGEMENTS for days in WINDOWS_DAYS})
     )
 
 

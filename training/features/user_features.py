@@ -15,7 +15,7 @@ from training.features.snapshots import (
     engagements_by_quarter,
     moment,
     of_type,
-    within,
+    summed,
 )
 from training.local_time import QUARTER_SECONDS, local_seconds
 from training.timeline import Timeline
@@ -98,7 +98,7 @@ def _rhythm(visits: ibis.Table, snapshots: tuple[int, ...]) -> ibis.Table:
         .group_by("snapshot", "user_id")
         .agg(
             **{
-                f"user_{name}_{days}d": _[column].sum(where=within(days))
+                f"user_{name}_{days}d": summed(column, days)
                 for name, column in windowed.items()
                 for days in WINDOWS_DAYS
             },
