@@ -9,8 +9,8 @@ import pytest
 from tests.support.repository import ROOT
 from tests.support.suite.imports import closure_of, names_in
 
-LIBRARIES = {"tf": "tensorflow", "evidently": "evidently", "feast": "feast"}
-"""By mark: libraries that take seconds to load."""
+LIBRARIES = {"tf": "tensorflow", "evidently": "evidently", "feast": "feast", "duckdb": "duckdb"}
+"""By mark: libraries that take seconds to load or, in the case of DuckDB, whose tests make tables for seconds."""
 FIXTURES = {
     "tf": {"trained"},
     "server": {"start_server", "server", "redis_servers", "redis_server", "s3", "bucket"},
