@@ -136,6 +136,9 @@ def metrics_tables(metrics: Mapping[str, Any], named: Callable[[str], str]) -> N
     """Prints the evaluation as one table for all items and one for items new to the user; named: a list in words."""
     for name, title in TABLE_TITLES.items():
         rows = metrics[name]
+        if not rows:
+            console.print(f"{title}: no user has any in the last {metrics['test_days']} days, so no list is measured.")
+            continue
         users = int(next(iter(rows.values()))["users"])
         table = Table(title=f"{title}: last {metrics['test_days']} days, {users:,} users, full catalogue")
         table.add_column("list")  # gives way where the screen is narrow: a figure that is cut off says nothing

@@ -19,3 +19,11 @@ def test_no_figure_is_cut_off_where_the_screen_is_narrow(monkeypatch: pytest.Mon
     assert (said.count("0.1234"), said.count("0.5678")) == (18, 2)
     assert "…" not in said
     assert all(header in said for header in console.COLUMNS.values())
+
+
+def test_where_nobody_bought_anything_new_a_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(console, "console", Console(file=shown, width=120))
+    row = dict.fromkeys(console.COLUMNS, 0.1234) | {"users": 1078.0}
+    console.metrics_tables({"test_days": 28, "all_items": {"a": row}, "new_to_user": {}}, lambda name: name)
+    assert "Items new to the user: no user has any in the last 28 days" in shown.getvalue()

@@ -103,20 +103,23 @@ def gated_values(values: Mapping[str, Values]) -> dict[str, Doubles]:
 
 
 def table_of(lists: Lists, values: Mapping[str, Values], num_items: int) -> Table:
-    """Means over users of each list's metrics, and how many users."""
+    """Means over users of each list's metrics, and how many users; empty without users."""
     return {
-        name: {**summary(padded(rows, LENGTH), values[name], num_items), "users": float(len(values[name][GATED]))}
-        for name, rows in lists.items()
+        name: {**summary(padded(lists[name], LENGTH), own, num_items), "users": float(len(own[GATED]))}
+        for name, own in values.items()
     }
 
 
 def verdicts(metrics: Mapping[str, Any]) -> list[tuple[str, bool]]:
-    """(claim, whether it holds) for each promise a demo makes and for the gate; stated plainly either way."""
+    """(claim, whether it holds) for each promise a demo makes and for the gate; stated plainly either way.
+
+    Nothing is claimed of what is new to a user where nobody bought such a thing.
+    """
     lost = losses(metrics["gate"])
     rivals = ", ".join(named(name) for name in metrics["gate"]["rivals"])
     return [
         _beats_simple(metrics, "all_items", "all items"),
-        _beats_simple(metrics, "new_to_user", "items new to the user"),
+        *([_beats_simple(metrics, "new_to_user", "items new to the user")] if metrics["new_to_user"] else []),
         (f"final list loses beyond the interval to none of {rivals}" + "".join(f"; {one}" for one in lost), not lost),
     ]
 

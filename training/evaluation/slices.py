@@ -26,13 +26,13 @@ Table = dict[str, dict[str, dict[str, float]]]
 
 
 def values_of(lists: Lists, truths: Sequence[Rows]) -> dict[str, Values]:
-    """Metrics of each user, by list and metric."""
-    return {name: per_user_metrics(padded(rows, LENGTH), truths) for name, rows in lists.items()}
+    """Metrics of each user, by list and metric; empty without users."""
+    return {name: per_user_metrics(padded(rows, LENGTH), truths) for name, rows in lists.items()} if truths else {}
 
 
 def with_intervals(lists: Lists, truths: Sequence[Rows]) -> Table:
     """Means over users and their intervals; empty without users."""
-    return {name: intervals(values, SHOWN) for name, values in values_of(lists, truths).items()} if truths else {}
+    return {name: intervals(values, SHOWN) for name, values in values_of(lists, truths).items()}
 
 
 def of_repeats(window: EvaluationWindow, lists: Lists) -> tuple[Lists, list[Rows]]:

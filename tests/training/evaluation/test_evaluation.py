@@ -16,6 +16,7 @@ from contracts.ranking.neighbours import Neighbours
 from tests.support.bundles.sealed import make_bundle
 from training.evaluation.calibration import calibration
 from training.evaluation.candidate_recall import candidate_recall, simple_union_recall
+from training.evaluation.evaluate import table_of
 from training.evaluation.gate import (
     Champion,
     GateFailed,
@@ -33,6 +34,7 @@ from training.evaluation.slices import (
     of_cold_items,
     of_discoveries,
     of_repeats,
+    values_of,
     with_intervals,
 )
 from training.evaluation.window import EvaluationWindow, lists_of, sampled
@@ -266,3 +268,14 @@ def test_the_champion_is_read_from_the_bundle_that_serves(tmp_path: Path) -> Non
 def test_without_values_there_is_no_champion(tmp_path: Path) -> None:
     assert champion_at(tmp_path / "nothing") is None
     assert champion_at(make_bundle(tmp_path / "bundles")) is None
+
+
+def test_where_nobody_bought_anything_new_the_table_of_it_is_empty_and_nobody_loses() -> None:
+    repeating = replace(ORIGIN, truths=[rows(0, 1), rows(3)], known=[rows(0, 1), rows(3)])
+    lists, truths = of_discoveries(repeating, LISTS)
+    values = values_of(lists, truths)
+    assert (truths, table_of(lists, values, 5), with_intervals(lists, truths)) == ([], {}, {})
+    everything = {name: own["ndcg@20"] for name, own in values_of(LISTS, repeating.truths).items()}
+    gate = comparisons(everything, {}, USERS, 0, None)
+    assert gate["new_to_user"] == {}
+    assert gate["rivals"].keys() == everything.keys() - {"final_list"}
