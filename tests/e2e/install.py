@@ -12,13 +12,19 @@ READY_SECONDS = 300
 
 
 def stores(world: World) -> str:
-    """Object storage and Prometheus of this run, each a real server."""
+    """Object storage and Prometheus of this run, each a real server, and the volume of the audit log."""
     started = time.monotonic()
     settings, cluster = world.settings, world.cluster
     for name, image in (("s3", settings.s3_image), ("prometheus", settings.prometheus_image)):
         cluster.apply((MANIFESTS / f"{name}.yaml").read_text().replace("IMAGE", image))
+    cluster.kubectl(
+        "delete", "persistentvolume", f"{settings.namespace}-audit", "--ignore-not-found"
+    )  # of a run before
+    records = (MANIFESTS / "records.yaml").read_text().replace("NAMESPACE", settings.namespace)
+    cluster.apply(records.replace("IMAGE", settings.redis_image))
     for name in ("s3", "prometheus"):
         cluster.kubectl("rollout", "status", f"deployment/{name}", "--timeout=180s")
+    cluster.kubectl("wait", "--for=condition=complete", "job/empty-audit-log", "--timeout=180s")
     until("a bucket", lambda: world.s3().create_bucket(Bucket=BUCKET), 30)
     return f"S3 and Prometheus up in {elapsed(started)}"
 
@@ -33,6 +39,7 @@ def values(world: World, *extra: str, params: str = "params.yaml") -> list[str]:
         f"route.hostnames={{{settings.host}}}",
         f"mode={settings.mode.capitalize()}",
         *([f"bundle.uri={world.bundle_url}"] if world.bundle_url else []),
+        *(["auditLog.claimName=audit-log"] if settings.mode == "standard" else []),  # Knative mounts none by default
         *extra,
     ]
     return [
