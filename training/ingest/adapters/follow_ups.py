@@ -1,6 +1,6 @@
 """Further lines of an order, whose user and time stand in its first line alone, as web shops export them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import ibis
@@ -46,9 +46,3 @@ def _filled(rows: ibis.Table, name: str, order: str) -> Any:
     lines = ibis.window(group_by=of_order)
     first, last = written.min().over(lines), written.max().over(lines)
     return written.coalesce(ibis.ifelse((first == last) & of_order.notnull(), first, None))
-
-
-def lines_to_fill(users: Sequence[Any], orders: Sequence[Any]) -> bool:
-    """Whether some of the lines leave their user blank, and are of orders that name it elsewhere."""
-    blank = {order for user, order in zip(users, orders, strict=True) if user in (None, "") and order not in (None, "")}
-    return any(order in blank for user, order in zip(users, orders, strict=True) if user not in (None, ""))

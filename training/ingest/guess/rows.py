@@ -1,11 +1,11 @@
 """What the rows of a file are, as lines of its mapping: lists, orders of several lines, days that only paths say."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from training.ingest.adapters.follow_ups import FILL, KEY, lines_to_fill
+from training.ingest.adapters.follow_ups import FILL, KEY
 from training.ingest.files.delimited import looks_like_a_row
 from training.ingest.guess.sample import PHP, UNSURE, Sample, quoted
 from training.ingest.guess.times import DAYS
@@ -56,7 +56,7 @@ def order_lines(one: Sample, found: Mapping[str, str]) -> Iterator[str]:
     """Whether the further lines of an order leave its user blank."""
     if "user_id" in found and "basket_id" in found:
         users, orders = (one.rows.column(found[name]).to_pylist() for name in ("user_id", "basket_id"))
-        if lines_to_fill(users, orders):
+        if _lines_to_fill(users, orders):
             yield f"{KEY}: {FILL}  {UNSURE}some lines leave the user blank that other lines of their order name"
 
 
@@ -87,3 +87,9 @@ def path_of_days(folder: Path) -> str | None:
 
 def _is_day(value: Any) -> bool:
     return bool(ISO_DAY.fullmatch(value) or DAYS.fullmatch(value))
+
+
+def _lines_to_fill(users: Sequence[Any], orders: Sequence[Any]) -> bool:
+    """Whether some of the lines leave their user blank, and are of orders that name it elsewhere."""
+    blank = {order for user, order in zip(users, orders, strict=True) if user in (None, "") and order not in (None, "")}
+    return any(order in blank for user, order in zip(users, orders, strict=True) if user not in (None, ""))
