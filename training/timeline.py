@@ -91,8 +91,8 @@ def plan_timeline(first: datetime, last: datetime, time_zone: str, settings: Fea
     history = max(test, 2 * WARM_UP_DAYS)
     if first > end - timedelta(days=first_window + history):
         raise DataRejected(
-            f"The log spans {(last - first).days} days; {settings.ranker_windows} label windows of {test} days, the "
-            f"test window and {history} days of history need {first_window + history}. "
+            f"The log spans {(last - first).days} days, and {first_window + history} are needed: "
+            f"{settings.ranker_windows} x {test} of label windows, {test} of the test window and {history} of history. "
             f"{_what_fits((end - first).days, settings.ranker_windows)}"
         )
     if tower_start <= first_window:

@@ -73,7 +73,7 @@ def test_a_log_of_just_the_needed_days_is_accepted_and_one_second_less_is_not() 
     # Two label windows, the test window and 14 days of history: 3 x 7 + 14 = 35 local days before 9 November.
     needed = datetime(2024, 10, 5, 4, tzinfo=UTC)
     assert planned(first=needed).ranker_starts[0] == seconds(2024, 10, 19, 4)
-    with pytest.raises(DataRejected, match=r"spans 34 days; 2 label windows of 7 days.* need 35\. In params\.yaml"):
+    with pytest.raises(DataRejected, match=r"34 days, and 35 are needed: 2 x 7 of label windows.* In params\.yaml"):
         planned(first=needed + timedelta(seconds=1))
 
 
