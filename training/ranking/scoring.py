@@ -29,10 +29,16 @@ def ranker_of_unseen(workspace: Workspace) -> Path:
 def exported_scores(candidates: Sequence[Shortlist], ranker: Path) -> list[Floats]:
     """[k_i] scores of each user's candidates in their order, by the ranker that was exported to a folder.
 
-    A ranker without neighbours reads the first columns: the neighbours' are the last ones.
+    A ranker without neighbours reads the first columns: the neighbours' are the last ones. A user who has had the whole
+    catalogue has no candidates for a list without it; no exported ranker takes an empty list.
 
     Raises MissingArtifact where there is no ranker.
     """
     session = onnxruntime.InferenceSession(str(require(ranker / RANKER, "tandem train-ranker")))
     read = session.get_inputs()[0]
-    return [session.run(None, {read.name: one.inputs[np.newaxis, :, : read.shape[-1]]})[0][0] for one in candidates]
+
+    def scores(inputs: Floats) -> Floats:
+        given: Floats = session.run(None, {read.name: inputs[np.newaxis, :, : read.shape[-1]]})[0][0]
+        return given
+
+    return [scores(one.inputs) if len(one.rows) else np.zeros(0, np.float32) for one in candidates]

@@ -12,6 +12,7 @@ import pytest
 from contracts.bundle.manifest import CANDIDATE_TOWER, QUERY_TOWER, RANKER
 from contracts.errors import InvalidInput
 from contracts.features import encoding, names
+from contracts.ranking.candidates import Shortlist
 from contracts.ranking.inputs import RANKING_FEATURES, USER_COLUMNS
 from training.dataset.cold_users import SESSION_DAYS
 from training.dataset.dataset import Dataset, Positives
@@ -19,6 +20,7 @@ from training.keras2 import tf, tfrs
 from training.ranking.export import export_ranker
 from training.ranking.labelled_lists import BOUGHT, LABEL_LEVELS, VIEWED, LabelledLists, labelled_lists
 from training.ranking.neural import Ranker, scores_of, train_ranker
+from training.ranking.scoring import rank_with_scores
 from training.retrieval.export import export_towers
 from training.retrieval.fit import Towers, _taught, _weights, epochs_for, fit, new_towers
 from training.retrieval.towers import COLD, scale_of
@@ -285,3 +287,12 @@ def test_ranker_answers_the_same_in_tensorflow_and_onnx_runtime(tmp_path: Path) 
     export_ranker(ranker, tmp_path)
     (found,) = onnxruntime.InferenceSession(str(tmp_path / RANKER)).run(None, {"inputs": inputs[np.newaxis]})
     assert np.abs(found[0] - expected).max() < 1e-4
+
+
+def test_who_has_had_the_whole_catalogue_has_an_empty_list(tmp_path: Path) -> None:
+    inputs = np.random.default_rng(5).normal(size=(40, len(RANKING_FEATURES))).astype(np.float32)
+    export_ranker(Ranker(inputs, RankerSettings()), tmp_path)
+    lists = [Shortlist(np.arange(k), np.zeros(k, np.uint8), inputs[:k]) for k in (0, 3)]
+    (none, (rows, scores)) = rank_with_scores(lists, tmp_path)
+    assert [part.tolist() for part in none] == [[], []]
+    assert sorted(rows.tolist()) == [0, 1, 2] and (np.diff(scores) <= 0).all()
