@@ -49,8 +49,8 @@ def require_enough(found: Mapping[str, int], target: EventType) -> None:
     for name in ("users", "items"):
         if found[name] < FEWEST:
             raise DataRejected(
-                f"{found[name]} of the {name} have a {what} before the test window; at least {FEWEST} are needed to "
-                "learn who wants what."
+                f"Too few {name} have a {what} before the test window: {found[name]}. At least {FEWEST} "
+                "are needed to learn who wants what."
             )
     windows = {
         "test": "in the test window (features.test_days), by which lists are judged",

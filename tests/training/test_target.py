@@ -33,8 +33,8 @@ def test_a_log_without_the_target_is_refused_with_what_it_has() -> None:
 @pytest.mark.parametrize(
     ("lacking", "message"),
     [
-        ({"users": 1}, "1 of the users have a cart add before the test window; at least 2"),
-        ({"items": 1}, "1 of the items"),
+        ({"users": 1}, "Too few users have a cart add before the test window: 1. At least 2"),
+        ({"items": 1}, "Too few items have a cart add before the test window: 1"),
         ({"test": 0}, "no cart add in the test window"),
         ({"ranker": 0}, r"in the label windows \(features\.ranker_windows\)"),
         ({"towers": 0}, r"features\.two_tower_weeks"),
