@@ -25,7 +25,7 @@ KEY = "measured-in-turn"
 LIMITS = {"TANDEM_API_KEY": KEY, "TANDEM_LISTS_PER_SECOND": "100000", "TANDEM_LISTS_AT_ONCE": "100000"}
 """With a key and a limit that is kept account of and never reached. A checkout without these settings ignores them."""
 HELD = """
-import sys, tempfile
+import os, sys, tempfile
 from pathlib import Path
 from benchmarks.serving import PATIENT, SERVER_CORE, bundle_of, online_store
 from benchmarks.processes import serving
@@ -34,6 +34,7 @@ bundle = bundle_of(folder, users, items)
 with tempfile.TemporaryDirectory() as temporary, online_store(Path(temporary), port + 1, users, items) as repo:
     settings = {"bundle_dir": str(bundle), "feature_repo": str(repo), "clock": "data", **PATIENT}
     settings["impression_log"] = str(Path(temporary) / "impressions.jsonl")
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # Feast's, which filled the store: nobody's server inherits it
     with serving("serving", port, SERVER_CORE, settings) as server:
         print("ready", server.pid, flush=True)
         sys.stdin.readline()
