@@ -1,14 +1,13 @@
 """Runs the parts of an answer that can fail, each under a breaker of its own."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
+from types import TracebackType
 from typing import Final
 
 from contracts.api.answers import Reason
 from serving.metrics import Metrics
-from serving.resilience.breaker import Breaker, BreakerOpen
+from serving.resilience.breaker import Breaker, BreakerOpen, Guarded
 
 GUARDED: Final = (Reason.ONLINE_STORE, Reason.QUERY_TOWER, Reason.INDEX, Reason.RANKER)
 DEFAULT_FAILURES: Final = 3
@@ -36,17 +35,34 @@ class CircuitBreakers:
         for reason in GUARDED:
             metrics.breaker(reason, False)
 
-    @contextmanager
-    def part(self, reason: Reason, subject: str = "") -> Iterator[None]:
-        """Runs the block. Raises PartFailed where it fails, or has failed so lately that it is not tried.
+    def part(self, reason: Reason, subject: str = "") -> "Part":
+        """Runs a block. Raises PartFailed where it fails, or has failed so lately that it is not tried.
 
         subject: the version of the bundle whose part it is.
         """
+        return Part(reason, self._breakers[reason].guard(subject))
+
+
+class Part:
+    """The block of one part."""
+
+    __slots__ = ("_guarded", "_reason")
+
+    def __init__(self, reason: Reason, guarded: Guarded) -> None:
+        self._reason = reason
+        self._guarded = guarded
+
+    def __enter__(self) -> None:
         try:
-            with self._breakers[reason].guard(subject):
-                yield
+            self._guarded.__enter__()
         except BreakerOpen as error:
-            raise PartFailed(reason) from error
-        except Exception as error:  # FAISS, ONNX Runtime and every store have exceptions of their own
-            log.warning("%s failed, answers go on without: %s: %s", reason.value, type(error).__name__, error)
-            raise PartFailed(reason) from error
+            raise PartFailed(self._reason) from error
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._guarded.__exit__(kind, error, trace)
+        if isinstance(error, Exception):  # FAISS, ONNX Runtime and every store have exceptions of their own
+            failed = f"{type(error).__name__}: {error}"
+            log.warning("%s failed, answers go on without: %s", self._reason.value, failed)
+            raise PartFailed(self._reason) from error
