@@ -13,7 +13,7 @@ from training.timeline import Timeline
 def item_statistics(engagements: ibis.Table, pairs: ibis.Table, items: ibis.Table, timeline: Timeline) -> ibis.Table:
     """Popularity by window and its trend, repeats, price and age per (item, snapshot) with any event in a year.
 
-    looks come from `looks_by_quarter`.
+    engagements are what `engagements_by_quarter` knows of items.
     """
     bought, engaged_with = _bought(pairs), _engaged_with(engagements, timeline)
     both = bought.outer_join(engaged_with, ["snapshot", "item_id"])
