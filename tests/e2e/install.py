@@ -17,9 +17,8 @@ def stores(world: World) -> str:
     settings, cluster = world.settings, world.cluster
     for name, image in (("s3", settings.s3_image), ("prometheus", settings.prometheus_image)):
         cluster.apply((MANIFESTS / f"{name}.yaml").read_text().replace("IMAGE", image))
-    cluster.kubectl(
-        "delete", "persistentvolume", f"{settings.namespace}-audit", "--ignore-not-found"
-    )  # of a run before
+    of_a_run_before = f"{settings.namespace}-audit"
+    cluster.kubectl("delete", "persistentvolume", of_a_run_before, "--ignore-not-found")
     records = (MANIFESTS / "records.yaml").read_text().replace("NAMESPACE", settings.namespace)
     cluster.apply(records.replace("IMAGE", settings.redis_image))
     for name in ("s3", "prometheus"):

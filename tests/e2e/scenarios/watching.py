@@ -7,7 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.world import API_KEY, World
+from tests.e2e.scenarios.events import KEY
+from tests.e2e.world import World
 
 DASHBOARDS = Path(__file__).resolve().parents[3] / "monitoring" / "dashboards"
 AUDITED = Path(__file__).resolve().parents[1] / "audited.py"
@@ -31,11 +32,10 @@ def dashboards_show_data(world: World) -> str:
 def pods_of_both_slots_write_one_audit_log(world: World) -> str:
     """What was changed over the gateway at the same time is in the log once, and its chain of hashes is whole."""
     names = [f"audited-{number}" for number in range(CHANGES)]
-    key = {"authorization": f"Bearer {API_KEY}"}
 
     def change(name: str) -> int:
         item = {"item_id": name, "title": "Oat drink 1 l", "department": "GROCERY"}
-        return world.gateway.post("/items", item, key).status_code
+        return world.gateway.post("/items", item, KEY).status_code
 
     with ThreadPoolExecutor(8) as pool:
         answers = Counter(pool.map(change, names))
