@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from serving.api.access import Access, CheckAccess
-from serving.api.hosts import AllowedSites, SecurityHeaders, listed
+from serving.api.hosts import SECURITY_HEADERS, AllowedSites, listed
 from serving.api.json_keys import DistinctKeys
 from serving.api.limits import BodyLimit, ClosedPaths
 from serving.api.paths import MeantPaths
@@ -33,16 +33,16 @@ def add_routes(app: FastAPI, service: Service, access: Access) -> None:
         telemetry |= {"tracing": False, "metrics": False, "logs": False}
     for subject in SUBJECTS:
         app.include_router(subject.router(service), generate_unique_id_function=lambda route: route.name)
-    app.add_middleware(DistinctKeys)  # behind FastPath, whose requests have no body
+    app.add_middleware(DistinctKeys)
+    app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
+    # What is above this line lies behind FastPath, which reads no body.
     app.add_middleware(FastPath, service=service)
     app.add_middleware(CheckAccess, access=access)
     app.add_middleware(ClosedPaths)
     app.add_middleware(MeantPaths)
-    app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
     app.add_middleware(AllowedSites, settings=service.settings)
     add_readers(app, service.settings)
-    app.add_middleware(SecurityHeaders)
-    app.add_middleware(RequestIds)
+    app.add_middleware(RequestIds, headers=SECURITY_HEADERS)
     app.add_middleware(CountRequests, metrics=service.metrics)  # the last one is the outermost: failures count too
     add_error_answers(app)
     page.add_api_page(app)

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.runtime.bounded import BoundedDict
 from serving.settings import ServingSettings
@@ -21,6 +21,7 @@ SECURITY_HEADERS = (
         b"img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     ),
 )
+"""Headers of every answer, which keep a browser to what a page says it is."""
 
 
 class AllowedSites:
@@ -78,23 +79,6 @@ class AllowedSites:
 
 FORMS = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data")
 """What a browser sends to another site without asking it first."""
-
-
-class SecurityHeaders:
-    """ASGI middleware: headers that keep a browser to what a page says it is."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Adds the headers to every answer."""
-
-        async def secured(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *SECURITY_HEADERS]
-            await send(message)
-
-        await self._app(scope, receive, secured if scope["type"] == "http" else send)
 
 
 def listed(text: str) -> frozenset[str]:

@@ -1,6 +1,5 @@
 """The keys of one server: what each may do, read again when their file changes."""
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from enum import StrEnum
@@ -55,8 +54,8 @@ class Holder:
     scopes: frozenset[Scope]
 
 
-def read_keys(path: Path) -> dict[bytes, Holder]:
-    """Holders by digest of each key. Raises InvalidInput naming every fault, and no key."""
+def read_keys(path: Path) -> dict[str, Holder]:
+    """Holders by key. Raises InvalidInput naming every fault, and no key."""
     try:
         keys = KEYS.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
@@ -66,7 +65,7 @@ def read_keys(path: Path) -> dict[bytes, Holder]:
     except ValidationError as error:
         faults = "; ".join(faults_of(error, "file", of=list[Key]))
         raise InvalidInput(f"{path} holds no keys: {faults}. Expected a list of name, key and scopes.") from error
-    return {_digest(one.key.get_secret_value()): Holder(one.name, frozenset(one.scopes)) for one in keys}
+    return {one.key.get_secret_value(): Holder(one.name, frozenset(one.scopes)) for one in keys}
 
 
 class KeyRing:
@@ -78,7 +77,7 @@ class KeyRing:
     def __init__(self, settings: ServingSettings) -> None:
         """Raises InvalidInput for a file that cannot be used."""
         own = settings.api_key.get_secret_value() if settings.api_key else ""
-        self._own = {_digest(own): Holder(OWN_KEY, EVERY_SCOPE)} if own else {}
+        self._own = {own: Holder(OWN_KEY, EVERY_SCOPE)} if own else {}
         self._file = settings.api_keys
         self._changes = FileChanges(self._file, LOOK_SECONDS) if self._file else None
         self._holders = self._own | (read_keys(self._file) if self._file else {})
@@ -93,9 +92,9 @@ class KeyRing:
         return found.scopes if found else None
 
     def holder(self, key: str) -> Holder | None:
-        """Who holds a key. By digest: how long it takes says nothing of a key."""
+        """Who holds a key. Python looks strings up by a hash with a secret: how long it takes says nothing of a key."""
         self._look()
-        return self._holders.get(_digest(key))
+        return self._holders.get(key)
 
     def _look(self) -> None:
         if self._file is None or self._changes is None or not self._changes.happened():
@@ -104,7 +103,3 @@ class KeyRing:
             self._holders = self._own | read_keys(self._file)
         except InvalidInput as error:
             logging.getLogger(__name__).error("The keys stay as they were: %s", error)
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()

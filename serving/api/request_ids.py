@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Sequence
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
@@ -17,14 +18,15 @@ ACCEPTED = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestIds:
-    """ASGI middleware: gives a request its caller's id or a new one, and puts it on the answer.
+    """ASGI middleware: gives a request its caller's id or a new one, and puts it and `headers` on the answer.
 
     It also answers what nothing else has answered: Starlette's own last handler lies outside of all middleware, where
     an answer would have no id and would not be counted.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         self._app = app
+        self._headers = tuple(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on; an exception becomes status 500 with the id and nothing of its text."""
@@ -32,13 +34,14 @@ class RequestIds:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
+        added = ((HEADER, request_id.encode()), *self._headers)
         started = False
 
         async def labelled(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message.get("headers", ()), (HEADER, request_id.encode())]
+                message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 
         try:

@@ -8,14 +8,15 @@ import pytest
 from fastapi import FastAPI
 
 from serving.api.app import add_readers
-from serving.api.hosts import AllowedSites, SecurityHeaders
+from serving.api.hosts import SECURITY_HEADERS, AllowedSites
+from serving.api.request_ids import RequestIds
 from serving.settings import ServingSettings
 
 
 def app_of(**settings: Any) -> FastAPI:
     app = FastAPI()
     app.add_middleware(AllowedSites, settings=ServingSettings(**settings))
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestIds, headers=SECURITY_HEADERS)
 
     @app.get("/")
     async def index() -> str:
