@@ -1,19 +1,18 @@
 """The OpenSSF model signature, checked by the library and its program: yes, and no for each way to alter a bundle."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from contracts.bundle.manifest import MANIFEST, MODEL_SIGNATURE, SIGNATURE, seal, verify, write_bundle
+from contracts.bundle.manifest import MODEL_SIGNATURE, SIGNATURE, seal, verify, write_bundle
 from contracts.bundle.signature import signed_bytes
 from contracts.errors import InvalidInput, MissingArtifact
 from serving.bundles.signature import check_signed, public_keys
 from tandem.__main__ import app
 from tests.support.bundles.sealed import FIELDS, PARTS, fill, make_bundle
+from tests.support.bundles.signatures import CHANGES, checked
 from training.release.model_signature import model_signer, new_model_key, signers
 from training.release.publish import publish
 from training.release.signing import new_key
@@ -46,14 +45,6 @@ def holds(bundle: Path, public_key: Path) -> bool:
     return True
 
 
-def checked(bundle: Path, public_key: Path) -> tuple[bool, str]:
-    """What `model_signing verify key` says of a bundle: whether it ended well, and its words."""
-    command = [sys.executable, "-m", "model_signing", "verify", "key", str(bundle)]
-    options = ["--signature", str(bundle / MODEL_SIGNATURE), "--public_key", str(public_key)]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
-    return done.returncode == 0, done.stdout + done.stderr
-
-
 def test_a_bundle_has_both_signatures_under_the_version_it_has_without(
     signed: Path, keys: Path, tmp_path: Path
 ) -> None:
@@ -63,34 +54,14 @@ def test_a_bundle_has_both_signatures_under_the_version_it_has_without(
     assert verify(signed).bundle_version == signed.name == make_bundle(tmp_path / "others").name
 
 
-def _alter(bundle: Path) -> None:
-    (bundle / "items.npz").write_bytes(b"other")
-
-
-def _forget(bundle: Path) -> None:
-    (bundle / "ranker.onnx").unlink()
-
-
-def _add(bundle: Path) -> None:
-    (bundle / "extra").write_bytes(b"more")
-
-
-def _reword(bundle: Path) -> None:
-    (bundle / MANIFEST).write_text((bundle / MANIFEST).read_text() + " ")
-
-
-def _resign(bundle: Path) -> None:
-    (bundle / SIGNATURE).write_text("another")
-
-
-@pytest.mark.parametrize("change", [_alter, _forget, _add, _reword, _resign])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_whatever_is_altered_is_found(signed: Path, keys: Path, change: Callable[[Path], None]) -> None:
     change(signed)
     assert not holds(signed, keys / "model.pem.pub")
 
 
 def test_its_program_says_no_and_names_the_altered_file(signed: Path, keys: Path) -> None:
-    _alter(signed)
+    CHANGES["a file altered"](signed)
     well, said = checked(signed, keys / "model.pem.pub")
     assert not well and "Verification failed" in said and "items.npz" in said
 
