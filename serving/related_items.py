@@ -110,7 +110,7 @@ def _related(bundle: LoadedBundle, one: Rows, n: int, allowed: Mask | None) -> t
     if bundle.related is None:
         rows, cosines = _most_alike(bundle, int(one[0]), n, allowed)
         return rows, cosines, [Nearness.EMBEDDING] * len(rows)
-    rows, nearness = bundle.related.nearest(one, n, allowed)
+    rows, nearness = bundle.related.nearest(one, n, allowed, bundle.items.neighbours)
     alike, alikeness = NO_ROWS, NO_NEARNESS
     if len(rows) < n:
         alike, alikeness = nearest_by_content(bundle.items, int(one[0]), n - len(rows), rows, allowed)

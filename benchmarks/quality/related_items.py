@@ -47,13 +47,16 @@ def main() -> None:
     try:
         validation, test = asked(root, 1), asked(root, 0)
         dataset = Dataset(Workspace(root))
-        related = Embeddings(require(Workspace(root).towers, "tandem train-towers")).related(dataset.timeline.cutoff)
+        embeddings = Embeddings(require(Workspace(root).towers, "tandem train-towers"))
+        related = embeddings.related(dataset.timeline.cutoff)
+        neighbours = embeddings.neighbours(dataset.timeline.cutoff)
     except TandemError as error:
         raise SystemExit(str(error)) from error
     for kind, questions in test.questions.items():
         print(f"\n| {kind}, {len(questions):,} questions | recall@{AT} |\n|---|---|", flush=True)
         if related:
-            print(line(OURS, recall(questions, lambda rows: related.nearest(rows, AT)[0], AT)[0]), flush=True)
+            found = recall(questions, lambda rows: related.nearest(rows, AT, neighbours=neighbours)[0], AT)[0]
+            print(line(OURS, found), flush=True)
         for name, values in peers(validation, test, kind):
             print(line(name, values), flush=True)
 

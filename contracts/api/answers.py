@@ -103,7 +103,8 @@ class SimilarItem(BaseModel):
     price: float | None
     similarity: float = Field(
         description="From 0 to 1 and comparable within one kind of `by`: by baskets, how often both are bought "
-        "together, by how often each is; by content, the cosine of the titles and the share of equal categories."
+        "together, by how often each is, and how much one says of the other among all that a user buys; by content, "
+        "the cosine of the titles and the share of equal categories."
     )
     by: str = Field("embedding", description="What says that they go together: baskets, content or embedding.")
 

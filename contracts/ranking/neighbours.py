@@ -59,6 +59,16 @@ class Neighbours:
         scores[0] = 0.0
         return Scored(self, scores.astype(np.float32), best_places(scores, RANKED))
 
+    def summed(self, rows: Rows) -> tuple[Rows, Floats]:
+        """([m] catalogue rows but the given ones, ascending, [m] positive sums of the weights from these)."""
+        places = self.places_of(rows)
+        sums = np.bincount(
+            self.near.take(places, axis=0).ravel(), self.weights.take(places, axis=0).ravel(), len(self.rows) + 1
+        )
+        sums[0] = sums[places] = 0.0
+        found = np.flatnonzero(sums > 0)
+        return self.rows[found - 1], sums[found].astype(np.float32)
+
     def save(self, path: Path) -> None:
         """Writes an .npz; `load_neighbours` reads it."""
         np.savez_compressed(

@@ -6,6 +6,9 @@ Each is called similar beyond a threshold alone: what all but a stated share of 
 
 The items of a basket are asked for together. There nearness to each counts times (its popularity / the popularity of
 what is found)^x: each item's nearest are popular ones, and summed they would push out what goes with this basket alone.
+
+Baskets count each pair by itself. The item-to-item weights of contracts/ranking/neighbours.py weigh all that a user
+bought against each other, so their sum is added: as a share of its highest, times a factor that is chosen like x.
 """
 
 from collections.abc import Sequence
@@ -22,6 +25,7 @@ from contracts.arrays import Floats, Rows
 from contracts.features.vocabulary import OUT_OF_VOCABULARY
 from contracts.ranking.candidates import Mask
 from contracts.ranking.inputs import Catalogue
+from contracts.ranking.neighbours import Neighbours
 
 RANDOM_SHARE: Final = 0.99
 """Two items are called similar where they are nearer than this share of random pairs."""
@@ -36,6 +40,15 @@ class Nearness(StrEnum):
 
 
 @dataclass(frozen=True)
+class Summing:
+    """How what is found for the asked items is summed; chosen by the pipeline (training/retrieval/related.py)."""
+
+    several_exponent: float = 0.0  # x, of popularity where several items are asked for; 0 sums plain nearness
+    neighbours_for_one: float = 0.0  # factor of the item-to-item weights where one item is asked for
+    neighbours_for_several: float = 0.0  # the same where there are several
+
+
+@dataclass(frozen=True)
 class Related:
     """The nearest items of each by baskets. Place p from 1 on is catalogue row rows[p - 1], 0 all others."""
 
@@ -45,7 +58,7 @@ class Related:
     num_items: int
     least: dict[Nearness, float]  # beyond which a pair is called similar
     popularity: Floats  # [m + 1] weight of the baskets with each place's item, plus a constant; above 0
-    several_exponent: float  # x, of popularity where several items are asked for; 0 sums plain nearness
+    summing: Summing = Summing()
 
     @cached_property
     def places(self) -> npt.NDArray[np.int32]:
@@ -57,7 +70,7 @@ class Related:
     @cached_property
     def _size(self) -> Floats:
         """[m + 1] popularity as it counts among several items."""
-        size: Floats = (self.popularity**self.several_exponent).astype(np.float32)
+        size: Floats = (self.popularity**self.summing.several_exponent).astype(np.float32)
         return size
 
     def known(self, rows: Rows) -> Mask:
@@ -65,24 +78,35 @@ class Related:
         known: Mask = self.places.take(rows, mode="clip") > 0
         return known
 
-    def nearest(self, rows: Rows, k: int, allowed: Mask | None = None) -> tuple[Rows, Floats]:
-        """([m] catalogue rows, [m] sums of their nearness to the given rows), best first, at most k and none given.
+    def nearest(
+        self, rows: Rows, k: int, allowed: Mask | None = None, neighbours: Neighbours | None = None
+    ) -> tuple[Rows, Floats]:
+        """([m] catalogue rows, [m] how near to the given rows), best first, at most k and none given.
 
-        Where baskets know two of the rows or more, each nearness counts by popularity; of one it stays as it is.
+        Sums of nearness by baskets. Where baskets know two of the rows or more, each counts by popularity; of one it
+        stays as it is. neighbours: the same bundle's weights, whose sum joins as far as the bundle says.
         """
         places = self.places.take(rows, mode="clip")
+        several = int(np.count_nonzero(places)) > 1
+        found, sums = self._summed(places, weighed=several)
+        factor = self.summing.neighbours_for_several if several else self.summing.neighbours_for_one
+        if neighbours is not None and factor > 0 and len(found):
+            found, sums = _joined(found, sums, *neighbours.summed(rows), factor)
+        if allowed is not None:
+            passes = allowed[found]
+            found, sums = found[passes], sums[passes]
+        order = np.argsort(-sums, kind="stable")[:k]
+        return found[order], sums[order]
+
+    def _summed(self, places: npt.NDArray[np.int32], *, weighed: bool) -> tuple[Rows, Floats]:
+        """([m] catalogue rows but those of the places, [m] sums of nearness); weighed: each times popularity."""
         near, weights = self.near.take(places, axis=0), self.weights.take(places, axis=0)
-        if np.count_nonzero(places) > 1:
+        if weighed:
             weights *= self._size[places][:, np.newaxis] / self._size[near]
         found, at = np.unique(near.ravel(), return_inverse=True)
         sums = np.bincount(at, weights.ravel(), len(found)).astype(np.float32)
         kept = (found > 0) & ~np.isin(found, places)
-        found_rows, sums = self.rows[found[kept] - 1], sums[kept]
-        if allowed is not None:
-            passes = allowed[found_rows]
-            found_rows, sums = found_rows[passes], sums[passes]
-        order = np.argsort(-sums, kind="stable")[:k]
-        return found_rows[order], sums[order]
+        return self.rows[found[kept] - 1], sums[kept]
 
     def mutual(self, row: int, others: Rows) -> Floats:
         """[k] nearness of the row and each of the others: the smaller of both directions, 0 where one says nothing.
@@ -125,24 +149,46 @@ class Related:
             kinds=np.array(kinds),
             least=np.array([self.least[kind] for kind in kinds]),
             popularity=self.popularity,
-            several_exponent=np.array(self.several_exponent),
+            several_exponent=np.array(self.summing.several_exponent),
+            neighbours_for=np.array([self.summing.neighbours_for_one, self.summing.neighbours_for_several]),
         )
 
 
 def load_related(file: Path | IO[bytes]) -> Related:
-    """What `save` wrote. Earlier releases wrote no popularity: there nearness to several items is a plain sum.
+    """What `save` wrote. Earlier releases wrote no popularity and no factors: there nearness is a plain sum.
 
     Raises ValueError where it says nothing of a nearness that this release reads.
     """
     with np.load(file) as arrays:
         least = dict(zip(arrays["kinds"].tolist(), arrays["least"].tolist(), strict=True))
-        weighed = "popularity" in arrays
+        weighed, joined = "popularity" in arrays, "neighbours_for" in arrays
         return Related(
             arrays["rows"], arrays["near"], arrays["weights"], int(arrays["num_items"]),
             {kind: float(_of(least, kind)) for kind in (Nearness.BASKETS, Nearness.CONTENT)},
             arrays["popularity"] if weighed else np.ones(len(arrays["rows"]) + 1, np.float32),
-            float(arrays["several_exponent"]) if weighed else 0.0,
+            Summing(
+                float(arrays["several_exponent"]) if weighed else 0.0,
+                *(arrays["neighbours_for"].tolist() if joined else ()),
+            ),
         )  # fmt: skip
+
+
+def _joined(rows: Rows, sums: Floats, others: Rows, weights: Floats, factor: float) -> tuple[Rows, Floats]:
+    """([m] rows of both, [m] mean of sums and weights by 1 and the factor). Weights are scaled to the highest sum.
+
+    Rows and others ascend.
+    """
+    if len(others) == 0:
+        return rows, sums
+    weights = weights * (factor * sums.max() / weights.max())
+    place = np.searchsorted(others, rows)
+    place[place == len(others)] = 0
+    shared = others[place] == rows
+    sums = sums + np.where(shared, weights[place], 0)
+    alone = np.ones(len(others), np.bool_)
+    alone[place[shared]] = False
+    mean: Floats = (np.concatenate([sums, weights[alone]]) / (1 + factor)).astype(np.float32)
+    return np.concatenate([rows, others[alone]]), mean
 
 
 def _of(least: dict[str, float], kind: Nearness) -> float:

@@ -65,7 +65,7 @@ def context_candidates(
     together = Counter({row: sum(counts.values()) for row, counts in baskets.items()})
     bought = np.array([row for row, _ in together.most_common()], np.int64)
     if bundle.related is not None:
-        near, _ = bundle.related.nearest(context, NUM_SIMILAR, allowed)
+        near, _ = bundle.related.nearest(context, NUM_SIMILAR, allowed, bundle.items.neighbours)
         rest = bought[~np.isin(bought, near)]
         rows = np.concatenate([near, rest if allowed is None else rest[allowed[rest]]])
         return ContextCandidates(_filled(bundle, rows, context, allowed), baskets, read)

@@ -69,7 +69,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
         "by_segment": by_segment(test, shown),
         "at_lengths": at_lengths(shown, test.truths),
         "calibration": calibration(with_scores, test.truths),
-        "related": related_recall(dataset, related),
+        "related": related_recall(dataset, related, embeddings.neighbours(timeline.cutoff)),
         "reasons": reasons_held(test, ranked, related, dataset.catalogue(test.item_statistics)),
         **json.loads((workspace.towers / REPORT).read_text()),
         "ranker": {name: ranker[name] for name in ("model", "validation_ndcg@20", "unseen") if name in ranker},

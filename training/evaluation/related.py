@@ -8,6 +8,7 @@ import scipy.sparse as sp
 
 from contracts.arrays import Floats, Rows
 from contracts.ranking.inputs import Catalogue
+from contracts.ranking.neighbours import Neighbours
 from contracts.ranking.related import RANDOM_SHARE, Related
 from training.dataset.dataset import Dataset
 from training.evaluation.window import EvaluationWindow
@@ -26,7 +27,7 @@ Answers = Mapping[str, Callable[[Rows], Rows]]
 """By name: given catalogue rows to what goes with them, best first."""
 
 
-def related_recall(dataset: Dataset, related: Related | None) -> dict[str, Any]:
+def related_recall(dataset: Dataset, related: Related | None, neighbours: Neighbours | None) -> dict[str, Any]:
     """Recall@AT of what goes with one item and with half a basket, next to popularity; empty without counts."""
     timeline = dataset.timeline
     if related is None:
@@ -35,7 +36,7 @@ def related_recall(dataset: Dataset, related: Related | None) -> dict[str, Any]:
     test, before = baskets.between(timeline.cutoff, timeline.data_end), baskets.between(0, timeline.cutoff)
     popular = np.argsort(-np.asarray(before.items.sum(axis=0)).ravel(), kind="stable")[: 10 * AT]
     answers: Answers = {
-        "related": lambda rows: related.nearest(rows, AT)[0],
+        "related": lambda rows: related.nearest(rows, AT, neighbours=neighbours)[0],
         "popularity": lambda rows: popular[~np.isin(popular, rows)],
     }
     asked = {"similar": similar_questions(test, QUESTIONS), "basket": basket_questions(test, QUESTIONS)}

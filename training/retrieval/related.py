@@ -7,7 +7,8 @@ rare items are overrated. What lies between is chosen by the baskets of the last
 seen.
 
 The a that is best for one item is too low for a basket, whose items all name the same bestsellers. So a second exponent
-of popularity is chosen by the same baskets, one half of each asked for the other (contracts/ranking/related.py).
+of popularity is chosen by the same baskets, one half of each asked for the other (contracts/ranking/related.py). The
+same questions choose how much the item-to-item weights count, for one item and for several.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,12 +21,15 @@ import scipy.sparse as sp
 
 from contracts.arrays import Doubles, Floats, Rows
 from contracts.ranking.inputs import Catalogue
-from contracts.ranking.related import RANDOM_SHARE, Nearness, Related, content_nearness
+from contracts.ranking.neighbours import Neighbours
+from contracts.ranking.related import RANDOM_SHARE, Nearness, Related, Summing, content_nearness
 from training.dataset.baskets import Baskets
 from training.retrieval.held_out_baskets import Question, basket_questions, recall, similar_questions
 
 EXPONENTS: Final = (0.1, 0.2, 0.3, 0.4)
 SEVERAL_EXPONENTS: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+FACTORS: Final = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0)
+"""Of the item-to-item weights next to nearness by baskets."""
 SHRINK: Final = 10.0
 """Baskets that are added to each item's, so that two items bought once, and together, are not the nearest of all."""
 LEAST_BASKETS = 2
@@ -39,15 +43,40 @@ AT = 10
 SEED = 17
 
 
-def chosen_exponents(baskets: Baskets, window: tuple[int, int]) -> tuple[float, float]:
-    """(one of EXPONENTS, one of SEVERAL_EXPONENTS) that find the window's baskets best, by counts from before it.
+def chosen(baskets: Baskets, window: tuple[int, int], neighbours: Neighbours | None = None) -> tuple[float, Summing]:
+    """(one of EXPONENTS, how sums are made) that find the window's baskets best, by counts from before it.
 
-    The first by lists of one item, the second by halves of baskets that are to find the other halves. Without a
-    question of a kind it is the kind's first.
+    What is for one item by lists of one item, the rest by halves of baskets that are to find the other halves. Without
+    a question of a kind it is the kind's first. neighbours: weights as of the window's beginning.
     """
     held_out, earlier = baskets.between(*window), Pairs(baskets.between(0, window[0]))
-    exponent = _for_one(earlier, similar_questions(held_out, QUESTIONS))
-    return exponent, _for_several(earlier, basket_questions(held_out, QUESTIONS), exponent)
+    one, several = similar_questions(held_out, QUESTIONS), basket_questions(held_out, QUESTIONS)
+    exponent = _for_one(earlier, one)
+    counted = _counted(earlier, exponent)
+    summing = replace(Summing(), several_exponent=_best(counted, several, "several_exponent", SEVERAL_EXPONENTS))
+    if neighbours is not None:
+        weighed = replace(counted, summing=summing)
+        summing = replace(
+            summing,
+            neighbours_for_one=_best(weighed, one, "neighbours_for_one", FACTORS, neighbours),
+            neighbours_for_several=_best(weighed, several, "neighbours_for_several", FACTORS, neighbours),
+        )
+    return exponent, summing
+
+
+def _best(
+    counted: Related,
+    questions: Sequence[Question],
+    name: str,
+    values: Sequence[float],
+    neighbours: Neighbours | None = None,
+) -> float:
+    """The value of a field of Summing that answers the questions best; the first without a question."""
+    found = []
+    for value in values if questions else ():
+        related = replace(counted, summing=replace(counted.summing, **{name: value}))
+        found.append(recall(questions, partial(_nearest, related, neighbours), AT)[0].mean())
+    return values[int(np.argmax(found))] if found else values[0]
 
 
 def _for_one(earlier: "Pairs", questions: Sequence[Question]) -> float:
@@ -62,28 +91,18 @@ def _for_one(earlier: "Pairs", questions: Sequence[Question]) -> float:
     return EXPONENTS[int(np.argmax(found))]
 
 
-def _for_several(earlier: "Pairs", questions: Sequence[Question], exponent: float) -> float:
-    if not questions:
-        return SEVERAL_EXPONENTS[0]
-    counted, found = _counted(earlier, exponent), []
-    for several in SEVERAL_EXPONENTS:
-        answer = partial(_nearest, replace(counted, several_exponent=several))
-        found.append(recall(questions, answer, AT)[0].mean())
-    return SEVERAL_EXPONENTS[int(np.argmax(found))]
-
-
-def related_by(baskets: Baskets, exponent: float, several_exponent: float, catalogue: Catalogue) -> Related:
+def related_by(baskets: Baskets, exponent: float, summing: Summing, catalogue: Catalogue) -> Related:
     """Each item's PER_ITEM nearest by these baskets, and the thresholds of both kinds of nearness."""
     pairs = Pairs(baskets)
     least = {
         Nearness.BASKETS: _beyond_random(pairs, exponent),
         Nearness.CONTENT: _content_beyond_random(catalogue),
     }
-    return replace(_counted(pairs, exponent), least=least, several_exponent=several_exponent)
+    return replace(_counted(pairs, exponent), least=least, summing=summing)
 
 
 def _counted(pairs: "Pairs", exponent: float) -> Related:
-    """Each item's PER_ITEM nearest; without thresholds, and several items' nearness is a plain sum."""
+    """Each item's PER_ITEM nearest; without thresholds, and nearness is a plain sum."""
     rows, k = pairs.rows, min(PER_ITEM, max(len(pairs.rows) - 1, 0))
     near, weights = np.zeros((len(rows) + 1, k), np.int32), np.zeros((len(rows) + 1, k), np.float32)
     for start in range(0, len(rows), BLOCK):
@@ -94,15 +113,15 @@ def _counted(pairs: "Pairs", exponent: float) -> Related:
             near[start + at + 1, : len(best)] = np.searchsorted(rows, best) + 1
             weights[start + at + 1, : len(best)] = values
     popularity = (np.concatenate([[0.0], pairs.weight[rows]]) + SHRINK).astype(np.float32)
-    return Related(rows, near, weights, len(pairs.weight), {}, popularity, 0.0)
+    return Related(rows, near, weights, len(pairs.weight), {}, popularity)
 
 
 def _listed(lists: Mapping[int, Rows], asked: Rows) -> Rows:
     return lists[int(asked[0])]
 
 
-def _nearest(related: Related, asked: Rows) -> Rows:
-    return related.nearest(asked, AT)[0]
+def _nearest(related: Related, neighbours: Neighbours | None, asked: Rows) -> Rows:
+    return related.nearest(asked, AT, neighbours=neighbours)[0]
 
 
 class Pairs:

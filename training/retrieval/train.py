@@ -18,7 +18,7 @@ from training.retrieval.fit import Towers
 from training.retrieval.index import index_recall
 from training.retrieval.neighbours import learn_neighbours
 from training.retrieval.recipes import choose_towers
-from training.retrieval.related import chosen_exponents, related_by
+from training.retrieval.related import chosen, related_by
 from training.settings import IndexSettings, NeighbourSettings, Settings
 from training.workspace import REPORT, Workspace
 
@@ -84,9 +84,10 @@ def _save_related(dataset: Dataset, embeddings: Embeddings) -> None:
     """What goes together, at the moments that lists are judged at and served from."""
     baskets, timeline = dataset.baskets(), dataset.timeline
     content = dataset.catalogue(np.zeros((len(dataset.item_ids), len(ITEM_STATISTICS)), np.float32))
-    exponent, several = chosen_exponents(baskets, timeline.ranker_windows[-1])
+    window = timeline.ranker_windows[-1]
+    exponent, summing = chosen(baskets, window, embeddings.neighbours(window[0]))
     for seconds in (timeline.cutoff, timeline.data_end):
-        embeddings.save_related(seconds, related_by(baskets.between(0, seconds), exponent, several, content))
+        embeddings.save_related(seconds, related_by(baskets.between(0, seconds), exponent, summing, content))
 
 
 def _embed(towers: Towers, moment: Moment, embeddings: Embeddings, settings: IndexSettings) -> None:

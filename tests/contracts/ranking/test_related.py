@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from contracts.ranking.inputs import Catalogue
-from contracts.ranking.related import Nearness, Related, content_nearness, load_related
+from contracts.ranking.neighbours import Neighbours
+from contracts.ranking.related import Nearness, Related, Summing, content_nearness, load_related
 
+EARLIER = ("rows", "near", "weights", "num_items", "kinds", "least")
 LEAST = {Nearness.BASKETS: 0.25, Nearness.CONTENT: 0.6}
 
 
@@ -16,7 +18,7 @@ def related() -> Related:
     """Rows 1, 2, 3 and 5 of six: 1 goes with 2 and 3, 2 with 1, 3 with 2; 5 with nothing."""
     near = np.array([[0, 0], [2, 3], [1, 0], [2, 0], [0, 0]], np.int32)
     weights = np.array([[0, 0], [0.5, 0.2], [0.4, 0], [0.3, 0], [0, 0]], np.float32)
-    return Related(np.array([1, 2, 3, 5]), near, weights, 6, LEAST, np.ones(5, np.float32), 0.0)
+    return Related(np.array([1, 2, 3, 5]), near, weights, 6, LEAST, np.ones(5, np.float32))
 
 
 def bestseller(exponent: float) -> Related:
@@ -24,7 +26,7 @@ def bestseller(exponent: float) -> Related:
     near = np.array([[0, 0], [3, 4], [3, 4], [0, 0], [0, 0]], np.int32)
     weights = np.array([[0, 0], [0.4, 0.3], [0.2, 0.2], [0, 0], [0, 0]], np.float32)
     popularity = np.array([1, 16, 9, 64, 4], np.float32)
-    return Related(np.arange(4), near, weights, 4, LEAST, popularity, exponent)
+    return Related(np.arange(4), near, weights, 4, LEAST, popularity, Summing(exponent))
 
 
 def catalogue() -> Catalogue:
@@ -67,6 +69,35 @@ def test_the_nearest_of_one_known_item_stay_as_they_are() -> None:
     assert one.weights.tolist() == weights.tolist()  # an answer does not change what the next one reads
 
 
+def weights_between_items() -> Neighbours:
+    """Rows 0, 1, 3 and 4 of six: 1 weighs .6 for 3 and .3 for 4, 3 weighs .4 for 4, 4 nothing."""
+    near = np.array([[0, 0], [0, 0], [3, 4], [4, 0], [0, 0]], np.int32)
+    weights = np.array([[0, 0], [0, 0], [0.6, 0.3], [0.4, 0], [0, 0]], np.float32)
+    return Neighbours(np.array([0, 1, 3, 4]), near, weights, 6)
+
+
+def test_item_to_item_weights_join_as_far_as_the_bundle_says() -> None:
+    joined = replace(related(), summing=Summing(0.0, 0.5, 1.0))
+    rows, nearness = joined.nearest(np.array([1]), 5, neighbours=weights_between_items())
+    # Baskets say .5 for 2 and .2 for 3. Weights count up to .5 times the highest of these: .25 for 3, .125 for 4.
+    assert rows.tolist() == [2, 3, 4]
+    assert nearness.tolist() == pytest.approx([0.5 / 1.5, 0.45 / 1.5, 0.125 / 1.5])
+    rows, nearness = joined.nearest(np.array([1, 3]), 5, neighbours=weights_between_items())
+    # Baskets say .8 for 2. Weights say .3 + .4 for 4, and count as .8.
+    assert rows.tolist() == [2, 4] and nearness.tolist() == pytest.approx([0.4, 0.4])
+    only = np.array([True, True, False, True, True, True])
+    assert joined.nearest(np.array([1]), 5, only, weights_between_items())[0].tolist() == [3, 4]
+
+
+def test_weights_that_say_nothing_change_nothing() -> None:
+    joined, plain = replace(related(), summing=Summing(0.0, 0.5, 1.0)), related()
+    silent = replace(weights_between_items(), weights=np.zeros((5, 2), np.float32))
+    for changed in (joined.nearest(np.array([1]), 5), joined.nearest(np.array([1]), 5, neighbours=silent)):
+        assert changed[1].tolist() == plain.nearest(np.array([1]), 5)[1].tolist()
+    assert plain.nearest(np.array([1]), 5, neighbours=weights_between_items())[0].tolist() == [2, 3]
+    assert joined.nearest(np.array([0]), 5, neighbours=weights_between_items())[0].tolist() == []  # in no basket
+
+
 def test_what_may_not_be_shown_and_what_is_not_known_is_left_out() -> None:
     allowed = np.array([True, True, False, True, True, True])
     assert related().nearest(np.array([1]), 5, allowed)[0].tolist() == [3]
@@ -103,19 +134,19 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     read = load_related(tmp_path / "related.npz")
     assert read.least == LEAST and read.num_items == 6
     assert read.near.tolist() == related().near.tolist() and read.rows.tolist() == [1, 2, 3, 5]
-    bestseller(0.5).save(tmp_path / "weighed.npz")
+    replace(bestseller(0.5), summing=Summing(0.5, 0.2, 1.0)).save(tmp_path / "weighed.npz")
     read = load_related(tmp_path / "weighed.npz")
-    assert read.several_exponent == 0.5 and read.popularity.tolist() == [1, 16, 9, 64, 4]
+    assert read.summing == Summing(0.5, 0.2, 1.0) and read.popularity.tolist() == [1, 16, 9, 64, 4]
     assert read.nearest(np.array([0, 1]), 5)[0].tolist() == [3, 2]
 
 
 def test_a_file_of_an_earlier_release_is_summed_plainly(tmp_path: Path) -> None:
     bestseller(0.5).save(tmp_path / "related.npz")
     with np.load(tmp_path / "related.npz") as arrays:
-        earlier = {name: arrays[name] for name in arrays.files if name not in ("popularity", "several_exponent")}
+        earlier = {name: arrays[name] for name in arrays.files if name in EARLIER}
     np.savez_compressed(tmp_path / "related.npz", **earlier)
     read = load_related(tmp_path / "related.npz")
-    assert read.several_exponent == 0
+    assert read.summing == Summing()
     assert read.nearest(np.array([0, 1]), 5)[1].tolist() == pytest.approx([0.6, 0.5])
     read.save(tmp_path / "again.npz")
     assert load_related(tmp_path / "again.npz").nearest(np.array([0, 1]), 5)[0].tolist() == [2, 3]

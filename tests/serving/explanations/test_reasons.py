@@ -59,7 +59,7 @@ def near(*pairs: tuple[str, str]) -> Related:
         for source, target in ((one, other), (other, one)):
             places[IDS.index(source) + 1], weights[IDS.index(source) + 1] = IDS.index(target) + 1, 0.5
     least = {Nearness.BASKETS: 0.3, Nearness.CONTENT: 0.9}
-    return Related(all_rows, places, weights, len(IDS), least, np.ones(len(IDS) + 1, np.float32), 0.0)
+    return Related(all_rows, places, weights, len(IDS), least, np.ones(len(IDS) + 1, np.float32))
 
 
 def test_similar_is_said_of_what_is_nearer_than_random_pairs_alone() -> None:

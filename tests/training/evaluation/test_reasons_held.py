@@ -33,7 +33,7 @@ def related(one: int, other: int) -> Related:
     for source, target in ((one, other), (other, one)):
         near[source + 1], weights[source + 1] = target + 1, 0.5
     least = {Nearness.BASKETS: 0.1, Nearness.CONTENT: 0.9}
-    return Related(np.arange(ITEMS), near, weights, ITEMS, least, np.ones(ITEMS + 1, np.float32), 0.0)
+    return Related(np.arange(ITEMS), near, weights, ITEMS, least, np.ones(ITEMS + 1, np.float32))
 
 
 def catalogue() -> Catalogue:
