@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.alias_generators import to_camel
 
 from contracts.errors import InvalidInput, faults_of
+from contracts.yaml_keys import load
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Alpha = Annotated[float, Field(gt=0, lt=1)]
@@ -157,7 +158,7 @@ _OR_FEWER = "give it, or leave these gates out of analysis.gates"
 def load_settings(path: Path | None) -> RolloutSettings:
     """The settings of a YAML file, or the defaults. Raises InvalidInput naming every key that cannot be used."""
     try:
-        given = yaml.safe_load(path.read_text()) if path else {}
+        given = load(path.read_text()) if path else {}
         return RolloutSettings.model_validate(given or {})
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error

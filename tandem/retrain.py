@@ -4,9 +4,12 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from contracts.errors import InvalidInput
+from contracts.yaml_keys import load
 from tandem.reproduce import reproduce
 from training.evaluation.gate import GateFailed
 from training.workspace import Workspace
@@ -24,7 +27,10 @@ class Publication:
 
 
 def lay_out(project: Path, workspace: Workspace, params: Path | None) -> None:
-    """Brings the project's files into a workspace that may hold an earlier run: DVC sees what has changed since."""
+    """Brings the project's files into a workspace that may hold an earlier run: DVC sees what has changed since.
+
+    Raises InvalidInput for parameters that cannot be read.
+    """
     for path in (path for path in project.iterdir() if path.name not in ("data", "bundles")):
         # One by one: the workspace is a mounted volume, whose own rights belong to the cluster.
         if path.is_dir():
@@ -34,7 +40,15 @@ def lay_out(project: Path, workspace: Workspace, params: Path | None) -> None:
     (workspace.root / ".dvc" / "config.local").write_text(UNTRACKED)  # an image carries no git repository
     if params:  # by section: DVC asks for every one of them
         target = workspace.root / "params.yaml"
-        target.write_text(yaml.safe_dump(yaml.safe_load(target.read_text()) | yaml.safe_load(params.read_text())))
+        target.write_text(yaml.safe_dump(_sections(target) | _sections(params)))
+
+
+def _sections(params: Path) -> dict[str, Any]:
+    try:
+        sections: dict[str, Any] = load(params.read_text())
+    except yaml.YAMLError as error:
+        raise InvalidInput(f"Cannot read the parameters in {params}: {error}") from error
+    return sections
 
 
 def renew_features(workspace: Workspace, publication: Publication) -> None:

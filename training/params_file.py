@@ -11,6 +11,7 @@ import yaml
 
 from contracts.errors import InvalidInput
 from contracts.renamed_settings import RENAMED_SETTINGS
+from contracts.yaml_keys import load
 from training.settings import Loss, Recipe, Settings, TwoTowerSettings
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def load_settings(path: Path) -> Settings:
     Raises InvalidInput listing every unknown name, wrong type and impossible value at once.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InvalidInput(
             f"There is no {path.name} in {path.parent.resolve()}. Name the folder that has one with --root, or make "

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contracts.errors import InvalidInput, MissingArtifact, faults_of
+from contracts.yaml_keys import load
 from monitoring.replay.effect import Effect, Latency, Side
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -64,7 +65,7 @@ def load_thresholds(path: Path | None) -> Thresholds:
     if path is None:
         return Thresholds()
     try:
-        return Thresholds.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        return Thresholds.model_validate(load(path.read_text(encoding="utf-8")) or {})
     except FileNotFoundError as error:
         raise MissingArtifact(f"There is no file of thresholds {path}. Without --thresholds defaults hold.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from contracts.errors import InvalidInput, faults_of
+from contracts.yaml_keys import load
 from serving.runtime.file_stamp import FileChanges
 from serving.settings import MIN_KEY_LENGTH, ServingSettings
 
@@ -57,11 +58,11 @@ class Holder:
 def read_keys(path: Path) -> dict[str, Holder]:
     """Holders by key. Raises InvalidInput naming every fault, and no key."""
     try:
-        keys = KEYS.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+        keys = KEYS.validate_python(load(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"The keys in {path} cannot be read: {error}.") from error
     except yaml.YAMLError as error:  # its text shows the lines around the fault, which may hold a key
-        raise InvalidInput(f"The keys in {path} cannot be read: it is not YAML.") from error
+        raise InvalidInput(f"The keys in {path} cannot be read: it is not YAML, or has a key twice.") from error
     except ValidationError as error:
         faults = "; ".join(faults_of(error, "file", of=list[Key]))
         raise InvalidInput(f"{path} holds no keys: {faults}. Expected a list of name, key and scopes.") from error

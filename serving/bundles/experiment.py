@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contracts.api.limits import BundleVersion
 from contracts.errors import InvalidInput, faults_of
+from contracts.yaml_keys import load_texts
 
 CHALLENGER: Final = "challenger"
 VARIANT_HEADER: Final = "x-tandem-variant"
@@ -40,7 +41,7 @@ def read_experiment(path: Path) -> Experiment:
     """The experiment in a YAML file. Raises InvalidInput naming every fault at once."""
     try:
         # Every value as its text: a version may be all digits, or have one e among them, which YAML takes for a number.
-        return Experiment.model_validate(yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader))  # noqa: S506 - it makes texts alone
+        return Experiment.model_validate(load_texts(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidInput(f"Cannot read the experiment in {path}: {error}") from error
     except ValidationError as error:

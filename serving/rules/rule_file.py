@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from contracts.errors import InvalidInput, MissingArtifact, TandemError
 from contracts.rules.rules import RuleSet, rule_set
+from contracts.yaml_keys import load
 from serving.bundles.bundle import LoadedBundle
 from serving.rules.compile import NO_RULES, CompiledRules, compiled
 from serving.runtime.file_stamp import FileChanges
@@ -21,7 +22,7 @@ def read_rules(path: Path) -> RuleSet:
     Raises MissingArtifact where there is none, and InvalidInput with all its faults.
     """
     try:
-        return rule_set(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return rule_set(load(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise MissingArtifact(f"There is no rules file {path}. Write one or unset TANDEM_RULES.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

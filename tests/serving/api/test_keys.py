@@ -125,6 +125,7 @@ def test_an_empty_file_of_keys_locks_and_does_not_open(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("{", "not YAML"),
+        ("- {name: site, key: secret, key: secret, scopes: [lists]}", "has a key twice"),
         ("a: b", "should be a valid list"),
         ("- {name: site, key: secret, scopes: [lists]}", "0.key: Value should have at least 16"),
         ("- {name: site, key: a secret of many letters, scopes: [list]}", "0.scopes.0"),

@@ -26,7 +26,7 @@ SECTION = "event_types."
 def event_types_of(mapping: Mapping[str, str]) -> dict[str, str]:
     """The source's names of events, in lower case, and ours.
 
-    Raises InvalidInput naming every one that is mapped to no type of ours.
+    Raises InvalidInput naming every one that is mapped to no type of ours, or to two that differ in case alone.
     """
     own = {key.removeprefix(SECTION): kind for key, kind in mapping.items() if key.startswith(SECTION)}
     known = [*(kind.value for kind in EventType), IGNORE] + ([RETURN] if mapping.get("returns") else [])
@@ -37,7 +37,13 @@ def event_types_of(mapping: Mapping[str, str]) -> dict[str, str]:
         raise InvalidInput(
             f"event_types maps to unknown event types: {', '.join(unknown)}. There are {', '.join(known)}.{more}"
         )
-    return {name.strip().lower(): kind for name, kind in own.items()}
+    names: dict[str, str] = {}
+    for name, kind in own.items():
+        if names.setdefault(plain := name.strip().lower(), kind) != kind:
+            raise InvalidInput(
+                f"event_types says two things of {plain!r}: {names[plain]} and {kind}. Case is not read."
+            )
+    return names
 
 
 def event_type(rows: Columns, mapping: Mapping[str, str]) -> Any:

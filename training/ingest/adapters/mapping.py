@@ -13,6 +13,7 @@ import yaml
 
 from contracts.errors import InvalidInput
 from contracts.spelling import meant
+from contracts.yaml_keys import load_texts
 
 READING_OPTIONS = ("time_zone", "epoch_unit", "date_format", "decimal")
 """How values are read: said of all tables, of one (`products.epoch_unit`) or of one column."""
@@ -44,12 +45,17 @@ def load_mapping(path: str) -> dict[str, str]:
     if not path:
         return {}
     try:
-        raw = yaml.load(Path(path).read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - texts and no objects
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raw = load_texts(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidInput(f"Cannot read the mapping in {path}: {error}") from error
     if not isinstance(raw, dict):
         raise InvalidInput(f"{path} holds no mapping: expected lines like `time_zone: Europe/Paris`.")
-    return dict(_flat(raw, "", path))
+    mapping: dict[str, str] = {}
+    for key, value in _flat(raw, "", path):
+        if key in mapping:
+            raise InvalidInput(f"{path} says twice what {key} is: {mapping[key]!r} and {value!r}. Keep one line of it.")
+        mapping[key] = value
+    return mapping
 
 
 def _flat(section: Mapping[Any, Any], prefix: str, path: str) -> Iterable[tuple[str, str]]:
@@ -63,7 +69,10 @@ def _flat(section: Mapping[Any, Any], prefix: str, path: str) -> Iterable[tuple[
 
 
 def refuse_unknown_keys(mapping: Mapping[str, str], known: Iterable[str], adapter: str) -> None:
-    """Raises InvalidInput listing every key that the adapter does not read; `section.*` in known allows a section."""
+    """Raises InvalidInput listing every key that the adapter does not read; `section.*` in known allows a section.
+
+    Also for a column that is said to be two of a column, a constant and what the path says.
+    """
     exact = set(known)
     open_sections = tuple(key.removesuffix("*") for key in exact if key.endswith(".*"))
     unknown = [
@@ -77,6 +86,18 @@ def refuse_unknown_keys(mapping: Mapping[str, str], known: Iterable[str], adapte
             f"{', '.join(one + meant(one, sorted(exact), SLIP) for one in sorted(unknown))}. "
             f"It knows: {', '.join(_of_interest(unknown, exact)) or 'none'}."
         )
+    if twice := [key for key in mapping if _said_otherwise(key, exact) & mapping.keys()]:
+        raise InvalidInput(
+            f"Of a column one thing can be said, and the mapping has another one than {', '.join(twice)}: "
+            "keep the one that is meant."
+        )
+
+
+def _said_otherwise(key: str, known: set[str]) -> set[str]:
+    """Of `item_id.value` the other keys that say what fills the column; none of other keys."""
+    column = key.rpartition(".")[0]
+    ways = {f"{column}.value", f"{column}.path"}
+    return {column, *ways} - {key} if key in ways and column in known else set()
 
 
 def refuse_idle_options(mapping: Mapping[str, str], tables: Mapping[str, Mapping[str, str]]) -> None:

@@ -27,12 +27,30 @@ def test_a_zone_must_exist(tmp_path: Path, zone: str) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("- a", "holds no mapping"), ("a: [1]", r"a in .* is \['1'\], expected a name"), ("{", "Cannot read the mapping")],
+    [
+        ("- a", "holds no mapping"),
+        ("a: [1]", r"a in .* is \['1'\], expected a name"),
+        ("{", "Cannot read the mapping"),
+        ("interactions: {user_id: a}\ninteractions: {price: p}", "the key 'interactions' is there twice"),
+        (
+            "interactions: {user_id: a}\ninteractions.user_id: b",
+            r"says twice what interactions\.user_id is: 'a' and 'b'",
+        ),
+        ("x: {column: a}\nx.column: b", "says twice what x is"),
+    ],
 )
 def test_a_mapping_that_is_none_is_refused(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "m.yaml").write_text(content)
     with pytest.raises(InvalidInput, match=message):
         load_mapping(str(tmp_path / "m.yaml"))
+
+
+@pytest.mark.parametrize(
+    "more", [{"column": "user_id", "value": "x"}, {"column": "user_id", "path": "u=*"}, {"value": "x", "path": "u=*"}]
+)
+def test_a_column_is_filled_in_one_way(tmp_path: Path, more: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput, match=r"Of a column one thing can be said.*interactions\.user_id\.(value|path)"):
+        run(tmp_path, "ecommerce", shop(tmp_path), {"interactions": {"user_id": more}})
 
 
 def test_the_command_line_overrides_the_parameters(tmp_path: Path) -> None:
@@ -71,6 +89,12 @@ def test_return_is_an_event_type_where_a_policy_says_what_returns_do(tmp_path: P
     ):
         event_types_of({"event_types.back": "return"})
     assert event_types_of({"event_types.back": "return", "returns": "cancel"}) == {"back": "return"}
+
+
+def test_two_spellings_of_an_event_name_are_one_type() -> None:
+    assert event_types_of({"event_types.Buy": "purchase", "event_types.buy ": "purchase"}) == {"buy": "purchase"}
+    with pytest.raises(InvalidInput, match="says two things of 'buy': purchase and view"):
+        event_types_of({"event_types.Buy": "purchase", "event_types.buy": "view"})
 
 
 def test_columns_that_differ_from_ours_in_case_or_blanks_are_offered_and_named(tmp_path: Path) -> None:
