@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +17,11 @@ ROWS_AT_ONCE = 50_000
 Line = dict[str, str | None]
 HALF = re.compile("[\ud800-\udfff]")
 """Half of a character beyond the first plane: JSON can spell it alone, UTF-8 cannot."""
+MAX_DEPTH = 100
+"""Lists in lists, and objects in objects, that are read. Far below the depth at which Python stops to read or write."""
+TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
+"""A text, in which brackets and commas are its own; or one of these."""
+STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 def read_json_lines(file: DataFile) -> pa.Table:
@@ -59,14 +64,21 @@ def text_lines(file: DataFile) -> Iterator[tuple[str, str | None]]:
 def parsed(text: str) -> Any:
     """What the JSON says, with numbers as their own digits; an object that has a key twice is Repeated.
 
-    Raises ValueError for text that is not JSON, or nests deeper than anything that can be stored.
+    Raises ValueError for text that is not JSON, and TooDeep for what could be read and not be written.
     """
-    try:
-        return json.loads(
-            text, parse_int=Digits, parse_float=Digits, parse_constant=Digits, object_pairs_hook=keys_once
-        )
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    if _is_deep(text):
+        raise TooDeep(f"lists in lists or objects in objects, more than {MAX_DEPTH} deep")
+    return json.loads(text, parse_int=Digits, parse_float=Digits, parse_constant=Digits, object_pairs_hook=keys_once)
+
+
+class TooDeep(ValueError):
+    """JSON that nests deeper than MAX_DEPTH."""
+
+
+def _is_deep(text: str) -> bool:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return False
+    return max(accumulate(STEP.get(token[0], 0) for token in TOKEN.finditer(text))) > MAX_DEPTH
 
 
 class Digits(str):
@@ -118,10 +130,7 @@ def values_of(file: DataFile) -> Iterator[Any]:
         yield from _array(file)
         return
     for line, bad in chain(first, lines):
-        try:
-            yield parsed(line) if bad is None else {FAULT: bad, RAW: line}
-        except ValueError:
-            yield {FAULT: MALFORMED, RAW: line}
+        yield _parsed_alone(line) if bad is None else {FAULT: bad, RAW: line}
 
 
 def _is_whole(line: tuple[str, str | None]) -> bool:
@@ -135,14 +144,39 @@ def _is_whole(line: tuple[str, str | None]) -> bool:
 def _array(file: DataFile) -> list[Any]:
     try:
         with file.open(compression="infer") as stream:
-            found: list[Any] = parsed(stream.read().decode("utf-8-sig"))
+            text = stream.read().decode("utf-8-sig")
+        found: list[Any] = parsed(text)
     except UnicodeDecodeError as error:
         raise DataRejected(f"{file.name} is not UTF-8 at byte {error.start}. Save the file as UTF-8.") from error
+    except TooDeep:
+        return [_parsed_alone(entry) for entry in _entries(text, file.name)]
     except ValueError as error:
         raise DataRejected(
             f"{file.name} is not a whole JSON array: {error}. With one object a line, a bad one costs only itself."
         ) from error
     return found
+
+
+def _entries(text: str, file_name: str) -> Iterator[str]:
+    """The texts between the commas of an array. Raises DataRejected for text that is not one array."""
+    depth, start = 0, 0
+    for token in TOKEN.finditer(text):
+        depth += STEP.get(token[0], 0)
+        if depth == 1 and not start:
+            start = token.end()
+        elif (depth == 1 and token[0] == ",") or (depth == 0 and text[start : token.start()].strip()):
+            yield text[start : token.start()]
+            start = token.end()
+    if depth or text[start:].strip():
+        raise DataRejected(f"{file_name} is not a whole JSON array: it does not end, or goes on behind its end.")
+
+
+def _parsed_alone(text: str) -> Any:
+    """What `parsed` gives; a Line with its fault where the text is no JSON."""
+    try:
+        return parsed(text)
+    except ValueError:
+        return {FAULT: MALFORMED, RAW: text.strip()}
 
 
 def _rows(file: DataFile) -> Iterator[Line]:
@@ -158,7 +192,4 @@ def _object(value: Any) -> Line | None:
     """None where the value is something else."""
     if not isinstance(value, dict):
         return None
-    try:
-        return {as_text(name) or "": as_text(one) or None for name, one in value.items()}
-    except RecursionError:
-        return None
+    return {as_text(name) or "": as_text(one) or None for name, one in value.items()}

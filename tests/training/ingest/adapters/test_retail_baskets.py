@@ -35,6 +35,17 @@ def test_baskets_are_an_array_or_one_object_a_line(tmp_path: Path, as_array: boo
     ]
 
 
+@pytest.mark.parametrize("as_array", [True, False])
+def test_a_basket_that_nests_too_deeply_costs_only_itself(tmp_path: Path, as_array: bool) -> None:
+    baskets = [json.dumps(basket) for basket in BASKETS]
+    baskets.insert(1, f'{{"id": 2, "items": [10], "more": {"[" * 700}{"]" * 700}}}')
+    text = f"[{','.join(baskets)}]" if as_array else "\n".join(baskets)
+    report = run(tmp_path, "retail-baskets", write(tmp_path / "raw", products_txt=GOODS, transactions_txt=text))
+    assert rows_of(tmp_path, "events", *EVENT[1:]) == BASKET_EVENTS
+    assert report.events_dropped == {"malformed_row": 1}
+    assert reasons(tmp_path) == [("malformed_row", baskets[1])]
+
+
 def test_baskets_key_names_are_mapped(tmp_path: Path) -> None:
     basket = {"nr": 1, "card": 7, "when": "2024-01-02 13:00:00", "lines": [{"sku": 10, "n": 3, "paid": "2.5"}]}
     folder = write(tmp_path / "raw", goods_txt=GOODS, log_json=json.dumps([basket]))

@@ -23,6 +23,7 @@ from tests.support.shops.shop_files import (
     unreadable,
     write,
 )
+from training.ingest.files.json_lines import parsed
 
 HEADER, *LINES = INTERACTIONS.splitlines()
 AS_JSON = [dict(zip(HEADER.split(","), line.split(","), strict=True)) for line in LINES]
@@ -54,6 +55,31 @@ def named(root: Path, name: str, content: bytes) -> dict[str, Any]:
 def test_a_file_is_read_as_what_its_name_or_its_header_says(tmp_path: Path, name: str, content: bytes) -> None:
     mapping = named(tmp_path, name, content)
     assert read_rows(source_of(tmp_path, "ecommerce", tmp_path / "shop", mapping).events, *EVENT) == SHOP_EVENTS
+
+
+@pytest.mark.parametrize("depth", [101, 700, 950, 5000])
+@pytest.mark.parametrize("name", ["e.jsonl", "e.json", "one.json"])
+def test_a_row_that_nests_too_deeply_costs_only_itself(tmp_path: Path, name: str, depth: int) -> None:
+    deep = json.dumps(AS_JSON[0])[:-1] + f', "more": {"[" * depth}"}}, [,"{"]" * depth}}}'
+    rows = [json.dumps(AS_JSON[0]), deep, "[" * depth + "]" * depth, *map(json.dumps, AS_JSON[1:])]
+    between = {"e.jsonl": "\n", "e.json": ",", "one.json": ", \n"}[name]
+    text = between.join(rows) if name == "e.jsonl" else f"[\n{between.join(rows)} ]"
+    source = source_of(tmp_path, "ecommerce", tmp_path / "shop", named(tmp_path, name, text.encode()))
+    assert read_rows(source.events, *EVENT) == SHOP_EVENTS
+    assert unreadable(source.events) == {"malformed_row": 2}
+    assert deep in [row["raw"] for row in source.events.to_pyarrow().to_pylist()]
+
+
+def test_an_array_with_a_deep_row_is_refused_where_it_is_cut_short(tmp_path: Path) -> None:
+    for content in (f"[{'[' * 999}{']' * 999}, {{", f"[{'[' * 999}{']' * 999}] 7"):
+        mapping = named(tmp_path, "e.json", content.encode())
+        with pytest.raises(DataRejected, match=r"e\.json is not a whole JSON array: it does not end"):
+            source_of(tmp_path, "ecommerce", tmp_path / "shop", mapping)
+
+
+def test_brackets_inside_of_texts_are_no_lists() -> None:
+    assert parsed(json.dumps(["[" * 500, '\\"{' * 500])) == ["[" * 500, '\\"{' * 500]
+    assert parsed(f"[{'[1],' * 500}[2]]")[-1] == ["2"]
 
 
 def test_a_table_is_found_by_its_name_in_any_case_of_the_suffix(tmp_path: Path) -> None:

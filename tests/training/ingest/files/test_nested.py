@@ -35,6 +35,19 @@ def as_lines(root: Path, orders: list[Any]) -> Path:
     return write(root / "shop", orders_jsonl="\n".join(map(json.dumps, orders)))
 
 
+@pytest.mark.parametrize("deep", ["[" * 700 + "]" * 700, '{"a":' * 700 + "1" + "}" * 700, "[" * 5000])
+@pytest.mark.parametrize("mapped", [{"rows": "lines", "item_id": "lines"}, {"item_id": "lines.sku"}])
+def test_a_cell_that_nests_too_deeply_costs_only_its_row(tmp_path: Path, deep: str, mapped: dict[str, str]) -> None:
+    fine = '["tea"]' if "rows" in mapped else '{"sku": "tea"}'
+    nested = f"[{deep}]" if "rows" in mapped else f'{{"sku": {deep}}}'
+    quoted = [cell.replace('"', '""') for cell in (fine, nested)]
+    lines = "".join(f'view,u{at},{AT},"{cell}"\n' for at, cell in enumerate(quoted))
+    folder = write(tmp_path / "shop", products_csv="item_id\ntea\n",
+                   interactions_csv=f"event_type,user_id,event_timestamp,lines\n{lines}")  # fmt: skip
+    events = source_of(tmp_path, "ecommerce", folder, {"interactions": mapped}).events
+    assert (read_rows(events, "user_id", "item_id"), unreadable(events)) == ([("u0", "tea")], {"wrong_type": 1})
+
+
 def as_csv(root: Path, orders: list[dict[str, Any]]) -> Path:
     def cell(value: Any) -> str:
         text = value if isinstance(value, str) else json.dumps(value)
