@@ -10,6 +10,7 @@ import pytest
 
 from contracts.errors import InvalidInput
 from tests.support.shops.shop_files import read_rows, reasons, rows_of, run, source_of, unreadable, write
+from training.ingest.files.literals import nested_value
 
 AT = "2024-01-05T10:00:00Z"
 ORDERS: list[dict[str, Any]] = [
@@ -33,6 +34,21 @@ BOUGHT = [("b1", "007", "1", 2, 1.1), ("b1", "8", "1", 1, None), ("b1", "8", "1"
 
 def as_lines(root: Path, orders: list[Any]) -> Path:
     return write(root / "shop", orders_jsonl="\n".join(map(json.dumps, orders)))
+
+
+def test_what_python_prints_keeps_the_digits_of_its_numbers() -> None:
+    assert nested_value("[1.10, -12345678901234567890.0, {'ä': 1e5,\r\n 'b': 007.50}, nan]") == [
+        "1.10", "-12345678901234567890.0", {"ä": "1e5", "b": "007.50"}, None,
+    ]  # fmt: skip
+    assert nested_value("['it\\'s', \"a'b\", u'c',\n None, True]") == ["it's", "a'b", "c", None, True]
+
+
+@pytest.mark.parametrize(
+    "text", ["['tea' 'cup']", "['tea'\n 'cup']", '["tea" "cup"]', "[1 2]", "[1, x]", "{1: 2, None: 3}"]
+)
+def test_what_numpy_prints_is_not_one_text_of_two(text: str) -> None:
+    with pytest.raises(ValueError, match=r"expression|neither|no text"):
+        nested_value(text)
 
 
 @pytest.mark.parametrize("deep", ["[" * 700 + "]" * 700, '{"a":' * 700 + "1" + "}" * 700, "[" * 5000])
