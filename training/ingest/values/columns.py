@@ -8,7 +8,6 @@ from typing import Any
 import ibis
 
 from contracts.errors import DataRejected, InvalidInput
-from contracts.features.vocabulary import LIST_SEPARATOR
 from contracts.spelling import meant
 from training.ingest.files.delimited import FAULT, RAW, looks_like_a_row
 from training.ingest.files.location import has_suffix
@@ -17,12 +16,14 @@ from training.ingest.values.currencies import named_currencies, one_currency, pl
 from training.ingest.values.moment_text import Reading
 from training.ingest.values.moments import TIMESTAMP, moments
 from training.ingest.values.numbers import as_number
-from training.ingest.values.texts import as_id, as_text, is_whole
+from training.ingest.values.texts import as_id, as_terms, as_text, is_whole
 from training.ingest.values.totals import TOTALS_ROW, totals_in
 
 WITHOUT_ZONE = "timestamp_without_zone"
 WRONG_COLUMN = "wrong_column"
 """Next to `reason`: the source's column whose value could not be read."""
+FREE_TEXTS = frozenset({"title", "description"})
+"""Ours that are one text, also where they look like a list."""
 MONEY = frozenset({"price", "discount", "list_price"})
 
 
@@ -160,13 +161,14 @@ class Columns:
         return f"{self._section} has {', '.join(self._names())}."
 
     def text(self, name: str) -> Any:
-        """Strings as the source wrote them; empty is null. With a `separator` a list in the contract's form."""
-        text = as_text(self._raw(name))
-        separator = self._mapping.get(f"{self._section}.{name}.separator")
-        if not separator:
-            return text
-        parts = text.split(separator).map(lambda part: part.strip()).filter(lambda part: part != "")
-        return parts.join(LIST_SEPARATOR).nullif("")
+        """Strings as the source wrote them; empty is null."""
+        return as_text(self._raw(name))
+
+    def terms(self, name: str) -> Any:
+        """Strings, and lists of them in the contract's form; the mapping may say their `separator`."""
+        value, separator = self._raw(name), self._mapping.get(f"{self._section}.{name}.separator", "")
+        plain = name in FREE_TEXTS and value.type().is_string() and not separator
+        return as_text(value) if plain else as_terms(value, separator)
 
     def id(self, name: str) -> Any:
         """The column as texts; ids that pandas has turned into floats lose their `.0`."""
@@ -230,7 +232,7 @@ class Columns:
             return self.timestamp(name)
         if kind == "id":
             return self.id(name)
-        return self.text(name) if kind == "string" else self.number(name, kind)
+        return self.terms(name) if kind == "string" else self.number(name, kind)
 
     def content(self) -> Any:
         """A digest of the whole row: only exact copies have the same.

@@ -3,6 +3,11 @@
 from typing import Any
 
 import ibis
+import pyarrow as pa
+
+from contracts.features.vocabulary import LIST_SEPARATOR
+from training.ingest.files.json_lines import as_text as json_text
+from training.ingest.files.literals import nested_value
 
 EXACT = 2**53
 """Whole numbers up to here are exact in a float64."""
@@ -21,6 +26,44 @@ def as_text(value: Any) -> Any:
     if kind.is_decimal():
         return _whole(text)
     return ibis.ifelse(text.strip() == "", None, text)
+
+
+def as_terms(value: Any, separator: str = "") -> Any:
+    """The column as texts in which several values stand in the contract's form, whatever the file lists them by.
+
+    They may be an array, a list as JSON or Python writes one, or stand apart by the separator.
+    """
+    kind = value.type()
+    if kind.is_array() and not kind.value_type.is_nested():
+        parts = value.map(as_text).filter(lambda part: part.notnull()).map(lambda part: part.strip())
+        return parts.join(LIST_SEPARATOR).nullif("")
+    text = as_text(value)
+    apart = _joined(text.split(separator)) if separator else text
+    return ibis.ifelse(text.strip().startswith("["), _list_reader(separator)(text), apart).nullif("")
+
+
+def _joined(parts: Any) -> Any:
+    return parts.map(lambda part: part.strip()).filter(lambda part: part != "").join(LIST_SEPARATOR)
+
+
+def _list_reader(separator: str) -> Any:
+    def terms_of_text(texts: Any) -> Any:  # an Arrow array, as the engine hands over many rows at once
+        return pa.array([LIST_SEPARATOR.join(_terms(text, separator)) for text in texts.to_pylist()], pa.string())
+
+    return ibis.udf.scalar.pyarrow(terms_of_text, signature=(("string",), "string"))
+
+
+def _terms(text: str, separator: str) -> list[str]:
+    """The entries of a list of plain values; of any other text, like one that only begins with a bracket, its parts."""
+    try:
+        found = nested_value(text)
+    except ValueError:
+        found = None
+    if isinstance(found, list) and all(one is None or isinstance(one, str | bool) for one in found):
+        entries = [json_text(one) or "" for one in found]
+    else:
+        entries = text.split(separator) if separator else [text]
+    return [entry.strip() for entry in entries if entry.strip()]
 
 
 def as_id(value: Any) -> Any:

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from contracts.errors import DataRejected, InvalidInput
@@ -12,10 +14,12 @@ from tests.support.shops.shop_files import (
     NOON,
     SHOP_EVENTS,
     parquet_shop,
+    read_rows,
     reasons,
     rows_of,
     run,
     shop,
+    source_of,
     write,
 )
 
@@ -131,3 +135,35 @@ def test_event_types_are_read_whatever_their_case_and_the_blanks_around_them(tmp
     folder = shop(tmp_path, interactions=f"user_id,item_id,event_type,event_timestamp\n{rows}")
     run(tmp_path, "ecommerce", folder, {"event_types": {" order completed": "purchase"}})
     assert rows_of(tmp_path, "events", "event_type") == [("purchase",), ("purchase",), ("view",)]
+
+
+LISTS: dict[str, str | pa.Table] = {
+    "json.jsonl": '{"item_id": "tea", "category": ["A", " B ", null, ""], "title": "[1, 2]", "brand": [7, 1.10]}\n',
+    "python.csv": "item_id,category,title,brand\ntea,\"['A', 'B', None]\",\"[1, 2]\",\"[7, 1.10]\"\n",
+    "texts.parquet": pa.table({"item_id": ["tea"], "category": ['["A", "B"]'], "title": ["[1, 2]"],
+                               "brand": ["[7, 1.10]"]}),
+    "arrays.parquet": pa.table({"item_id": ["tea"], "category": [["A", " B", "", None]], "title": ["[1, 2]"],
+                                "brand": [["7", "1.10"]]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("separator", ["", ",", "|"])
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_categories_is_several_in_every_format(tmp_path: Path, name: str, separator: str) -> None:
+    folder, content = write(tmp_path / "shop", interactions_csv=INTERACTIONS), LISTS[name]
+    if isinstance(content, str):
+        (folder / name).write_text(content)
+    else:
+        pq.write_table(content, folder / name)
+    said = {"column": "category", "separator": separator} if separator else "category"
+    items = source_of(tmp_path, "ecommerce", folder, {"products": {"file": name, "category": said}}).items
+    assert read_rows(items, "category", "title", "brand") == [("A | B", "[1, 2]", "7 | 1.10")]
+
+
+def test_what_only_looks_like_a_list_stays_as_it_is_written(tmp_path: Path) -> None:
+    odd = ["[Sale]", "['A' 'B']", "[[1]]", '[{"a": 1}]', "[", "[]", "[nan]", "A | B"]
+    goods = "item_id,category\n" + "".join(
+        f'{at},"{text.replace(chr(34), chr(34) * 2)}"\n' for at, text in enumerate(odd)
+    )
+    items = source_of(tmp_path, "ecommerce", shop(tmp_path, products=goods)).items
+    assert [row[1] for row in read_rows(items, "item_id", "category")] == [*odd[:5], None, None, "A | B"]
