@@ -6,7 +6,7 @@ import ibis
 from ibis import _
 
 from contracts.events.schema import EVENT_RULES, ITEM_RULES, USER_RULES
-from training.ingest.files.parquet import WRONG_TYPE
+from training.ingest.files.plain_types import WRONG_TYPE
 from training.ingest.profiles import NOTES
 from training.ingest.report import Example
 from training.ingest.validation import broken

@@ -15,7 +15,8 @@ FIXES_OF_REASONS = {
     "unknown_event_type": "Names of your own can be mapped (ecommerce): `event_types: {bought: purchase}`; on and yes "
     "are such names too.",
     "timestamp_before_1970": "If the times are whole numbers, check `epoch_unit` in the mapping file.",
-    "not_utf8": TO_UTF8.format(encoding="WINDOWS-1252"),
+    "not_utf8": f"{TO_UTF8.format(encoding='WINDOWS-1252')} Text in Parquet is UTF-8 whatever is said: export it "
+    "anew, or leave the column out of the mapping.",
     "basket_without_items": "Events without an item are kept where their type needs none, such as visit and search; "
     "leave the others out by their names (ecommerce): `event_types: {scroll: ignore}`.",
     "duplicate_event_id": "If event_id is no id of a row, such as that of a concert, map the column that is "

@@ -67,7 +67,8 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
 def _columns(connection: ibis.BaseBackend, location: Location, options: SourceOptions, table: str) -> Columns:
     files = location.required(options.mapping.get(f"{table}.file", table))
     lists = (options.mapping.get("actions.products", "products"),) if table == "actions" else ()
-    rows, lacking = read_table(connection, files, lists, careful=options.careful)
+    wanted = [options.mapping.get(f"{table}.{name}", name) for name in COLUMNS[table]]
+    rows, lacking = read_table(connection, files, lists, wanted=wanted, careful=options.careful)
     return Columns(rows, table, options.mapping, lacking)
 
 

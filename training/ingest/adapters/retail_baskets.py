@@ -16,9 +16,9 @@ from training.ingest.adapters.mapping import READING_OPTIONS, refuse_unknown_key
 from training.ingest.adapters.source import Source, SourceOptions
 from training.ingest.adapters.tables import seen_users
 from training.ingest.files.delimited import FAULT, MALFORMED, RAW
-from training.ingest.files.json_lines import Line, Repeated, as_text, table_of, text_lines, values_of
+from training.ingest.files.json_lines import Line, Repeated, Unparsed, as_text, table_of, text_lines, values_of
 from training.ingest.files.location import DataFile, locate
-from training.ingest.files.parquet import WRONG_TYPE
+from training.ingest.files.plain_types import WRONG_TYPE
 from training.ingest.values.columns import Columns
 
 # What each value is called in the JSON; `transactions.<name>` and `items.<name>` in the mapping say otherwise.
@@ -76,8 +76,8 @@ def _products(file: DataFile) -> Iterator[Line]:
 
 def _lines(transaction: Any, mapping: Mapping[str, str]) -> list[Line]:
     """One line for each product of a basket; its units are added up, as a till may list a product twice."""
-    if isinstance(transaction, dict) and FAULT in transaction:
-        return [transaction]
+    if isinstance(transaction, Unparsed):
+        return [transaction.line]
     shown = as_text(transaction) or "null"
     if not isinstance(transaction, dict):
         return [{FAULT: MALFORMED, RAW: shown}]

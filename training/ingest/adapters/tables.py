@@ -1,6 +1,6 @@
 """The files of one table as one table, whatever kinds of files and types its parts are."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import reduce
 from typing import Any
 
@@ -14,6 +14,7 @@ from training.ingest.files.delimited import FAULT, RAW, read_delimited
 from training.ingest.files.json_lines import read_json_lines
 from training.ingest.files.list_text import parsed_lists
 from training.ingest.files.location import JSON_SUFFIXES, DataFile, has_suffix
+from training.ingest.files.names import as_in_file, told_apart
 from training.ingest.files.nested import with_nested, with_rows
 from training.ingest.files.parquet import read_parquet_file
 from training.ingest.profiles import NOTES
@@ -30,6 +31,7 @@ def read_table(
     separator: str = "",
     nested: Sequence[str] = (),
     in_path: Sequence[str] = (),
+    wanted: Collection[str] = (),
     careful: bool = False,
 ) -> tuple[ibis.Table, dict[str, list[Part]]]:
     """(the rows of all files, with FAULT and RAW; columns that only some files have, where they are null).
@@ -38,28 +40,35 @@ def read_table(
 
     rows_of: a column with lists, of which each entry is a row; separator: between entries that are plain text.
     nested: paths into columns, as with_nested reads them. in_path: patterns of the files' paths, each of which becomes
-    a column of what stands there.
-    Raises DataRejected naming the file that is empty or cut short, or a column of lists in one and of texts in another.
+    a column of what stands there. wanted: names of the columns that the adapter reads, and paths into them.
+    Raises DataRejected naming the file that is empty or cut short, a column of lists in one and of texts in another, or
+    two wanted columns that differ in case alone.
     """
     try:
         parts = [
-            _with_lists(_read_file(connection, file, careful=careful), lists).mutate(
+            _with_lists(_read_file(connection, file, wanted, careful=careful), lists).mutate(
                 **{pattern: ibis.literal(file.in_path(pattern)) for pattern in in_path}
             )
             for file in files
         ]
     except UnicodeDecodeError as error:  # of an encoding that the mapping says
         raise DataRejected(f"{files[0].name} cannot be read as {error.encoding}: {error.reason}.") from error
-    table = reduce(ibis.union, _alike(parts, files))
+    table = reduce(ibis.union, _alike(_told_apart(parts, files, wanted), files))
     return with_nested(with_rows(table, rows_of, separator) if rows_of else table, nested), _lacking(parts, files)
 
 
-def _read_file(connection: ibis.BaseBackend, file: DataFile, *, careful: bool) -> ibis.Table:
-    if has_suffix(file.name, JSON_SUFFIXES):
-        return ibis.memtable(read_json_lines(file))
+def _read_file(connection: ibis.BaseBackend, file: DataFile, wanted: Collection[str], *, careful: bool) -> ibis.Table:
     if has_suffix(file.name, (".parquet",)):
-        return read_parquet_file(connection, file, careful=careful)
-    return ibis.memtable(read_delimited(file))
+        return read_parquet_file(connection, file, wanted, careful=careful)
+    rows = read_json_lines(file) if has_suffix(file.name, JSON_SUFFIXES) else read_delimited(file)
+    return ibis.memtable(rows.rename_columns(told_apart(rows.column_names, {*wanted, FAULT, RAW}, file.name)))
+
+
+def _told_apart(parts: list[ibis.Table], files: Sequence[DataFile], wanted: Collection[str]) -> list[ibis.Table]:
+    """The parts with names that differ in more than case over all of them."""
+    names = list(dict.fromkeys(name for part in parts for name in part.columns))
+    renamed = dict(zip(names, told_apart(names, {*wanted, FAULT, RAW}, files[0].name), strict=True))
+    return [part.rename({renamed[name]: name for name in part.columns if renamed[name] != name}) for part in parts]
 
 
 def _with_lists(table: ibis.Table, lists: Sequence[str]) -> ibis.Table:
@@ -103,7 +112,7 @@ def _lacking(parts: list[ibis.Table], files: Sequence[DataFile]) -> dict[str, li
     for part, file in zip(parts, files, strict=True):
         lacks = [name for name in everywhere if name not in part.columns]
         if lacks and not has_suffix(file.name, JSON_SUFFIXES):
-            columns = tuple(name for name in part.columns if name not in (FAULT, RAW))
+            columns = tuple(as_in_file(name) for name in part.columns if name not in (FAULT, RAW))
             one = Part(file.name, columns, int(part.count().execute()))
             for name in lacks:
                 found.setdefault(name, []).append(one)

@@ -17,6 +17,7 @@ import pyarrow.csv
 
 from contracts.errors import DataRejected
 from training.ingest.files.location import DataFile
+from training.ingest.files.names import beside, refuse_named_twice
 
 FAULT, RAW = "__fault", "__raw"  # why a line is not a row, and its text; both null for rows
 MALFORMED, NOT_UTF8 = "malformed_row", "not_utf8"
@@ -121,9 +122,8 @@ def _header(line: bytes, dialect: Dialect, file_name: str) -> list[str]:
         raise DataRejected(f"The header of {file_name} has a quote that does not end: {line[:80]!r}.")
     # pandas writes its index under no name.
     names = [field.decode() or f"column_{at}" for at, field in enumerate(record.fields)]
-    if len(set(names)) < len(names):
-        raise DataRejected(f"{file_name} names a column twice: {', '.join(names)}.")
-    return names
+    refuse_named_twice(names, file_name)
+    return [beside(name, (FAULT, RAW)) for name in names]
 
 
 def _batches(

@@ -12,6 +12,7 @@ import pyarrow as pa
 from contracts.errors import DataRejected
 from training.ingest.files.delimited import FAULT, MALFORMED, NOT_UTF8, RAW
 from training.ingest.files.location import DataFile
+from training.ingest.files.names import beside
 
 ROWS_AT_ONCE = 50_000
 Line = dict[str, str | None]
@@ -81,6 +82,19 @@ def _is_deep(text: str) -> bool:
     return max(accumulate(STEP.get(token[0], 0) for token in TOKEN.finditer(text))) > MAX_DEPTH
 
 
+@dataclass(frozen=True)
+class Unparsed:
+    """A line that is no JSON."""
+
+    fault: str
+    text: str
+
+    @property
+    def line(self) -> Line:
+        """As a row without columns."""
+        return {FAULT: self.fault, RAW: self.text}
+
+
 class Digits(str):
     """A number of JSON, as it was written: Python refuses one of 5,000 digits, and .10 is not .1 as an id."""
 
@@ -122,7 +136,7 @@ def _written(value: Any) -> str:
 def values_of(file: DataFile) -> Iterator[Any]:
     """What the file lists, as JSON gives it: one value a line, or the entries of one array.
 
-    A line that is no JSON is a Line with its fault. Raises DataRejected for an array that is cut short.
+    A line that is no JSON is Unparsed. Raises DataRejected for an array that is cut short.
     """
     lines = text_lines(file)
     first = list(islice(lines, 2))
@@ -130,7 +144,7 @@ def values_of(file: DataFile) -> Iterator[Any]:
         yield from _array(file)
         return
     for line, bad in chain(first, lines):
-        yield _parsed_alone(line) if bad is None else {FAULT: bad, RAW: line}
+        yield _parsed_alone(line) if bad is None else Unparsed(bad, line)
 
 
 def _is_whole(line: tuple[str, str | None]) -> bool:
@@ -172,17 +186,17 @@ def _entries(text: str, file_name: str) -> Iterator[str]:
 
 
 def _parsed_alone(text: str) -> Any:
-    """What `parsed` gives; a Line with its fault where the text is no JSON."""
+    """What `parsed` gives; Unparsed where the text is no JSON."""
     try:
         return parsed(text)
     except ValueError:
-        return {FAULT: MALFORMED, RAW: text.strip()}
+        return Unparsed(MALFORMED, text.strip())
 
 
 def _rows(file: DataFile) -> Iterator[Line]:
     for value in values_of(file):
-        if isinstance(value, dict) and FAULT in value:
-            yield value
+        if isinstance(value, Unparsed):
+            yield value.line
         else:
             found = _object(value)
             yield {FAULT: MALFORMED, RAW: as_text(value) or "null"} if found is None else found
@@ -192,4 +206,11 @@ def _object(value: Any) -> Line | None:
     """None where the value is something else."""
     if not isinstance(value, dict):
         return None
+<<<<<<< HEAD
     return {as_text(name) or "": as_text(one) or None for name, one in value.items()}
+=======
+    try:
+        return {beside(as_text(name) or "", (FAULT, RAW)): as_text(one) or None for name, one in value.items()}
+    except RecursionError:
+        return None
+>>>>>>> 81af9ae (A name of a column is exact, and a column of Parquet that nobody reads costs no row)

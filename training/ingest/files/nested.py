@@ -11,7 +11,7 @@ from contracts.errors import InvalidInput
 from training.ingest.files.delimited import FAULT, RAW
 from training.ingest.files.json_lines import Repeated, as_text
 from training.ingest.files.literals import nested_value
-from training.ingest.files.parquet import WRONG_TYPE
+from training.ingest.files.plain_types import WRONG_TYPE
 
 WITHOUT_ITEMS = "basket_without_items"
 

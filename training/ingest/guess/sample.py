@@ -18,6 +18,7 @@ from training.ingest.files.delimited import FAULT, RAW, read_delimited
 from training.ingest.files.json_lines import read_json_lines
 from training.ingest.files.literals import nested_value
 from training.ingest.files.location import JSON_SUFFIXES, TABLE_SUFFIXES, DataFile, Location, has_suffix, opened
+from training.ingest.files.names import refuse_named_twice
 from training.ingest.files.nested import paths_in, with_nested, with_rows
 from training.ingest.guess.words import is_called, is_key_of
 
@@ -134,6 +135,7 @@ def _parquet(file: DataFile) -> pa.Table:
     try:
         with file.open() as stream:
             parts = pq.ParquetFile(stream)
+            refuse_named_twice(parts.schema_arrow.names, file.name)
             batches = list(parts.iter_batches(SAMPLE_ROWS, row_groups=[0])) if parts.num_row_groups else []
             return pa.Table.from_batches(batches[:1], parts.schema_arrow)
     except (pa.ArrowException, OSError) as error:

@@ -11,7 +11,8 @@ from contracts.errors import DataRejected, InvalidInput
 from contracts.spelling import meant
 from training.ingest.files.delimited import FAULT, RAW, looks_like_a_row
 from training.ingest.files.location import has_suffix
-from training.ingest.files.parquet import WRONG_TYPE
+from training.ingest.files.names import as_in_file
+from training.ingest.files.plain_types import WRONG_TYPE
 from training.ingest.values.currencies import named_currencies, one_currency, plain_name
 from training.ingest.values.moment_text import Reading
 from training.ingest.values.moments import TIMESTAMP, moments
@@ -67,7 +68,7 @@ class Columns:
         """
         key = f"{self._section}.{name}"
         if key in self._mapping and (named := self._mapping[key]) not in self._names():
-            raise InvalidInput(f"{key} is mapped to {named!r}{meant(named, self._names())}; {self._columns()}")
+            raise InvalidInput(f"{key} is mapped to {named!r}{meant(named, self._in_file())}; {self._columns()}")
         return f"{key}.value" in self._mapping or self._mapping.get(key, name) in self._names()
 
     def require(self, *names: str) -> None:
@@ -113,7 +114,7 @@ class Columns:
         return tuple(self._used)
 
     def _alike(self, name: str) -> str | None:
-        return next((column for column in self._names() if plain_name(column) == plain_name(name)), None)
+        return next((column for column in self._in_file() if plain_name(column) == plain_name(name)), None)
 
     def option(self, name: str, option: str) -> str:
         """The mapping's entry for the column, else for its table, else for all; empty where there is none."""
@@ -157,8 +158,11 @@ class Columns:
     def _names(self) -> list[str]:
         return [column for column in self.table.columns if column not in (FAULT, RAW)]
 
+    def _in_file(self) -> list[str]:
+        return [as_in_file(column) for column in self._names()]
+
     def _columns(self) -> str:
-        return f"{self._section} has {', '.join(self._names())}."
+        return f"{self._section} has {', '.join(self._in_file())}."
 
     def text(self, name: str) -> Any:
         """Strings as the source wrote them; empty is null."""
