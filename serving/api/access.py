@@ -17,6 +17,7 @@ from starlette.types import Scope as AsgiScope
 from contracts.api.records import MIRROR_HEADER, SLOT_HEADER
 from contracts.audit.audit_log import Actor
 from contracts.errors import InvalidInput, NotAllowed
+from serving.api.addresses import address_in, network_of
 from serving.api.keys import KeyRing, Scope
 from serving.api.needed_scopes import scope_needed, user_in
 from serving.api.rate_limits import InFlight, RateLimit, TooManyRequests
@@ -25,7 +26,8 @@ from serving.api.user_tokens import OPENED, UserTokens, looks_like_one
 from serving.settings import ServingSettings
 
 MIRROR, SLOT = MIRROR_HEADER.encode(), SLOT_HEADER.encode()
-FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
+FORWARDED_FOR: Final = b"x-forwarded-for"
+FORWARDED = (FORWARDED_FOR, b"forwarded", b"x-real-ip")
 BEARER = HTTPBearer(auto_error=False, description="A key of the server, or a token of the user.")
 LOCKED: Final[list[Any]] = [Depends(BEARER)]
 """Dependencies of a route that asks for a key: they put the lock on the API page, and CheckAccess does the rest."""
@@ -45,11 +47,12 @@ class LacksScope(NotAllowed):
 class Caller:
     """Who sent one request, as far as a key or an address says. Headers and key are read once, and asked often."""
 
-    __slots__ = ("_access", "_address", "_headers", "_held", "_holder", "_named", "_sent", "_user")
+    __slots__ = ("_access", "_address", "_headers", "_held", "_holder", "_lines", "_named", "_sent", "_user")
 
     def __init__(self, access: "Access", headers: Headers, address: str | None) -> None:
         """address: of the other end of the connection, None where it has none."""
         self._access = access
+        self._lines = headers
         self._headers = dict(headers[::-1])  # the first of a name counts
         self._address = address
         self._sent = _bearer(self._headers.get(b"authorization", b""))
@@ -152,14 +155,15 @@ class Caller:
 
     def _name(self) -> str:
         """The name under which the caller's rate is counted: a known key, else an address."""
-        return self._origin() if self._holder is None else f"key {hash(self._sent)}"
+        return network_of(self._origin()) if self._holder is None else f"key {hash(self._sent)}"
 
     def _origin(self) -> str:
-        """The address that asks, as far as it can be trusted."""
-        if self._access.proxies:
-            forwarded = self._headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
-            if len(forwarded) >= self._access.proxies:
-                return forwarded[-self._access.proxies].strip()[:64]
+        """The address that asks, as far as it can be trusted: a proxy may add its entry to a line or as a new one."""
+        if proxies := self._access.proxies:
+            lines = b",".join(line for name, line in self._lines if name == FORWARDED_FOR)
+            entries = lines.rsplit(b",", proxies)
+            if len(entries) >= proxies and (seen := address_in(entries[-proxies].decode("latin-1"))):
+                return seen
         return self._address or ""
 
     def _is_local(self) -> bool:

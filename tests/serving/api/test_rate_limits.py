@@ -1,5 +1,7 @@
 """What one caller may ask for a second, by hand on a clock of our own."""
 
+from collections.abc import Sequence
+
 import pytest
 from pydantic import SecretStr
 
@@ -47,24 +49,59 @@ def test_what_is_more_than_a_burst_is_answered_when_the_bucket_is_full_and_then_
     limit.charge("one", 1)
 
 
-def named(access: Access, key: str = "", address: str = "10.0.0.8", forwarded: str = "") -> str:
+def named(access: Access, key: str = "", address: str = "10.0.0.8", forwarded: Sequence[str] = ("",)) -> str:
     headers = [(b"authorization", f"Bearer {key}".encode())] if key else []
-    return Caller(access, [*headers, (b"x-forwarded-for", forwarded.encode())], address)._name()
+    headers += [(b"x-forwarded-for", line.encode()) for line in forwarded]
+    return Caller(access, headers, address)._name()
 
 
 def test_a_caller_is_a_key_that_is_known_or_an_address() -> None:
     access = Access(ServingSettings(api_key=SecretStr("a key of many letters"), lists_per_second=1))
-    assert named(access) == named(access, "another key of letters") == named(access, forwarded="1.1.1.1") == "10.0.0.8"
+    assert (
+        named(access) == named(access, "another key of letters") == named(access, forwarded=["1.1.1.1"]) == "10.0.0.8"
+    )
     assert named(access, "a key of many letters") == named(access, "a key of many letters", "10.0.0.9") != "10.0.0.8"
 
 
 @pytest.mark.parametrize(
     ("proxies", "forwarded", "caller"),
-    [(1, "6.6.6.6, 1.1.1.1", "1.1.1.1"), (2, "6.6.6.6, 1.1.1.1, 10.0.0.1", "1.1.1.1"), (2, "1.1.1.1", "10.0.0.8")],
+    [
+        (1, ["6.6.6.6, 1.1.1.1"], "1.1.1.1"),
+        (2, ["6.6.6.6, 1.1.1.1, 10.0.0.1"], "1.1.1.1"),
+        (2, ["1.1.1.1"], "10.0.0.8"),
+        (1, ["6.6.6.6", "1.1.1.1"], "1.1.1.1"),  # the proxy has added a line of its own
+        (2, ["6.6.6.6", "7.7.7.7,1.1.1.1", "10.0.0.1"], "1.1.1.1"),
+        (1, ["1.1.1.1", ""], "10.0.0.8"),
+        (1, ["1.1.1.1:1001"], "1.1.1.1"),
+        (1, ["::ffff:1.1.1.1"], "1.1.1.1"),
+        (1, ["2001:db8::1"], "2001:db8::/64"),
+        (1, ["[2001:0DB8::ffff:1]:443"], "2001:db8::/64"),
+        (1, ["2001:db8::2%i am the boss"], "2001:db8::/64"),
+        (1, ["2001:db8:0:1::1"], "2001:db8:0:1::/64"),
+        (1, ["i am the boss"], "10.0.0.8"),
+        (1, ["1.1.1.1" + " " * 100_000], "10.0.0.8"),
+    ],
 )
-def test_behind_proxies_the_address_is_the_one_that_they_saw(proxies: int, forwarded: str, caller: str) -> None:
+def test_behind_proxies_the_address_is_the_one_that_they_saw(
+    proxies: int, forwarded: Sequence[str], caller: str
+) -> None:
     access = Access(ServingSettings(lists_per_second=1, trusted_proxies=proxies))
     assert named(access, forwarded=forwarded) == caller
+
+
+def test_without_proxies_an_ipv6_caller_is_its_network_too() -> None:
+    access = Access(ServingSettings(lists_per_second=1))
+    assert named(access, address="2001:db8::1") == named(access, address="2001:db8::2%eth0") == "2001:db8::/64"
+    assert named(access, address="testclient") == "testclient"
+
+
+def test_a_change_is_by_a_whole_address_and_by_nothing_that_is_none() -> None:
+    access = Access(ServingSettings(trusted_proxies=1))
+    for forwarded, address in [("2001:db8::1%boss", "2001:db8::1"), ("9.9.9.9:5", "9.9.9.9"), ("boss", "10.0.0.8")]:
+        caller = Caller(
+            access, [(b"x-forwarded-for", b"7.7.7.7"), (b"x-forwarded-for", forwarded.encode())], "10.0.0.8"
+        )
+        assert caller.actor().address == address
 
 
 def test_without_a_limit_nothing_is_counted() -> None:
