@@ -75,6 +75,7 @@ class BoundedConnection(HttpToolsProtocol):
             self._refuse(400, f"At most {MAX_PIPELINED} requests are sent before an answer is read.")
             raise _Refused
         super().on_headers_complete()
+        self.headers = []  # trailers go here, where nobody reads them: they are no headers (RFC 9110, 6.5)
 
     def on_body(self, body: bytes) -> None:
         """Bytes of a body are counted by BodyLimit."""

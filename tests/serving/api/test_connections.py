@@ -39,6 +39,11 @@ def small_app() -> FastAPI:
     async def length(request: Request) -> int:
         return len(await request.body())
 
+    @app.post("/key")
+    async def key(request: Request) -> str:
+        await request.body()
+        return str(sorted(request.headers.items()))
+
     return app
 
 
@@ -116,6 +121,15 @@ def test_a_body_in_chunks_of_one_byte_is_a_body(port: int) -> None:
     answer = said(port, CHUNKED.replace(b"host", b"connection: close\r\nhost") + b"1\r\nx\r\n" * 900 + b"0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"900" in answer
+
+
+def test_a_trailer_is_no_header(port: int) -> None:
+    asked = CHUNKED.replace(b"POST / ", b"POST /key ") + b"1\r\nx\r\n0\r\nauthorization: Bearer k\r\n\r\n"
+    for parts in ((asked,), (asked[:-30], asked[-30:])):
+        answer = said(port, *parts, GET + b"connection: close\r\n\r\n")
+        assert answer.count(b"HTTP/1.1 200") == 2
+        assert b"'host'" in answer
+        assert b"authorization" not in answer
 
 
 def test_requests_that_nobody_reads_the_answers_of_do_not_queue_up(port: int) -> None:
