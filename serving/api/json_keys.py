@@ -5,18 +5,18 @@ import json
 from collections import Counter
 from typing import Any, Final
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.spelling import MAX_NAME
 
-JSON_LENGTH: Final = "inference-header-content-length"
-"""KServe's header for a v2 body whose tensors follow its JSON as bytes: how long the JSON is."""
-
 
 class RepeatedKey(ValueError):
     """Its text is the key."""
+
+
+class TooDeep(ValueError):
+    """What is nested so deep that this parser gives up, and another may not."""
 
 
 LONG: Final = 32_768
@@ -34,16 +34,28 @@ DECODER: Final = json.JSONDecoder(object_pairs_hook=_keys, parse_int=str, parse_
 
 
 def refuse_repeated(body: bytes) -> None:
-    """Returns for a body without repeated keys, and for one that is not JSON: its parser says so. Raises RepeatedKey.
+    """Returns for a body without repeated keys, and for one that is not JSON: its parser says so.
 
+    JSON that other bytes follow, as KServe's binary tensors do, is looked at, whatever length a header claims for it.
+    Raises RepeatedKey or TooDeep.
     2 us for a request, and 0.9 us for each further object.
     """
     try:
-        DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
+        DECODER.decode(_text(body))
     except RepeatedKey:
         raise
-    except (ValueError, RecursionError):
+    except RecursionError as error:
+        raise TooDeep from error
+    except ValueError:
         return
+
+
+def _text(body: bytes) -> str:
+    encoding = json.detect_encoding(body)
+    try:
+        return body.decode(encoding, "surrogatepass")
+    except UnicodeDecodeError:
+        return body.decode(encoding, "surrogateescape")  # different bytes stay different
 
 
 class DistinctKeys:
@@ -64,7 +76,7 @@ class DistinctKeys:
             if message["type"] == "http.request":
                 parts.append(message.get("body", b""))
                 if not message.get("more_body"):
-                    body = b"".join(parts)[: _json_length(scope)]
+                    body = b"".join(parts)
                     if len(body) > LONG:
                         await asyncio.to_thread(_refuse, body)
                     else:
@@ -81,9 +93,5 @@ def _refuse(body: bytes) -> None:
         raise HTTPException(
             400, f"The body has the key {str(error)[:MAX_NAME]!r} twice in one object. Send each key once."
         ) from error
-
-
-def _json_length(scope: Scope) -> int | None:
-    """None for a body that is JSON to its end."""
-    length = Headers(scope=scope).get(JSON_LENGTH, "")
-    return int(length[:20]) if length.isdecimal() else None
+    except TooDeep as error:
+        raise HTTPException(400, "The body is nested too deep to be read.") from error

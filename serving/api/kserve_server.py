@@ -81,6 +81,12 @@ class StrictDataPlane(DataPlane):  # type: ignore[misc]
         models = self._model_registry.get_models()
         return all([await self._model_registry.is_model_ready(name) for name in models])
 
+    def decode_inference_request(self, body: Any, headers: Any, model_name: str) -> Any:
+        """KServe's request. It reads a JSON text as JSON once more, of which nothing in front of it knows."""
+        if isinstance(body, bytes) and "json" in headers.get("content-type", "").lower():
+            raise kserve.errors.InvalidInput("The body is a JSON text. Send the object itself.")
+        return super().decode_inference_request(body, headers, model_name)
+
     def decode(self, *args: Any, **kwargs: Any) -> Any:
         """KServe's request, and attributes of a cloud event. Raises KServe's InvalidInput."""
         try:
