@@ -119,6 +119,11 @@ class Caller:
             self._held = 0.0
 
     @property
+    def is_known(self) -> bool:
+        """Whether a key says who it is; without keys, whether it is this machine."""
+        return self._holder is not None if self._access.keys else self._is_local()
+
+    @property
     def is_mirrored(self) -> bool:
         """Whether nobody will see the answer; only a rollout may say so, or somebody could ask without a trace."""
         return self._headers.get(MIRROR) == b"1" and self._is_allowed(Scope.ROLLOUT)

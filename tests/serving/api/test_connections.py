@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request
+from pydantic import SecretStr
 
+from serving.api.access import CALLER, Access, Caller
 from serving.api.connections import MAX_PIPELINED, ConnectionLimits, Refusals, bounded, sweep
 from serving.api.limits import BODIES_AT_ONCE, BodyLimit
 from serving.api.paths import MeantPaths
 from serving.api.request_ids import RequestIds
+from serving.settings import ServingSettings
 from tests.support.real_parts.servers import free_port
 
 LIMITS = ConnectionLimits(header_bytes=4096, header_seconds=0.3, request_seconds=0.6, connections=3)
@@ -194,8 +197,26 @@ def test_refusals_are_told_now_and_then(caplog: pytest.LogCaptureFixture) -> Non
     assert len(caplog.records) == 1
 
 
-def test_all_bodies_together_have_a_limit() -> None:
-    """Sixty-four bodies of the longest kind are in memory; one more is asked to wait."""
+KEYED = Access(ServingSettings(api_key=SecretStr("a key of the shop's own server"), trusted_proxies=1))
+SITE = [(b"authorization", b"Bearer a key of the shop's own server")]
+KEYLESS = Access(ServingSettings())
+PASSED_ON = [(b"x-forwarded-for", b"1.1.1.1")]
+
+
+@pytest.mark.parametrize(
+    ("access", "sent", "most"),
+    [
+        (KEYED, SITE, BODIES_AT_ONCE),
+        (KEYED, PASSED_ON, BODIES_AT_ONCE // 2),
+        (KEYED, [(b"authorization", b"Bearer of nothing")], BODIES_AT_ONCE // 2),
+        (KEYLESS, [], BODIES_AT_ONCE),
+        (KEYLESS, PASSED_ON, BODIES_AT_ONCE // 2),
+    ],
+)
+def test_all_bodies_together_have_a_limit_and_there_is_always_room_for_keys(
+    access: Access, sent: list[tuple[bytes, bytes]], most: int
+) -> None:
+    """Sixty-four bodies of the longest kind are in memory, half as many without a key; one more is asked to wait."""
     answers: list[int] = []
     gate = asyncio.Event()
 
@@ -214,14 +235,20 @@ def test_all_bodies_together_have_a_limit() -> None:
         async def send(message: Any) -> None:
             pass
 
-        waiting = [asyncio.create_task(limit(scope, receive, send)) for _ in range(BODIES_AT_ONCE)]
+        def asked(caller: Caller) -> asyncio.Task[None]:
+            CALLER.set(caller)
+            return asyncio.create_task(limit(scope, receive, send))
+
+        known = Caller(access, SITE if access.keys else [], "127.0.0.1")
+        waiting = [asked(Caller(access, sent, "127.0.0.1")) for _ in range(most)]
         await asyncio.sleep(0)
         with pytest.raises(Exception, match="Too much is being sent at once") as refused:
-            await limit(scope, receive, send)
+            await asked(Caller(access, sent, "127.0.0.1"))
         assert getattr(refused.value, "status_code", 0) == 429
+        waiting += [asked(known) for _ in range(BODIES_AT_ONCE - most)]
         gate.set()
         await asyncio.gather(*waiting)
-        await limit(scope, receive, send)  # and then there is room again
+        await asked(Caller(access, sent, "127.0.0.1"))  # and then there is room again
 
     asyncio.run(ask())
     assert len(answers) == BODIES_AT_ONCE + 1
