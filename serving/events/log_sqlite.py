@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from contracts.events.log import STREAMS
-from serving.events.log import Entry, EventLogError, EventLogRefused, LeaseLost, Logged
+from serving.events.log import Entry, EventLogError, EventLogRefused, LeaseLost, Logged, user_of
 from serving.runtime.sqlite_rewrite import rewrite
 
 FREE = ""
 """Holder of a lease that was given back."""
 LEAST_STEP_SECONDS = 0.001
+READ_AT_ONCE = 1000
 BUSY_SECONDS = 10.0  # another process may hold the file while it commits
 
 
@@ -70,17 +71,30 @@ class SqliteLog:
 
     def erase(self, chosen: Callable[[str], bool]) -> int:
         """How many entries of chosen users were removed; nothing of them is left in the file. Raises EventLogError."""
-        users = f"SELECT DISTINCT json_extract(payload, '$.user_id') FROM {self._stream} WHERE json_valid(payload)"  # noqa: S608
-        found = [user_id for (user_id,) in self._select(users) if isinstance(user_id, str) and chosen(user_id)]
-        delete = f"DELETE FROM {self._stream} WHERE json_valid(payload) AND json_extract(payload, '$.user_id') = ?"  # noqa: S608
+        found = self._positions_of(chosen)
         with self._transaction() as writer:
-            removed = sum(writer.execute(delete, (user_id,)).rowcount for user_id in found)
+            writer.executemany(f"DELETE FROM {self._stream} WHERE position = ?", found)  # noqa: S608
         with self._lock:
             try:
                 rewrite(self._writer)
             except sqlite3.Error as error:
                 raise EventLogError("The event log could not be rewritten after entries were removed.") from error
-        return removed
+        return len(found)
+
+    def _positions_of(self, chosen: Callable[[str], bool]) -> list[tuple[int]]:
+        """Where entries of chosen users are. Ids are compared here: SQLite's own functions end a text at its first NUL.
+
+        What is appended meanwhile is taken back by who appends it, who looks at the list of the erased once more.
+        """
+        found: list[tuple[int]] = []
+        last = 0
+        while entries := self.read(last, READ_AT_ONCE):
+            for entry in entries:
+                user_id = user_of(entry.payload)
+                if user_id is not None and chosen(user_id):
+                    found.append((entry.position,))
+            last = entries[-1].position
+        return found
 
     def position(self, consumer: str) -> int:
         """How far the consumer has come. Raises EventLogError."""

@@ -17,6 +17,7 @@ from contracts.events.log import INTERACTIONS, ITEMS, redis_key
 from serving.events.log import ConsumedLog, Entry, EventLogError, EventLogRefused, LeaseLost
 from serving.events.open_log import open_log
 from tests.support.each import each
+from tests.support.odd_ids import ODD_IDS
 from tests.support.real_parts.redis_server import DURABLE, RedisServer
 
 RedisFactory = Callable[..., RedisServer]
@@ -255,6 +256,15 @@ def test_an_erasure_takes_all_entries_of_one_user_and_no_others(log: ConsumedLog
     assert [(entry.position, entry.key) for entry in log.read(0, 10)] == [(2, "b"), (5, "e")]
     assert log.end() == 5  # positions are not used again
     assert log.erase({ODD}.__contains__) == 0
+
+
+def test_an_erasure_takes_the_entries_of_exactly_that_id_whatever_is_in_it(log: ConsumedLog) -> None:
+    left = list(ODD_IDS)
+    log.append([of_user(f"e{number}", user_id) for number, user_id in enumerate(left)])
+    for user_id in ODD_IDS:
+        assert log.erase({user_id}.__contains__) == 1, user_id
+        left.remove(user_id)
+        assert [json.loads(entry.payload)["user_id"] for entry in log.read(0, 100)] == left
 
 
 def test_after_an_erasure_entries_and_keys_go_on_as_before(log: ConsumedLog) -> None:

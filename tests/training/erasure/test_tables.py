@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.support.odd_ids import ODD_IDS
 from training.erasure.tables import erase_json, erase_parquet, erase_tables, names, rows_of
 from training.workspace import Workspace
 
@@ -33,6 +34,14 @@ def test_rows_of_the_user_go_and_the_others_stay_as_they_were(workspace: Workspa
     assert pq.read_table(path).to_pydict() == {"user_id": ["u1", "u12", None], "n": [1, 3, 4]}
     assert pq.read_schema(path).equals(before)
     assert erase_tables(workspace, ODD, "x") == {}
+
+
+def test_a_table_loses_the_rows_of_exactly_that_id_whatever_is_in_it(workspace: Workspace) -> None:
+    path, left = write(workspace.ingested("events"), user_id=list(ODD_IDS)), list(ODD_IDS)
+    for user_id in ODD_IDS:
+        assert erase_tables(workspace, user_id, "x") == {"data/ingested/events.parquet": 1}, user_id
+        left.remove(user_id)
+        assert pq.read_table(path)["user_id"].to_pylist() == left
 
 
 def test_a_folder_of_parts_is_gone_through(workspace: Workspace) -> None:
