@@ -197,6 +197,6 @@ class EventReceipt(BaseModel):
     """
 
     accepted: int
-    duplicate: int  # their event_id had been accepted before
+    duplicate: int  # their event_id had been accepted of their user before
     suppressed: int = 0  # of users who were erased: nothing of them is kept
     rejected: list[RejectedEvent]

@@ -15,8 +15,8 @@ Identifier = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 class Interaction(BaseModel):
     """One thing that one user did, in the columns of the event schema (contracts/events/schema.py).
 
-    event_id makes posting repeatable: the same id is kept once. request_id is the one of the recommendation that was
-    acted on, if there was one.
+    event_id makes posting repeatable: the same id of the same user is kept once. request_id is the one of the
+    recommendation that was acted on, if there was one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -33,7 +33,7 @@ class Intake:
     def keep(self, events: Sequence[Interaction]) -> "Future[list[bool]]":
         """Whether each event is new, once all are durable. Raises EventLogBusy; the future EventLogError."""
         return self.interaction_writer.submit(
-            [Entry(event.event_id, event.model_dump_json(exclude_none=True)) for event in events]
+            [Entry(key_of(event), event.model_dump_json(exclude_none=True)) for event in events]
         )
 
     def change(self, items: Sequence[CatalogueItem]) -> "Future[list[bool]]":
@@ -50,6 +50,15 @@ class Intake:
         for writer, log in ((self.interaction_writer, self.interactions), (self.item_writer, self.items)):
             writer.close()
             log.close()
+
+
+def key_of(event: Interaction) -> str:
+    """What the event is kept once under: an id suppresses another event of the same user, and of nobody else.
+
+    The length tells user and event apart, whatever is in their ids. Version 0.1 wrote the event's id alone; what
+    is sent again over such an upgrade is in the log twice, and consumer and ingest take it for one.
+    """
+    return f"{len(event.user_id)}:{event.user_id}:{event.event_id}"
 
 
 def open_intake(settings: ServingSettings) -> Intake | None:

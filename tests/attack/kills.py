@@ -1,5 +1,6 @@
 """kill -9 while events are posted: what was answered 202 is in the log afterwards."""
 
+import json
 import random
 import threading
 from collections.abc import Iterator
@@ -109,11 +110,11 @@ def _nobody() -> Iterator[threading.Event]:
 
 
 def _kept(url: str) -> list[str]:
-    """Keys of the log, in order."""
+    """Ids of the events in the log, in order."""
     log = open_log(url, INTERACTIONS)
-    keys: list[str] = []
+    ids: list[str] = []
     position = 0
     while entries := log.read(position, READ_AT_ONCE):
-        keys += [entry.key for entry in entries]
+        ids += [json.loads(entry.payload)["event_id"] for entry in entries]
         position = entries[-1].position
-    return keys
+    return ids

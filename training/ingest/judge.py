@@ -52,14 +52,15 @@ def judge(faulty: ibis.Table, *, keep_copies: bool) -> ibis.Table:
 
 
 def _numbered(faulty: ibis.Table) -> ibis.Table:
-    """The rows with `copy`: how many there are before each of its id, of the good ones or of the others.
+    """The rows with `copy`: how many there are before each of its user and id, of the good ones or of the others.
 
-    A faulty twin must not cost the good event. Few ids are there twice, and only their rows are sorted.
+    Neither a faulty twin nor another user's event must cost the good one. Few ids are there twice, and only their rows
+    are sorted.
     """
     twice = faulty.group_by("event_id").agg(rows=_.count()).filter(_.rows > 1)
     several = faulty.semi_join(twice, "event_id")
     copy = ibis.row_number().over(
-        group_by=["event_id", several.fault.isnull()], order_by=["event_timestamp", ~several.is_copy]
+        group_by=["user_id", "event_id", several.fault.isnull()], order_by=["event_timestamp", ~several.is_copy]
     )
     alone = faulty.anti_join(twice, "event_id")  # and rows without an id, which are faulty anyway
     return alone.mutate(copy=ibis.literal(0, "int64")).union(several.mutate(copy=copy))

@@ -86,9 +86,9 @@ def router(service: Service) -> APIRouter:
         dependencies=LOCKED,
     )
     async def events(request: Request) -> JSONResponse:
-        """202 once every accepted event is durable. Posting the same event_id again is harmless: it counts as
-        duplicate. An event that cannot be kept is rejected with its reason, and the others of its batch are kept.
-        With a token of a user, events of others are rejected."""
+        """202 once every accepted event is durable. Posting the same event_id of a user again is harmless: it
+        counts as duplicate. An event that cannot be kept is rejected with its reason, and the others of its batch
+        are kept. With a token of a user, events of others are rejected."""
         refuse_unclear_parameters(request, set())
         intake = required(service.intake)
         otherwise = datetime.fromtimestamp(service.seconds(), UTC)

@@ -15,7 +15,7 @@ from contracts.features.freshness import MAX_RECENT_EVENTS
 from serving.events import consumer as event_consumer
 from serving.events.cache_invalidator import Follower, follow
 from serving.events.consumer import CONSUMER, EventConsumer
-from serving.events.intake import NoEventLog, open_intake, required
+from serving.events.intake import NoEventLog, key_of, open_intake, required
 from serving.events.log import ConsumedLog, Entry, EventLogError
 from serving.events.metrics import ConsumerMetrics, variant_of
 from serving.events.open_log import open_log
@@ -217,6 +217,19 @@ def test_a_server_without_a_log_says_how_to_start_it_with_one() -> None:
 )
 def test_an_interaction_belongs_to_a_variant_that_serves_here_or_to_none(request_id: str | None, variant: str) -> None:
     assert variant_of(request_id, ("stable", "two-words")) == variant
+
+
+def test_an_event_that_version_0_1_has_kept_has_its_effect_once_when_it_is_sent_again(
+    log: ConsumedLog, store: MemoryStore, consumer: EventConsumer
+) -> None:
+    """0.1 wrote the event's id alone as its key."""
+    earlier = entry("e1", "u", "milk")
+    again = Interaction.model_validate_json(earlier.payload)
+    assert log.append([earlier]) == [True]
+    log.append([Entry(key_of(again), earlier.payload), entry("e1", "v", "milk")])
+    while consumer.step():
+        pass
+    assert store.items_of("u") == ["milk"]
 
 
 class SlowLog:

@@ -13,7 +13,10 @@ import pytest
 import redis
 
 from contracts.errors import InvalidInput
+from contracts.events.interactions import Interaction
 from contracts.events.log import INTERACTIONS, ITEMS, redis_key
+from contracts.events.schema import EventType
+from serving.events.intake import key_of
 from serving.events.log import ConsumedLog, Entry, EventLogError, EventLogRefused, LeaseLost
 from serving.events.open_log import open_log
 from tests.support.each import each
@@ -265,6 +268,24 @@ def test_an_erasure_takes_the_entries_of_exactly_that_id_whatever_is_in_it(log: 
         assert log.erase({user_id}.__contains__) == 1, user_id
         left.remove(user_id)
         assert [json.loads(entry.payload)["user_id"] for entry in log.read(0, 100)] == left
+
+
+def bought(user_id: str, event_id: str) -> Interaction:
+    return Interaction(event_id=event_id, event_type=EventType.PURCHASE, user_id=user_id, item_id="milk")
+
+
+def kept(log: ConsumedLog, *events: Interaction) -> list[bool]:
+    return log.append([Entry(key_of(event), event.model_dump_json()) for event in events])
+
+
+def test_an_event_is_kept_once_of_its_user_and_suppresses_nobody_elses(log: ConsumedLog) -> None:
+    same = [bought(user_id, "order-18") for user_id in ODD_IDS]
+    assert kept(log, *same) == [True] * len(ODD_IDS)
+    assert kept(log, *same) == [False] * len(ODD_IDS)
+    own = [bought("anna", event_id) for event_id in ODD_IDS]
+    assert kept(log, *own, *own) == [True] * len(ODD_IDS) + [False] * len(ODD_IDS)
+    # what follows the colon of one does not make it another's
+    assert kept(log, bought("a", "b:1"), bought("a:b", "1"), bought("a:b:", "1"), bought("1:a", "b:1")) == [True] * 4
 
 
 def test_after_an_erasure_entries_and_keys_go_on_as_before(log: ConsumedLog) -> None:

@@ -50,7 +50,7 @@ class Stack:
         log = open_log(self.event_log, INTERACTIONS)
         keys, after = set(), 0
         while entries := log.read(after, 10_000):
-            keys |= {entry.key for entry in entries}
+            keys |= {json.loads(entry.payload)["event_id"] for entry in entries}
             after = entries[-1].position
         log.close()
         return keys
@@ -146,6 +146,15 @@ def test_posting_again_is_a_duplicate_and_changes_nothing(stack: Stack, user: st
     stack.post(event(user, None, "visit")).raise_for_status()
     time.sleep(0.3)
     assert times_bought(stack, user, "819063") == before + 1
+
+
+def test_an_event_of_one_user_does_not_suppress_anothers_with_its_id(stack: Stack, user: str) -> None:
+    before = times_bought(stack, user, "819063")
+    bought = event(user, "819063")
+    assert stack.post(bought | {"user_id": "squatter", "event_type": "view"}).json()["accepted"] == 1
+    receipt = stack.post(bought).json()
+    assert (receipt["accepted"], receipt["duplicate"]) == (1, 0)
+    until(lambda: times_bought(stack, user, "819063") == before + 1)
 
 
 def test_a_batch_keeps_the_good_and_names_the_bad(stack: Stack) -> None:

@@ -27,6 +27,8 @@ from training.ingest.files.location import Location, locate
 
 KEYS = ("event_log", "time_zone")
 CHUNK = 10_000
+IDENTITY = ["user_id", "event_id"]
+"""Of an event: clients draw its id, so that of another user is another one."""
 
 
 def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
@@ -43,11 +45,11 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     url = options.mapping.get("event_log", "")
     if not url:
         raise InvalidInput("The adapter event-log needs the mapping key event_log: sqlite:///… or redis://….")
-    posted = _interactions(url)
+    posted = _interactions(url).distinct(on=IDENTITY, keep="first")  # 0.1 kept some under another key
     new_users = posted.select("user_id").distinct().anti_join(users, "user_id")
     vectors = location.files("item_vectors")
     return Source(
-        events=events.union(posted.anti_join(events, "event_id").select(*EVENT_COLUMNS)),
+        events=events.union(posted.anti_join(events, IDENTITY).select(*EVENT_COLUMNS)),
         users=users.union(new_users.mutate(**_nulls(USER_COLUMNS, "user_id")).select(*USER_COLUMNS)),
         items=_items(items, url),
         time_zone=_time_zone(location, options),

@@ -84,6 +84,25 @@ def test_the_next_ingest_has_what_was_posted_and_again_nothing_more(empty_worksp
     assert (again.events_in, again.events_kept, again.users, again.items) == (10, 9, 4, 6)
 
 
+def test_one_id_of_two_users_is_two_events_and_one_of_the_same_user_is_one(
+    empty_workspace: Workspace, url: str
+) -> None:
+    write_ingested(empty_workspace, PURCHASES)
+    squatting = event("order-18", "u2", "salt", day=30, event_type="view")
+    honest, known = event("order-18", "u1", "milk"), event("b1-milk", "u2", "milk")
+    entries = [squatting, Entry("2:u1:order-18", honest.payload), Entry("2:u2:b1-milk", known.payload)]
+    again = Entry("order-18 of 0.1", honest.payload)  # which kept it under another key
+    write_log(url, INTERACTIONS, *entries, again)
+    write_log(url, ITEMS)
+    report = run(empty_workspace, url)
+    assert (report.events_kept, report.events_dropped) == (len(PURCHASES) + 3, {})
+    found = pq.read_table(empty_workspace.ingested("events")).to_pylist()
+    assert sorted((row["user_id"], row["item_id"]) for row in found if row["event_id"] == "order-18") == [
+        ("u1", "milk"), ("u2", "salt"),
+    ]  # fmt: skip
+    assert run(empty_workspace, url).events_kept == report.events_kept
+
+
 def test_an_empty_log_changes_nothing(empty_workspace: Workspace, url: str) -> None:
     write_ingested(empty_workspace, PURCHASES)
     write_log(url, INTERACTIONS)
