@@ -25,7 +25,11 @@ from training.erasure.bundles import SigningKeys, naming, without_name
 from training.erasure.tables import erase_json, erase_tables, rows_of
 from training.workspace import Workspace
 
-RAW_FILES: Final = "raw files, and copies and backups made elsewhere: no later ingest takes the person out of them"
+RAW_FILES: Final = (
+    "raw files, and copies and backups made elsewhere: no later ingest takes the person out of them; files outside of "
+    "the data folder, such as lists for a mailing; compressed files, and others than .parquet, .json, .jsonl and .csv "
+    "with commas"
+)
 OF_A_SERVER: Final = ("remembered features", "cached lists")
 AT_ONCE: Final = 10_000
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 
 from contracts.erasure.suppression import IsErased
@@ -9,14 +10,16 @@ from serving.events.log import user_of
 
 
 def logs_of(path: Path) -> list[Path]:
-    """The log and the one before it, those that there are."""
-    return [log for log in (path.with_name(f"{path.name}.1"), path) if log.is_file()]
+    """The log and those before it, whatever has begun them anew; those that there are."""
+    return [log for log in (*sorted(path.parent.glob(f"{escape(path.name)}.*")), path) if log.is_file()]
 
 
 def logs_beside(path: Path) -> list[Path]:
     """The logs of other servers in the same folder, of some that run no more too."""
     own = logs_of(path)
-    return sorted(log for end in ("*.jsonl", "*.jsonl.1") for log in path.parent.glob(end) if log not in own)
+    return sorted(
+        log for end in ("*.jsonl", "*.jsonl.*") for log in path.parent.glob(end) if log.is_file() and log not in own
+    )
 
 
 def erase_lines(log: Path, chosen: IsErased) -> int:

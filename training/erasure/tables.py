@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from contracts.features.names import USER_ID
+from contracts.outside_text import in_sheet
 from training.workspace import Workspace
 
 RAW: Final = "raw"
@@ -27,9 +29,11 @@ KEPT_ALIGNED: Final = ("dataset", "models")
 def erase_tables(workspace: Workspace, user_id: str, stand_in: str) -> dict[str, int]:
     """Rows that were removed, or that have the stand-in now, by path below the root; files without any are left out."""
     found: dict[str, int] = {}
+    shown = workspace.impression_log
+    logs_being_written = (shown, shown.with_name(f"{shown.name}.1"))  # a server's; serving/erasure/impressions.py
     for path in sorted(workspace.data.rglob("*")):
-        rewrite = REWRITES.get(path.suffix)
-        if rewrite is None or not path.is_file() or path.is_symlink() or path == workspace.impression_log:
+        rewrite = _rewrite_of(path)
+        if rewrite is None or not path.is_file() or path.is_symlink() or path in logs_being_written:
             continue
         aligned = path.relative_to(workspace.data).parts[0] in KEPT_ALIGNED
         if rows := rewrite(path, user_id, stand_in if aligned else None):
@@ -50,8 +54,15 @@ def rows_of(workspace: Workspace, user_id: str) -> dict[str, list[dict[str, Any]
 
 
 def names(text: str, user_id: str) -> bool:
-    """Whether the id stands in a text as a word of its own: `u12` is not in `u123`."""
-    return re.search(rf"(?<![^\W_]){re.escape(user_id)}(?![^\W_])", text) is not None
+    """Whether the id stands in a text as a word of its own (`u12` is not in `u123`), plain or as CSV or JSON has it."""
+    return _spelled(user_id).search(text) is not None
+
+
+@lru_cache(maxsize=1)  # of every row it is asked again
+def _spelled(user_id: str) -> re.Pattern[str]:
+    in_json = (json.dumps(user_id, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False))
+    spellings = "|".join(re.escape(one) for one in {user_id, user_id.replace('"', '""'), *in_json})
+    return re.compile(rf"(?<![^\W_])(?:{spellings})(?![^\W_])")
 
 
 def erase_parquet(path: Path, user_id: str, stand_in: str | None) -> int:
@@ -74,30 +85,41 @@ def erase_parquet(path: Path, user_id: str, stand_in: str | None) -> int:
 
 
 def erase_csv(path: Path, user_id: str, _: str | None) -> int:
-    """Rows of a table with a column user_id that were removed."""
-    with path.open(newline="", encoding="utf-8") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
+    """Rows of a table with a column user_id that were removed.
+
+    Ids may be plain or marked for a sheet, and a file does not say which: where the marked id is another's plain one,
+    that row goes too.
+    """
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        lines = file.readlines()
+    rows = csv.reader(lines)
+    header = [name.removeprefix("\ufeff") for name in next(rows, [])]
     if USER_ID not in header:
         return 0
-    at = header.index(USER_ID)
-    kept = [row for row in rows if len(row) <= at or row[at] != user_id]
-    if len(kept) == len(rows):
-        return 0
-    temporary = path.with_name(f".{path.name}.erasing")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *kept])
-    _exchange(temporary, path)
-    return len(rows) - len(kept)
+    at, spellings = header.index(USER_ID), (user_id, in_sheet(user_id))
+    kept, end, found = lines[: rows.line_num], rows.line_num, 0
+    for row in rows:  # what is kept is kept as it was written: not every writer quotes what another one has to
+        if len(row) > at and row[at] in spellings:
+            found += 1
+        else:
+            kept += lines[end : rows.line_num]
+        end = rows.line_num
+    if found:
+        temporary = path.with_name(f".{path.name}.erasing")
+        with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(kept)
+        _exchange(temporary, path)
+    return found
 
 
 def erase_json_lines(path: Path, user_id: str, _: str | None) -> int:
-    """Lines of the user that were removed."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    """Lines of the user that were removed. A line ends at \\n alone: a text in it may hold what else ends lines."""
+    lines = path.read_bytes().split(b"\n")
     kept = [line for line in lines if _user_of(line) != user_id]
     if len(kept) == len(lines):
         return 0
     temporary = path.with_name(f".{path.name}.erasing")
-    temporary.write_text("".join(kept), encoding="utf-8")
+    temporary.write_bytes(b"\n".join(kept))
     _exchange(temporary, path)
     return len(lines) - len(kept)
 
@@ -129,6 +151,11 @@ REWRITES: Final[dict[str, Callable[[Path, str, str | None], int]]] = {
 }
 
 
+def _rewrite_of(path: Path) -> Callable[[Path, str, str | None], int] | None:
+    """By the name's end; `….jsonl.1` is a log that a server has begun anew."""
+    return REWRITES[".jsonl"] if ".jsonl" in path.suffixes else REWRITES.get(path.suffix)
+
+
 def _columns(path: Path) -> list[str]:
     return [name for name in pq.read_schema(path).names if name in (USER_ID, RAW)]
 
@@ -150,9 +177,9 @@ def _renamed(batch: pa.RecordBatch, mask: pa.BooleanArray, stand_in: str) -> pa.
     return batch.set_column(at, batch.schema.field(at), kept)
 
 
-def _user_of(line: str) -> Any:
+def _user_of(line: bytes) -> Any:
     try:
-        fields = json.loads(line)
+        fields = json.loads(line.decode("utf-8", "replace"))
     except ValueError:
         return None
     return fields.get(USER_ID) if isinstance(fields, dict) else None

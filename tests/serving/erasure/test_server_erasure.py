@@ -57,14 +57,14 @@ def test_logs_of_servers_that_run_no_more_are_gone_through_where_the_folder_is_t
 ) -> None:
     folder = tmp_path / "impressions"
     folder.mkdir()
-    for name in ("blue-1.jsonl", "blue-2.jsonl", "green-1.jsonl.1", "notes.txt"):
+    for name in ("blue-1.jsonl", "blue-2.jsonl", "green-1.jsonl.1", "green-1.jsonl.2026-01-01", "notes.txt"):
         (folder / name).write_text('{"user_id": "u1"}\n{"user_id": "u2"}\n')
     own = Stores(None, lambda _: 0, folder / "blue-1.jsonl", RememberedFeatures(), NoCache(), shared)
     found = {one.store: one.found for one in own.erase(suppressed, "u1")}
     assert found["impressions"] == 1
-    assert found.get("impressions of other servers") == (2 if shared else None)
+    assert found.get("impressions of other servers") == (3 if shared else None)
     assert "u1" not in (folder / "blue-1.jsonl").read_text() and "u1" in (folder / "notes.txt").read_text()
-    others = [(folder / name).read_text() for name in ("blue-2.jsonl", "green-1.jsonl.1")]
+    others = [(folder / name).read_text() for name in ("blue-2.jsonl", "green-1.jsonl.1", "green-1.jsonl.2026-01-01")]
     assert all(("u1" in text) is not shared and "u2" in text for text in others)
 
 

@@ -1,5 +1,6 @@
 """Tables, exports and lists of users without a person."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from contracts.outside_text import from_sheet
 from tests.support.odd_ids import ODD_IDS
-from training.erasure.tables import erase_json, erase_parquet, erase_tables, names, rows_of
+from training.batch.lists import write_lists
+from training.erasure.tables import erase_csv, erase_json, erase_parquet, erase_tables, names, rows_of
 from training.workspace import Workspace
 
 ODD = "o'Hara/ü\"\\ 🙂"
@@ -77,8 +80,55 @@ def test_exports_lose_their_rows(workspace: Workspace) -> None:
     (workspace.data / "exports" / "posted.jsonl").write_text("\n".join([*lines, "no JSON", ""]))
     found = erase_tables(workspace, ODD, "x")
     assert found == {"data/exports/mail.csv": 1, "data/exports/posted.jsonl": 1}
-    assert (workspace.data / "exports" / "mail.csv").read_text() == "user_id,products\nu1,[1]\n"
+    assert (workspace.data / "exports" / "mail.csv").read_text() == 'user_id,products\nu1,"[1]"\n'
     assert (workspace.data / "exports" / "posted.jsonl").read_text() == f"{lines[0]}\nno JSON\n"
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_sheet_loses_the_rows_of_exactly_that_id_marked_or_as_it_is(workspace: Workspace, marked: bool) -> None:
+    path = workspace.data / "exports" / "lists.csv"
+    left = [one for one in ODD_IDS if marked or one != "''"]  # which is the marked spelling of another one
+    if marked:
+        write_lists(pa.table({"user_id": left, "products": [["1"]] * len(left)}), path)
+    else:
+        with path.open("w", newline="", encoding="utf-8-sig") as file:
+            csv.writer(file).writerows([("user_id",), *((one,) for one in left)])
+    for user_id in list(left):
+        assert erase_csv(path, user_id, None) == 1, user_id
+        left.remove(user_id)
+        with path.open(newline="", encoding="utf-8") as file:
+            found = [row[0] for row in csv.reader(file)][1:]
+        assert [from_sheet(cell) if marked else cell for cell in found] == left
+
+
+def test_a_sheet_in_another_encoding_loses_its_rows_and_keeps_its_bytes(workspace: Workspace) -> None:
+    path = workspace.data / "latin.csv"
+    path.write_bytes("user_id,name\nu1,a\nu2,Müller\n".encode("latin-1"))
+    assert erase_tables(workspace, "u1", "x") == {"data/latin.csv": 1}
+    assert path.read_bytes() == "user_id,name\nu2,Müller\n".encode("latin-1")
+
+
+@pytest.mark.parametrize("name", ["other-server.jsonl", "other-server.jsonl.1", "other-server.jsonl.2026-01-01"])
+def test_lines_go_by_their_user_whatever_is_in_their_texts(workspace: Workspace, name: str) -> None:
+    path, left = workspace.data / "logs" / name, list(ODD_IDS)
+    path.parent.mkdir()
+    texts = [json.dumps({"user_id": user_id, "q": ODD_IDS}, ensure_ascii=False) for user_id in ODD_IDS]
+    path.write_bytes(b"\xff no JSON\r\n" + "\n".join(texts).encode())  # the last line has no end
+    for user_id in ODD_IDS:
+        assert erase_tables(workspace, user_id, "x") == {f"data/logs/{name}": 1}, user_id
+        left.remove(user_id)
+        first, *lines = path.read_bytes().split(b"\n")
+        assert (first, [json.loads(line)["user_id"] for line in lines]) == (b"\xff no JSON\r", left)
+
+
+def test_a_row_that_could_not_be_read_may_spell_the_id_as_its_file_does() -> None:
+    for user_id in (ODD, "anna\nberta", 'a"b', "ü\u2028"):
+        for text in (
+            json.dumps(user_id),
+            json.dumps(user_id, ensure_ascii=False),
+            f'1,"{user_id.replace(chr(34), chr(34) * 2)}"',
+        ):
+            assert names(f"x,{text},y", user_id), text
 
 
 def test_a_word_is_the_id_only_as_a_whole() -> None:
