@@ -30,8 +30,9 @@ digest are over the whole list, so what such a copy holds is held to the same di
 import hashlib
 import json
 import shutil
+import stat
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -50,6 +51,13 @@ SIGNATURE: Final = "manifest.sig"
 MODEL_SIGNATURE: Final = "model.sig"
 OUTSIDE_OF_DIGESTS: Final = frozenset({MANIFEST, SIGNATURE, MODEL_SIGNATURE})
 """The manifest holds the digests and the signatures are over the manifest: none of them can be in its list."""
+KINDS: Final[Mapping[int, str]] = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
+"""What is no plain file, by stat.S_IFMT; all else is a device."""
 VOCABULARIES: Final = "vocabularies.json"
 ITEMS: Final = "items.npz"
 NEIGHBOURS: Final = "neighbours.npz"
@@ -155,9 +163,16 @@ def digests(folder: Path) -> dict[str, FileDigest]:
 
 
 def files_of(folder: Path) -> list[str]:
-    """The files that `digests` names, by relative POSIX path."""
-    names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
-    return [name for name in names if name not in OUTSIDE_OF_DIGESTS]
+    """The files that `digests` names, by relative POSIX path. A link is none, wherever it leads."""
+    plain = (name for name, kind in _below(folder).items() if kind == stat.S_IFREG)
+    return [name for name in plain if name not in OUTSIDE_OF_DIGESTS]
+
+
+def _below(folder: Path) -> dict[str, int]:
+    """What everything below folder is (stat.S_IFMT), by relative POSIX path; no link is followed."""
+    return {
+        path.relative_to(folder).as_posix(): stat.S_IFMT(path.lstat().st_mode) for path in sorted(folder.rglob("*"))
+    }
 
 
 def digest_of(path: Path) -> FileDigest:
@@ -258,15 +273,17 @@ def manifest_from(content: bytes, bundle: Path) -> Manifest:
     return manifest
 
 
-def verify(bundle: Path, *, for_serving: bool = False) -> Manifest:
+def verify(bundle: Path, version: str | None = None, *, for_serving: bool = False) -> Manifest:
     """The manifest of a bundle whose every file is present, unaltered and listed.
 
-    for_serving lets NOT_SERVED files be absent; where they are present they are held to their digests too.
-    Raises BundleRefused naming each altered, missing or unlisted file.
+    version: what it must hold, by default what its folder is called. for_serving lets NOT_SERVED files be absent; where
+    they are present they are held to their digests too.
+    Raises BundleRefused for another version, or naming each altered, missing or unlisted file.
     """
     manifest = read_manifest(bundle)
+    require_version(manifest, version or bundle.name)
+    faults = listing_faults(manifest, bundle, for_serving=for_serving)
     found = digests(bundle)
-    faults = listing_faults(manifest, found.keys(), for_serving=for_serving)
     faults += [
         altered(name, found[name].sha256, manifest.files[name].sha256)
         for name in found.keys() & manifest.files.keys()
@@ -276,11 +293,31 @@ def verify(bundle: Path, *, for_serving: bool = False) -> Manifest:
     return manifest
 
 
-def listing_faults(manifest: Manifest, found: Collection[str], *, for_serving: bool) -> list[str]:
-    """What is wrong with the names of a bundle's files, before any of them is read."""
-    missing = manifest.files.keys() - set(found)
+def require_version(manifest: Manifest, asked: str) -> None:
+    """Returns for the version that was asked for. Raises BundleRefused for another one.
+
+    Whatever is known of a version, such as that it is retired, would not be found under another name.
+    """
+    if manifest.bundle_version != asked:
+        raise BundleRefused(
+            f"Bundle {asked} is refused: it holds {manifest.bundle_version}. Ask for that version; its folder must "
+            "have that name."
+        )
+
+
+def listing_faults(manifest: Manifest, bundle: Path, *, for_serving: bool) -> list[str]:
+    """What is wrong with the names and kinds of what lies in a bundle's folder, before any of it is read."""
+    there, listed = _below(bundle), manifest.files.keys()
+    missing = listed - there.keys()
     faults = [f"{name} is missing" for name in missing if is_served(name) or not for_serving]
-    faults += [f"{name} is not in the manifest" for name in set(found) - manifest.files.keys()]
+    for name, kind in there.items():
+        is_known = name in listed or name in OUTSIDE_OF_DIGESTS
+        if kind == stat.S_IFDIR and not is_known:
+            continue  # a SavedModel has empty ones; what lies in it is looked at by itself
+        if kind != stat.S_IFREG:
+            faults.append(f"{name} is {KINDS.get(kind, 'a device')}, and only plain files may lie there")
+        elif not is_known:
+            faults.append(f"{name} is not in the manifest")
     if version_of(manifest.files) != manifest.bundle_version:
         faults.append("the version does not match the listed digests: parts of several bundles are mixed")
     return faults

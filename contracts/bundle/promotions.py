@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from contracts.bundle.manifest import MANIFEST, read_manifest, verify
+from contracts.bundle.manifest import MANIFEST, Manifest, read_manifest, verify
 from contracts.bundle.retirement import refuse_retired
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact, TandemError
 
@@ -76,6 +76,16 @@ def promote(bundle: Path) -> Promotion:
     return change
 
 
+def require_promotable(bundles: Path, version: str) -> Manifest:
+    """The manifest of a bundle that may be made to serve: whole, in the folder of its name, and not retired.
+
+    Raises MissingArtifact where there is none, and BundleRefused.
+    """
+    manifest = verify(bundles / version, version, for_serving=True)
+    refuse_retired(bundles, manifest.bundle_version)
+    return manifest
+
+
 def rollback(bundles: Path, to: str | None = None) -> Promotion:
     """The change back to version `to`, by default to what was promoted before the version that serves now.
 
@@ -91,8 +101,7 @@ def rollback(bundles: Path, to: str | None = None) -> Promotion:
         raise InvalidInput(f"Bundle {version} serves already. {_there(bundles)}")
     if version not in bundle_versions(bundles):
         raise MissingArtifact(f"Cannot roll back to {version}: {bundles} does not hold it. {_there(bundles)}")
-    verify(bundles / version, for_serving=True)
-    refuse_retired(bundles, version)
+    require_promotable(bundles, version)
     change = _line(version, now)
     with _in_words(bundles):
         # The history first: an older bundle serves only where it says so, whatever ends this process between the two.

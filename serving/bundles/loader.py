@@ -8,6 +8,7 @@ from dataclasses import replace
 import faiss
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from contracts.bundle.manifest import require_version
 from contracts.errors import BundleRefused, TandemError
 from serving.bundles.bundle import LoadedBundle, from_files
 from serving.bundles.sealed_files import SealedFiles
@@ -45,8 +46,8 @@ class Loader:
         faiss.omp_set_num_threads(1)  # of this thread, which may be another than the one that answers
         folder = self.source.fetch(version)
         files = SealedFiles(folder, self._keys)
-        if version is not None and files.manifest.bundle_version != version:
-            raise BundleRefused(f"Bundle {version} is refused: it holds {files.manifest.bundle_version}.")
+        if version is not None:
+            require_version(files.manifest, version)
         try:
             bundle = replace(self._loaded(files), run=self._run)
             give_back_memory()

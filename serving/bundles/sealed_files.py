@@ -31,7 +31,7 @@ class SealedFiles:
     def __init__(self, folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> None:
         """The manifest and its signature are checked, and that files and manifest name each other.
 
-        Raises MissingArtifact, or BundleRefused naming every file that is missing or unlisted.
+        Raises MissingArtifact, or BundleRefused naming every file that is missing, unlisted or no plain file.
         """
         self.folder = folder.resolve()  # a link like `current` may move while files are read
         require_manifest(self.folder)
@@ -39,7 +39,7 @@ class SealedFiles:
         self.digest = hashlib.sha256(raw).hexdigest()
         self.manifest = manifest_from(raw, self.folder)
         check_signed(self.folder, raw, keys)
-        refuse(self.manifest, listing_faults(self.manifest, files_of(self.folder), for_serving=True))
+        refuse(self.manifest, listing_faults(self.manifest, self.folder, for_serving=True))
         self._unread = set(self.manifest.files)
 
     def read(self, name: str) -> bytes:

@@ -13,8 +13,9 @@ import boto3
 from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.bundle.manifest import MANIFEST, SIGNATURE, digest_of, is_served, read_manifest, verify
+from contracts.bundle.manifest import MANIFEST, SIGNATURE, digest_of, is_served, read_manifest, require_version, verify
 from contracts.bundle.promotions import CURRENT, bundle_versions, refuse_older
+from contracts.bundle.retirement import refuse_retired
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
 from serving.runtime.file_stamp import stamp_of
 
@@ -56,12 +57,15 @@ class DirectorySource:
     def fetch(self, version: str | None = None) -> Path:
         """The folder behind the link, or of a version next to it.
 
-        Raises BundleRefused for a link to an older bundle than was promoted, unless it is a rollback.
+        Raises BundleRefused for a version that is retired, and for a link to an older bundle than was promoted unless
+        it is a rollback.
         """
         folder = (self._path.parent / version if version else self._path).resolve()
         if not (folder / MANIFEST).is_file():
             there = ", ".join(bundle_versions(self._path.parent)) or "none"
             raise MissingArtifact(f"There is no bundle {version or self._path}. There is {there}.")
+        if version:
+            refuse_retired(self._path.parent, version)
         if version is None and self._path.is_symlink() and self._path.name == CURRENT:
             refuse_older(self._path.parent, folder.name)
         return folder
@@ -133,6 +137,7 @@ class S3Source:
         folder.mkdir(exist_ok=True)
         self._get(version, MANIFEST, folder)
         manifest = read_manifest(folder)
+        require_version(manifest, version)
         for name, digest in manifest.files.items():
             path = folder / name
             if not is_served(name) or (path.is_file() and digest_of(path) == digest):
@@ -142,7 +147,7 @@ class S3Source:
                 path.unlink()
                 raise BundleRefused(f"Bundle {version} is refused: {name} is altered in s3://{self._bucket}.")
         self._get_signature(version, folder)
-        verify(folder, for_serving=True)
+        verify(folder, version, for_serving=True)
 
     def _get_signature(self, version: str, folder: Path) -> None:
         """Fetches the signature if there is one; S3 says "forbidden" for what is missing, so the errors look alike.

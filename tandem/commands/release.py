@@ -33,18 +33,15 @@ def promote(
 
     Example: tandem promote 3f4a0503dde1 --url http://127.0.0.1:8080
     """
-    from contracts.bundle.manifest import verify
     from contracts.bundle.promotions import promote as make_current
-    from contracts.bundle.retirement import refuse_retired
+    from contracts.bundle.promotions import require_promotable
     from training.evaluation.gate import require_no_loss
 
-    bundle = _bundles(root) / version
-    manifest = verify(bundle, for_serving=True)
-    refuse_retired(bundle.parent, version)
+    manifest = require_promotable(_bundles(root), version)
     if not force:
         require_no_loss(manifest.metrics)
     note(root, audit_log, "bundle.promote", version=version, force=force)
-    _done("promoted", make_current(bundle), url)
+    _done("promoted", make_current(_bundles(root) / version), url)
     follow_in_registry(root)
 
 

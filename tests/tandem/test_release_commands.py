@@ -1,5 +1,6 @@
 """promote, rollback and keys as commands, with a server that follows, refuses, is away or is none."""
 
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from contracts.api.answers import BundleCard, RefusedChange
-from contracts.bundle.promotions import Promotion, current_version, promote
-from contracts.errors import InvalidInput, MissingArtifact, TandemError
+from contracts.bundle.promotions import CURRENT, Promotion, current_version, promote
+from contracts.bundle.retirement import note_retiring
+from contracts.erasure.receipt import LearnedFrom
+from contracts.errors import BundleRefused, InvalidInput, MissingArtifact, TandemError
 from serving.bundles.signature import public_keys
 from tandem.__main__ import app
 from tandem.serving_version import wait_until_served
@@ -117,6 +120,43 @@ def test_promoting_what_is_not_there_changes_nothing(tmp_path: Path, versions: t
     with pytest.raises(MissingArtifact, match=f"No bundle at .*{there}"):
         run("promote", "gone", "--root", str(tmp_path))
     assert current_version(tmp_path / "bundles") == versions[1]
+
+
+@pytest.mark.parametrize("name", ["another00000", CURRENT, "../bundles/"])
+def test_a_bundle_is_promoted_under_its_own_name_alone(tmp_path: Path, versions: tuple[str, str], name: str) -> None:
+    """A retired bundle came back as a copy of another name, and `promote current` made a link to itself."""
+    bundles, name = tmp_path / "bundles", f"{name}{versions[0]}" if name.endswith("/") else name
+    note_retiring(bundles, [LearnedFrom(bundle_version=versions[0], made_at="", retires_on="2020-01-01")])
+    shutil.copytree(bundles / versions[0], bundles / "another00000")
+    said = f"Bundle {name} is refused: it holds {versions[1] if name == CURRENT else versions[0]}"
+    with pytest.raises(BundleRefused, match=said):
+        run("promote", name, "--root", str(tmp_path))
+    if name != CURRENT:
+        with pytest.raises((BundleRefused, MissingArtifact), match=f"{said}|Cannot roll back"):
+            run("rollback", "--to", name, "--root", str(tmp_path))
+    with pytest.raises(BundleRefused, match=f"{said}|retired"):
+        run("publish", name, "--root", str(tmp_path), "--to", str(tmp_path / "shared"))
+    assert current_version(bundles) == versions[1]
+    assert not (tmp_path / "shared").exists()
+
+
+def test_a_retired_bundle_is_neither_promoted_nor_published(tmp_path: Path, versions: tuple[str, str]) -> None:
+    retired = versions[0]
+    note_retiring(tmp_path / "bundles", [LearnedFrom(bundle_version=retired, made_at="", retires_on="2020-01-01")])
+    with pytest.raises(BundleRefused, match="retired on 2020-01-01"):
+        run("promote", retired, "--root", str(tmp_path), "--force")
+    with pytest.raises(BundleRefused, match="retired on 2020-01-01"):
+        run("publish", retired, "--root", str(tmp_path), "--to", str(tmp_path / "shared"), "--force")
+    assert not (tmp_path / "shared").exists()
+
+
+def test_a_bundle_that_no_server_reads_is_not_promoted(tmp_path: Path, versions: tuple[str, str]) -> None:
+    bundles, linked = tmp_path / "bundles", versions[0]
+    (bundles / linked / "ranker.onnx").unlink()
+    (bundles / linked / "ranker.onnx").symlink_to(f"../{versions[1]}/ranker.onnx")  # the same bytes
+    with pytest.raises(BundleRefused, match=r"ranker\.onnx is a link"):
+        run("promote", linked, "--root", str(tmp_path))
+    assert current_version(bundles) == versions[1]
 
 
 def test_no_address_is_promised_that_cannot_be_served(

@@ -6,16 +6,18 @@ from typing import Any
 import fsspec  # type: ignore[import-untyped,unused-ignore]  # ships no types
 
 from contracts.bundle.manifest import MANIFEST, MODEL_SIGNATURE, SIGNATURE, verify
+from contracts.bundle.retirement import refuse_retired
 from contracts.errors import InvalidInput, TandemError
 
 
 def publish(bundle: Path, url: str) -> str:
     """The published bundle's URL: url/VERSION, every file below it, the manifest last.
 
-    A reader that finds a manifest finds all of its files. Raises BundleRefused for an altered bundle, InvalidInput for
-    a URL that no package opens, TandemError where it cannot be written.
+    A reader that finds a manifest finds all of its files. Raises BundleRefused for an altered or retired bundle,
+    InvalidInput for a URL that no package opens, TandemError where it cannot be written.
     """
     manifest = verify(bundle)
+    refuse_retired(bundle.parent, manifest.bundle_version)
     try:
         filesystem, folder = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:

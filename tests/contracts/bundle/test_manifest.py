@@ -1,6 +1,9 @@
 """The bundle: sealed once under the name of its content, refused when a single byte of it differs."""
 
+import os
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,8 +20,9 @@ from contracts.bundle.manifest import (
     version_of,
     write_bundle,
 )
-from contracts.bundle.promotions import CURRENT
+from contracts.bundle.promotions import CURRENT, require_promotable
 from contracts.errors import BundleRefused, MissingArtifact
+from serving.bundles.sealed_files import SealedFiles
 from tests.support.bundles.sealed import PARTS, fill, make_bundle, rewrite_manifest
 
 
@@ -106,6 +110,93 @@ def test_a_copy_for_serving_may_lack_what_no_server_reads_and_nothing_else(bundl
     (bundle / "items.npz").unlink()
     with pytest.raises(BundleRefused, match=r"items\.npz is missing"):
         verify(bundle, for_serving=True)
+
+
+def pipe_beside(bundle: Path) -> str:
+    os.mkfifo(bundle / "extra")
+    return "extra is a pipe"
+
+
+def pipe_instead(bundle: Path) -> str:
+    (bundle / "ranker.onnx").unlink()
+    os.mkfifo(bundle / "ranker.onnx")
+    return r"ranker\.onnx is a pipe"
+
+
+def link_to_the_same_bytes(bundle: Path) -> str:
+    (bundle / "ranker.onnx").rename(bundle.parent / "ranker.onnx")
+    (bundle / "ranker.onnx").symlink_to("../ranker.onnx")
+    return r"ranker\.onnx is a link"
+
+
+def linked_manifest(bundle: Path) -> str:
+    (bundle / MANIFEST).rename(bundle.parent / MANIFEST)
+    (bundle / MANIFEST).symlink_to(f"../{MANIFEST}")
+    return r"manifest\.json is a link"
+
+
+def linked_signature(bundle: Path) -> str:
+    (bundle / SIGNATURE).symlink_to("/dev/zero")
+    return r"manifest\.sig is a link"
+
+
+def link_to_nothing(bundle: Path) -> str:
+    (bundle / "extra").symlink_to("gone")
+    return "extra is a link"
+
+
+def linked_folder(bundle: Path) -> str:
+    (bundle / "saved_model").rename(bundle.parent / "away")
+    (bundle / "saved_model").symlink_to("../away")
+    return "saved_model is a link"
+
+
+def folder_instead(bundle: Path) -> str:
+    (bundle / "ranker.onnx").unlink()
+    (bundle / "ranker.onnx").mkdir()
+    return r"ranker\.onnx is a folder"
+
+
+SPOILT = [
+    pipe_beside,
+    pipe_instead,
+    link_to_the_same_bytes,
+    linked_manifest,
+    linked_signature,
+    link_to_nothing,
+    linked_folder,
+    folder_instead,
+]
+
+
+@pytest.mark.parametrize("spoil", SPOILT)
+def test_what_is_no_plain_file_is_refused_before_it_serves(bundle: Path, spoil: Callable[[Path], str]) -> None:
+    said = f"refused: (.*; )?{spoil(bundle)}, and only plain files may lie there"
+    with pytest.raises(BundleRefused, match=said):
+        verify(bundle)
+    with pytest.raises(BundleRefused, match=said):
+        require_promotable(bundle.parent, bundle.name)
+    with pytest.raises(BundleRefused, match=f"{said}|is not a plain file|cannot be read"):
+        SealedFiles(bundle)
+
+
+def test_an_empty_folder_as_in_a_saved_model_is_no_fault(bundle: Path) -> None:
+    (bundle / "saved_model" / "assets").mkdir()
+    assert verify(bundle).bundle_version == bundle.name
+
+
+@pytest.mark.parametrize("kind", ["copy", "link"])
+def test_a_bundle_under_another_name_is_refused_with_the_name_that_works(bundle: Path, kind: str) -> None:
+    other = bundle.parent / "another00000"
+    if kind == "copy":
+        shutil.copytree(bundle, other)
+    else:
+        other.symlink_to(bundle.name)
+    said = f"Bundle another00000 is refused: it holds {bundle.name}. Ask for that version"
+    with pytest.raises(BundleRefused, match=said):
+        verify(other)
+    with pytest.raises(BundleRefused, match=said):
+        verify(bundle, "another00000")
 
 
 def test_a_file_of_another_bundle_is_refused_with_both_digests(bundle: Path) -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from contracts.bundle.manifest import MANIFEST, SIGNATURE
 from contracts.bundle.promotions import CURRENT, point_current
+from contracts.bundle.retirement import note_retiring
 from contracts.bundle.signature import signed_bytes
+from contracts.erasure.receipt import LearnedFrom
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact, TandemError
 from serving.bundles.signature import check_signed, public_keys
 from serving.bundles.sources import DirectorySource, S3Source, source_of
@@ -96,6 +98,23 @@ def test_another_version_is_fetched_from_beside_the_first(
     publish(other, "s3://shop/bundles")
     assert (source.fetch(other.name) / "items.npz").read_bytes() == b"other"
     assert source.identity() == published.rpartition("/")[2]
+
+
+def test_a_version_under_another_name_is_not_fetched(bundle: Path, published: str, cache: Path, bucket: Any) -> None:
+    url = f"{published.rpartition('/')[0]}/another00000"
+    bucket.cp(published, url, recursive=True)
+    with pytest.raises(BundleRefused, match=f"Bundle another00000 is refused: it holds {bundle.name}"):
+        S3Source(url, cache).fetch()
+
+
+def test_a_retired_version_is_not_changed_to_by_name_and_goes_on_where_it_serves(bundle: Path) -> None:
+    point_current(bundle)
+    source = DirectorySource(bundle.parent / CURRENT)
+    assert source.fetch(bundle.name) == bundle
+    note_retiring(bundle.parent, [LearnedFrom(bundle_version=bundle.name, made_at="", retires_on="2020-01-01")])
+    with pytest.raises(BundleRefused, match="retired on 2020-01-01"):
+        source.fetch(bundle.name)
+    assert source.fetch() == bundle
 
 
 def test_two_servers_that_share_a_cache_fetch_once_and_both_serve(published: str, cache: Path) -> None:
