@@ -206,11 +206,4 @@ def _object(value: Any) -> Line | None:
     """None where the value is something else."""
     if not isinstance(value, dict):
         return None
-<<<<<<< HEAD
-    return {as_text(name) or "": as_text(one) or None for name, one in value.items()}
-=======
-    try:
-        return {beside(as_text(name) or "", (FAULT, RAW)): as_text(one) or None for name, one in value.items()}
-    except RecursionError:
-        return None
->>>>>>> 81af9ae (A name of a column is exact, and a column of Parquet that nobody reads costs no row)
+    return {beside(as_text(name) or "", (FAULT, RAW)): as_text(one) or None for name, one in value.items()}
