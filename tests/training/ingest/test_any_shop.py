@@ -106,6 +106,49 @@ def test_money_is_read_where_it_can_be_one_number_alone(tmp_path: Path) -> None:
     assert _priced(tmp_path, ["1", *negative])[0].events_dropped == {"negative_money": len(negative)}
 
 
+def test_a_number_of_json_or_parquet_has_a_point_whatever_sign_the_texts_have(tmp_path: Path) -> None:
+    folder = write(tmp_path / "shop", products_csv=GOODS)
+    (folder / "interactions").mkdir()
+    common: dict[str, Any] = {"event_type": "purchase", "item_id": "tea", "event_timestamp": AT}
+    amounts = ["1.234", "1.5e1", "-0.0", "7", '"1,5"', '"1.234"', '"2.5"']
+    lines = [json.dumps(common | {"user_id": f"j{at}"})[:-1] + f', "price": {one}}}' for at, one in enumerate(amounts)]
+    cells = ["1.234,5", "12"]
+    rows = [common | {"user_id": f"p{at}", "price": price} for at, price in enumerate([1.234, 1e-7, None])]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "interactions" / "a.parquet")
+    write(
+        folder / "interactions",
+        b_jsonl="\n".join(lines),
+        c_csv=HEADER + "".join(f'purchase,c{at},tea,{AT},,,"{cell}"\n' for at, cell in enumerate(cells)),
+    )
+    events = source_of(tmp_path, "ecommerce", folder, {"decimal": ","}).events
+    assert read_rows(events, "user_id", "price") == [
+        ("c0", 1234.5), ("c1", 12.0), ("j0", 1.234), ("j1", 15.0), ("j2", 0.0), ("j3", 7.0), ("j4", 1.5),
+        ("j5", 1234.0), ("p0", 1.234), ("p1", 1e-7), ("p2", None),
+    ]  # fmt: skip
+    assert unreadable(events) == {"wrong_type": 1}  # the text 2.5 is none with a comma
+
+
+def test_a_number_inside_of_lists_and_objects_has_a_point_too(tmp_path: Path) -> None:
+    lines = [{"sku": "tea", "n": 2.0, "paid": {"eur": 1.234}}, {"sku": "cup", "n": 3, "paid": {"eur": 12.5}}]
+    texts = [{"sku": "tea", "n": "2", "paid": {"eur": "1,234"}}]
+    mapping = {
+        "decimal": ",",
+        "interactions": {"rows": "lines", "item_id": "lines.sku", "quantity": "lines.n", "price": "lines.paid.eur",
+                         "event_type": {"value": "purchase"}},
+    }  # fmt: skip
+    cells = [json.dumps(lines).replace('"', '""'), str(lines), json.dumps(texts).replace('"', '""')]
+    rows = "".join(f'u,{AT},"{cell}"\n' for cell in cells)
+    folder = write(tmp_path / "shop", products_csv=GOODS, interactions_csv=f"user_id,event_timestamp,lines\n{rows}")
+    bought = [("cup", 3, 12.5), ("tea", 2, 1.234)]
+    events = source_of(tmp_path, "ecommerce", folder, mapping).events
+    assert read_rows(events, "item_id", "quantity", "price") == sorted([*bought, *bought, ("tea", 2, 1.234)])
+    (folder / "interactions.csv").unlink()
+    row = {"user_id": "u", "event_timestamp": AT, "lines": lines}
+    pq.write_table(pa.Table.from_pylist([row]), folder / "interactions.parquet")
+    events = source_of(tmp_path, "ecommerce", folder, mapping).events
+    assert read_rows(events, "item_id", "quantity", "price") == bought
+
+
 @pytest.mark.parametrize(
     ("prices", "said"),
     [

@@ -15,7 +15,7 @@ from ibis import _
 
 from contracts.errors import DataRejected, InvalidInput
 from contracts.events.schema import EventType
-from training.ingest.adapters.mapping import refuse_unknown_keys, table_keys, time_zone_of
+from training.ingest.adapters.mapping import decimal_commas, refuse_unknown_keys, table_keys, time_zone_of
 from training.ingest.adapters.source import Source, SourceOptions
 from training.ingest.adapters.tables import moment_text, read_table, seen_users
 from training.ingest.files.location import DataFile, Location, locate
@@ -39,6 +39,7 @@ COLUMNS = {
     "catalog_vector_mapping": ("product_id", "vector_id"),
 }
 NO_VECTOR = "vector_not_found"
+NUMBERS = ("price", "old_price", "vector_id")
 KEYS = (*table_keys(COLUMNS), "vectors.file", "vectors.array")
 
 
@@ -68,7 +69,8 @@ def _columns(connection: ibis.BaseBackend, location: Location, options: SourceOp
     files = location.required(options.mapping.get(f"{table}.file", table))
     lists = (options.mapping.get("actions.products", "products"),) if table == "actions" else ()
     wanted = [options.mapping.get(f"{table}.{name}", name) for name in COLUMNS[table]]
-    rows, lacking = read_table(connection, files, lists, wanted=wanted, careful=options.careful)
+    commas = decimal_commas(options.mapping, table, [name for name in COLUMNS[table] if name in NUMBERS])
+    rows, lacking = read_table(connection, files, lists, wanted=wanted, commas=commas, careful=options.careful)
     return Columns(rows, table, options.mapping, lacking)
 
 

@@ -13,7 +13,13 @@ from contracts.errors import InvalidInput
 from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, EventType
 from training.ingest.adapters.event_names import event_type
 from training.ingest.adapters.follow_ups import FILL, KEY, OF_AN_ORDER, blank_in_known_orders, with_follow_ups
-from training.ingest.adapters.mapping import refuse_idle_options, refuse_unknown_keys, table_keys, time_zone_of
+from training.ingest.adapters.mapping import (
+    decimal_commas,
+    refuse_idle_options,
+    refuse_unknown_keys,
+    table_keys,
+    time_zone_of,
+)
 from training.ingest.adapters.once import LATEST, once_an_id
 from training.ingest.adapters.source import CANCEL, IGNORE, RETURN, Source, SourceOptions
 from training.ingest.adapters.tables import read_table, seen_users
@@ -105,6 +111,9 @@ def _required(connection: ibis.BaseBackend, location: Location, options: SourceO
         nested=[name for name in mapped if "." in name],
         in_path=list(dict.fromkeys(in_path.values())),
         wanted=_wanted(options.mapping, table),
+        commas=decimal_commas(
+            options.mapping, table, [name for name, kind in TABLES[table].items() if kind in ("float64", "int64")]
+        ),
         careful=options.careful,
     )
     understood = {

@@ -137,6 +137,17 @@ def _is_option(key: str, known: set[str]) -> bool:
     return option in COLUMN_OPTIONS and column in known
 
 
+def decimal_commas(mapping: Mapping[str, str], table: str, columns: Iterable[str]) -> list[str]:
+    """What the source calls those of a table's columns of numbers whose texts have a comma before decimals."""
+    keys = (f"{table}.{name}" for name in columns)
+    said = ((key, (f"{key}.decimal", f"{table}.decimal", "decimal")) for key in keys)
+    return [
+        mapping.get(key, key.removeprefix(f"{table}."))
+        for key, options in said
+        if next((mapping[option] for option in options if option in mapping), "") == ","
+    ]
+
+
 def time_zone_of(mapping: Mapping[str, str], default: str = "UTC") -> str:
     """The shop's zone.
 

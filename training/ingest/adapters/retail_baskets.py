@@ -24,6 +24,7 @@ from training.ingest.values.columns import Columns
 # What each value is called in the JSON; `transactions.<name>` and `items.<name>` in the mapping say otherwise.
 TRANSACTION = {"transaction_id": "id", "user_id": "customer_id", "event_timestamp": "timestamp", "items": "items"}
 ITEM = {"item_id": "id", "quantity": "quantity", "price": "price", "discount": "discount"}
+NUMBERS = ("quantity", "price", "discount")
 KEYS = (
     *READING_OPTIONS,
     "products.file",
@@ -89,8 +90,9 @@ def _lines(transaction: Any, mapping: Mapping[str, str]) -> list[Line]:
     if any(isinstance(item, list | bool | Repeated) or item is None for item in items):
         return [head | {FAULT: WRONG_TYPE, RAW: shown}]
     own = {name: mapping.get(f"items.{name}", key) for name, key in ITEM.items()}
+    commas = NUMBERS if mapping.get("decimal", "") == "," else ()
     listed = [
-        {name: as_text(item.get(key)) for name, key in own.items()}
+        {name: as_text(item.get(key), comma=name in commas) for name, key in own.items()}
         if isinstance(item, dict)
         else {"item_id": as_text(item)}
         for item in items

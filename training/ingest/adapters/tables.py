@@ -32,6 +32,7 @@ def read_table(
     nested: Sequence[str] = (),
     in_path: Sequence[str] = (),
     wanted: Collection[str] = (),
+    commas: Collection[str] = (),
     careful: bool = False,
 ) -> tuple[ibis.Table, dict[str, list[Part]]]:
     """(the rows of all files, with FAULT and RAW; columns that only some files have, where they are null).
@@ -41,26 +42,31 @@ def read_table(
     rows_of: a column with lists, of which each entry is a row; separator: between entries that are plain text.
     nested: paths into columns, as with_nested reads them. in_path: patterns of the files' paths, each of which becomes
     a column of what stands there. wanted: names of the columns that the adapter reads, and paths into them.
+    commas: columns whose texts have a comma before decimals; what is a number already, in JSON or Parquet, is spelt
+    like them where it has to be text.
     Raises DataRejected naming the file that is empty or cut short, a column of lists in one and of texts in another, or
     two wanted columns that differ in case alone.
     """
     try:
         parts = [
-            _with_lists(_read_file(connection, file, wanted, careful=careful), lists).mutate(
+            _with_lists(_read_file(connection, file, wanted, commas, careful=careful), lists).mutate(
                 **{pattern: ibis.literal(file.in_path(pattern)) for pattern in in_path}
             )
             for file in files
         ]
     except UnicodeDecodeError as error:  # of an encoding that the mapping says
         raise DataRejected(f"{files[0].name} cannot be read as {error.encoding}: {error.reason}.") from error
-    table = reduce(ibis.union, _alike(_told_apart(parts, files, wanted), files))
-    return with_nested(with_rows(table, rows_of, separator) if rows_of else table, nested), _lacking(parts, files)
+    table = reduce(ibis.union, _alike(_told_apart(parts, files, wanted), files, commas))
+    table = with_rows(table, rows_of, separator, commas) if rows_of else table
+    return with_nested(table, nested, commas), _lacking(parts, files)
 
 
-def _read_file(connection: ibis.BaseBackend, file: DataFile, wanted: Collection[str], *, careful: bool) -> ibis.Table:
+def _read_file(
+    connection: ibis.BaseBackend, file: DataFile, wanted: Collection[str], commas: Collection[str], *, careful: bool
+) -> ibis.Table:
     if has_suffix(file.name, (".parquet",)):
         return read_parquet_file(connection, file, wanted, careful=careful)
-    rows = read_json_lines(file) if has_suffix(file.name, JSON_SUFFIXES) else read_delimited(file)
+    rows = read_json_lines(file, commas) if has_suffix(file.name, JSON_SUFFIXES) else read_delimited(file)
     return ibis.memtable(rows.rename_columns(told_apart(rows.column_names, {*wanted, FAULT, RAW}, file.name)))
 
 
@@ -81,7 +87,7 @@ def _with_lists(table: ibis.Table, lists: Sequence[str]) -> ibis.Table:
     return ibis.memtable(rows)
 
 
-def _alike(parts: list[ibis.Table], files: Sequence[DataFile]) -> list[ibis.Table]:
+def _alike(parts: list[ibis.Table], files: Sequence[DataFile], commas: Collection[str]) -> list[ibis.Table]:
     """The parts with the columns of all, in the same types: one that a part lacks is null, one that differs is text.
 
     Raises DataRejected where a part holds lists and another holds none.
@@ -96,13 +102,19 @@ def _alike(parts: list[ibis.Table], files: Sequence[DataFile]) -> list[ibis.Tabl
                 f"Parts of a table differ in the type of {name}: "
                 f"{', '.join(f'{kind} in {file}' for kind, file in found.items())}. Write all parts with the same type."
             )
-    return [part.select(**{name: _column(part, name, list(found)) for name, found in kinds.items()}) for part in parts]
+    return [
+        part.select(**{name: _column(part, name, list(found), comma=name in commas) for name, found in kinds.items()})
+        for part in parts
+    ]
 
 
-def _column(part: ibis.Table, name: str, kinds: Sequence[dt.DataType]) -> ibis.Value:
-    if len(kinds) > 1:
-        return as_text(part[name]) if name in part.columns else ibis.null("string")
-    return part[name] if name in part.columns else ibis.null(kinds[0])
+def _column(part: ibis.Table, name: str, kinds: Sequence[dt.DataType], *, comma: bool) -> ibis.Value:
+    if name not in part.columns:
+        return ibis.null("string" if len(kinds) > 1 else kinds[0])
+    if len(kinds) == 1:
+        return part[name]
+    text = as_text(part[name])
+    return text.replace(".", ",") if comma and part[name].type().is_numeric() else text
 
 
 def _lacking(parts: list[ibis.Table], files: Sequence[DataFile]) -> dict[str, list[Part]]:

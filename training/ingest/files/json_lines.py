@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, islice
 from typing import Any
@@ -25,14 +25,14 @@ TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
 STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
-def read_json_lines(file: DataFile) -> pa.Table:
+def read_json_lines(file: DataFile, commas: Collection[str] = ()) -> pa.Table:
     """One row an object: the keys of all as string columns (left out or null is null), then FAULT and RAW.
 
-    Arrays and objects stay JSON, numbers their own digits. Raises DataRejected for a file without lines, or an array
-    that is cut short.
+    Arrays and objects stay JSON, numbers their own digits. commas: columns whose numbers have a comma before decimals.
+    Raises DataRejected for a file without lines, or an array that is cut short.
     """
-    names = dict.fromkeys(name for row in _rows(file) for name in row if name not in (FAULT, RAW))
-    return table_of(_rows(file), (*names, FAULT, RAW))
+    names = dict.fromkeys(name for row in _rows(file, commas) for name in row if name not in (FAULT, RAW))
+    return table_of(_rows(file, commas), (*names, FAULT, RAW))
 
 
 def table_of(rows: Iterable[Line], names: Sequence[str]) -> pa.Table:
@@ -114,10 +114,15 @@ def keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Repeated:
     return found if len(found) == len(pairs) else Repeated(pairs)
 
 
-def as_text(value: Any) -> str | None:
-    """A value of JSON as a column of text holds it; half a character is U+FFFD."""
+def as_text(value: Any, *, comma: bool = False) -> str | None:
+    """A value of JSON as a column of text holds it; half a character is U+FFFD.
+
+    comma: a number, which JSON writes with a point, is spelt as the texts of a column with decimal commas.
+    """
     if value is None:
         return None
+    if comma and isinstance(value, Digits):
+        return value.replace(".", ",")
     text = str(value) if isinstance(value, str) else _written(value)
     return HALF.sub("\ufffd", text)
 
@@ -193,17 +198,20 @@ def _parsed_alone(text: str) -> Any:
         return Unparsed(MALFORMED, text.strip())
 
 
-def _rows(file: DataFile) -> Iterator[Line]:
+def _rows(file: DataFile, commas: Collection[str]) -> Iterator[Line]:
     for value in values_of(file):
         if isinstance(value, Unparsed):
             yield value.line
         else:
-            found = _object(value)
+            found = _object(value, commas)
             yield {FAULT: MALFORMED, RAW: as_text(value) or "null"} if found is None else found
 
 
-def _object(value: Any) -> Line | None:
+def _object(value: Any, commas: Collection[str]) -> Line | None:
     """None where the value is something else."""
     if not isinstance(value, dict):
         return None
-    return {beside(as_text(name) or "", (FAULT, RAW)): as_text(one) or None for name, one in value.items()}
+    return {
+        beside(as_text(name) or "", (FAULT, RAW)): as_text(one, comma=name in commas) or None
+        for name, one in value.items()
+    }

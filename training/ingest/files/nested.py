@@ -1,6 +1,6 @@
 """Values inside of objects and lists, as JSON and Parquet nest them: `buyer.id`, a row for each line of an order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import ibis
@@ -16,10 +16,11 @@ from training.ingest.files.plain_types import WRONG_TYPE
 WITHOUT_ITEMS = "basket_without_items"
 
 
-def with_rows(table: ibis.Table, column: str, separator: str = "") -> ibis.Table:
+def with_rows(table: ibis.Table, column: str, separator: str = "", commas: Collection[str] = ()) -> ibis.Table:
     """One row for each entry of the lists in the column: the entry in place of the list, its number in `column[]`.
 
     column: may be a path into another one. separator: what stands between the entries, where the lists are plain text.
+    commas: columns whose numbers have a comma before decimals.
     A row without entries is kept as WITHOUT_ITEMS, one with something else than a list as WRONG_TYPE. Raises
     InvalidInput where there is no such column.
     """
@@ -34,7 +35,7 @@ def with_rows(table: ibis.Table, column: str, separator: str = "") -> ibis.Table
         found, fault = _parted(text, separator) if separator else _entries(text)
         for place, entry in enumerate(found or [None]):
             parents.append(parent)
-            entries.append(as_text(entry))
+            entries.append(as_text(entry, comma=column in commas))
             places.append(place)
             faults.append(fault)
             shown.append(f"{column}={text or ''}" if fault else None)
@@ -43,11 +44,11 @@ def with_rows(table: ibis.Table, column: str, separator: str = "") -> ibis.Table
     return ibis.memtable(_with_faults(taken, faults, shown))
 
 
-def with_nested(table: ibis.Table, paths: Sequence[str]) -> ibis.Table:
+def with_nested(table: ibis.Table, paths: Sequence[str], commas: Collection[str] = ()) -> ibis.Table:
     """The table with a column for each path that leads into another one: an object, or the text of one in JSON.
 
     What is a column by itself, or leads nowhere in every row, is left to the caller. An object without the key has null
-    there; text that is no JSON object is its row's fault.
+    there; text that is no JSON object is its row's fault. commas: paths whose numbers have a comma before decimals.
     """
     for path in dict.fromkeys(paths):
         heads = [name for name in table.columns if path.startswith(f"{name}.")]
@@ -59,7 +60,7 @@ def with_nested(table: ibis.Table, paths: Sequence[str]) -> ibis.Table:
             value = _field(table[head], keys)
             table = table if value is None else table.mutate(**{path: value})
         else:
-            table = _from_text(table, head, keys, path)
+            table = _from_text(table, head, keys, path, comma=path in commas)
     return table
 
 
@@ -96,10 +97,10 @@ def _parted(text: str | None, separator: str) -> tuple[list[Any], str | None]:
     return found, None if found else WITHOUT_ITEMS
 
 
-def _from_text(table: ibis.Table, column: str, keys: Sequence[str], path: str) -> ibis.Table:
+def _from_text(table: ibis.Table, column: str, keys: Sequence[str], path: str, *, comma: bool) -> ibis.Table:
     rows = table.to_pyarrow()
     coded = rows.column(column).cast(pa.large_string()).combine_chunks().dictionary_encode()
-    found = [_value(text, keys) for text in coded.dictionary.to_pylist()]
+    found = [_value(text, keys, comma=comma) for text in coded.dictionary.to_pylist()]
     if not any(there for there, _, _ in found):
         return table
     values = pa.array([value for _, value, _ in found], pa.string()).take(coded.indices)
@@ -108,7 +109,7 @@ def _from_text(table: ibis.Table, column: str, keys: Sequence[str], path: str) -
     return ibis.memtable(_with_faults(rows.append_column(path, values), faults, shown))
 
 
-def _value(text: str, keys: Sequence[str]) -> tuple[bool, str | None, str | None]:
+def _value(text: str, keys: Sequence[str], *, comma: bool) -> tuple[bool, str | None, str | None]:
     """(whether the keys lead somewhere, the value there, why the text cannot be looked into)."""
     try:
         found = nested_value(text)
@@ -122,7 +123,7 @@ def _value(text: str, keys: Sequence[str]) -> tuple[bool, str | None, str | None
         if not isinstance(found, dict) or key not in found:
             return False, None, None
         found = found[key]
-    return True, as_text(found) or None, None
+    return True, as_text(found, comma=comma) or None, None
 
 
 def _field(value: Any, keys: Sequence[str]) -> Any:

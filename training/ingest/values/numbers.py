@@ -58,7 +58,7 @@ EITHER: Final = re.compile(r"[1-9]\d{0,2}\.\d{3}", re.ASCII)
 """1.234 next to a currency: one and a bit, or more than a thousand?"""
 PLAIN: Final = {
     ".": r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$",
-    ",": r"^\s*[+-]?(\d+|\d*,\d+)\s*$",
+    ",": r"^\s*[+-]?(\d+|\d*,\d+)([eE][+-]?\d+)?\s*$",
 }
 """What most columns hold, which the engine reads by itself."""
 FULL_WIDTH: Final = {0xFF01 + at: chr(0x21 + at) for at in range(94)} | str.maketrans("\u3000￠￡￥￦", " ¢£¥₩")

@@ -1,5 +1,6 @@
 """Clicks of ten kinds, with a catalogue and title vectors: the exact rows expected."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from contracts.errors import DataRejected, InvalidInput
-from tests.support.shops.shop_files import NOON, parquet, rows_of, run, write
+from tests.support.shops.shop_files import NOON, parquet, read_rows, rows_of, run, source_of, write
 from training.workspace import Workspace
 
 ACTION_NAMES = ["view", "like", "cart_add", "cart_remove", "cart_clear", "purchase", "cart_view", "visit"]
@@ -123,3 +124,14 @@ def test_arrays_may_be_text_in_csv(tmp_path: Path) -> None:
     )
     run(tmp_path, "clickstream", folder)
     assert rows_of(tmp_path, "events", "item_id", "event_type") == [("10", "purchase"), ("11", "purchase")]
+
+
+def test_prices_of_json_have_a_point_whatever_sign_the_texts_have(tmp_path: Path) -> None:
+    goods = [{"product_id": "10", "price": 1.234}, {"product_id": "11", "price": "1.234"}]
+    folder = write(
+        tmp_path / "raw",
+        catalog_jsonl="\n".join(map(json.dumps, goods)),
+        actions_csv="user_id,action,date,products\nu,0,2024-01-05T10:00:00Z,10\n",
+    )
+    items = source_of(tmp_path, "clickstream", folder, {"catalog": {"decimal": ","}}).items
+    assert read_rows(items, "item_id", "price") == [("10", 1.234), ("11", 1234.0)]

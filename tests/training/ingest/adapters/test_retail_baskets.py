@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import DataRejected
-from tests.support.shops.shop_files import EVENT, NOON, reasons, rows_of, run, write
+from tests.support.shops.shop_files import EVENT, NOON, read_rows, reasons, rows_of, run, source_of, write
 
 GOODS = "10\tA1\tMilk 1 l\n11\tA2\tBread\n"
 
@@ -63,6 +63,14 @@ def test_baskets_key_names_are_mapped(tmp_path: Path) -> None:
     }
     run(tmp_path, "retail-baskets", folder, mapping)
     assert rows_of(tmp_path, "events", *EVENT[1:]) == [("purchase", "7", "10", NOON, "1", 3, 2.5)]
+
+
+def test_numbers_of_baskets_have_a_point_whatever_sign_the_texts_have(tmp_path: Path) -> None:
+    items = [{"id": 10, "price": 1.234, "discount": "0,5"}, {"id": 11, "price": "1.234"}]
+    basket = {"id": 1, "customer_id": 5, "timestamp": NOON.isoformat(), "items": items}
+    folder = write(tmp_path / "raw", products_txt=GOODS, transactions_txt=json.dumps(basket))
+    events = source_of(tmp_path, "retail-baskets", folder, {"decimal": ","}).events
+    assert read_rows(events, "item_id", "price", "discount") == [("10", 1.234, 0.5), ("11", 1234.0, None)]
 
 
 def test_faulty_lines_of_baskets_cost_only_themselves(tmp_path: Path) -> None:
