@@ -1,9 +1,11 @@
 """Which events are kept, and why each other one is not."""
 
+from typing import Any
+
 import ibis
 from ibis import _
 
-from contracts.events.schema import EVENT_COLUMNS, EVENT_RULES
+from contracts.events.schema import EVENT_COLUMNS, EVENT_RULES, EventType
 from training.ingest.adapters.source import RETURN, Source
 from training.ingest.profiles import EXACT_COPY
 from training.ingest.validation import broken
@@ -85,31 +87,45 @@ def _column(table: ibis.Table, name: str, kind: str) -> ibis.Value:
 def cancelled(judged: ibis.Table, *, keep_copies: bool) -> ibis.Table:
     """The judged events, with the units of returns taken off earlier purchases of the same user and item.
 
-    The latest purchase before the last return gives first. One with nothing left is RETURNED; a return of what the log
-    does not know changes nothing.
+    In the order of time each return takes its units off the latest purchases before it that have some left; at one
+    moment purchases come first. A purchase with nothing left is RETURNED. A return of more than the log knows changes
+    no more than that.
+    """
+    given_back = _given_back(judged, keep_copies=keep_copies)
+    known = judged.left_join(given_back, judged.event_id == given_back.purchase_id).drop("purchase_id")
+    taken = ibis.ifelse(_is_bought(known), known.taken, None).fill_null(0)
+    left = known.mutate(taken=taken)
+    return left.mutate(
+        reason=ibis.ifelse((_.taken > 0) & (_.taken == _.quantity), RETURNED, _.reason),
+        quantity=ibis.ifelse((_.taken > 0) & (_.taken < _.quantity), _.quantity - _.taken, _.quantity),
+    )
+
+
+def _is_bought(judged: ibis.Table) -> Any:
+    return (judged.reason.isnull() & (judged.event_type == EventType.PURCHASE.value)).fill_null(False)
+
+
+def _given_back(judged: ibis.Table, *, keep_copies: bool) -> ibis.Table:
+    """(purchase_id, taken) of each purchase that returns take units off.
+
+    The units of a user and an item are a stack: purchases lay theirs on it, returns take from its top. Its height is
+    the sum so far above the lowest one so far, as nothing is taken from an empty stack. Of a purchase that is left
+    which lies below all later heights.
     """
     pair = ["user_id", "item_id"]
-    returns = judged.filter(_.reason == RETURN)
+    returns = judged.filter((_.reason == RETURN) & _.event_timestamp.notnull())
     if not keep_copies:  # a line that is there twice was given back once
         each = returns.group_by([*pair, "event_id"])
         returns = each.agg(quantity=_.quantity.min(), event_timestamp=_.event_timestamp.max())
-    given_back = returns.group_by(pair).agg(units=_.quantity.abs().sum(), until=_.event_timestamp.max())
-    untouched = judged.anti_join(given_back, pair).mutate(taken=ibis.literal(0, "int64"))
-    joined = judged.inner_join(given_back, pair)
-    counts = (_.reason.isnull() & (_.event_type == "purchase") & (_.event_timestamp <= _.until)).fill_null(False)
-    marked = joined.mutate(counts=counts)
-    later = ibis.window(
-        group_by=[*pair, "counts"],
-        order_by=[ibis.desc("event_timestamp"), "event_id"],
-        preceding=None,
-        following=0,
-    )
-    running = marked.mutate(before=_.quantity.sum().over(later) - _.quantity)
-    taken = ibis.ifelse(_.counts, ibis.greatest(ibis.least(_.units - _.before, _.quantity), 0), 0)
-    left = running.mutate(taken=taken)
-    gone = (_.taken > 0) & (_.taken == _.quantity)
-    touched = left.mutate(
-        reason=ibis.ifelse(gone, RETURNED, _.reason),
-        quantity=ibis.ifelse((_.taken > 0) & (_.taken < _.quantity), _.quantity - _.taken, _.quantity),
-    ).drop("units", "until", "counts", "before")
-    return untouched.union(touched.select(*untouched.columns))
+    taken_off = returns.select(*pair, "event_id", "event_timestamp", units=-_.quantity.abs(), after=1)
+    bought = judged.filter(_is_bought(judged)).semi_join(taken_off, pair)
+    laid_on = bought.select(*pair, "event_id", "event_timestamp", units=_.quantity, after=0)
+    in_time = {"group_by": pair, "order_by": ["event_timestamp", "after", ibis.desc("event_id")]}
+    so_far = ibis.window(**in_time, preceding=None, following=0)
+    from_now_on = ibis.window(**in_time, preceding=0, following=None)
+    summed = laid_on.union(taken_off).mutate(total=_.units.sum().over(so_far))
+    stacked = summed.mutate(height=_.total - ibis.least(_.total.min().over(so_far), 0))
+    lowest = stacked.mutate(lowest=_.height.min().over(from_now_on))
+    purchases = lowest.filter(_.units > 0).mutate(left=ibis.greatest(_.lowest - (_.height - _.units), 0))
+    taken = purchases.mutate(taken=(_.units - _.left).cast("int64"))
+    return taken.filter(_.taken > 0).select("taken", purchase_id=_.event_id)
