@@ -70,6 +70,7 @@ class Rule:
     past: bool = False  # not after the moment of looking at it
     since: datetime | None = None  # not before it
     max_length: int | None = None  # characters
+    of_each: bool = False  # max_length holds for each entry of a list
     unless_event_type: frozenset[EventType] = frozenset()  # these need no value
 
 
@@ -99,7 +100,7 @@ ITEM_RULES: Final = (
     Rule("price", "money_too_large", at_most=MAX_MONEY),
     Rule("list_price", "money_too_large", at_most=MAX_MONEY),
     *(
-        Rule(column, "text_too_long", max_length=MAX_TERM)
+        Rule(column, "text_too_long", max_length=MAX_TERM, of_each=True)
         for column in ("department", "category", "subcategory", "brand", "manufacturer")
     ),
 )

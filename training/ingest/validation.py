@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import ibis
 
 from contracts.errors import DataRejected
 from contracts.events.schema import EventType, Rule
+from contracts.features.vocabulary import LIST_SEPARATOR
 
 
 def broken(rule: Rule, table: ibis.Table) -> ibis.Value:
@@ -25,11 +27,19 @@ def broken(rule: Rule, table: ibis.Table) -> ibis.Value:
         (rule.at_most is not None, lambda: (value > rule.at_most) & ~value.isnan()),
         (rule.finite, lambda: value.isnan() | value.isinf()),
         (rule.since is not None, lambda: value < ibis.timestamp(rule.since)),
-        (rule.max_length is not None, lambda: value.length() > rule.max_length),
+        (rule.max_length is not None, lambda: _is_longer(value, rule)),
         (rule.past, lambda: value > ibis.timestamp(datetime.now(UTC))),
     )
     faults += [breaks() for is_set, breaks in limits if is_set]
     return ibis.or_(*(fault.fill_null(False) for fault in faults))
+
+
+def _is_longer(value: Any, rule: Rule) -> ibis.Value:
+    longer = value.length() > rule.max_length
+    if not rule.of_each:
+        return longer
+    longest = value.split(LIST_SEPARATOR).map(lambda one: one.length()).maxs()
+    return ibis.ifelse(longer, longest > rule.max_length, longer)  # few are taken apart
 
 
 def refuse_broken(table: ibis.Table, name: str, columns: Mapping[str, str], rules: Sequence[Rule]) -> None:

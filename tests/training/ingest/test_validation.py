@@ -19,6 +19,7 @@ from contracts.events.schema import (
     EventType,
     Rule,
 )
+from contracts.limits import MAX_TERM
 from tests.support.each import each
 from training.ingest.validation import broken, refuse_broken
 
@@ -65,6 +66,23 @@ def test_each_kind_of_rule_finds_its_rows(row: dict[str, Any], reason: str) -> N
     assert reasons(row)[0] == reason
     with pytest.raises(DataRejected, match=f"events table does not keep its contract: .*{reason}"):
         refuse_broken(events({}, row), "events", EVENT_COLUMNS, EVENT_RULES)
+
+
+@pytest.mark.parametrize("column", ["department", "category", "subcategory", "brand", "manufacturer"])
+@pytest.mark.parametrize(
+    ("text", "too_long"),
+    [
+        (" | ".join(["c" * MAX_TERM] * 20), False),
+        ("c" * (MAX_TERM + 1), True),
+        (f"a | {'c' * (MAX_TERM + 1)} | b", True),
+        (f"{'c' * 200}|{'d' * 200}", True),
+        (None, False),
+    ],
+)
+def test_each_category_of_several_may_be_as_long_as_one(column: str, text: str | None, too_long: bool) -> None:
+    table = ibis.memtable(pa.table({column: pa.array([text], pa.string())}))
+    (rule,) = (one for one in ITEM_RULES if one.column == column)
+    assert table.select(found=broken(rule, table)).to_pyarrow().to_pylist() == [{"found": too_long}]
 
 
 def test_what_is_not_known_breaks_no_rule() -> None:
