@@ -6,7 +6,7 @@ from typing import Any
 import ibis
 
 from contracts.errors import InvalidInput
-from training.ingest.values.texts import as_text
+from training.ingest.values.texts import as_text, is_given
 
 FILL = "fill"
 KEY = "follow_up_lines"
@@ -40,9 +40,8 @@ def blank_in_known_orders(rows: ibis.Table, user: Any, order: Any) -> int:
 
 
 def _filled(rows: ibis.Table, name: str, order: str) -> Any:
-    written, of_order = rows[name], as_text(rows[order])
-    if written.type().is_string():
-        written = as_text(written)
+    of_order = as_text(rows[order])
+    written = ibis.ifelse(is_given(rows[name]), rows[name], None)
     lines = ibis.window(group_by=of_order)
     first, last = written.min().over(lines), written.max().over(lines)
     return written.coalesce(ibis.ifelse((first == last) & of_order.notnull(), first, None))

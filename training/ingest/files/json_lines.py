@@ -69,7 +69,7 @@ def parsed(text: str) -> Any:
     """
     if _is_deep(text):
         raise TooDeep(f"lists in lists or objects in objects, more than {MAX_DEPTH} deep")
-    return json.loads(text, parse_int=Digits, parse_float=Digits, parse_constant=Digits, object_pairs_hook=keys_once)
+    return json.loads(text, parse_int=Digits, parse_float=Digits, parse_constant=_constant, object_pairs_hook=keys_once)
 
 
 class TooDeep(ValueError):
@@ -99,6 +99,11 @@ class Digits(str):
     """A number of JSON, as it was written: Python refuses one of 5,000 digits, and .10 is not .1 as an id."""
 
     __slots__ = ()
+
+
+def _constant(name: str) -> Digits | None:
+    """Nothing for NaN, which pandas writes for what is missing."""
+    return None if name == "NaN" else Digits(name)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from training.ingest.values.currencies import named_currencies, one_currency, pl
 from training.ingest.values.moment_text import Reading
 from training.ingest.values.moments import TIMESTAMP, moments
 from training.ingest.values.numbers import as_number
-from training.ingest.values.texts import as_id, as_terms, as_text, is_whole
+from training.ingest.values.texts import as_id, as_terms, as_text, is_given, is_whole
 from training.ingest.values.totals import TOTALS_ROW, totals_in
 
 WITHOUT_ZONE = "timestamp_without_zone"
@@ -197,12 +197,7 @@ class Columns:
             fine = is_whole(number)
         elif value.type().is_string() and f"{self._section}.{name}.value" not in self._mapping:
             self._notes += one_currency(self.table, self._named(name), self._section, decimal)
-        given = value.notnull()
-        if value.type().is_string():
-            given = given & (value.strip() != "")
-        if value.type().is_floating():
-            given = given & ~value.isnan()  # as pandas writes what is missing
-        self._faults.append((given & ~fine.fill_null(False), WRONG_TYPE, self._named(name)))
+        self._faults.append((is_given(value) & ~fine.fill_null(False), WRONG_TYPE, self._named(name)))
         return ibis.ifelse(fine, number, None).cast(kind)
 
     def timestamp(self, name: str) -> Any:

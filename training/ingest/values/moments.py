@@ -7,6 +7,7 @@ import ibis
 import pyarrow as pa
 
 from training.ingest.values.moment_text import EPOCH_UNITS, WRONG, ZONELESS, Reading, reader
+from training.ingest.values.texts import is_given
 
 TIMESTAMP = "timestamp('UTC', 6)"
 FIRST_SECOND, LAST_SECOND = -30_610_224_000, 253_402_300_799  # of the years 1000 to 9999
@@ -29,10 +30,7 @@ def moments(value: Any, reading: Reading) -> Moments:
     kind = value.type()
     if kind.is_numeric() and not kind.is_boolean():
         utc = _from_number(value, reading.epoch_unit) if reading.epoch_unit else ibis.null(TIMESTAMP)
-        missing = value.isnull()
-        if kind.is_floating():
-            missing = missing | value.isnan()  # as pandas writes what is missing
-        return Moments(utc, ~missing & utc.isnull(), ibis.literal(False))
+        return Moments(utc, is_given(value) & utc.isnull(), ibis.literal(False))
     if kind.is_timestamp():
         return _typed(value, reading)
     read = text_reader(reading)(value.cast("string"))

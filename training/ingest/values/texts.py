@@ -13,6 +13,13 @@ EXACT = 2**53
 """Whole numbers up to here are exact in a float64."""
 
 
+def is_given(value: Any) -> Any:
+    """Whether each value says anything: null, blanks alone and NaN, as pandas writes what is missing, do not."""
+    if value.type().is_string():
+        return (value.strip() != "").fill_null(False)
+    return (value.notnull() & ~value.isnan()) if value.type().is_floating() else value.notnull()
+
+
 def as_text(value: Any) -> Any:
     """The column as strings. Empty ones and blanks alone are null: else all guests were one user with the name " ".
 
@@ -21,7 +28,7 @@ def as_text(value: Any) -> Any:
     kind = value.type()
     if kind.is_floating():
         text = ibis.ifelse(is_whole(value), value.try_cast("int64").cast("string"), value.cast("string"))
-        return ibis.ifelse(value.isnan(), None, text)
+        return ibis.ifelse(is_given(value), text, None)
     text = value.cast("string")
     if kind.is_decimal():
         return _whole(text)

@@ -6,6 +6,7 @@ from typing import Any, Final
 import ibis
 
 from training.ingest.values.numbers import is_plain
+from training.ingest.values.texts import is_given
 
 TOTALS_ROW: Final = "totals_row"
 TOTAL: Final = (
@@ -28,16 +29,16 @@ def totals_in(table: ibis.Table, columns: Sequence[str], key: str, moment: str, 
     texts = {name: table[name] for name in columns if table[name].type().is_string()}
     says_total = {name: text.strip().lower().re_search(TOTAL).fill_null(False) for name, text in texts.items()}
     if moment in columns and says_total:
-        empty = [table[name].isnull().cast("int64") for name in columns]
+        empty = [(~is_given(table[name])).cast("int64") for name in columns]
         at = table[moment]
-        no_moment = at.isnull() | says_total.get(moment, ibis.literal(False))
+        no_moment = ~is_given(at) | says_total.get(moment, ibis.literal(False))
         no_event = no_moment & ibis.or_(*says_total.values()) & (sum(empty[1:], empty[0]) >= 2)
-        may_be_none = at.isnull()  # asked first, as it costs a fraction of what the words do
+        may_be_none = ~is_given(at)  # asked first, as it costs a fraction of what the words do
         if moment in texts:
             may_be_none = may_be_none | (at < "0") | (at >= ":")
         return ibis.ifelse(may_be_none, no_event, False)
     if key in texts and len(others := texts.keys() - {key}) > 1:
-        empty = [texts[name].fill_null("").strip() == "" for name in sorted(others)]
+        empty = [~is_given(texts[name]) for name in sorted(others)]
         numbers = [is_plain(texts[name], decimal) for name in sorted(others)]
         nothing_else = ibis.and_(*(blank | number for blank, number in zip(empty, numbers, strict=True)))
         sparse = sum((blank.cast("int64") for blank in empty[1:]), empty[0].cast("int64")) * 2 >= len(others)

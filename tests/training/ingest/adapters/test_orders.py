@@ -1,12 +1,15 @@
 """Orders as web shops export them: of several lines, with lists in a cell, and events of types that nobody wants."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from contracts.errors import DataRejected, InvalidInput
-from tests.support.shops.shop_files import reasons, rows_of, run, write
+from tests.support.shops.shop_files import read_rows, reasons, rows_of, run, source_of, unreadable, write
 
 AT = "2024-01-05 10:00:00 +0100"
 ORDERS = f"""Name,Email,Created at,Lineitem sku,Lineitem quantity,Discount code
@@ -249,3 +252,18 @@ def test_products_of_lists_that_are_empty_are_no_fault(tmp_path: Path) -> None:
                "products": {**table, "repeated": "most_frequent"}}  # fmt: skip
     report = run(tmp_path, "ecommerce", folder, mapping, share=0.5)
     assert (report.items, report.profiles_dropped) == (1, {"items": {"basket_without_items": 3}})
+
+
+def test_a_blank_of_a_column_of_numbers_is_filled_and_may_be_of_a_line_of_totals(tmp_path: Path) -> None:
+    nan = float("nan")
+    lines = pa.table({"event_type": ["purchase", None, "Total"], "user_id": [5.0, nan, nan],
+                      "basket_id": [1.0, 1.0, nan], "item_id": ["tea", "cup", None],
+                      "event_timestamp": [1704448800.0, nan, nan]})  # fmt: skip
+    folder = write(tmp_path / "shop", products_csv="item_id\ntea\ncup\n")
+    pq.write_table(lines, folder / "interactions.parquet")
+    events = source_of(tmp_path, "ecommerce", folder, {"follow_up_lines": "fill", "epoch_unit": "s"}).events
+    at = datetime(2024, 1, 5, 10, tzinfo=UTC)
+    assert read_rows(events, "user_id", "item_id", "event_type", "event_timestamp") == [
+        ("5", "cup", "purchase", at), ("5", "tea", "purchase", at),
+    ]  # fmt: skip
+    assert unreadable(events) == {"totals_row": 1}

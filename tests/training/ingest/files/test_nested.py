@@ -163,3 +163,27 @@ def test_a_key_that_is_there_twice_in_an_object_costs_the_rows_that_need_it(
     assert unreadable(source.users) if "state" in once else lost
     assert set(dropped) <= {"wrong_type"}
     assert len(kept) + sum(dropped.values()) == 4
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_what_pandas_writes_for_nothing_is_nothing_inside_of_lists_and_objects_too(
+    tmp_path: Path, as_json: bool
+) -> None:
+    row = {"user_id": "u", "event_timestamp": AT, "event_type": "purchase", "price": NAN,
+           "lines": [{"sku": "tea", "q": NAN}, {"sku": "cup", "q": 2.0}],
+           "of": {"basket": NAN, "off": NAN}}  # fmt: skip
+    folder = write(tmp_path / "shop", products_csv="item_id\ntea\ncup\n")
+    if as_json:
+        write(folder, interactions_jsonl=json.dumps(row))
+    else:
+        pq.write_table(pa.Table.from_pylist([row]), folder / "interactions.parquet")
+    mapping = {"rows": "lines", "item_id": "lines.sku", "quantity": "lines.q", "basket_id": "of.basket",
+               "discount": "of.off"}  # fmt: skip
+    events = source_of(tmp_path, "ecommerce", folder, {"interactions": mapping}).events
+    assert unreadable(events) == {}
+    assert read_rows(events, "item_id", "quantity", "price", "basket_id", "discount") == [
+        ("cup", 2, None, None, None), ("tea", 1, None, None, None),
+    ]  # fmt: skip
