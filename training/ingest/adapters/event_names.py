@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+import ibis
+import pyarrow as pa
+
 from contracts.errors import InvalidInput
 from contracts.events.schema import WITHOUT_ITEM, EventType
+from training.ingest.adapters.mapping import EVENT_TYPES
 from training.ingest.adapters.source import CANCEL, IGNORE, RETURN
 from training.ingest.files.nested import WITHOUT_ITEMS
 from training.ingest.values.columns import Columns
@@ -20,15 +24,30 @@ EVENT_NAMES = {kind.value: kind.value for kind in EventType} | {
 }
 """Understood without a mapping."""
 IGNORED = "ignored"
-SECTION = "event_types."
+
+
+def plain(name: str) -> str:
+    """The name without its case and the blanks around it."""
+    return name.strip().casefold()
+
+
+def _plain_names() -> Any:
+    """`plain` as a function of the engine, whose own lower case differs: of the Turkish I, and the Greek last sigma."""
+
+    def plain_name_of_event(texts: Any) -> Any:  # an Arrow array, as the engine hands over many rows at once
+        whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+        coded = whole.dictionary_encode()  # a log has few names
+        return pa.array(map(plain, coded.dictionary.to_pylist()), pa.string()).take(coded.indices)
+
+    return ibis.udf.scalar.pyarrow(plain_name_of_event, signature=(("string",), "string"))
 
 
 def event_types_of(mapping: Mapping[str, str]) -> dict[str, str]:
-    """The source's names of events, in lower case, and ours.
+    """The source's names of events, as `plain` has them, and ours.
 
     Raises InvalidInput naming every one that is mapped to no type of ours, or to two that differ in case alone.
     """
-    own = {key.removeprefix(SECTION): kind for key, kind in mapping.items() if key.startswith(SECTION)}
+    own = {key.removeprefix(EVENT_TYPES): kind for key, kind in mapping.items() if key.startswith(EVENT_TYPES)}
     known = [*(kind.value for kind in EventType), IGNORE] + ([RETURN] if mapping.get("returns") else [])
     if unknown := [f"{name}: {kind}" for name, kind in own.items() if kind not in known]:
         more = ""
@@ -39,9 +58,9 @@ def event_types_of(mapping: Mapping[str, str]) -> dict[str, str]:
         )
     names: dict[str, str] = {}
     for name, kind in own.items():
-        if names.setdefault(plain := name.strip().lower(), kind) != kind:
+        if names.setdefault(spelt := plain(name), kind) != kind:
             raise InvalidInput(
-                f"event_types says two things of {plain!r}: {names[plain]} and {kind}. Case is not read."
+                f"event_types says two things of {spelt!r}: {names[spelt]} and {kind}. Case is not read."
             )
     return names
 
@@ -55,10 +74,10 @@ def event_type(rows: Columns, mapping: Mapping[str, str]) -> Any:
     own = event_types_of(mapping)
     names = EVENT_NAMES | own
     constant = rows.option("event_type", "value")
-    if constant and (kind := constant.strip().lower()) not in (*names, *names.values()):
+    if constant and (kind := plain(constant)) not in (*names, *names.values()):
         kinds = ", ".join(kind.value for kind in EventType)
         raise InvalidInput(f"Every row is said to be a {kind!r}, which is not an event type. There are {kinds}.")
-    written = rows.text("event_type").strip().lower()
+    written = _plain_names()(rows.text("event_type"))
     kind = written.substitute(dict(names))
     if ignored := [name for name, kind in own.items() if kind == IGNORE]:
         rows.leave_out(written.isin(ignored).fill_null(False), IGNORED)

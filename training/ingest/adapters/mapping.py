@@ -25,6 +25,8 @@ OPTIONS_OF = {
     "separator": "texts",
 }
 """What an option of one column is about."""
+EVENT_TYPES = "event_types."
+"""The section whose keys are a shop's own words, `column` and `buy.column` among them."""
 ID_COLUMNS = ("event_id", "user_id", "item_id", "basket_id", "session_id")
 COLUMN_OPTIONS = (*READING_OPTIONS, "value", "separator", "time")
 
@@ -63,7 +65,8 @@ def _flat(section: Mapping[Any, Any], prefix: str, path: str) -> Iterable[tuple[
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.", path)
         elif isinstance(value, str):
-            yield f"{prefix}{key}".removesuffix(".column"), value
+            dotted = f"{prefix}{key}"
+            yield dotted if dotted.startswith(EVENT_TYPES) else dotted.removesuffix(".column"), value
         else:
             raise InvalidInput(f"{prefix}{key} in {path} is {value!r}, expected a name.")
 

@@ -8,7 +8,18 @@ from typer.testing import CliRunner
 
 from contracts.errors import InvalidInput
 from tandem.__main__ import app
-from tests.support.shops.shop_files import EVENT, INTERACTIONS, SHOP_EVENTS, rows_of, run, shop, write
+from tests.support.shops.shop_files import (
+    EVENT,
+    INTERACTIONS,
+    SHOP_EVENTS,
+    read_rows,
+    rows_of,
+    run,
+    shop,
+    source_of,
+    unreadable,
+    write,
+)
 from training.ingest.adapters.event_names import event_types_of
 from training.ingest.adapters.mapping import load_mapping
 from training.workspace import Workspace
@@ -95,6 +106,19 @@ def test_two_spellings_of_an_event_name_are_one_type() -> None:
     assert event_types_of({"event_types.Buy": "purchase", "event_types.buy ": "purchase"}) == {"buy": "purchase"}
     with pytest.raises(InvalidInput, match="says two things of 'buy': purchase and view"):
         event_types_of({"event_types.Buy": "purchase", "event_types.buy": "view"})
+
+
+@pytest.mark.parametrize(
+    ("mapped", "written"),
+    [("İNCELE", "İNCELE"), ("ΑΓΟΡΑΣ", "αγορας"), ("gekauft-größe", "GEKAUFT-GRÖSSE"), ("buy", "Buy\u00a0"),
+     ("column", "column"), ("my.column", "My.Column"), ("value", "value"), ("path", "PATH")],
+)  # fmt: skip
+def test_an_event_name_is_matched_whatever_its_letters(tmp_path: Path, mapped: str, written: str) -> None:
+    lines = f"user_id,item_id,event_type,event_timestamp\nu,tea,{written},2024-01-05T10:00:00Z\n"
+    folder = shop(tmp_path, lines)
+    for kind, more in (("like", {}), ("ignore", {"ignored": 1})):
+        events = source_of(tmp_path, "ecommerce", folder, {"event_types": {mapped: kind}}).events
+        assert (read_rows(events, "event_type"), unreadable(events)) == ([] if more else [("like",)], more)
 
 
 def test_columns_that_differ_from_ours_in_case_or_blanks_are_offered_and_named(tmp_path: Path) -> None:
