@@ -41,7 +41,8 @@ def read_table(
 
     rows_of: a column with lists, of which each entry is a row; separator: between entries that are plain text.
     nested: paths into columns, as with_nested reads them. in_path: patterns of the files' paths, each of which becomes
-    a column of what stands there. wanted: names of the columns that the adapter reads, and paths into them.
+    a column of what stands there. wanted: names of the columns that the adapter reads, and paths into them; a table
+    whose files name none, like an empty list of JSON, has these without rows.
     commas: columns whose texts have a comma before decimals; what is a number already, in JSON or Parquet, is spelt
     like them where it has to be text.
     Raises DataRejected naming the file that is empty or cut short, a column of lists in one and of texts in another, or
@@ -57,6 +58,9 @@ def read_table(
     except UnicodeDecodeError as error:  # of an encoding that the mapping says
         raise DataRejected(f"{files[0].name} cannot be read as {error.encoding}: {error.reason}.") from error
     table = reduce(ibis.union, _alike(_told_apart(parts, files, wanted), files, commas))
+    if not set(table.columns) - {FAULT, RAW, *in_path}:
+        named = {*wanted, *([rows_of] if rows_of else ())}
+        table = table.mutate(**{name: ibis.null("array<string>" if name in lists else "string") for name in named})
     table = with_rows(table, rows_of, separator, commas) if rows_of else table
     return with_nested(table, nested, commas), _lacking(parts, files)
 

@@ -77,6 +77,25 @@ def test_an_array_with_a_deep_row_is_refused_where_it_is_cut_short(tmp_path: Pat
             source_of(tmp_path, "ecommerce", tmp_path / "shop", mapping)
 
 
+@pytest.mark.parametrize("mapped", [{}, {"user_id": "buyer.id", "region": "state", "repeated": "most_frequent"}])
+def test_a_table_that_is_an_empty_list_has_no_rows(tmp_path: Path, mapped: dict[str, str]) -> None:
+    folder = write(shop(tmp_path), users_json=" [ ]\n", sessions_json="[]")
+    sessions = {"started_at": {"column": "day", "time": "clock"}}
+    source = source_of(tmp_path, "ecommerce", folder, {"users": mapped, "sessions": sessions})
+    assert (read_rows(source.events, *EVENT), read_rows(source.users, "user_id")) == (SHOP_EVENTS, [])
+    assert unreadable(source.users) == {}
+    (folder / "interactions.csv").unlink()
+    for more in ({}, {"rows": "order.lines", "item_id": "order.lines.sku"}):
+        with pytest.raises(DataRejected, match="The source has no events"):
+            run(tmp_path, "ecommerce", write(folder, interactions_json="[]"), {"interactions": more})
+
+
+def test_lists_of_clicks_may_be_empty(tmp_path: Path) -> None:
+    folder = write(tmp_path / "raw", actions_json="[]", catalog_json="[]")
+    with pytest.raises(DataRejected, match="The source has no events"):
+        run(tmp_path, "clickstream", folder)
+
+
 def test_brackets_inside_of_texts_are_no_lists() -> None:
     assert parsed(json.dumps(["[" * 500, '\\"{' * 500])) == ["[" * 500, '\\"{' * 500]
     assert parsed(f"[{'[1],' * 500}[2]]")[-1] == ["2"]
