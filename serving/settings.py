@@ -75,7 +75,9 @@ class ServingSettings(BaseSettings):
     max_header_bytes: int = Field(65_536, ge=4096)  # bytes of one request's headers, with its path and parameters
     header_seconds: float = Field(10, gt=0)  # seconds until the headers of a request are complete
     request_seconds: float = Field(30, gt=0)  # seconds until its body is complete, and for an answer to be read
-    max_connections: int = Field(1000, ge=1)  # connections at once; an idle one makes room for another
+    max_connections: int = Field(
+        1000, ge=1
+    )  # connections at once; an idle one makes room for another; over gRPC a tenth
     feature_repo: Path = Path("feature_repo")  # folder with feature_store.yaml
     host: str = "127.0.0.1"  # containers set 0.0.0.0
     http_port: int = Field(8080, ge=1, le=65535)

@@ -126,7 +126,7 @@ class LoopbackModelServer(ModelServer):  # type: ignore[misc]
         server._add_middlewares = lambda app: None
         sweeping = asyncio.create_task(sweep(server._server.server_state.connections))
         try:
-            with grpc_servers(self._settings.host, self._settings.max_body_bytes, self._access):
+            with grpc_servers(self._settings, self._access):
                 await asyncio.gather(*self.servers)
         finally:
             sweeping.cancel()
@@ -142,16 +142,16 @@ def limits_of(settings: ServingSettings) -> ConnectionLimits:
 
 
 @contextmanager
-def grpc_servers(host: str, max_bytes: int, access: Access) -> Iterator[None]:
-    """gRPC servers that are made meanwhile listen on this host, have limits and ask for keys; KServe's do not."""
+def grpc_servers(settings: ServingSettings, access: Access) -> Iterator[None]:
+    """gRPC servers made meanwhile listen on the settings' host, have limits and ask for keys; KServe's do not."""
     make = grpc.aio.server
 
     def server(*args: Any, **kwargs: Any) -> grpc.aio.Server:
-        kwargs["options"] = channel_options(max_bytes)
-        kwargs["interceptors"] = (*kwargs.get("interceptors", ()), GuardedCalls(access))
+        guarded = GuardedCalls(access, settings.request_seconds)
+        kwargs |= {"options": channel_options(settings), "interceptors": (*kwargs.get("interceptors", ()), guarded)}
         made = make(*args, **kwargs)
         add_port = made.add_insecure_port
-        place = f"[{host}]" if ":" in host else host
+        place = f"[{settings.host}]" if ":" in settings.host else settings.host
         made.add_insecure_port = lambda address: add_port(f"{place}:{address.rpartition(':')[2]}")
         return made
 
