@@ -60,7 +60,9 @@ class ServingSettings(BaseSettings):
     open_scopes: str = (
         "lists"  # scopes without a key, by comma: lists, history, events, catalogue, admin, metrics; or none
     )
-    lists_per_second: float = Field(0, ge=0)  # lists a second for one caller, by key or address; 0: no limit
+    lists_per_second: float = Field(
+        0, ge=0
+    )  # lists a second for one caller, by key or address, and events without a key; 0: no limit
     lists_at_once: float = Field(200, ge=64)  # burst of one caller before that limit holds; a body may ask for 64
     lists_in_flight: int = Field(0, ge=0)  # lists in progress for one caller at the same time; 0: no limit
     user_token_key: SecretStr | None = Field(None, min_length=32)  # secret that signs and checks tokens of single users

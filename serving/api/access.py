@@ -47,7 +47,9 @@ class LacksScope(NotAllowed):
 class Caller:
     """Who sent one request, as far as a key or an address says. Headers and key are read once, and asked often."""
 
-    __slots__ = ("_access", "_address", "_headers", "_held", "_holder", "_lines", "_named", "_sent", "_user")
+    __slots__ = (
+        "_access", "_address", "_charged", "_headers", "_held", "_holder", "_lines", "_named", "_sent", "_user"
+    )  # fmt: skip
 
     def __init__(self, access: "Access", headers: Headers, address: str | None) -> None:
         """address: of the other end of the connection, None where it has none."""
@@ -57,6 +59,7 @@ class Caller:
         self._address = address
         self._sent = _bearer(self._headers.get(b"authorization", b""))
         self._holder = access.keys.holder(self._sent) if self._sent and access.keys else None
+        self._charged = 0.0  # lists of this request, against the rate
         self._held = 0.0  # lists that are being made
         self._named: str | None = None
         self._user: str | None = None  # whose token it is, once it was read
@@ -96,17 +99,28 @@ class Caller:
 
     def charge(self, lists: float) -> None:
         """Counts the lists against the caller's rate, and as in flight until `done`. Raises TooManyRequests (429)."""
-        rate, in_flight = self._access.limit, self._access.in_flight
-        if not lists or (rate is None and in_flight is None) or self.is_mirrored:
-            return
-        name = self._named = self._named or self._name()
-        if in_flight is not None:
-            self._hold(in_flight, name, lists)
-        if rate is not None:
-            rate.charge(name, lists)
+        in_flight = self._access.in_flight
+        if in_flight is not None and lists and not self.is_mirrored:
+            self._hold(in_flight, lists)
+        self._rate(lists)
 
-    def _hold(self, in_flight: InFlight, name: str, lists: float) -> None:
+    def charge_events(self, events: int) -> None:
+        """Counts these as that many lists against the rate of a caller without a key. Raises TooManyRequests (429).
+
+        A key is a service's, which posts what all users do.
+        """
+        if not self.is_known:
+            self._rate(events)
+
+    def _rate(self, lists: float) -> None:
+        rate = self._access.limit
+        if rate is not None and lists and not self.is_mirrored:
+            rate.charge(self._name(), lists, self._charged)
+            self._charged += lists
+
+    def _hold(self, in_flight: InFlight, lists: float) -> None:
         """Lists that the same request was charged for before do not count against the rest of it."""
+        name = self._name()
         in_flight.give_back(name, self._held)
         held, self._held = self._held + lists, 0.0
         in_flight.take(name, held)
@@ -114,8 +128,8 @@ class Caller:
 
     def done(self) -> None:
         """The request is over."""
-        if self._held and self._access.in_flight is not None and self._named is not None:
-            self._access.in_flight.give_back(self._named, self._held)
+        if self._held and self._access.in_flight is not None:
+            self._access.in_flight.give_back(self._name(), self._held)
             self._held = 0.0
 
     @property
@@ -160,7 +174,9 @@ class Caller:
 
     def _name(self) -> str:
         """The name under which the caller's rate is counted: a known key, else an address."""
-        return network_of(self._origin()) if self._holder is None else f"key {hash(self._sent)}"
+        if self._named is None:
+            self._named = network_of(self._origin()) if self._holder is None else f"key {hash(self._sent)}"
+        return self._named
 
     def _origin(self) -> str:
         """The address that asks, as far as it can be trusted: a proxy may add its entry to a line or as a new one."""

@@ -38,22 +38,22 @@ class RateLimit:
         self._now = now
         self._buckets: BoundedDict[str, _Bucket] = BoundedDict(CALLERS)
 
-    def charge(self, caller: str, lists: float) -> None:
+    def charge(self, caller: str, lists: float, before: float = 0) -> None:
         """Takes what is asked for off the caller's tokens. Raises TooManyRequests where there are too few.
 
-        More than a burst at once empties the bucket and more: it is answered once the bucket is full, and then waited
-        for.
+        before: what the same request was charged for already. More than a burst in one request empties the bucket and
+        more: it is answered once the bucket is full, and then waited for.
         """
         now = self._now()
         bucket = self._buckets.get(caller) or _Bucket(self._burst, now)
         bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) * self._per_second)
         bucket.at = now
         self._buckets[caller] = bucket
-        needed = min(lists, self._burst)
+        needed = min(lists, self._burst - before)
         if bucket.tokens < needed:
             seconds = math.ceil((needed - bucket.tokens) / self._per_second)
             raise TooManyRequests(
-                f"Too many lists are asked for: {self._per_second:g} a second are made for one caller, and "
+                f"Too many lists are asked for, or events sent: {self._per_second:g} a second for one caller, and "
                 f"{self._burst:g} at once. Try again in {seconds} s.",
                 seconds,
             )

@@ -92,8 +92,9 @@ def router(service: Service) -> APIRouter:
         refuse_unclear_parameters(request, set())
         intake = required(service.intake)
         otherwise = datetime.fromtimestamp(service.seconds(), UTC)
-        user_id = CALLER.get().only_user(Scope.EVENTS)
-        found = posted(await request.body(), datetime.now(UTC), otherwise, user_id)
+        caller = CALLER.get()
+        found = posted(await request.body(), datetime.now(UTC), otherwise, caller.only_user(Scope.EVENTS))
+        caller.charge_events(len(found.events) + len(found.rejected) - 1)  # one was counted before the body was read
         taken = [event for event in found.events if not service.is_erased(event.user_id)]
         kept = await asyncio.wrap_future(intake.keep(taken)) if taken else []
         await _take_back(service, {event.user_id for event in taken})

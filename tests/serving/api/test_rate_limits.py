@@ -25,9 +25,7 @@ def test_a_burst_and_then_so_many_a_second() -> None:
     limit = RateLimit(10, 64, clock)
     for _ in range(64):
         limit.charge("one", 1)
-    with pytest.raises(
-        TooManyRequests, match=r"10 a second are made for one caller, and 64 at once\. Try again in 1 s"
-    ):
+    with pytest.raises(TooManyRequests, match=r"10 a second for one caller, and 64 at once\. Try again in 1 s"):
         limit.charge("one", 1)
     limit.charge("other", 64)
     clock.seconds = 0.5
@@ -47,6 +45,16 @@ def test_what_is_more_than_a_burst_is_answered_when_the_bucket_is_full_and_then_
         limit.charge("one", 1)
     clock.seconds = 19.4
     limit.charge("one", 1)
+
+
+def test_what_a_request_was_charged_for_before_is_a_part_of_its_burst() -> None:
+    """Else a body that asks for a burst or more is never answered: one list is charged before it is read."""
+    access = Access(ServingSettings(lists_per_second=1, lists_at_once=64))
+    caller = Caller(access, [], "10.0.0.8")
+    caller.charge(1)
+    caller.charge(255)
+    with pytest.raises(TooManyRequests):
+        Caller(access, [], "10.0.0.8").charge(1)
 
 
 def named(access: Access, key: str = "", address: str = "10.0.0.8", forwarded: Sequence[str] = ("",)) -> str:

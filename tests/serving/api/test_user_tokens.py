@@ -3,26 +3,32 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from unittest.mock import MagicMock
 
 import httpx
 import jwt
 import pytest
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from contracts.api.requests import RecommendationRequest
 from contracts.errors import NotAllowed
+from contracts.events.interactions import Interaction
 from serving.api.access import CALLER, Access, Caller, CheckAccess
 from serving.api.keys import Scope
 from serving.api.needed_scopes import user_in
+from serving.api.routes import events
 from serving.api.routes.errors import add_error_answers
 from serving.api.routes.recommendations import _as_the_caller_may
 from serving.api.user_tokens import LONGEST_SECONDS, UserTokens
 from serving.events.parsing import posted
+from serving.metrics import Metrics
 from serving.settings import ServingSettings
 
 SIGNED_WITH = "the secret that the shop's server signs with"
@@ -159,3 +165,38 @@ def test_a_signature_is_read_once_a_request(monkeypatch: pytest.MonkeyPatch) -> 
     ada.only_user(Scope.EVENTS)
     ada.require_of(Scope.HISTORY, "ada")
     assert len(read) == 1
+
+
+@pytest.mark.parametrize(("sent", "taken"), [("a token", 1), ("the key of operations", 5)])
+def test_events_of_a_token_are_charged_by_their_number_and_those_of_a_key_by_the_request(sent: str, taken: int) -> None:
+    settings = SETTINGS.model_copy(update={"lists_per_second": 0.001, "lists_at_once": 100.0, "lists_in_flight": 64})
+    kept: list[int] = []
+
+    def keep(events: Sequence[Interaction]) -> Future[list[bool]]:
+        kept.append(len(events))
+        done: Future[list[bool]] = Future()
+        done.set_result([True] * len(events))
+        return done
+
+    intake = MagicMock(keep=keep)
+    service = MagicMock(intake=intake, seconds=time.time, metrics=Metrics(CollectorRegistry(), "stable"))
+    service.is_erased.return_value = False
+    service.variants.return_value = ["stable"]
+    app = FastAPI()
+    app.include_router(events.router(service))
+    add_error_answers(app)
+    app.add_middleware(CheckAccess, access=Access(settings))
+
+    async def ask() -> list[int]:
+        transport = httpx.ASGITransport(app)
+        bearer = {"authorization": f"Bearer {token() if sent == 'a token' else sent}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://server", headers=bearer) as client:
+            return [(await client.post("/events", json=body(number))).status_code for number in range(5)]
+
+    def body(number: int) -> dict[str, Any]:
+        one = {"event_type": "view", "user_id": "ada", "item_id": "tea"}
+        return {"events": [one | {"event_id": f"{number}-{position}"} for position in range(60)]}
+
+    statuses = asyncio.run(ask())
+    assert statuses == [202] * len(kept) + [429] * (5 - len(kept))
+    assert len(kept) == taken
