@@ -20,6 +20,8 @@ from serving.settings import ServingSettings
 SUBJECTS = (recommendations, users, items, explain, catalogue, events, admin, progress, page)
 SENT, READ = ("authorization", "content-type"), ("retry-after", "x-request-id")
 """Headers that pages of allowed origins may send, and see."""
+ASKED = ("GET", "POST", "DELETE")
+"""Methods of the routes; a browser asks before it sends any but a GET."""
 
 
 def add_routes(app: FastAPI, service: Service, access: Access) -> None:
@@ -51,4 +53,6 @@ def add_routes(app: FastAPI, service: Service, access: Access) -> None:
 def add_readers(app: FastAPI, settings: ServingSettings) -> None:
     """Lets pages of the allowed origins read what is answered, and send a key or a token."""
     if origins := listed(settings.allowed_origins):
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_headers=SENT, expose_headers=READ)
+        app.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_methods=ASKED, allow_headers=SENT, expose_headers=READ
+        )

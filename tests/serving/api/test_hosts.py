@@ -2,14 +2,18 @@
 
 import asyncio
 from typing import Any
+from unittest.mock import MagicMock
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
-from serving.api.app import add_readers
+from serving.api.access import Access
+from serving.api.app import add_readers, add_routes
 from serving.api.hosts import SECURITY_HEADERS, AllowedSites
 from serving.api.request_ids import RequestIds
+from serving.metrics import Metrics
 from serving.settings import ServingSettings
 
 
@@ -93,25 +97,34 @@ def test_every_answer_tells_a_browser_to_keep_to_what_it_is() -> None:
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
 
 
-@pytest.mark.parametrize(("origin", "readable"), [("https://shop.example", True), ("https://other.example", False)])
-def test_pages_of_allowed_origins_may_read_answers_and_send_a_token(origin: str, readable: bool) -> None:
+@pytest.mark.parametrize(("origin", "allowed"), [("https://shop.example", True), ("https://other.example", False)])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/users/ada/history"), ("POST", "/events"), ("DELETE", "/users/ada")]
+)
+def test_pages_of_allowed_origins_may_ask_post_and_erase_with_a_token(
+    origin: str, allowed: bool, method: str, path: str
+) -> None:
+    """Through all layers of the application, as a browser does it: first it asks whether it may."""
+    settings = ServingSettings(allowed_origins="https://Shop.example")
     app = FastAPI()
-    add_readers(app, ServingSettings(allowed_origins="https://Shop.example"))
-
-    @app.get("/users/{user_id}/history")
-    async def history(user_id: str) -> str:
-        return user_id
+    service = MagicMock(settings=settings, metrics=Metrics(CollectorRegistry(), "stable"))
+    add_routes(app, service, Access(settings))
 
     async def ask(method: str, **headers: str) -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://server") as client:
+        transport = httpx.ASGITransport(app, client=("10.0.0.8", 1234))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             sent = {"origin": origin} | {name.replace("_", "-"): value for name, value in headers.items()}
-            return await client.request(method, "/users/ada/history", headers=sent)
+            return await client.request(method, path, headers=sent)
 
-    answer = asyncio.run(ask("GET"))
-    assert ("access-control-allow-origin" in answer.headers) is readable
-    before = {"access_control_request_method": "GET", "access_control_request_headers": "authorization"}
-    asked = asyncio.run(ask("OPTIONS", **before))
-    assert (asked.status_code == httpx.codes.OK) is readable
+    before = {"access_control_request_method": method, "access_control_request_headers": "authorization,content-type"}
+    preflight = asyncio.run(ask("OPTIONS", **before))
+    assert (preflight.status_code == httpx.codes.OK) is allowed
+    assert (preflight.headers.get("access-control-allow-origin") == origin) is allowed
+    if allowed:
+        assert method in preflight.headers["access-control-allow-methods"]
+        answer = asyncio.run(ask(method, authorization="Bearer of nothing", content_type="application/json"))
+        assert answer.status_code == httpx.codes.UNAUTHORIZED  # and the page can read that
+        assert answer.headers["access-control-allow-origin"] == origin
 
 
 def test_without_allowed_origins_nothing_is_said_of_them() -> None:
