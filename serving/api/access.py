@@ -20,7 +20,7 @@ from contracts.errors import InvalidInput, NotAllowed
 from serving.api.addresses import address_in, network_of
 from serving.api.keys import KeyRing, Scope
 from serving.api.needed_scopes import scope_needed, user_in
-from serving.api.rate_limits import InFlight, RateLimit, TooManyRequests
+from serving.api.rate_limits import FORCED, InFlight, RateLimit, TooManyRequests
 from serving.api.routes.errors import refusal
 from serving.api.user_tokens import OPENED, UserTokens, looks_like_one
 from serving.settings import ServingSettings
@@ -173,9 +173,12 @@ class Caller:
         return self._user
 
     def _name(self) -> str:
-        """The name under which the caller's rate is counted: a known key, else an address."""
+        """The name under which the caller's rate is counted: a known key, else an address, unless it forces a slot."""
         if self._named is None:
-            self._named = network_of(self._origin()) if self._holder is None else f"key {hash(self._sent)}"
+            if self._holder is not None:
+                self._named = f"key {hash(self._sent)}"
+            else:
+                self._named = FORCED if self.is_forced else network_of(self._origin())
         return self._named
 
     def _origin(self) -> str:

@@ -6,11 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from contracts.api.records import SLOT_HEADER
 from contracts.errors import TandemError
 from serving.runtime.bounded import BoundedDict
 
 CALLERS: Final = 20_000
 """Callers that are remembered at the same time; a forgotten caller starts with a full bucket."""
+FORCED: Final = "in a forced slot"
+"""The one caller that all are together who force a slot without a key: else strangers slow down a canary alone."""
+FORCED_SHARE: Final = 8
+"""Into so many parts a caller's lists in flight are divided for that one; single lists of a test pass."""
 
 
 class TooManyRequests(TandemError):
@@ -70,10 +75,17 @@ class InFlight:
     def take(self, caller: str, lists: float) -> None:
         """Counts these in until they are given back. Raises TooManyRequests beyond the limit.
 
-        A caller that waits for nothing may ask for more than the limit in one request.
+        A caller that waits for nothing may ask for more than the limit in one request, but not for a forced slot.
         """
         held = self._held.get(caller, 0)
-        if held and held + lists > self._most:
+        if caller == FORCED:
+            if held + lists > (most := max(1, self._most // FORCED_SHARE)):
+                raise TooManyRequests(
+                    f"Without a key, {most} lists at once are made in slots that {SLOT_HEADER} forces, for all callers "
+                    "together. Ask without the header, or with a key.",
+                    1,
+                )
+        elif held and held + lists > self._most:
             raise TooManyRequests(
                 f"{held:g} lists are being made for this caller, and {self._most} may be at once. "
                 "Wait for their answers before asking for more.",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.e2e.cluster import CHART, CommandFailed, until
 from tests.e2e.traffic import Gateway
-from tests.e2e.world import BUCKET, MANIFESTS, World, elapsed, way_in
+from tests.e2e.world import API_KEY, BUCKET, MANIFESTS, World, elapsed, way_in
 
 READY_SECONDS = 300
 
@@ -99,7 +99,7 @@ def slots(world: World) -> str:
     manifest = world.s3().get_object(Bucket=BUCKET, Key=f"bundles/{world.version}/manifest.json")["Body"].read()
     world.user_ids = _example_users(manifest)
     world.host = _host(world)
-    world.gateway = Gateway(way_in(world), world.host)
+    world.gateway = Gateway(way_in(world), world.host, API_KEY)
     answer = until("an answer through the gateway", lambda: _first_answer(world), 60)
     return f"slots Ready {ready} after helm upgrade, first list after {elapsed(started)} by slot {answer.variant!r}"
 

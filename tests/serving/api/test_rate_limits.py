@@ -157,3 +157,29 @@ def test_a_request_gives_back_what_it_took_also_where_it_was_refused_half_way() 
         second.charge(63)
     second.done()
     assert access.in_flight._held == {"10.0.0.8": 1}
+
+
+def test_who_forces_a_slot_without_a_key_is_one_caller_with_all_the_others_and_has_an_eighth_in_flight() -> None:
+    key = SecretStr("a key of many letters")
+    access = Access(ServingSettings(api_key=key, lists_in_flight=64, lists_per_second=0.001, lists_at_once=64))
+
+    def caller(address: str, *sent: tuple[bytes, bytes]) -> Caller:
+        return Caller(access, [(b"x-tandem-slot", b"green"), *sent], address)
+
+    waiting = [caller(f"10.0.0.{number}") for number in range(8)]
+    for one in waiting:
+        one.charge(1)
+    with pytest.raises(TooManyRequests, match="Without a key, 8 lists at once are made in slots"):
+        caller("10.0.0.9").charge(1)
+    caller("10.0.0.9", (b"authorization", b"Bearer a key of many letters")).charge(64)
+    Caller(access, [], "10.0.0.9").charge(1)
+    for one in waiting:
+        one.done()
+    with pytest.raises(TooManyRequests):
+        caller("10.0.0.9").charge(63)  # in one body, though nothing is waited for
+    for number in range(56):
+        one = caller(f"10.0.1.{number}")
+        one.charge(1)
+        one.done()
+    with pytest.raises(TooManyRequests):  # the rate of one caller
+        caller("10.0.2.1").charge(1)
