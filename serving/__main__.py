@@ -52,6 +52,7 @@ from serving.rules.rule_file import RuleBook
 from serving.runtime.background import Background
 from serving.runtime.clock import Now, frozen_clock, wall_clock
 from serving.runtime.huge_pages import use_huge_pages
+from serving.runtime.list_ids import ListIds
 from serving.runtime.screen import keep_libraries_quiet
 from serving.runtime.worker import new_worker
 from serving.service import Lists, Service
@@ -114,6 +115,7 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
     if settings.receipt_key:
         private_key(settings.receipt_key)  # refused now, and not after somebody was erased
     intake = open_intake(settings)
+    list_ids = _list_ids(settings)
     recommender = Recommender(
         releases,
         lookup,
@@ -123,6 +125,7 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
         RuleBook(settings.rules, metrics.registry),
         IndexRecall(settings.recall_sample_seconds, metrics.registry),
         safeguards,
+        list_ids,
     )
     worker = new_worker()
     return Service(
@@ -136,12 +139,19 @@ def new_service(settings: ServingSettings, metrics: Metrics) -> Service:
         worker=worker,
         seconds=lambda: now()[0],
         limit=limit,
+        list_ids=list_ids,
         intake=intake,
         cache=safeguards.cache,
         suppressed=suppressed,
         stores=_stores(settings, intake, safeguards) if suppressed is not None else None,
         audit=AuditLog(settings.audit_log) if settings.audit_log else NoAudit(),
     )
+
+
+def _list_ids(settings: ServingSettings) -> ListIds:
+    """With what all replicas and slots have alike: a key of this process would not know the lists of the others."""
+    secret = settings.user_token_key or settings.api_key
+    return ListIds(secret.get_secret_value() if secret else "")
 
 
 def _impressions(settings: ServingSettings, suppressed: SuppressionList | None) -> ImpressionSink:

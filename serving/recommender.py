@@ -40,6 +40,7 @@ from serving.retrieval.filters import Exclusions, filtered, known_rows
 from serving.retrieval.index_recall import IndexRecall
 from serving.rules.rule_file import RuleBook
 from serving.runtime.clock import Now
+from serving.runtime.list_ids import ListIds
 from serving.runtime.stage_batching import Stages, alone
 from serving.users import Users
 
@@ -63,6 +64,7 @@ class Recommender:
         rules: RuleBook,
         recall: IndexRecall,
         safeguards: Safeguards,
+        list_ids: ListIds,
     ) -> None:
         self._releases = releases
         self._impressions = impressions
@@ -74,6 +76,7 @@ class Recommender:
         self._known = KnownUsers(lookup, metrics, safeguards.remembered)
         self._ladder = Ladder(self._path, self._known, metrics)
         self._cache = safeguards.cache
+        self._list_ids = list_ids
         self._explainer = Explainer(lookup, now)
 
     def steps(
@@ -93,11 +96,12 @@ class Recommender:
         """
         started = time.perf_counter()
         scope = self._scope(request)
+        request_id = self._list_ids.new(scope.assigned.variant, is_counted=compared)
         if given := self._cache.get(scope):
-            given = replace(given, answer=again(given.answer))
+            given = replace(given, answer=again(given.answer, request_id))
         else:
             since = time.monotonic() if arrived is None else arrived
-            given = yield from self._counted(scope, Deadline(self._budget, since))
+            given = yield from self._counted(scope, request_id, Deadline(self._budget, since))
             self._cache.keep(scope, given)
         answered = given.answer
         if shown:
@@ -110,10 +114,10 @@ class Recommender:
             self._metrics.forced_answer(answered.variant)
         return answered
 
-    def _counted(self, scope: RequestScope, deadline: Deadline) -> Stages[CachedAnswer]:
+    def _counted(self, scope: RequestScope, request_id: str, deadline: Deadline) -> Stages[CachedAnswer]:
         """The list, and what it says of its bundle."""
         try:
-            given = yield from self._made(scope, deadline)
+            given = yield from self._made(scope, request_id, deadline)
         except TandemError:  # the request's own fault
             raise
         except Exception:
@@ -123,7 +127,7 @@ class Recommender:
             self._releases.answered(scope.assigned, outcome)
         return given
 
-    def _made(self, scope: RequestScope, deadline: Deadline) -> Stages[CachedAnswer]:
+    def _made(self, scope: RequestScope, request_id: str, deadline: Deadline) -> Stages[CachedAnswer]:
         ranked = yield from self._ladder.ranked_candidates(scope, deadline)
         with self._metrics.stage("rules"):
             shown = arranged(scope, ranked)
@@ -131,7 +135,7 @@ class Recommender:
         if scope.request.explain:
             with self._metrics.stage("explanations"):
                 explanations = self._explainer.explanations(scope, ranked, shown.arrangement)
-        return CachedAnswer(shown.answer(explanations), ranked.features, shown.propensities)
+        return CachedAnswer(shown.answer(request_id, explanations), ranked.features, shown.propensities)
 
     def listed(self, request: RecommendationRequest) -> Listed:
         """The list alone and what the rules did to it, not recorded. Raises InvalidInput."""

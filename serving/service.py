@@ -18,6 +18,7 @@ from serving.recommendation.answer_cache import Cache, NoCache
 from serving.recommender import Recommender
 from serving.related_items import RelatedItems
 from serving.resilience.run_limit import RunLimit
+from serving.runtime.list_ids import ListIds
 from serving.runtime.stage_batching import StageBatching
 from serving.runtime.worker import call
 from serving.settings import ServingSettings
@@ -68,6 +69,7 @@ class Service:
     lists: Lists
     seconds: Callable[[], float]  # the moment of a request, Unix
     limit: RunLimit  # of the models' runs
+    list_ids: ListIds = field(default_factory=ListIds)
     intake: Intake | None = None  # None without an event log
     cache: Cache = field(default_factory=NoCache)
     suppressed: SuppressionList | None = None  # None where nobody can be erased

@@ -65,7 +65,9 @@ class ServingSettings(BaseSettings):
     )  # lists a second for one caller, by key or address, and events without a key; 0: no limit
     lists_at_once: float = Field(200, ge=64)  # burst of one caller before that limit holds; a body may ask for 64
     lists_in_flight: int = Field(0, ge=0)  # lists in progress for one caller at the same time; 0: no limit
-    user_token_key: SecretStr | None = Field(None, min_length=32)  # secret that signs and checks tokens of single users
+    user_token_key: SecretStr | None = Field(
+        None, min_length=32
+    )  # secret of tokens of single users, and of the ids of lists
     trusted_proxies: int = Field(
         0, ge=0
     )  # proxies in front: a caller's address is this number of places from the right

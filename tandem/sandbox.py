@@ -42,8 +42,9 @@ def recommender_over(bundle: "LoadedBundle", lookup: "FeatureLookup", now: "Now"
     from serving.resilience.circuit_breakers import CircuitBreakers
     from serving.retrieval.index_recall import IndexRecall
     from serving.rules.rule_file import RuleBook
+    from serving.runtime.list_ids import ListIds
 
     metrics = Metrics(CollectorRegistry())
     book, safeguards = RuleBook(rules, metrics.registry), Safeguards(CircuitBreakers(metrics))
     releases = OneRelease(bundle, "sandbox")
-    return Recommender(releases, lookup, NoImpressions(), metrics, now, book, IndexRecall(0), safeguards)
+    return Recommender(releases, lookup, NoImpressions(), metrics, now, book, IndexRecall(0), safeguards, ListIds())

@@ -7,16 +7,18 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from contracts.events.interactions import Interaction
 from serving.events.attribution import FollowedLists
+from serving.runtime.list_ids import ListIds
 
 UNATTRIBUTED = "unattributed"
-"""Variant of an interaction that names no answer, or one of no variant that serves here."""
+"""Variant of an interaction that names no answer, one of no variant that serves here, or one that is not counted."""
 FRESHNESS_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 600.0)
 
 
 class InteractionMetrics:
     """What clients have posted."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, list_ids: ListIds) -> None:
+        self._list_ids = list_ids
         self._interactions = Counter(
             "tandem_interactions_total", "Interactions accepted, by the variant whose answer they followed.",
             ["variant", "event_type"], registry=registry,
@@ -33,22 +35,21 @@ class InteractionMetrics:
 
     def accepted(self, events: Collection[Interaction], variants: Collection[str]) -> None:
         """Counts interactions; variants are those whose answers they can have followed."""
-        labelled = [(variant_of(event.request_id, variants), event.event_type.value) for event in events]
+        labelled = [(self._variant_of(event, variants), event.event_type.value) for event in events]
         for labels, count in Tally(labelled).items():
             self._interactions.labels(*labels).inc(count)
         for event, (variant, event_type) in zip(events, labelled, strict=True):
             if event.request_id and variant != UNATTRIBUTED and self._lists.first(event.request_id, event_type):
                 self._followed.labels(variant, event_type).inc()
 
+    def _variant_of(self, event: Interaction, variants: Collection[str]) -> str:
+        """Of one that serves here: a client must not invent label values."""
+        found = self._list_ids.variant(event.request_id, variants) if event.request_id else None
+        return found or UNATTRIBUTED
+
     def refused(self, reason: str, events: int) -> None:
         """Counts "rejected", "duplicate" or "suppressed" events."""
         self._refused.labels(reason).inc(events)
-
-
-def variant_of(request_id: str | None, variants: Collection[str]) -> str:
-    """The variant that a request_id ends in, if it is one that serves here: a client must not invent label values."""
-    variant = (request_id or "").partition("-")[2]
-    return variant if variant in variants else UNATTRIBUTED
 
 
 class ConsumerMetrics:

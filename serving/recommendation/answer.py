@@ -18,7 +18,6 @@ from serving.recommendation.page_token import page_token
 from serving.recommendation.ranked_candidates import RankedCandidates, tie_order
 from serving.recommendation.scope import RequestScope, notes
 from serving.rules.arrangement import Arrangement, arrange
-from serving.runtime.random_ids import random_id
 
 _ITEMS: Final = TypeAdapter(list[RecommendedItem])
 
@@ -62,10 +61,10 @@ class ArrangedList:
             denied=self.scope.without.denied or {},
         )
 
-    def answer(self, explanations: Sequence[Explanation] | None = None) -> Recommendations:
+    def answer(self, request_id: str, explanations: Sequence[Explanation] | None = None) -> Recommendations:
         """The list as a client reads it. Row i of explanations belongs to the i-th shown item."""
         reasons: Sequence[Explanation | None] = explanations or [None] * len(self.arrangement.positions)
-        return _answer(self.scope, self.ranked, self.arrangement, reasons)
+        return _answer(request_id, self.scope, self.ranked, self.arrangement, reasons)
 
 
 def arranged(scope: RequestScope, ranked: RankedCandidates) -> ArrangedList:
@@ -75,18 +74,17 @@ def arranged(scope: RequestScope, ranked: RankedCandidates) -> ArrangedList:
     return ArrangedList(scope, ranked, arrangement)
 
 
-def new_request_id(variant: str) -> str:
-    """Unique, and ends in the variant: an interaction that comes with it is attributed without a lookup."""
-    return f"{random_id()}-{variant}"
-
-
-def again(given: Recommendations) -> Recommendations:
+def again(given: Recommendations, request_id: str) -> Recommendations:
     """The same list as an answer of its own."""
-    return given.model_copy(update={"request_id": new_request_id(given.variant)})
+    return given.model_copy(update={"request_id": request_id})
 
 
 def _answer(
-    scope: RequestScope, ranked: RankedCandidates, arrangement: Arrangement, explanations: Sequence[Explanation | None]
+    request_id: str,
+    scope: RequestScope,
+    ranked: RankedCandidates,
+    arrangement: Arrangement,
+    explanations: Sequence[Explanation | None],
 ) -> Recommendations:
     request, shown = scope.request, np.array(arrangement.positions, np.int64)
     rows = ranked.rows[shown].tolist()
@@ -94,7 +92,7 @@ def _answer(
     shortfall = request.n - len(items)
     return Recommendations(
         user_id=request.user_id,
-        request_id=new_request_id(scope.assigned.variant),
+        request_id=request_id,
         bundle_version=scope.bundle.manifest.bundle_version,
         variant=scope.assigned.variant,
         degraded_level=ranked.level,

@@ -19,6 +19,7 @@ from serving.events.metrics import CatalogueMetrics, ConsumerMetrics, Interactio
 from serving.metrics import Metrics
 from serving.retrieval.index_recall import IndexRecall
 from serving.rules.rule_file import RuleBook
+from serving.runtime.list_ids import ListIds
 from tests.support.real_parts.programs import program
 
 MONITORING = Path(__file__).resolve().parents[2] / "monitoring"
@@ -62,7 +63,7 @@ def alerts() -> Iterator[tuple[str, str]]:
 def exported() -> dict[str, set[str]]:
     """Labels by name of every sample that server, consumer, controller and drift job can have."""
     registry = CollectorRegistry()
-    Metrics(registry), InteractionMetrics(registry), ConsumerMetrics(registry), CatalogueMetrics(registry)
+    Metrics(registry), InteractionMetrics(registry, ListIds()), ConsumerMetrics(registry), CatalogueMetrics(registry)
     IndexRecall(1, registry), RuleBook(None, registry), Exposition(registry)
     found: dict[str, set[str]] = {}
     for one in (registry, registry_of(DRIFT)):

@@ -74,7 +74,7 @@ BODY: dict[str, Any] = {
 def router(service: Service) -> APIRouter:
     """POST /events."""
     routes = APIRouter(tags=["events"])
-    metrics = InteractionMetrics(service.metrics.registry)
+    metrics = InteractionMetrics(service.metrics.registry, service.list_ids)
 
     @routes.post(
         "/events",
@@ -93,7 +93,8 @@ def router(service: Service) -> APIRouter:
         intake = required(service.intake)
         otherwise = datetime.fromtimestamp(service.seconds(), UTC)
         caller = CALLER.get()
-        found = posted(await request.body(), datetime.now(UTC), otherwise, caller.only_user(Scope.EVENTS))
+        user_id = caller.only_user(Scope.EVENTS)
+        found = posted(await request.body(), datetime.now(UTC), otherwise, user_id)
         caller.charge_events(len(found.events) + len(found.rejected) - 1)  # one was counted before the body was read
         taken = [event for event in found.events if not service.is_erased(event.user_id)]
         kept = await asyncio.wrap_future(intake.keep(taken)) if taken else []
@@ -104,7 +105,8 @@ def router(service: Service) -> APIRouter:
             suppressed=len(found.events) - len(taken),
             rejected=found.rejected,
         )
-        _count(metrics, service.variants(), taken, kept, receipt)
+        if not caller.is_forced:
+            _count(metrics, service.variants(), taken, kept, receipt)
         return JSONResponse(receipt.model_dump(), 202 if found.events else 400)
 
     return routes

@@ -17,7 +17,7 @@ from serving.events.cache_invalidator import Follower, follow
 from serving.events.consumer import CONSUMER, EventConsumer
 from serving.events.intake import NoEventLog, key_of, open_intake, required
 from serving.events.log import ConsumedLog, Entry, EventLogError
-from serving.events.metrics import ConsumerMetrics, variant_of
+from serving.events.metrics import ConsumerMetrics
 from serving.events.open_log import open_log
 from serving.events.writer import MAX_WAITING, EventLogBusy, EventWriter
 from serving.features.lookup import OnlineStoreError
@@ -204,19 +204,6 @@ def test_a_server_without_a_log_says_how_to_start_it_with_one() -> None:
     assert open_intake(ServingSettings()) is None
     with pytest.raises(NoEventLog, match="TANDEM_EVENT_LOG="):
         required(None)
-
-
-@pytest.mark.parametrize(
-    ("request_id", "variant"),
-    [
-        ("0123-stable", "stable"),
-        ("0123-two-words", "two-words"),
-        ("0123-invented", "unattributed"),
-        (None, "unattributed"),
-    ],
-)
-def test_an_interaction_belongs_to_a_variant_that_serves_here_or_to_none(request_id: str | None, variant: str) -> None:
-    assert variant_of(request_id, ("stable", "two-words")) == variant
 
 
 def test_an_event_that_version_0_1_has_kept_has_its_effect_once_when_it_is_sent_again(

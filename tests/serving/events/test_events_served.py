@@ -31,6 +31,7 @@ from training.workspace import Workspace
 pytestmark = pytest.mark.tf
 
 PATIENCE_SECONDS = 60
+SIGNING = {"TANDEM_USER_TOKEN_KEY": "a secret of more than 32 letters"}
 
 
 @dataclass
@@ -67,7 +68,7 @@ def stack(
     event_log = redis.url if redis else workspace.event_log
     port = free_port()
     options = ["--root", str(workspace.root), "--port", str(port), "--historical", "--event-log", event_log]
-    process = subprocess.Popen([sys.executable, "-m", "tandem", "serve", *options], env=os.environ | PATIENT)
+    process = subprocess.Popen([sys.executable, "-m", "tandem", "serve", *options], env=os.environ | PATIENT | SIGNING)
     wait_until_ready(port, process)
     yield Stack(workspace, event_log, redis, f"http://127.0.0.1:{port}", process)
     process.kill()
@@ -205,14 +206,21 @@ def test_the_api_page_describes_both_bodies_and_points_at_nothing_missing(stack:
 def test_interactions_are_counted_for_the_variant_whose_answer_they_followed(stack: Stack, user: str) -> None:
     request_id = httpx.get(f"{stack.url}/recommendations/{user}").json()["request_id"]
     stack.post(event(user, "819063", "like", request_id=request_id)).raise_for_status()
-    stack.post(event(user, "819063", "like", request_id="0-invented")).raise_for_status()
+    for invented in ("0-invented", "0-stable"):
+        stack.post(event(user, "819063", "like", request_id=invented)).raise_for_status()
+    slot = {"x-tandem-slot": "stable"}
+    forced = httpx.get(f"{stack.url}/recommendations/{user}", headers=slot).json()["request_id"]
+    stack.post(event(user, "819063", "like", request_id=forced)).raise_for_status()
+    another = httpx.get(f"{stack.url}/recommendations/{user}").json()["request_id"]
+    chosen = event(user, "819063", "like", request_id=another)
+    assert httpx.post(f"{stack.url}/events", json=chosen, headers=slot).json()["accepted"] == 1
     stack.post(event(user, "1004906", "like", request_id=request_id)).raise_for_status()
     until(lambda: "tandem_event_lag 0.0" in httpx.get(f"{stack.url}/metrics").text)
     text = httpx.get(f"{stack.url}/metrics").text
     assert 'tandem_interactions_total{event_type="like",variant="stable"} 2.0' in text
     assert 'tandem_followed_lists_total{event_type="like",variant="stable"} 1.0' in text
     assert 'tandem_followed_lists_total{event_type="like",variant="unattributed"}' not in text
-    assert 'tandem_interactions_total{event_type="like",variant="unattributed"} 1.0' in text
+    assert 'tandem_interactions_total{event_type="like",variant="unattributed"} 3.0' in text
     assert "invented" not in text
     assert 'tandem_event_freshness_seconds_bucket{le="2.0"}' in text
 

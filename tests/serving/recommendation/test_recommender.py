@@ -28,6 +28,7 @@ from serving.recommendation.answer import shortfall_reason
 from serving.recommendation.ranked_candidates import RankedCandidates
 from serving.recommender import Recommender
 from serving.runtime.clock import frozen_clock, wall_clock
+from serving.runtime.list_ids import ListIds
 from serving.runtime.stage_batching import Stages, alone
 from serving.users import UnknownUser, Users
 from tests.support.lists.recommender import new_recommender, recommend
@@ -166,7 +167,8 @@ def test_a_list_that_the_bundle_left_empty_is_counted(
 
 
 def test_a_slot_that_the_caller_chose_is_counted_apart(build: Build, registry: CollectorRegistry, user: str) -> None:
-    alone(build().steps(RecommendationRequest(user_id=user), compared=False))
+    forced = alone(build().steps(RecommendationRequest(user_id=user), compared=False))
+    assert ListIds().variant(forced.request_id, [forced.variant]) is None  # and neither do clicks on it
     assert counts(registry) == {"tandem_forced_answers_total": 1}
     assert registry.get_sample_value("tandem_answer_seconds_count", {"variant": "stable"}) is None
 

@@ -12,6 +12,7 @@ from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.retrieval.index_recall import IndexRecall
 from serving.rules.rule_file import RuleBook
 from serving.runtime.clock import Now
+from serving.runtime.list_ids import ListIds
 from serving.runtime.stage_batching import alone
 
 
@@ -23,6 +24,7 @@ def new_recommender(
     impressions: ImpressionSink | None = None,
     rules: RuleBook | None = None,
     safeguards: Safeguards | None = None,
+    list_ids: ListIds | None = None,
 ) -> Recommender:
     """With nothing that is not named: no rules, no impressions, no cache, default breakers."""
     return Recommender(
@@ -34,6 +36,7 @@ def new_recommender(
         rules or RuleBook(),
         IndexRecall(0),
         safeguards or Safeguards(CircuitBreakers(metrics)),
+        list_ids or ListIds(),
     )
 
 
