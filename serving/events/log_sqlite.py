@@ -76,7 +76,7 @@ class SqliteLog:
             writer.executemany(f"DELETE FROM {self._stream} WHERE position = ?", found)  # noqa: S608
         with self._lock:
             try:
-                rewrite(self._writer)
+                rewrite(self._writer, BUSY_SECONDS)
             except sqlite3.Error as error:
                 raise EventLogError("The event log could not be rewritten after entries were removed.") from error
         return len(found)

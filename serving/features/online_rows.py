@@ -65,7 +65,7 @@ class OnlineRows:
                 if "entity_key" in columns:
                     statement = f'DELETE FROM "{table}" WHERE entity_key = ?'  # noqa: S608 names from the file itself
                     removed += store.execute(statement, (self._key(user_id),)).rowcount
-            rewrite(store)
+            rewrite(store, BUSY_SECONDS)
         return removed
 
     def _from_redis(self, user_id: str) -> int:
