@@ -8,6 +8,7 @@ it, and holds the log against one with --head.
 import fcntl
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -81,9 +82,9 @@ class AuditLog:
                 }
                 self._append(json.dumps(entry | {HASH: entry_hash(entry)}, ensure_ascii=True) + "\n", number)
         except OSError as error:
-            raise AuditFailed(
-                f"The audit log {self.path} cannot be written ({error.strerror}), so nothing was changed."
-            ) from error
+            logging.getLogger(__name__).error("The audit log %s cannot be written: %s.", self.path, error.strerror)
+            # Callers elsewhere read this text, and where the file lies is not for them.
+            raise AuditFailed(f"The audit log cannot be written ({error.strerror}), so nothing was changed.") from error
 
     def _last(self) -> tuple[int, str]:
         """(number, hash) of the last whole line. A line that a crash broke off was never promised, and goes."""

@@ -7,6 +7,7 @@ alone; without it the list says nothing, so the two are backed up together or no
 import fcntl
 import hashlib
 import hmac
+import logging
 import os
 import secrets
 from collections.abc import Callable
@@ -40,13 +41,14 @@ class SuppressionList:
     """The list in one folder; processes that share the folder see each other's entries at once."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises MissingArtifact for a list whose key is gone: nobody on it would be kept out any more."""
+        """Raises MissingArtifact where the list or its key is gone: nobody on it would be kept out any more."""
         self.folder = folder
         self._list = folder / SUPPRESSED
         self._stamp: tuple[int, int] | None = None
         self._hashes: frozenset[str] = frozenset()
         self._key = b""
-        if self._list.exists() and not (folder / KEY).is_file():
+        self._refuse_lost_list()
+        if hashes_in(folder) and not (folder / KEY).is_file():
             raise MissingArtifact(
                 f"{self._list} lists people who were erased, and its key {folder / KEY} is missing. Restore the key: "
                 "without it they would come back."
@@ -79,12 +81,11 @@ class SuppressionList:
     def add(self, user_id: str) -> str:
         """The user's keyed hash, which is on the list and on the disk when this returns.
 
-        Raises InvalidInput where the folder cannot be written.
+        Raises InvalidInput where the folder cannot be written, MissingArtifact where the list is gone.
         """
         found = self.pseudonym(user_id)
-        with self._list.open("a+") as file:
+        with self._list.open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
             if found not in file.read().split():
                 file.write(found + "\n")
                 file.flush()
@@ -95,11 +96,11 @@ class SuppressionList:
     def remove(self, user_id: str) -> bool:
         """Whether the user was on the list; they may come back from now on."""
         found = self.pseudonym(user_id)
-        with self._list.open("a+") as file:
+        with self._list.open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
             lines = file.read().split()
-            file.truncate(0)
+            file.seek(0)
+            file.truncate()
             file.write("".join(f"{line}\n" for line in lines if line != found))
             file.flush()
             os.fsync(file.fileno())
@@ -109,12 +110,17 @@ class SuppressionList:
         return hmac.new(self._key, user_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
     def _make(self) -> None:
-        """Makes the key where there is none; of two processes that try, one does."""
+        """Makes list and key where there are none; of two processes that try, one makes the key.
+
+        The list comes first: a key without one is then always of a list that is gone.
+        """
+        self._refuse_lost_list()
         if self._key:
             return
         path = self.folder / KEY
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._list.touch()
             if not path.exists():
                 own = path.with_name(f".{KEY}.{os.getpid()}.{secrets.token_hex(4)}")
                 with open(own, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
@@ -124,10 +130,17 @@ class SuppressionList:
                 with suppress(FileExistsError):  # another process was first
                     os.link(own, path)
                 own.unlink()
-            self._list.touch()
         except OSError as error:
-            raise InvalidInput(f"Erasures cannot be kept in {self.folder}: {error.strerror}.") from error
+            logging.getLogger(__name__).error("Erasures cannot be kept in %s: %s.", self.folder, error.strerror)
+            raise InvalidInput(f"Erasures cannot be kept in their folder: {error.strerror}.") from error
         self._read_key()
+
+    def _refuse_lost_list(self) -> None:
+        if (self.folder / KEY).is_file() and not self._list.is_file():
+            raise MissingArtifact(
+                f"{SUPPRESSED} of the folder of erasures is gone, and its key is there: restore it, or people who were "
+                "erased come back. Only if nobody was, remove the key."
+            )
 
     def _read_key(self) -> None:
         self._key = bytes.fromhex((self.folder / KEY).read_text().strip())
@@ -136,9 +149,13 @@ class SuppressionList:
         try:
             status = self._list.stat()
         except FileNotFoundError:
+            if self._stamp is not None:  # the hashes of before stay in force
+                logging.getLogger(__name__).error("%s is gone. Restore it, or the erased come back.", self._list)
+                self._stamp = None
             return
         if (stamp := (status.st_mtime_ns, status.st_size)) == self._stamp:
             return
-        if not self._key:
+        hashes = frozenset(self._list.read_text().split())
+        if hashes and not self._key:
             self._read_key()
-        self._hashes, self._stamp = frozenset(self._list.read_text().split()), stamp
+        self._hashes, self._stamp = hashes, stamp

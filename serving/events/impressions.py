@@ -67,6 +67,8 @@ class JsonLinesImpressions:
     def write(self, record: ImpressionRecord) -> None:
         """Appends the record, whole or not at all. Raises OSError."""
         line = f"{record.model_dump_json()}\n".encode()
+        if os.fstat(self._file.fileno()).st_nlink == 0:  # somebody has deleted it, and nobody would read the line
+            self._exchange()
         if self._is_full(len(line)):
             self._begin_another()
         if self._file.write(line) != len(line):  # the disk is full: half a line would spoil the next one, too
@@ -86,9 +88,12 @@ class JsonLinesImpressions:
 
     def _begin_another(self) -> None:
         """The file before stays open until there is another: the next record tries again where none can be made."""
-        before = self._file
         with suppress(FileNotFoundError):  # renamed by an attempt that a full disk ended
             self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+        self._exchange()
+
+    def _exchange(self) -> None:
+        before = self._file
         self._open()
         before.close()
 

@@ -114,10 +114,12 @@ def test_many_writers_make_one_chain(log: Path) -> None:
     assert (verified(log).entries, verified(log).fault) == (45, "")
 
 
-def test_what_cannot_be_recorded_is_refused(tmp_path: Path) -> None:
+def test_what_cannot_be_recorded_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(AuditFailed, match="nothing was changed"):
+    with pytest.raises(AuditFailed, match="nothing was changed") as failed:
         AuditLog(tmp_path / "file" / "audit.jsonl").record(ME, "bundle.promote")
+    assert str(tmp_path) not in str(failed.value)  # callers elsewhere read it
+    assert str(tmp_path / "file" / "audit.jsonl") in caplog.text
 
 
 def test_only_its_owner_may_read_it(log: Path) -> None:

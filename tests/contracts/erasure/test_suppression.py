@@ -47,6 +47,39 @@ def test_a_list_without_its_key_is_refused_because_it_keeps_nobody_out(tmp_path:
         SuppressionList(tmp_path)
 
 
+def test_a_key_without_its_list_is_refused_because_the_list_is_gone(tmp_path: Path) -> None:
+    running = SuppressionList(tmp_path)
+    running.add("u1")
+    (tmp_path / SUPPRESSED).unlink()
+    for lost in (lambda: SuppressionList(tmp_path), lambda: running.add("u2"), lambda: running.remove("u1")):
+        with pytest.raises(MissingArtifact, match="restore it"):
+            lost()
+    assert not (tmp_path / SUPPRESSED).exists()
+
+
+def test_a_list_that_goes_while_a_server_runs_stays_in_force_and_is_missed_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = SuppressionList(tmp_path)
+    running.add("u1")
+    text = (tmp_path / SUPPRESSED).read_text()
+    (tmp_path / SUPPRESSED).unlink()
+    assert "u1" in running and "u2" not in running
+    assert caplog.text.count("is gone") == 1
+    (tmp_path / SUPPRESSED).write_text(text)
+    running.add("u2")
+    assert "u1" in running and "u2" in running
+
+
+def test_a_list_without_anybody_needs_no_key(tmp_path: Path) -> None:
+    """A process that was killed before it made the key leaves it."""
+    (tmp_path / SUPPRESSED).touch()
+    erased = SuppressionList(tmp_path)
+    assert "u1" not in erased
+    erased.add("u1")
+    assert "u1" in SuppressionList(tmp_path)
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InvalidInput, match="cannot be kept"):

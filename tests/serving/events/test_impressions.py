@@ -111,6 +111,24 @@ def test_a_log_that_cannot_begin_another_file_begins_it_later(tmp_path: Path, mo
     assert (numbers_in(path.with_name("shown.jsonl.1")), numbers_in(path)) == ([0], [3])
 
 
+def test_a_log_that_was_deleted_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "logs" / "shown.jsonl"
+    log = JsonLinesImpressions(path)
+    log.write(record(0))
+    path.unlink()
+    log.write(record(1))
+    log.write(record(2))
+    assert numbers_in(path) == [1, 2]
+    path.unlink()
+    path.parent.rmdir()
+    with pytest.raises(OSError, match="No such file"):  # counted as lost
+        log.write(record(3))
+    path.parent.mkdir()
+    log.write(record(4))
+    log.close()
+    assert numbers_in(path) == [4]
+
+
 def full() -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
