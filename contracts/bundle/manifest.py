@@ -40,7 +40,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from contracts import CONTRACT_VERSION, OLDEST_CONTRACT
-from contracts.errors import BundleRefused, MissingArtifact
+from contracts.errors import BundleRefused, MissingArtifact, faults_of
 from contracts.features import names as features
 from contracts.features.text import TEXT_DIM
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, PAIR_FEATURES
@@ -256,7 +256,8 @@ def manifest_from(content: bytes, bundle: Path) -> Manifest:
         manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
         path = bundle / MANIFEST
-        raise BundleRefused(f"{path} is not a manifest of contract version {CONTRACT_VERSION}: {error}") from error
+        faults = "; ".join(faults_of(error, of=Manifest))  # without its values: ids of users are among them
+        raise BundleRefused(f"{path} is not a manifest of contract version {CONTRACT_VERSION}: {faults}") from error
     if not OLDEST_CONTRACT <= manifest.contract_version <= CONTRACT_VERSION:
         raise BundleRefused(
             f"Bundle {manifest.bundle_version} has contract version {manifest.contract_version}, this server reads "

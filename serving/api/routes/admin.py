@@ -26,16 +26,14 @@ def router(service: Service) -> APIRouter:
     @routes.get("/bundle", summary="What serves right now, and what was refused last")
     async def bundle() -> BundleCard:
         """Ids of users are named to those who may see histories."""
-        card = service.releases.card()
-        known = card.example_user_ids if CALLER.get().may(Scope.HISTORY) else []
-        return card.model_copy(update={"example_user_ids": [one for one in known if not service.is_erased(one)]})
+        return _card(service)
 
     @routes.post("/admin/bundle", summary="Serve another bundle version", dependencies=LOCKED)
     async def change_bundle(asked: BundleChange) -> BundleCard:
         """Answers when it serves. Without a version, what TANDEM_BUNDLE_DIR names is read again.
 
         The version lies in the same folder or prefix as the one the server was started with. A restart forgets the
-        change.
+        change. Ids of users are named to those who may see histories.
         """
         actor = CALLER.get().actor()
         await asyncio.to_thread(service.audit.record, actor, "bundle.change", version=asked.version or "current")
@@ -44,6 +42,13 @@ def router(service: Service) -> APIRouter:
         except TandemError as error:
             await asyncio.to_thread(service.audit.record, actor, "bundle.refused", version=asked.version or "current")
             raise ChangeRefused(public_text(error)) from error
-        return service.releases.card()
+        return _card(service)
 
     return routes
+
+
+def _card(service: Service) -> BundleCard:
+    """What serves, with the ids that the caller may see: none without the scope of histories, never an erased one."""
+    card = service.releases.card()
+    known = card.example_user_ids if CALLER.get().may(Scope.HISTORY) else []
+    return card.model_copy(update={"example_user_ids": [one for one in known if not service.is_erased(one)]})

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -244,6 +245,15 @@ def test_a_manifest_with_an_unknown_key_is_refused_naming_it(bundle: Path) -> No
     rewrite_manifest(bundle, colour="red")
     with pytest.raises(BundleRefused, match=r"not a manifest of contract version \d+: (?s:.*)colour"):
         read_manifest(bundle)
+
+
+@pytest.mark.parametrize("changes", [{"example_user_ids": {"anna": 1}}, {"example_user_ids": ["anna", 17]}])
+def test_a_refused_manifest_shows_no_ids_of_users(bundle: Path, changes: dict[str, Any]) -> None:
+    """The reason stands in GET /bundle, which anybody reads."""
+    rewrite_manifest(bundle, **changes)
+    with pytest.raises(BundleRefused, match="example_user_ids") as refused:
+        read_manifest(bundle)
+    assert not re.search("anna|17", str(refused.value).partition("is not a manifest")[2])
 
 
 @pytest.mark.parametrize("name", ["../escaped", "/etc/passwd", "saved_model/../../escaped"])
