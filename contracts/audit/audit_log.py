@@ -25,6 +25,8 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 """Of one file; then it is renamed to audit-NUMBER.jsonl, and the chain goes on in a new one."""
 TAIL_BYTES: Final = 65_536
 HASH: Final = "hash"
+FIELDS: Final = ("number", "at", "who", "address", "channel", "action", "what", "before", HASH)
+"""Of an entry, in the order in which they are written."""
 
 
 class AuditFailed(TandemError):
@@ -80,7 +82,7 @@ class AuditLog:
                     "what": what,
                     "before": before,
                 }
-                self._append(json.dumps(entry | {HASH: entry_hash(entry)}, ensure_ascii=True) + "\n", number)
+                self._append(_line_of(entry | {HASH: entry_hash(entry)}), number)
         except OSError as error:
             logging.getLogger(__name__).error("The audit log %s cannot be written: %s.", self.path, error.strerror)
             # Callers elsewhere read this text, and where the file lies is not for them.
@@ -147,6 +149,11 @@ def entry_hash(entry: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def _line_of(entry: Mapping[str, Any]) -> str:
+    """The one line that is written for an entry with its hash. Raises KeyError for an entry that lacks a field."""
+    return json.dumps({name: entry[name] for name in FIELDS}, ensure_ascii=True) + "\n"
+
+
 def entries_of(path: Path) -> Iterator[tuple[str, bytes]]:
     """(file and line number, the line) of every line, oldest first."""
     for file in files_of(path):
@@ -173,11 +180,13 @@ def _fault(line: bytes, number: int, before: str) -> str:
         return "it is broken off; the next entry takes its place"
     try:
         entry = json.loads(line)
-        found = {name: entry[name] for name in ("number", "before", HASH)}
-    except (ValueError, KeyError, TypeError):
+        written = _line_of(entry).encode()
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "it cannot be read as an entry"
-    if found[HASH] != entry_hash(entry):
+    if entry[HASH] != entry_hash(entry):
         return "it was altered: its content does not have its hash"
-    if found["before"] != before or found["number"] != number:
+    if line != written:  # a name twice, of which a reader sees another one than the hash is over; another spelling
+        return "it was altered: it is not as such an entry is written"
+    if entry["before"] != before or entry["number"] != number:
         return f"entry {number} was expected here: lines before it were removed, added or moved"
     return ""

@@ -58,7 +58,7 @@ def show(
             entry = json.loads(line)
             what = " ".join(f"{name}={value}" for name, value in entry["what"].items())
             said = f"{entry['at']}  {entry['who']}  {entry['channel']} {entry['address']}  {entry['action']}  {what}"
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             said = "a line that cannot be read; see `tandem audit verify`"
         console.print(said, highlight=False, soft_wrap=True)
 

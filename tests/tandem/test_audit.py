@@ -32,8 +32,9 @@ def test_a_whole_log_and_the_first_broken_line(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("v1", "v9"))
     with pytest.raises(TandemError, match=r"audit\.jsonl line 1: it was altered"):
         run(tmp_path, "audit", "verify")
-    path.write_text("x\n")
-    assert "cannot be read" in run(tmp_path, "audit", "show")
+    for unreadable in ("x", "[" * 200_000):
+        path.write_text(f"{unreadable}\n")
+        assert "cannot be read" in run(tmp_path, "audit", "show")
 
 
 def test_promotions_and_rollbacks_are_in_it(tmp_path: Path) -> None:

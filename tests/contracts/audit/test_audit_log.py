@@ -44,9 +44,37 @@ def forged(line: bytes) -> bytes:
     return json.dumps(entry | {"hash": entry_hash(entry)}).encode() + b"\n"
 
 
+def respelled(old: bytes, new: bytes) -> Callable[[Lines], Lines]:
+    """The second line with the same content for whoever parses it."""
+
+    def change(rows: Lines) -> Lines:
+        assert old in rows[1]
+        return [rows[0], rows[1].replace(old, new, 1), *rows[2:]]
+
+    return change
+
+
+def reordered(rows: Lines) -> Lines:
+    return [rows[0], json.dumps(json.loads(rows[1]), sort_keys=True).encode() + b"\n", *rows[2:]]
+
+
+NOT_AS_WRITTEN = "line 2: it was altered: it is not as such an entry is written"
 ATTACKS: dict[str, tuple[Callable[[Lines], Lines], str]] = {
     "altered": (lambda rows: [rows[0], rows[1].replace(b"v1", b"v9"), *rows[2:]], "line 2: it was altered"),
     "forged": (lambda rows: [rows[0], forged(rows[1]), *rows[2:]], "line 3: entry 3 was expected"),
+    "a name twice": (respelled(b'{"number"', b'{"who": "key other", "number"'), NOT_AS_WRITTEN),
+    "a name twice inside": (respelled(b'{"version"', b'{"version": "v9", "version"'), NOT_AS_WRITTEN),
+    "escaped": (respelled(b'"http"', b'"\\u0068ttp"'), NOT_AS_WRITTEN),
+    "another number": (respelled(b'"number": 2', b'"number": 2.0'), "line 2: it was altered"),
+    "spaced": (respelled(b'": "http"', b'":  "http"'), NOT_AS_WRITTEN),
+    "space behind": (respelled(b"\n", b" \n"), NOT_AS_WRITTEN),
+    "another line end": (respelled(b"\n", b"\r\n"), NOT_AS_WRITTEN),
+    "other order": (reordered, NOT_AS_WRITTEN),
+    "one field more": (
+        lambda rows: [rows[0], forged(rows[1].replace(b"{", b'{"note": 1, ', 1)), *rows[2:]],
+        NOT_AS_WRITTEN,
+    ),
+    "nested without end": (lambda rows: [b"[" * 200_000 + b"\n", *rows[1:]], "line 1: it cannot be read"),
     "removed": (lambda rows: [rows[0], *rows[2:]], "line 2: entry 2 was expected"),
     "first removed": (lambda rows: rows[1:], "line 1: entry 1 was expected"),
     "doubled": (lambda rows: [rows[0], rows[0], *rows[1:]], "line 2: entry 2 was expected"),
