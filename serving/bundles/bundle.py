@@ -1,7 +1,7 @@
 """A verified bundle in memory: models, index and item matrices."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from io import BytesIO
@@ -151,8 +151,9 @@ def load_bundle(folder: Path, keys: Sequence[Ed25519PublicKey] = ()) -> LoadedBu
 def from_files(files: SealedFiles) -> LoadedBundle:
     """The bundle in memory, of bytes that are checked already. Raises BundleRefused where parts do not fit together."""
     manifest = files.manifest
-    vocabularies = vocabularies_from_json(json.loads(files.read(parts.VOCABULARIES)))
-    display = json.loads(files.read(parts.DISPLAY))
+    terms, display = (json.loads(files.read(name)) for name in (parts.VOCABULARIES, parts.DISPLAY))
+    _check_texts(manifest, {parts.VOCABULARIES: terms, parts.DISPLAY: display})
+    vocabularies = vocabularies_from_json(terms)
     with np.load(BytesIO(files.read(parts.ITEMS))) as matrices:
         codes, statistics, text, prices = (matrices[name] for name in ("codes", "statistics", "text", "prices"))
     catalogue = Catalogue(
@@ -182,6 +183,30 @@ def from_files(files: SealedFiles) -> LoadedBundle:
     )
     _check_dimensions(loaded)
     return loaded
+
+
+def _check_texts(manifest: Manifest, files: Mapping[str, Mapping[str, Sequence[Any]]]) -> None:
+    """Raises BundleRefused for what no answer can hold: JSON can escape half a character, and a title can be a number.
+
+    files: by name, the texts of each column.
+    """
+    columns = ((f"{name}: {column}", texts) for name, columns in files.items() for column, texts in columns.items())
+    if faults := [fault for column, texts in columns if (fault := _not_text(column, texts))]:
+        raise BundleRefused(f"Bundle {manifest.bundle_version} cannot answer: {'; '.join(faults)}.")
+
+
+def _not_text(column: str, texts: Sequence[Any]) -> str:
+    """The first of the column that is no text, in words, or nothing."""
+    try:
+        "".join(texts).encode()  # all at once: a catalogue has hundreds of thousands
+    except (TypeError, UnicodeEncodeError):
+        first, text = next(one for one in enumerate(texts) if not _is_text(one[1]))
+        return f"{column} {first} is {ascii(text)[:64]}, which is no text in UTF-8"
+    return ""
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _segments(content: bytes, vocabularies: dict[str, Vocabulary]) -> Segments:
@@ -231,6 +256,7 @@ def _check_dimensions(loaded: LoadedBundle) -> None:
         "embedding rows": len(loaded.items.embeddings),
         "index entries": loaded.index.ntotal,
         "titles": len(loaded.titles),
+        "departments": len(loaded.departments),
     }
     faults = [f"{size} {what}, {rows} item ids" for what, size in sizes.items() if size != rows]
     if loaded.items.neighbours and loaded.items.neighbours.num_items != rows:

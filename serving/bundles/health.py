@@ -20,6 +20,7 @@ class Outcome(Enum):
     ANSWERED = "answered"
     LACKING = "lacking"  # a model failed, and the list was made without it
     RAISED = "raised"  # there is no list
+    UNWRITTEN = "unwritten"  # a list that was counted as answered cannot be written: there is none after all
 
 
 def outcome_of(answer: Recommendations) -> Outcome | None:
@@ -74,6 +75,8 @@ class BundleHealth:
         with self._lock:
             window = self._current(version) or _Window(self._now())
             self._windows[version] = window
+            if outcome is Outcome.UNWRITTEN:
+                window.answered, outcome = max(0, window.answered - 1), Outcome.RAISED
             setattr(window, outcome.value, getattr(window, outcome.value) + 1)
 
     def failure(self, version: str) -> Failure | None:

@@ -79,6 +79,10 @@ class LiveReleases:
         """What a request got of its bundle; one that fails most of them is left."""
         self._health.count(assigned.bundle.manifest.bundle_version, outcome)
 
+    def unwritten(self, version: str) -> None:
+        """A list of this bundle, which was made, cannot be written."""
+        self._health.count(version, Outcome.UNWRITTEN)
+
     def variants(self) -> tuple[str, ...]:
         """Names of the variants that serve."""
         return tuple(self._live.versions())

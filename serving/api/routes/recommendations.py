@@ -44,7 +44,7 @@ def router(service: Service) -> APIRouter:
         """
         written = []
         for answer in await lists_for_caller(service.lists, body.requests):
-            written.append(answer.model_dump_json())
+            written.append(_written(service, answer))
             await asyncio.sleep(0)  # to write them all takes as long as ten lists: others are read in between
         return Response(f'{{"answers":[{",".join(written)}]}}', media_type="application/json")
 
@@ -56,7 +56,16 @@ async def answered(service: Service, request: Request, asking: RecommendationReq
     answer = await service.lists.answer(asking, **_as_the_caller_may([asking], counted=1))
     request.state.variant = answer.variant  # for CountRequests
     # FastAPI would validate what is an answer already and write it with two passes.
-    return Response(answer.model_dump_json(), media_type="application/json")
+    return Response(_written(service, answer), media_type="application/json")
+
+
+def _written(service: Service, answer: Recommendations) -> str:
+    """The answer's JSON. One that cannot be written counts against its bundle: what a request says was checked."""
+    try:
+        return answer.model_dump_json()
+    except ValueError:
+        service.releases.unwritten(answer.bundle_version)
+        raise
 
 
 def asked(user_id: str, options: ListOptions, variant: str | None = None) -> RecommendationRequest:

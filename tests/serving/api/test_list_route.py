@@ -1,7 +1,7 @@
 """What answers in front of FastAPI's route answers as that does, and leaves it what has a fault."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from contracts.api.answers import DegradedLevel, Recommendations, RecommendedItem
 from contracts.api.requests import RecommendationRequest
 from contracts.errors import InvalidInput
 from serving.api.routes import recommendations
@@ -95,3 +96,42 @@ def test_what_is_well_formed_never_reaches_fastapi() -> None:
     assert asyncio.run(ask("/recommendations/1?n=20")).status_code == 200
     with pytest.raises(AssertionError, match="passed on"):
         asyncio.run(ask("/recommendations/1?n=0"))
+
+
+class Unwritable:
+    """A service whose lists have a title that is no text; it notes the bundles that this is counted against."""
+
+    def __init__(self) -> None:
+        self.counted: list[str] = []
+        self.releases = SimpleNamespace(unwritten=self.counted.append)
+        self.lists = self
+
+    async def answer(self, asking: RecommendationRequest, **_: bool) -> Recommendations:
+        item = RecommendedItem(item_id="1", score=1, title="\ud800", department="", source="popular")
+        return Recommendations(
+            user_id=asking.user_id,
+            request_id="r",
+            bundle_version="bad",
+            variant="stable",
+            degraded_level=DegradedLevel.FULL,
+            items=[item],
+        )
+
+    async def answers(self, asked: Sequence[RecommendationRequest], **_: bool) -> list[Recommendations]:
+        return [await self.answer(one) for one in asked]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_list_that_cannot_be_written_counts_against_its_bundle(method: str) -> None:
+    service, app = Unwritable(), FastAPI()
+    app.include_router(recommendations.router(service))  # type: ignore[arg-type]
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
+            if method == "GET":
+                return await client.get("/recommendations/1")
+            return await client.post("/recommendations", json={"requests": [{"user_id": "1"}]})
+
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        asyncio.run(ask())
+    assert service.counted == ["bad"]

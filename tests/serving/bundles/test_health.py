@@ -62,6 +62,19 @@ def test_half_of_the_lists_in_one_window_are_a_failure() -> None:
     assert BundleHealth(share=0).failure("b") is None
 
 
+def test_lists_that_cannot_be_written_are_lists_that_were_not_made() -> None:
+    health = BundleHealth(share=0.9)
+    for _ in range(LEAST):
+        health.count("b", Outcome.ANSWERED)
+        health.count("b", Outcome.UNWRITTEN)
+    failure = health.failure("b")
+    assert failure is not None
+    assert (failure.lists, failure.raised, failure.answers_nothing) == (LEAST, LEAST, True)
+    for _ in range(LEAST):
+        health.count("c", Outcome.UNWRITTEN)  # of lists that were kept
+    assert health.failure("c") == failure
+
+
 def test_none_is_ever_left_where_the_share_is_0() -> None:
     health = BundleHealth(0)
     for _ in range(LEAST):

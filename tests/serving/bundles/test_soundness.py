@@ -1,5 +1,6 @@
 """A bundle that could not answer is refused in words, and what is checked is what is loaded."""
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 from contracts.bundle import manifest as parts
 from contracts.bundle.golden import Golden, golden_from
 from contracts.errors import BundleRefused
+from contracts.features import names
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.loader import Loader
 from serving.bundles.sealed_files import SealedFiles, regular_bytes
@@ -21,6 +23,7 @@ from tests.support.bundles.variations import copied, reseal
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
+WORDS = (names.ITEM_ID, *names.ITEM_CONTENT)
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +112,38 @@ def test_values_that_are_not_finite_are_refused(bundle: LoadedBundle, bad: float
     prices[3] = -1 if np.isnan(bad) else bad
     with pytest.raises(BundleRefused, match="prices of items"):
         check_sound(replace(bundle, items=replace(bundle.items, prices=prices)), None)
+
+
+@pytest.mark.parametrize("bad", ["\ud800", "half \udc00 of one", 1, None, ["a"]])
+@pytest.mark.parametrize(
+    ("file", "column"),
+    [(parts.DISPLAY, "title"), (parts.DISPLAY, "department"), *((parts.VOCABULARIES, one) for one in WORDS)],
+)
+def test_texts_that_no_answer_can_hold_are_refused(
+    source: Path, tmp_path: Path, file: str, column: str, bad: Any
+) -> None:
+    with parts.write_bundle(tmp_path) as folder:
+        copied(source, folder)
+        texts = json.loads((folder / file).read_text())
+        texts[column][-1] = bad
+        (folder / file).write_text(json.dumps(texts))
+        sealed = reseal(folder)
+    with pytest.raises(
+        BundleRefused, match=f"cannot answer: {file}: {column} [0-9]+ is .*, which is no text in UTF-8"
+    ) as no:
+        Loader(DirectorySource(sealed)).load()
+    assert str(no.value).isascii()
+
+
+def test_a_bundle_with_fewer_departments_than_titles_is_refused(source: Path, tmp_path: Path) -> None:
+    with parts.write_bundle(tmp_path) as folder:
+        copied(source, folder)
+        display = json.loads((folder / parts.DISPLAY).read_text())
+        display["department"].pop()
+        (folder / parts.DISPLAY).write_text(json.dumps(display))
+        sealed = reseal(folder)
+    with pytest.raises(BundleRefused, match=r"does not fit together: \d+ departments, \d+ item ids"):
+        Loader(DirectorySource(sealed)).load()
 
 
 def test_a_bundle_is_refused_by_the_loader_with_golden_requests_that_it_does_not_answer(
