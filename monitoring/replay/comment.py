@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from contracts.outside_text import in_code
 from monitoring.replay.effect import Change, Effect, Example, Latency, Side
 from monitoring.replay.thresholds import Held, new_share
 
@@ -132,7 +133,5 @@ def _title(titles: Sequence[str], place: int) -> str:
 
 
 def code(text: str, length: int = TITLE_LENGTH) -> str:
-    """A code span: what a catalogue says must neither end a table's cell nor mention anybody nor be HTML."""
-    short = text if len(text) <= length else f"{text[: length - 1]}…"
-    plain = " ".join(short.replace("`", "'").split())
-    return f"`{plain}`".replace("|", "\\|") if plain else "–"
+    """A code span of at most so many characters."""
+    return in_code(text if len(text) <= length else f"{text[: length - 1]}…")

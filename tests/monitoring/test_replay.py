@@ -225,6 +225,6 @@ def test_segments_beyond_the_table_are_counted() -> None:
 
 
 def test_a_title_can_neither_end_a_cell_nor_a_code_span() -> None:
-    assert code("a|b `c`\n@all <b>") == "`a\\|b 'c' @all <b>`"
+    assert code("a|b `c`\n@all <b>") == "`a¦b 'c' @all <b>`"
     assert len(code("x" * 100)) == TITLE_LENGTH + 2
     assert code("  ") == "–"

@@ -68,9 +68,14 @@ def write_lists(table: pa.Table, path: Path) -> None:
     if path.suffix == ".parquet":
         pq.write_table(table, path)
         return
-    text = pa.array([json.dumps(products) for products in table.column(PRODUCTS).to_pylist()])
+    text = pa.array([_json_in_sheet(products) for products in table.column(PRODUCTS).to_pylist()])
     users = pa.array([in_sheet(user) for user in table.column(names.USER_ID).to_pylist()])
     pyarrow.csv.write_csv(table.set_column(0, names.USER_ID, users).set_column(1, PRODUCTS, text), path)
+
+
+def _json_in_sheet(products: list[str]) -> str:
+    """The array without a character that some countries' sheets are split at: quotes hold only where commas do that."""
+    return json.dumps(products).replace(";", "\\u003b")
 
 
 def read_lists(path: Path) -> dict[str, list[str]]:

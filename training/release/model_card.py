@@ -66,8 +66,8 @@ def ranker_of(metrics: Metrics) -> str:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; all columns but the first to the right."""
-    cells = [[in_markdown(cell) for cell in row] for row in rows]
-    lines = [header, ("---", *("---:" for _ in header[1:])), *cells]
+    names, *cells = [[in_markdown(cell) for cell in row] for row in (header, *rows)]
+    lines = [names, ["---", *("---:" for _ in header[1:])], *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -100,7 +100,8 @@ def gate_words(metrics: Metrics) -> str:
         *((f"{named(name)}, new to the user", one) for name, one in new.items()),
     ]
     rows = [(named(name), with_interval(one)) for name, one in rivals]
-    return f"{gate_verdict(metrics)}\n\n{table((f'NDCG@{NDCG_AT}, the final list less', 'difference'), rows)}"
+    compared = table((f"NDCG@{NDCG_AT}, the final list less", "difference"), rows)
+    return f"{in_markdown(gate_verdict(metrics))}\n\n{compared}"
 
 
 def backtest_note(metrics: Metrics) -> str:

@@ -1,5 +1,8 @@
 """Files of lists: written, read back, refused, scored by hand."""
 
+import csv
+import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,6 +25,18 @@ def test_lists_are_read_as_they_were_written(tmp_path: Path, name: str) -> None:
     table = pa.table({"user_id": list(LISTS), "products": pa.array(list(LISTS.values()), pa.list_(pa.string()))})
     write_lists(table, tmp_path / "new" / name)
     assert read_lists(tmp_path / "new" / name) == LISTS
+
+
+def test_a_sheet_of_lists_has_no_formula_wherever_it_is_split(tmp_path: Path) -> None:
+    """Quotes hold where commas separate; with a semicolon the second column is no quoted cell."""
+    odd = {"a;=1+1": ["1;=2+2", "=3"], "-4": [";@5"]}
+    products = pa.array(list(odd.values()), pa.list_(pa.string()))
+    write_lists(pa.table({"user_id": list(odd), "products": products}), tmp_path / "lists.csv")
+    assert not re.search('[;\n]"?[=+@-]', (tmp_path / "lists.csv").read_text())
+    with (tmp_path / "lists.csv").open(newline="") as file:
+        read = [json.loads(row["products"]) for row in csv.DictReader(file)]
+    assert read == list(odd.values())  # for other readers, too
+    assert read_lists(tmp_path / "lists.csv") == odd
 
 
 def test_recall_is_a_mean_over_users_and_a_missing_user_counts_nothing() -> None:
