@@ -222,8 +222,13 @@ class Access:
     def sentence(self) -> str:
         """What anybody may do, for the log of a start."""
         names = ", ".join(sorted(self.open)) or "nothing"
+        told = (
+            "Lists tell whoever knows a user's id what that user bought; without lists in it they need a key. "
+            if Scope.LISTS in self.open
+            else ""
+        )
         rest = "keys of that scope" if self.keys else "this machine, as there is no key"
-        return f"Open without a key: pages, health and {names} (TANDEM_OPEN_SCOPES). The rest is for {rest}."
+        return f"Open without a key: pages, health and {names} (TANDEM_OPEN_SCOPES). {told}The rest is for {rest}."
 
 
 CALLER: ContextVar[Caller] = ContextVar("caller")

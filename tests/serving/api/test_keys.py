@@ -65,7 +65,10 @@ def test_without_keys_only_this_machine_may_see_more_than_lists() -> None:
 def test_what_is_open_is_said() -> None:
     access = Access(ServingSettings(open_scopes="lists, metrics"))
     assert access.sentence().startswith("Open without a key: pages, health and lists, metrics (")
-    assert "pages, health and nothing" in Access(ServingSettings(open_scopes="none")).sentence()
+    assert "Lists tell whoever knows a user's id what that user bought" in access.sentence()
+    closed = Access(ServingSettings(open_scopes="none")).sentence()
+    assert "pages, health and nothing" in closed and "Lists tell" not in closed
+    assert not {"\n", "\r"} & set(access.sentence() + closed)
     with pytest.raises(InvalidInput, match="names 'list', which is not a scope; there is lists, history"):
         Access(ServingSettings(open_scopes="list"))
 

@@ -61,6 +61,15 @@ def test_a_token_opens_its_users_history_and_events_and_nothing_else() -> None:
     assert [scope for scope in Scope if ada.may(scope)] == [Scope.LISTS]
 
 
+def test_where_lists_are_closed_a_token_opens_none() -> None:
+    """Said so in docs/explanation/security.md, where lists are closed."""
+    closed = Access(SETTINGS.model_copy(update={"open_scopes": "none"}))
+    ada = Caller(closed, [(b"authorization", f"Bearer {token()}".encode())], "10.0.0.8")
+    with pytest.raises(NotAllowed, match="scope lists"):
+        ada.require(Scope.LISTS)
+    assert Caller(closed, [(b"authorization", b"Bearer the key of operations")], None).may(Scope.LISTS)
+
+
 def test_a_key_is_about_everybody() -> None:
     everybody = caller("the key of operations")
     everybody.require_of(Scope.HISTORY, "bob")
