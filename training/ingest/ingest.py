@@ -28,7 +28,7 @@ from training.engine import is_of_the_machine, materialized, read_parquet, remov
 from training.engine import replace as replace_table
 from training.ingest.adapters.by_name import adapter_named
 from training.ingest.adapters.mapping import load_mapping
-from training.ingest.adapters.source import CANCEL, Source, SourceOptions
+from training.ingest.adapters.source import CANCEL, RETURN, Source, SourceOptions
 from training.ingest.dropped import example, quarantined
 from training.ingest.files.parquet import refuse_damaged_parquet
 from training.ingest.judge import cancelled, judge, with_faults
@@ -170,7 +170,7 @@ def _limited(source: Source, max_users: int) -> Source:
 
 
 def _until(events: ibis.Table, last_day: str, time_zone: str) -> ibis.Table:
-    """Events after the last day of the settings, in the shop's zone, are left out with a reason.
+    """Events after the last day of the settings, in the shop's zone, are left out with a reason; returns, too.
 
     Raises InvalidInput for a text that is not a day.
     """
@@ -181,7 +181,7 @@ def _until(events: ibis.Table, last_day: str, time_zone: str) -> ibis.Table:
     except ValueError as error:
         raise InvalidInput(f"ingest.last_day is {last_day!r}, expected a day like 2024-01-31.") from error
     end = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(time_zone)).astimezone(UTC)
-    late = events.reason.isnull() & (events.event_timestamp >= ibis.timestamp(end))
+    late = (events.reason.isnull() | (events.reason == RETURN)) & (events.event_timestamp >= ibis.timestamp(end))
     return events.mutate(reason=ibis.ifelse(late, AFTER_LAST_DAY, events.reason))
 
 

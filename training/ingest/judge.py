@@ -23,8 +23,11 @@ def with_faults(source: Source, items: ibis.Table) -> ibis.Table:
     known = items.select(known_item=_.item_id)
     joined = raw.left_join(known, raw.item_id == known.known_item)
     by_policy = joined.is_return & joined.user_id.notnull() if source.returns else ibis.literal(False)
+    # A return that cannot be placed in time takes nothing back, and is no return before that.
+    in_time = [rule for rule in EVENT_RULES if rule.column == "event_timestamp"]
     fault = ibis.cases(
         (joined.unreadable.notnull(), joined.unreadable),
+        *((by_policy & broken(rule, joined), rule.reason) for rule in in_time),
         (by_policy, RETURN),
         *((broken(rule, joined), rule.reason) for rule in EVENT_RULES),
         (joined.item_id.notnull() & joined.known_item.isnull(), "item_not_in_catalogue"),
@@ -113,7 +116,7 @@ def _given_back(judged: ibis.Table, *, keep_copies: bool) -> ibis.Table:
     which lies below all later heights.
     """
     pair = ["user_id", "item_id"]
-    returns = judged.filter((_.reason == RETURN) & _.event_timestamp.notnull())
+    returns = judged.filter(_.reason == RETURN)
     if not keep_copies:  # a line that is there twice was given back once
         each = returns.group_by([*pair, "event_id"])
         returns = each.agg(quantity=_.quantity.min(), event_timestamp=_.event_timestamp.max())

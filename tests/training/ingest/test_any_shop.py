@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.errors import DataRejected, InvalidInput
-from tests.support.shops.shop_files import read_rows, rows_of, run, source_of, unreadable, write
+from tests.support.shops.shop_files import mapping_file, read_rows, rows_of, run, source_of, unreadable, write
 from training.engine import connect_duckdb
 from training.ingest.files.list_text import ids_of
 from training.ingest.ingest import ingest, judge_only
@@ -425,6 +425,23 @@ def test_returns_take_their_units_off_what_was_bought(tmp_path: Path) -> None:
     assert report.units_returned == 4
     ignored = run(tmp_path, "ecommerce", folder, policy | {"returns": "ignore"}, share=0.0)
     assert (ignored.events_kept, ignored.events_dropped) == (3, {"guest": 1, "return": 2})
+
+
+@pytest.mark.parametrize(
+    ("when", "reason"),
+    [
+        ("2024-01-09T10:00:00Z", "after_last_day"),
+        ("2999-01-01T10:00:00Z", "timestamp_in_future"),
+        ("1969-01-01T10:00:00Z", "timestamp_before_1970"),
+        ("", "missing_timestamp"),
+    ],
+)
+def test_a_return_that_has_no_place_in_the_log_takes_nothing_back(tmp_path: Path, when: str, reason: str) -> None:
+    folder = shop(tmp_path, f"purchase,u,tea,{AT},1,1,2\npurchase,u,tea,{when},2,-1,2\n")
+    mapping = mapping_file(tmp_path, {"returns": "cancel"})
+    settings = IngestSettings("ecommerce", str(folder), mapping, max_dropped_share=1, last_day="2024-01-08")
+    report = ingest(Workspace(tmp_path), settings, connect_duckdb())
+    assert (report.events_kept, report.events_dropped, report.units_returned) == (1, {reason: 1}, 0)
 
 
 @pytest.mark.parametrize(
