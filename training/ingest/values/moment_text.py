@@ -48,6 +48,8 @@ DIRECTIVES = {
     "A": r"[A-Za-z]+",
 }
 """Of strftime; %a and %A, names of weekdays, are passed over."""
+FULL_WIDTH = {name: f"(?P<{name}>\\d{{{width}}})" for name, width in {**dict.fromkeys("mdHIMS", 2), "f": 6}.items()}
+"""Of directives with a digit next to them: 1012024 may be the first of October, or the tenth of January."""
 WHOLE = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "e": "%d"}
 
 
@@ -170,16 +172,27 @@ def pattern_of(date_format: str) -> "re.Pattern[str]":
     for short, long in WHOLE.items():
         date_format = date_format.replace(f"%{short}", long)
     pattern, used = "", []
-    for part in re.findall(r"%.|[^%]+|%$", date_format):
+    parts = re.findall(r"%.|[^%]+|%$", date_format)
+    for part, before, behind in zip(parts, ["", *parts], [*parts[1:], ""], strict=False):
         if part.startswith("%") and part != "%%":
             if part[1:] not in DIRECTIVES or part[1:] in used:
                 known = ", ".join(f"%{name}" for name in (*DIRECTIVES, *WHOLE))
                 raise InvalidInput(f"date_format has {part!r}, which is none of {known}, or comes twice.")
-            pattern += DIRECTIVES[part[1:]]
-            used.append(part[1:])
+            name = part[1:]
+            # A fraction of a second lacks noughts at its end alone, where they say nothing.
+            tight = _is_digit(behind, first=True) or (name != "f" and _is_digit(before, first=False))
+            pattern += FULL_WIDTH[name] if tight and name in FULL_WIDTH else DIRECTIVES[name]
+            used.append(name)
         else:
             pattern += re.sub(r"(\\\s)+", r"\\s+", re.escape(part.replace("%%", "%")))
     missing = [name for name, of in (("year", "Yy"), ("month", "mbB"), ("day", "d")) if not set(of) & set(used)]
     if missing:
         raise InvalidInput(f"date_format {date_format!r} has no {', '.join(missing)}: it must be like %m/%d/%Y %H:%M.")
     return re.compile(pattern)
+
+
+def _is_digit(part: str, *, first: bool) -> bool:
+    """Whether a part of a format, a directive or text, stands for a digit at its beginning, or at its end."""
+    if part.startswith("%"):
+        return part[1:] in ("Y", "y", *FULL_WIDTH)
+    return (part[:1] if first else part[-1:]).isdigit()
