@@ -144,12 +144,16 @@ def _month(found: dict[str, str | None]) -> int:
 
 
 def _hour(found: dict[str, str | None]) -> int:
-    if not found.get("I"):
-        return int(found.get("H") or 0)
-    hour = int(found["I"] or 0)
-    if not 1 <= hour <= 12:
-        raise ValueError(f"hour {hour} of twelve")
-    return hour % 12 + (12 if (found.get("p") or "a").lower().startswith("p") else 0)
+    """The hour of 24. Raises ValueError where it is none of the half of the day that stands next to it."""
+    hour, half = int(found.get("I") or found.get("H") or 0), (found.get("p") or "")[:1].lower()
+    if not half:
+        return hour
+    later = 12 if half == "p" else 0
+    if 1 <= hour <= 12:  # of %H as well: 1:30 PM says what it is
+        return hour % 12 + later
+    if found.get("I") or hour // 12 * 12 != later:
+        raise ValueError(f"hour {hour} {half}m")
+    return hour
 
 
 def _since_1970(number: Decimal, unit: str) -> str:
@@ -188,6 +192,10 @@ def pattern_of(date_format: str) -> "re.Pattern[str]":
     missing = [name for name, of in (("year", "Yy"), ("month", "mbB"), ("day", "d")) if not set(of) & set(used)]
     if missing:
         raise InvalidInput(f"date_format {date_format!r} has no {', '.join(missing)}: it must be like %m/%d/%Y %H:%M.")
+    if "I" in used and "p" not in used:
+        raise InvalidInput(
+            f"date_format {date_format!r} has %I, an hour of twelve, without %p: for hours of 24 write %H."
+        )
     return re.compile(pattern)
 
 
