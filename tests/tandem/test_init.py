@@ -166,6 +166,12 @@ def test_days_and_clocks_of_twelve_hours_are_known(tmp_path: Path, moment: str, 
     assert "time_zone: UTC  # ? the times carry none" in text
 
 
+def test_a_month_of_another_language_is_taken_for_none_of_ours(tmp_path: Path) -> None:
+    text = guessed(tmp_path / "orders.csv", "customer,sku,PostingDate\nc,s,5 marraskuu 2024\n")  # November
+    assert "\n  date_format: " not in text and "\ndate_format: " not in text
+    assert "# ? date_format: how is '5 marraskuu 2024' written?" in text and "months as numbers or in English" in text
+
+
 def test_a_file_that_is_not_utf8_is_sampled_in_its_encoding(tmp_path: Path) -> None:
     lines = "Kunde;Ware\nJosé;Käse\nMüller;Öl\n"
     text = guessed(tmp_path / "a.csv", lines.encode("cp1252"))

@@ -32,8 +32,9 @@ FIXES_OF_REASONS = {
 }
 FIXES_BY_KIND = {
     "times": "Timestamps are read as ISO 8601 (2024-01-31T12:00:00Z), with a zone's full name or offset and never with "
-    "an abbreviation such as EST; say any other format as `date_format: '%m/%d/%Y %H:%M'` in the mapping file. If they "
-    "are whole numbers, say their unit: `epoch_unit: ms` in the mapping file, and check it where it is said already.",
+    "an abbreviation such as EST; say any other format as `date_format: '%m/%d/%Y %H:%M'` in the mapping file. Names "
+    "of months (%b) are English: export those of other languages as numbers. If the times are whole numbers, "
+    "say their unit: `epoch_unit: ms` in the mapping file, and check it where it is said already.",
     "money": "Numbers have a decimal point, or a comma with `decimal: ','`; 1,234 needs `decimal: '.'`. Money may have "
     "one currency next to it.",
     "units": "Units are whole numbers, with nothing next to them; 1,234 needs `decimal: '.'`. Of weights such as 0.345 "

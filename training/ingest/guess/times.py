@@ -66,5 +66,6 @@ def _clocks(texts: Sequence[str]) -> Iterator[str]:
         doubt = f"  {UNSURE}{twin} would fit as well: is the month or the day first?" if twin else ""
         yield f"date_format: {quoted(chosen)}{doubt}"
     elif WRONG in found:
-        yield f"{UNSURE}date_format: how is {texts[0]!r} written? like %m/%d/%Y %H:%M"
+        like = "like %m/%d/%Y %H:%M, with months as numbers or in English"
+        yield f"{UNSURE}date_format: how is {texts[0]!r} written? {like}"
     yield f"time_zone: UTC  {UNSURE}{OF_THE_TIMES if ZONELESS in found or chosen else OF_THE_SHOP}"

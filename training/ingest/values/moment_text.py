@@ -29,7 +29,12 @@ ISO = re.compile(
 )
 NUMBER = re.compile(r"[+-]?(?:\d{1,20}\.?\d{0,12}|\.\d{1,12})(?:[eE][+-]?\d{1,2})?")
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+MONTH_OF = {name[:letters]: at for at, name in enumerate(MONTHS, 1) for letters in (3, len(name))} | {"sept": 9}
+"""By whole names and usual abbreviations alone: marraskuu is November in Finnish, and no March."""
 DIRECTIVES = {
     "Y": r"(?P<Y>\d{4})",
     "y": r"(?P<y>\d{2})",
@@ -140,7 +145,11 @@ def _year(found: dict[str, str | None]) -> int:
 
 def _month(found: dict[str, str | None]) -> int:
     name = found.get("b")
-    return MONTHS.index(name[:3].lower()) + 1 if name else int(found["m"] or 0)
+    if not name:
+        return int(found["m"] or 0)
+    if name.lower() not in MONTH_OF:
+        raise ValueError(name)
+    return MONTH_OF[name.lower()]
 
 
 def _hour(found: dict[str, str | None]) -> int:

@@ -87,6 +87,12 @@ def test_a_number_is_a_moment_in_its_unit(unit: str, text: str, utc: str) -> Non
         ("%d-%b-%y %H:%M %p", "1-Dec-09 13:30 AM", WRONG),
         ("%d-%b-%y %I:%M %p", "1-Dec-09 0:30 AM", WRONG),
         ("%d-%b-%Y", "1-Foo-2009", WRONG),
+        ("%d %b %Y", "5 SEPT 2024", "2024-09-05 00:00:00.000000+00:00"),
+        ("%d %B %Y", "5 may 2024", "2024-05-05 00:00:00.000000+00:00"),
+        ("%d %B %Y", "5 marraskuu 2024", WRONG),  # November
+        ("%d %B %Y", "5 marzo 2024", WRONG),
+        ("%d %b %Y", "5 juni 2024", WRONG),
+        ("%d %b %Y", "5 Marchxyz 2024", WRONG),
         ("%A, %d %B %Y %T %z", "Friday, 05 January 2024 11:00:00 +0100", TEN),
         ("%Y%m%d", "20240105", "2024-01-05 00:00:00.000000+00:00"),
         ("%Y%m%d", "2024015", WRONG),  # the fifth of January, or 5 of the tenth month?
