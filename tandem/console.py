@@ -175,7 +175,7 @@ def propensity_tables(buyers: "Buyers", horizon_days: int, asked: int) -> None:
 
 
 def verdict_lines(verdicts: list[tuple[str, bool]]) -> None:
-    """Prints each claim with whether it holds."""
-    for claim, holds in verdicts:
-        mark = Text("holds:", "green") if holds else Text("does not hold:", "red")
-        console.print(mark, claim, highlight=False, soft_wrap=True)
+    """Prints what was found of each promise, and whether it passed."""
+    for found, holds in verdicts:
+        mark = Text("passed:", "green") if holds else Text("failed:", "red")
+        console.print(mark, found, highlight=False, soft_wrap=True)

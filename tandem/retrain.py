@@ -78,9 +78,9 @@ def retrain(workspace: Workspace, publication: Publication) -> str:
 
 
 def require_gates(workspace: Workspace) -> None:
-    """Raises GateFailed naming every claim of the evaluation that does not hold."""
+    """Raises GateFailed naming every promise that the evaluation found broken."""
     from training.evaluation.evaluate import verdicts
 
-    failed = [claim for claim, holds in verdicts(json.loads(workspace.metrics.read_text())) if not holds]
+    failed = [found for found, holds in verdicts(json.loads(workspace.metrics.read_text())) if not holds]
     if failed:
-        raise GateFailed(f"Not published, because it does not hold that {'; nor that '.join(failed)}.")
+        raise GateFailed(f"Not published, because {'; '.join(failed)}.")

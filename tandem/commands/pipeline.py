@@ -223,8 +223,8 @@ def bundle(
 ) -> None:
     """Seal the trained parts into one bundle, promote it and log the run to MLflow.
 
-    A bundle whose final list loses to the champion's or to a simple list beyond the interval is sealed and not
-    promoted; to publish it is an error.
+    A bundle whose final list is worse than another list of `tandem evaluate`, or than the one that serves, is sealed
+    and not promoted, if the difference is beyond chance. To publish it is an error.
 
     Example: tandem bundle --sign-key signing.pem --publish s3://shop/bundles
     """

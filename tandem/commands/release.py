@@ -29,7 +29,7 @@ def promote(
 ) -> None:
     """Make a bundle the one that serves: servers of this folder change to it within a second or two.
 
-    Exit code 2 where the bundle's own evaluation says that its list loses to the champion's or to a simple one.
+    Exit code 2 where the bundle's own evaluation says that another list is better beyond chance.
 
     Example: tandem promote 3f4a0503dde1 --url http://127.0.0.1:8080
     """
@@ -57,7 +57,7 @@ def publish(
 ) -> None:
     """Copy a sealed bundle to where a cluster's servers fetch it, the manifest last.
 
-    Exit code 2 where the bundle's own evaluation says that its list loses to the champion's or to a simple one.
+    Exit code 2 where the bundle's own evaluation says that another list is better beyond chance.
 
     Example: tandem publish 3f4a0503dde1 --to s3://shop/bundles
     """

@@ -111,16 +111,16 @@ def table_of(lists: Lists, values: Mapping[str, Values], num_items: int) -> Tabl
 
 
 def verdicts(metrics: Mapping[str, Any]) -> list[tuple[str, bool]]:
-    """(claim, whether it holds) for each promise a demo makes and for the gate; stated plainly either way.
+    """(what was found, whether that is as promised) for each promise of a demo and for the gate: true either way.
 
-    Nothing is claimed of what is new to a user where nobody bought such a thing.
+    Nothing is said of what is new to a user where nobody bought such a thing.
     """
     lost = losses(metrics["gate"])
-    rivals = ", ".join(named(name) for name in metrics["gate"]["rivals"])
     return [
         _beats_simple(metrics, "all_items", "all items"),
         *([_beats_simple(metrics, "new_to_user", "items new to the user")] if metrics["new_to_user"] else []),
-        (f"final list loses beyond the interval to none of {rivals}" + "".join(f"; {one}" for one in lost), not lost),
+        *((one, False) for one in lost),
+        *([] if lost else [("no other list is better beyond chance", True)]),
     ]
 
 
@@ -129,5 +129,6 @@ def _beats_simple(metrics: Mapping[str, Any], part: str, items: str) -> tuple[st
     table = metrics[part]
     final, simple = table[FINAL_LIST][GATED], best_simple(table)
     other = table[simple][GATED]
-    words = f"final list beats {named(simple)}, the best simple list, on {items}, NDCG@20 {final:.4f} against "
-    return f"{words}{other:.4f}", final > other
+    beats = "beats" if final > other else "does not beat"
+    words = f"the final list {beats} {named(simple)}, the best list without a model, on {items}"
+    return f"{words}: NDCG@20 {final:.4f} against {other:.4f}", final > other

@@ -40,7 +40,7 @@ def sentences(metrics: Metrics) -> list[str]:
 
 
 def _found(metrics: Metrics, part: str, when: str) -> list[str]:
-    """How much of what was bought the list held, next to the best simple list."""
+    """How much of what was bought the list held, next to the best list without a model."""
     table = metrics[part]
     if FINAL_LIST not in table:
         return []
@@ -96,9 +96,8 @@ def _gate(metrics: Metrics) -> str:
     if lost:
         return f"It may not serve: {'; '.join(lost)}."
     rivals = {*metrics["gate"]["rivals"], *metrics["gate"].get("new_to_user", {})}
-    return (
-        f"It may serve: beyond chance it loses to none of {', '.join(named(name) for name in NAMES if name in rivals)}."
-    )
+    others = ", ".join(named(name) for name in NAMES if name in rivals)
+    return f"It may serve: no other list is better beyond chance. Compared were {others}."
 
 
 def key_figures(metrics: Metrics) -> list[KeyFigure]:

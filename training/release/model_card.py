@@ -86,9 +86,7 @@ def part_table(part: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
 def gate_verdict(metrics: Metrics) -> str:
     """Whether it may serve, and what was compared as the champion."""
     lost = losses(metrics["gate"])
-    verdict = (
-        f"Refused: {'; '.join(lost)}." if lost else "Passed: the final list loses to no rival beyond the interval."
-    )
+    verdict = f"Refused: {'; '.join(lost)}." if lost else "Passed: no other list is better beyond chance."
     return f"{verdict} Champion: {metrics['gate']['champion']}."
 
 
@@ -113,7 +111,7 @@ def backtest_note(metrics: Metrics) -> str:
 
 
 def backtest_table(metrics: Metrics) -> str:
-    """A row a window: the final list next to the best simple one, and its discoveries."""
+    """A row a window: the final list next to the best one without a model, and its discoveries."""
     simple = simple_of(metrics)
     rows = [
         (

@@ -16,7 +16,7 @@ from contracts.ranking.neighbours import Neighbours
 from tests.support.bundles.sealed import make_bundle
 from training.evaluation.calibration import calibration
 from training.evaluation.candidate_recall import candidate_recall, simple_union_recall
-from training.evaluation.evaluate import table_of
+from training.evaluation.evaluate import table_of, verdicts
 from training.evaluation.gate import (
     Champion,
     GateFailed,
@@ -219,6 +219,30 @@ def test_a_list_that_loses_on_what_is_new_alone_is_refused_too() -> None:
     assert lost.startswith(
         "the final list loses to item-to-item weights alone on what is new to the user by 0.1000 NDCG@20"
     )
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "found"),
+    [
+        (0.4, 0.3, [
+            ("the final list beats own habits, then bestsellers, the best list without a model, on all items: "
+             "NDCG@20 0.4000 against 0.3000", True),
+            ("no other list is better beyond chance", True),
+        ]),
+        (0.3, 0.4, [
+            ("the final list does not beat own habits, then bestsellers, the best list without a model, on all items: "
+             "NDCG@20 0.3000 against 0.4000", False),
+            ("the final list loses to own habits, then bestsellers by 0.1", False),
+        ]),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_promise_is_true_whether_or_not_it_is_kept(
+    ours: float, theirs: float, found: list[tuple[str, bool]]
+) -> None:
+    table = {"final_list": {"ndcg@20": ours}, "gp_top_freq": {"ndcg@20": theirs}}
+    said = verdicts({"all_items": table, "new_to_user": {}, "gate": gate(ours, theirs)})
+    for (words, holds), (expected, kept) in zip(said, found, strict=True):
+        assert words.startswith(expected) and holds is kept
 
 
 def test_the_best_simple_list_is_the_one_with_the_best_order() -> None:
