@@ -239,9 +239,18 @@ def read_manifest(bundle: Path) -> Manifest:
 
 def require_manifest(bundle: Path) -> None:
     """Raises MissingArtifact where there is no bundle."""
+    from contracts.bundle.promotions import CURRENT  # which imports this module
+
     if (bundle / MANIFEST).is_file():
         return
-    there = ", ".join(sorted(path.parent.name for path in bundle.parent.glob(f"[!.]*/{MANIFEST}")))
+    versions = sorted(path.parent.name for path in bundle.parent.glob(f"[!.]*/{MANIFEST}"))
+    there = ", ".join(versions)
+    if there and bundle.name == CURRENT and not bundle.is_symlink():
+        one = versions[0] if len(versions) == 1 else "VERSION"
+        raise MissingArtifact(
+            f"No bundle is promoted in {bundle.parent}. There is {there}: `tandem promote {one}`, or with --force if "
+            "its gate refused it."
+        )
     remedy = (
         f"Next to it there is {there}."
         if there

@@ -174,6 +174,22 @@ def test_no_address_is_promised_that_cannot_be_served(
     assert "Serving" not in capsys.readouterr().out
 
 
+def test_where_nothing_is_promoted_the_command_that_promotes_is_named(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").touch()
+    refused = make_bundle(tmp_path / "bundles").name
+    with pytest.raises(
+        MissingArtifact, match=rf"No bundle is promoted in .*bundles\. There is {refused}: `tandem promote {refused}`, "
+    ):
+        run("serve", "--root", str(tmp_path))
+    other = make_bundle(tmp_path / "bundles", PARTS | {"items.npz": b"other"}).name
+    both = ", ".join(sorted([refused, other]))
+    with pytest.raises(MissingArtifact, match=f"There is {both}: `tandem promote VERSION`, or with --force"):
+        run("serve", "--root", str(tmp_path))
+    (tmp_path / "bundles" / "current").symlink_to("gone")
+    with pytest.raises(MissingArtifact, match=f"No bundle at .*current: .* Next to it there is {both}"):
+        run("serve", "--root", str(tmp_path))
+
+
 def test_a_bundle_is_published_and_the_receipt_names_it(tmp_path: Path, versions: tuple[str, str]) -> None:
     receipt = tmp_path / "receipt.txt"
     shared = tmp_path / "shared"
