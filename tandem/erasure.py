@@ -21,14 +21,13 @@ from serving.features.online_rows import OnlineRows
 from serving.features.remembered import RememberedFeatures
 from serving.recommendation.answer_cache import NoCache
 from tandem.commands.options import Project
-from training.erasure.bundles import SigningKeys, naming, without_name
+from training.erasure.bundles import Renamed, SigningKeys, naming, without_name
 from training.erasure.tables import erase_json, erase_tables, rows_of
 from training.workspace import Workspace
 
 RAW_FILES: Final = (
-    "raw files, and copies and backups made elsewhere: no later ingest takes the person out of them; files outside of "
-    "the data folder, such as lists for a mailing; compressed files, and others than .parquet, .json, .jsonl and .csv "
-    "with commas"
+    "raw files, and copies and backups made elsewhere; files outside of the data folder, such as lists for a mailing; "
+    "compressed files, and others than .parquet, .json, .jsonl and .csv with commas. Later ingests leave the person out."
 )
 OF_A_SERVER: Final = ("remembered features", "cached lists")
 AT_ONCE: Final = 10_000
@@ -36,8 +35,10 @@ AT_ONCE: Final = 10_000
 
 def erase_everywhere(
     project: Project, user_id: str, log_url: str, keys: SigningKeys, audit: Audit, actor: Actor
-) -> Receipt:
-    """The receipt of an erasure from a whole workspace; what was interrupted is gone on with by asking again.
+) -> tuple[Receipt, list[Renamed]]:
+    """The receipt of an erasure from a whole workspace, and the bundles that have another version now.
+
+    What was interrupted is gone on with by asking again.
 
     Raises InvalidInput before anything is changed where a signed bundle could not be signed again, AuditFailed, and
     TandemError where a store does not answer.
@@ -62,7 +63,13 @@ def erase_everywhere(
         if (count := erase_json(path, user_id, None))
     ]
     bundles = [one.now for one in renamed]
-    return receipt_of(suppressed, user_id, found, bundles, keys.bundle, [*not_reached, RAW_FILES])
+    return receipt_of(suppressed, user_id, found, bundles, keys.bundle, [*not_reached, RAW_FILES]), renamed
+
+
+def settings_naming(workspace: Workspace, version: str) -> list[str]:
+    """The YAML files at the workspace's root, such as experiment.yaml, that name the version."""
+    found = sorted(workspace.root.glob("*.yaml"))
+    return [path.name for path in found if version in path.read_text(encoding="utf-8", errors="replace")]
 
 
 def _name_anew(bundle_receipt: Path, before: str, now: str) -> None:

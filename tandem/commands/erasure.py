@@ -12,6 +12,8 @@ from tandem.console import console
 
 if TYPE_CHECKING:
     from contracts.erasure.receipt import Receipt
+    from training.erasure.bundles import Renamed
+    from training.workspace import Workspace
 
 app = typer.Typer()
 receipts = typer.Typer(no_args_is_help=True, help="Receipts of erasures.")
@@ -48,8 +50,9 @@ def erase(
 
     project = open_project(root)
     actor, keys = Actor("command line", socket.gethostname()), SigningKeys(sign_key, model_sign_key)
-    done = erase_everywhere(project, user, log, keys, open_audit(root, audit_log), actor)
+    done, renamed = erase_everywhere(project, user, log, keys, open_audit(root, audit_log), actor)
     _show(done)
+    _show_renamed(project.workspace, renamed)
     if receipt:
         receipt.write_text(done.model_dump_json(indent=2) + "\n")
 
@@ -116,5 +119,22 @@ def _show(receipt: "Receipt") -> None:
             soft_wrap=True,
         )
     for place in receipt.not_reached:
-        console.print(f"  not reached: {place}", highlight=False, soft_wrap=True)
+        console.print(f"  not touched: {place}", highlight=False, soft_wrap=True)
     console.print(f"  {receipt.note or 'signed'}", highlight=False, soft_wrap=True)
+
+
+def _show_renamed(workspace: "Workspace", renamed: "list[Renamed]") -> None:
+    """The bundles' new versions, and where an old one is still named."""
+    from tandem.erasure import settings_naming
+
+    for one in renamed:
+        now = one.now.bundle_version
+        if now == one.before:  # the id was in no file that the version is made of
+            continue
+        console.print(f"  bundle {one.before} is now {now}", highlight=False)
+        for file in settings_naming(workspace, one.before):
+            console.print(
+                f"  {file} names {one.before}: write {now} there, or a server that starts with the file fails",
+                highlight=False,
+                soft_wrap=True,
+            )

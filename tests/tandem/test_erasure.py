@@ -22,11 +22,13 @@ import redis
 from typer.testing import CliRunner
 
 from contracts.audit.audit_log import verified
-from contracts.bundle.promotions import current_version
+from contracts.bundle.manifest import VOCABULARIES
+from contracts.bundle.promotions import bundle_versions, current_version
 from contracts.bundle.retirement import retiring
 from contracts.errors import InvalidInput, NotAllowed
 from tandem.__main__ import app
 from tandem.server import wait_until_ready
+from tests.support.bundles.sealed import PARTS, make_bundle
 from tests.support.each import each
 from tests.support.real_parts.redis_server import DURABLE, RedisServer, use_redis
 from tests.support.real_parts.servers import KEY, PATIENT, WITH_KEY, free_port
@@ -307,3 +309,16 @@ def test_an_online_store_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
     shop = Shop(workspace, workspace.event_log, None)
     assert shop.erase("u1")["not_reached"][0].startswith("online store: Feature service")
     assert json.loads(shop.run("export-user", "u1"))["not_reached"]
+
+
+def test_the_new_version_of_a_bundle_is_said_and_where_the_old_one_is_named(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.data.mkdir()
+    (tmp_path / "params.yaml").write_text("{}")
+    old = make_bundle(workspace.bundles, PARTS | {VOCABULARIES: b'{"user_id": ["u1", "u2"]}'}).name
+    (tmp_path / "experiment.yaml").write_text(f"name: deeper\nchallenger: {old}\nshare: 0.1\n")
+    said = Shop(workspace, workspace.event_log, None).run("erase", "u1")
+    (now,) = bundle_versions(workspace.bundles)
+    assert f"bundle {old} is now {now}\n" in said
+    assert f"experiment.yaml names {old}: write {now} there" in said
+    assert "not touched: raw files, and copies and backups made elsewhere. Later ingests leave the person out." in said
