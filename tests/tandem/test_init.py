@@ -265,7 +265,8 @@ def test_folders_are_tables_in_parts(tmp_path: Path) -> None:
 )
 def test_days_and_clocks_in_two_columns_are_read_together(tmp_path: Path, day: str, date_format: str) -> None:
     text = guessed(tmp_path / "a.csv", f"user;sku;date;till\nu;s;{day};17:18\n")
-    assert '  event_timestamp: {column: "date", time: "till"}  # ?  # ' in text
+    doubt = "# ? chosen by its name and values: is it when this was bought?"
+    assert f'  event_timestamp: {{column: "date", time: "till"}}  {doubt}  # ' in text
     assert date_format in text
     assert '# not used: "till"' not in text
     apart = guessed(tmp_path / "b.csv", f"user;sku;date;till\nu;s;{day} 10:00;17:18\n")

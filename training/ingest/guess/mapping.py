@@ -24,6 +24,13 @@ NEEDED: Final = {"interactions": EVENTS[:4], "products": PRODUCTS[:1], "users": 
 SHOWN_COLUMNS: Final = 8
 MOSTLY: Final = 1.2
 """Values for each user of a column that says what users are."""
+MEANINGS: Final = {
+    "user_id": "is it who bought",
+    "item_id": "is it what was bought",
+    "event_timestamp": "is it when this was bought",
+    "basket_id": "is it the same for all that was bought together",
+}
+"""The question about a column that was guessed; others are asked by our own name."""
 
 
 @dataclass(frozen=True)
@@ -157,11 +164,16 @@ def _line(ours: str, column: str, one: Sample, decimal: str, clock: str | None) 
         instead = f'{ours}: {{value: ""}}  {UNSURE}' if column == ours else f"{UNSURE}{ours}: "
         return f"  {instead}{named} would be it, but {odd}"
     if ours == "event_timestamp" and clock is not None:
-        return f"  {ours}: {{column: {named}, time: {quoted(clock)}}}  {UNSURE.strip()}  # {shown}"
+        return f"  {ours}: {{column: {named}, time: {quoted(clock)}}}  {_doubt(ours)}  # {shown}"
     if ours == "category" and (separator := separator_in(one, column)) is not None:
         doubt = f"  {UNSURE}several in one cell?"
         return f"  {ours}: {{column: {named}, separator: {quoted(separator)}}}{doubt}  # {shown}"
-    return f"  {ours}: {named}{'' if is_called(ours, column) else f'  {UNSURE.strip()}'}  # {shown}"
+    return f"  {ours}: {named}{'' if is_called(ours, column) else f'  {_doubt(ours)}'}  # {shown}"
+
+
+def _doubt(ours: str) -> str:
+    """Why a column that is not called like ours is marked, and what to look at."""
+    return f"{UNSURE}chosen by its name and values: {MEANINGS.get(ours, 'is it the ' + ours.replace('_', ' '))}?"
 
 
 def _unreadable(ours: str, values: Sequence[Any], decimal: str) -> str | None:

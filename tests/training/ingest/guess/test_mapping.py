@@ -40,7 +40,8 @@ def test_an_order_of_several_lines_is_known_by_its_blanks(tmp_path: Path) -> Non
         "price": "Lineitem price",
     }  # fmt: skip
     assert (products["title"], products["brand"]) == ("Lineitem name", "Vendor")
-    assert 'user_id: "Email"  # ?' in text
+    assert 'user_id: "Email"  # ? chosen by its name and values: is it who bought?  # ' in text
+    assert "# ?  #" not in text  # each doubt says what it is about
 
 
 def test_of_several_lists_the_one_with_items_is_opened(tmp_path: Path) -> None:
