@@ -162,6 +162,8 @@ def propensity_tables(buyers: "Buyers", horizon_days: int, asked: int) -> None:
     for name, ranking in report.rankings.items():
         table.add_row(name, f"{ranking.auc:.3f}", *(f"{share:.1%}" for share in ranking.precision.values()))
     console.print(table)
+    for name in report.as_good:
+        console.print(f"  {name}: as good an order as the model's on these snapshots, and simpler", highlight=False)
     bins = Table(title=f"Calibration: expected error {report.calibration_error:.3f}")
     for column in ("users", "predicted", "bought"):
         bins.add_column(column, justify="right")

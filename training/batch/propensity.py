@@ -7,6 +7,7 @@ report what that is worth. The model that scores is then made the same way from 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,7 @@ FIT_USERS = 50_000  # a sample of users this large says enough about all
 EVER, RECENCY, FREQUENCY = (
     names.USER_STATISTICS.index(name) for name in ("user_baskets_365d", "user_days_since_last", "user_baskets_91d")
 )
+MODEL: Final = "propensity"
 NUMBERS = len(names.USER_STATISTICS) + len(names.USER_ACTIVITY)  # the first columns of the inputs; codes follow
 
 
@@ -55,6 +57,12 @@ class PropensityReport:
     buyers: float  # share of all
     rankings: dict[str, Ranking]
     bins: Sequence[ReliabilityBin]  # a tenth of the users each
+
+    @property
+    def as_good(self) -> list[str]:
+        """The counts that order users no worse than the model, by AUC."""
+        ours = self.rankings[MODEL].auc
+        return [name for name, one in self.rankings.items() if name != MODEL and one.auc >= ours]
 
     @property
     def calibration_error(self) -> float:
@@ -164,7 +172,7 @@ class Propensity:
 def measured_on(held_out: Sequence[Labelled], model: Propensity, cuts: Sequence[int]) -> PropensityReport:
     """Measures of the model and of two simple heuristics."""
     orders: dict[str, Sequence[Doubles]] = {
-        "propensity": [model.scores(part.inputs) for part in held_out],
+        MODEL: [model.scores(part.inputs) for part in held_out],
         "most recent buyers": [_recency(part.inputs) for part in held_out],
         "most frequent buyers": [_statistics(part.inputs)[:, FREQUENCY].astype(np.float64) for part in held_out],
     }

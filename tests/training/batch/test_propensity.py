@@ -13,14 +13,17 @@ from contracts.errors import InvalidInput
 from contracts.features import names
 from contracts.features.names import DAY_SECONDS
 from tandem.__main__ import app
+from tandem.console import propensity_tables
 from tests.support.shops.purchases import ACTIVITY, PURCHASES, built
 from training.batch.propensity import (
     FREQUENCY,
     NUMBERS,
     RECENCY,
+    Buyers,
     Labelled,
     Propensity,
     PropensityReport,
+    Ranking,
     activity_as_of,
     measured_on,
     split_snapshots,
@@ -75,6 +78,16 @@ def test_probabilities_are_those_that_the_users_were_made_with() -> None:
     # Everybody is among the first 4,000, whatever the order.
     assert report.rankings["propensity"].precision[4000] == pytest.approx(report.buyers)
     assert report.rankings["propensity"].precision[400] > 2 * report.buyers
+
+
+def test_counts_that_are_as_good_as_the_model_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = {"propensity": 0.7, "most recent buyers": 0.6, "most frequent buyers": 0.7}
+    rankings = {name: Ranking(auc, {10: 0.5}) for name, auc in counts.items()}
+    report = PropensityReport(snapshots=2, users=250, buyers=0.4, rankings=rankings, bins=[ReliabilityBin(1, 0.5, 0.5)])
+    propensity_tables(Buyers(("u1",), np.ones(1), report), 7, 1)
+    said = capsys.readouterr().out
+    assert "most frequent buyers: as good an order as the model's" in said
+    assert "most recent buyers: as good" not in said
 
 
 def test_few_users_are_ordered_better_than_by_trees_alone() -> None:
