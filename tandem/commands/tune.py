@@ -18,12 +18,19 @@ def tune(
 
     Trials that lag are stopped early. params.yaml is not changed: put what is printed there, then run dvc repro.
 
-    Example: tandem tune --trials 30
+    Example: tandem tune --trials 20
     """
-    from training.retrieval.tuning import RECALL_AT
+    from training.retrieval.tuning import FEW_ITEMS, RECALL_AT, items_of
     from training.retrieval.tuning import tune as search
 
     project = open_project(root)
+    if (items := items_of(project.workspace)) < FEW_ITEMS:
+        console.print(
+            f"note: the catalogue has {items:,} items, and trials are judged by what their first {RECALL_AT} hold. "
+            f"Below {FEW_ITEMS} items nearly every list finds everything: do not change params.yaml by the result.",
+            highlight=False,
+            soft_wrap=True,
+        )
     with working("tune") as work:
         tuned = search(project.workspace, project.settings, trials, work.steps)
     console.print(

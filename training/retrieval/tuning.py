@@ -20,6 +20,7 @@ from training.workspace import Workspace
 
 EXPERIMENT = "tandem-tune"
 RECALL_AT = 100
+FEW_ITEMS = 500  # below it RECALL_AT of them are so many that trials hardly differ
 STARTUP_TRIALS = 4  # before any is stopped early
 Progress = Callable[[int, int, str], None]
 
@@ -62,6 +63,11 @@ def tune(workspace: Workspace, settings: Settings, num_trials: int, progress: Pr
     return Tuned(
         study.best_trial.params, study.best_value, study.trials[0].value or 0.0, len(study.trials), len(stopped)
     )
+
+
+def items_of(workspace: Workspace) -> int:
+    """Items of the catalogue that trials find things in."""
+    return len(Dataset(workspace).item_ids)
 
 
 def _in_words(parameters: Mapping[str, Any]) -> str:

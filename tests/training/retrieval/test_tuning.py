@@ -1,15 +1,18 @@
 """The search for parameters: what it is judged by, and that each trial is in MLflow."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import mlflow
 import numpy as np
 import optuna
 import pytest
+from typer.testing import CliRunner
 
+from tandem.__main__ import app
 from training.dataset.dataset import Dataset
 from training.params_file import load_settings
-from training.retrieval.tuning import EXPERIMENT, searched, suggested, tune, validation_of
+from training.retrieval.tuning import EXPERIMENT, Tuned, searched, suggested, tune, validation_of
 from training.retrieval.validation import Validation
 from training.settings import Encoder, Loss, Settings, TwoTowerSettings
 from training.workspace import Workspace
@@ -79,3 +82,14 @@ def test_a_trial_that_lags_is_stopped(trained: Workspace, monkeypatch: pytest.Mo
     settings = Settings(two_tower=TwoTowerSettings(epochs=2))
     tuned = tune(trained, settings, tuning.STARTUP_TRIALS + 2, lambda *_: None)
     assert tuned.stopped_early == 2
+
+
+@pytest.mark.parametrize(("items", "said"), [(64, True), (500, False)])
+def test_a_catalogue_that_every_list_holds_is_said_not_to_be_tunable(
+    tmp_path: Path, items: int, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.retrieval.tuning.items_of", lambda _: items)
+    monkeypatch.setattr("training.retrieval.tuning.tune", lambda *_: Tuned({}, 1.0, 1.0, 20, 0))
+    (tmp_path / "params.yaml").write_text("{}")
+    done = CliRunner().invoke(app, ["tune", "--root", str(tmp_path)], catch_exceptions=False)
+    assert ("do not change params.yaml by the result" in done.output) is said
