@@ -38,9 +38,9 @@ def status(
     found = experiment_status(shown, answered)
     console.print(_table(found))
     console.print(
-        f"  left out: {found.moved:,} users who were shown several variants, {found.outside:,} lists that were not "
-        f"drawn (forced, or no experiment), {without:,} interactions without a request_id, "
-        f"{malformed_lists + malformed:,} lines that cannot be read",
+        f"  left out: users who were shown several variants: {found.moved:,}; lists that were not drawn (forced, or "
+        f"no experiment): {found.outside:,}; interactions without a request_id: {without:,}; lines that cannot be "
+        f"read: {malformed_lists + malformed:,}",
         highlight=False,
         soft_wrap=True,
     )

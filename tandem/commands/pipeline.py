@@ -249,6 +249,8 @@ def bundle(
     console.print(f"  bundles/{folder.name}, with model_card.html")
     if promote:
         promote_if_good(folder, force=force)
+    else:
+        console.print(f"  not promoted, as asked: `tandem promote {folder.name}` does it", highlight=False)
     if change := follow(project.workspace):
         console.print(f"  {change}", highlight=False, soft_wrap=True)
 

@@ -52,7 +52,7 @@ def replay(
     ] = None,
     root: Root = HERE,
 ) -> None:
-    """Who would get another list, and how other: the same requests through two bundles, or two versions of the code.
+    """Who would get another list, and how different: the same requests through two bundles, or versions of the code.
 
     For two versions of the code record with the one, `--record`, and compare with the other, `--champion-answers`.
     On the same inputs the same result, but for times. Ends with 0: every threshold holds, 3: one does not, 2: error.
@@ -152,7 +152,7 @@ def _print(effect: "Effect", verdicts: "list[Held]", after: "Answers") -> None:
     console.print(
         f"{effect.compared:,} lists of {change.users:,} users compared, {effect.refused:,} refused, {effect.skipped:,} "
         f"skipped (later pages); the challenger made {len(after.lists) / max(seconds, 1e-9):,.0f} lists a second\n"
-        f"{change.changed_users:,} users get another list, {change.changed_lists:,} lists change: mean "
+        f"users who get another list: {change.changed_users:,}; lists that change: {change.changed_lists:,}; mean "
         f"overlap@{effect.k} {change.overlap:.3f}, rank-biased overlap {change.rbo:.3f}",
         highlight=False,
         soft_wrap=True,

@@ -32,13 +32,13 @@ def check(file: RulesFile, root: Root = HERE, bundle: BundleOption = "current") 
     folder = open_project(root).workspace.bundles / bundle
     if not folder.exists():
         console.print(
-            f"{len(found.rules)} rules, version {found.rules_version}; no bundle here to look the names up in"
+            f"rules: {len(found.rules)}, version {found.rules_version}; no bundle here to look the names up in"
         )
         return
     loaded = load_bundle(folder)
     if unknown := compiled(found, loaded.items, loaded.vocabularies).unknown:
         raise InvalidInput(f"{len(unknown)} names in {file} are unknown: {'; '.join(unknown)}.")
-    console.print(f"{len(found.rules)} rules, version {found.rules_version}, every name is in the catalogue")
+    console.print(f"rules: {len(found.rules)}, version {found.rules_version}, every name is in the catalogue")
 
 
 @rules.command()
@@ -71,9 +71,10 @@ def _print(done: "DryRun") -> None:
     share = done.changed / max(done.requests, 1)
     mean = done.positions / max(done.moved, 1)
     console.print(
-        f"{done.requests:,} requests replayed, {done.skipped:,} skipped (later pages, or refused by this bundle)\n"
-        f"{done.changed:,} lists change ({share:.1%}): {done.entered:,} items enter, {done.left:,} leave, "
-        f"{done.moved:,} move by {mean:.1f} positions on average\n{done.shortfalls:,} lists become shorter",
+        f"requests replayed: {done.requests:,}; skipped (later pages, or refused by this bundle): {done.skipped:,}\n"
+        f"lists that change: {done.changed:,} ({share:.1%}); items that enter: {done.entered:,}, that leave: "
+        f"{done.left:,}, that move: {done.moved:,}, by {mean:.1f} positions on average\n"
+        f"lists that become shorter: {done.shortfalls:,}",
         highlight=False,
     )
     table = Table("rule", "lists", "share of lists", "items it acted on")

@@ -47,7 +47,7 @@ def test_a_bundle_against_itself_changes_nothing(trained: Workspace, two: tuple[
     done = run("replay", "--root", trained.root, "--requests", two[1], *sides, "--thresholds", limits)
     assert done.exit_code == 0
     assert "6 lists of 3 users compared, 1 refused, 0 skipped" in done.output
-    assert "0 users get another list, 0 lists change: mean overlap@10 1.000, rank-biased overlap 1.000" in done.output
+    assert "users who get another list: 0; lists that change: 0; mean overlap@10 1.000" in done.output
 
 
 def test_two_bundles_are_compared_the_same_way_twice(trained: Workspace, two: tuple[str, Path], tmp_path: Path) -> None:

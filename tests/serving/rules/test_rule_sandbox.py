@@ -83,10 +83,10 @@ def test_the_commands_check_and_try_a_file(trained: Workspace, tmp_path: Path) -
     log.write_text("\n".join([*asked, refused]))
     root = ["--root", str(trained.root)]
     checked = CliRunner().invoke(app, ["rules", "check", str(rules), *root], catch_exceptions=False)
-    assert "1 rules, version v7-" in checked.output
+    assert "rules: 1, version v7-" in checked.output
     run = ["rules", "dry-run", str(rules), "--requests", str(log), "--historical", *root]
     told = CliRunner().invoke(app, run, catch_exceptions=False).output
-    assert "3 requests replayed, 1 skipped" in told
+    assert "requests replayed: 3; skipped (later pages, or refused by this bundle): 1" in told
     assert re.search(r"fresh\s+│\s+[123]\s+│", told)
     rules.write_text("version: v8\nrules: [{name: typo, deny: {where: {department: [produse]}}}]")
     with pytest.raises(InvalidInput, match="rule typo: the catalogue has no department 'produse'"):
