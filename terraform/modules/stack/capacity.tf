@@ -1,6 +1,6 @@
 # From requests a second to pods and nodes, by the figures of docs/explanation/capacity.md.
 locals {
-  requests_per_pod = 375 # 70 % of what a pod answered at p99 below 50 ms
+  requests_per_pod = 358 # 70 % of what a pod answered at p99 below 50 ms
   slots            = 2   # the one that stands by runs its minimum at all times
   min_pods         = 2
   max_pods         = max(local.min_pods, ceil(var.requests_per_second / local.requests_per_pod))

@@ -65,7 +65,7 @@ run "a_bundle_that_the_predictors_may_not_read_is_refused" {
   expect_failures = [output.helm_values]
 }
 
-# 1,000 / 375 is 3 pods, with the other slot's 2 they need 2 nodes of 3, and one is for the rest.
+# 1,000 / 358 is 3 pods, with the other slot's 2 they need 2 nodes of 3, and one is for the rest.
 run "a_thousand_requests_a_second" {
   command = plan
 
@@ -79,7 +79,7 @@ run "a_thousand_requests_a_second" {
   }
 }
 
-# 10,000 / 375 is 27 pods, with the other slot's 2 they need 10 nodes of 3, and one is for the rest.
+# 10,000 / 358 is 28 pods, with the other slot's 2 they need 10 nodes of 3, and one is for the rest.
 run "ten_thousand_requests_a_second" {
   command = plan
 
