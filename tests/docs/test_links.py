@@ -34,3 +34,19 @@ def test_links_lead_somewhere(document: Path) -> None:
         ):
             lost.append(link.group())
     assert not lost
+
+
+def test_the_first_page_names_every_page_or_the_index_that_does() -> None:
+    pages = re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2])
+    for index in ("index.md", "experiments/index.md", "adr/index.md"):
+        folder = (ROOT / "docs" / index).parent
+        named = {
+            (folder / link["file"]).resolve() for link in LINK.finditer((ROOT / "docs" / index).read_text("utf-8"))
+        }
+        inside = str(Path(index).parent)
+        theirs = [page for page in pages if page != index and (inside == "." or page.startswith(f"{inside}/"))]
+        if inside == ".":
+            theirs = [
+                one for one in theirs if not one.startswith(("experiments/", "adr/")) or one.endswith("/index.md")
+            ]
+        assert theirs and not [page for page in theirs if (ROOT / "docs" / page).resolve() not in named]
