@@ -105,6 +105,10 @@ def place(name: str) -> ZoneInfo | None:
 
 
 def _moment(found: dict[str, str | None], shop: tzinfo | None) -> str:
+    """A clock that is there twice, as summer time ends, is the first of the two.
+
+    One that is there never, as it begins, is as long after the change as it says: 02:30 is 03:30.
+    """
     try:
         zone = _zone(found)
         hour = _hour(found)

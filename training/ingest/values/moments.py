@@ -57,9 +57,23 @@ def _typed(value: Any, reading: Reading) -> Moments:
         return Moments(ibis.ifelse(inside, value.cast(TIMESTAMP), None), value.notnull() & ~inside, ibis.literal(False))
     if not reading.time_zone:
         return Moments(ibis.null(TIMESTAMP), ibis.literal(False), value.notnull())
+    utc = _in_zone(ibis.ifelse(inside, value.cast("timestamp(6)"), None), reading)
+    return Moments(utc, value.notnull() & utc.isnull(), ibis.literal(False))
+
+
+def _in_zone(clock: Any, reading: Reading) -> Any:
+    """The moments of clocks in the mapping's zone.
+
+    A clock within a day of a change may be there twice, or never. Engines differ in what they make of it, so these few
+    are read as texts are.
+    """
+    day = ibis.interval(days=1)
     # A zone's name behind the text is understood by DuckDB and Spark alike, and knows daylight saving.
-    utc = (value.cast("string") + f" {reading.time_zone}").try_cast(TIMESTAMP)
-    return Moments(ibis.ifelse(inside, utc, None), value.notnull() & ~inside, ibis.literal(False))
+    before, behind = (
+        (other.cast("string") + f" {reading.time_zone}").try_cast(TIMESTAMP) for other in (clock - day, clock + day)
+    )
+    same = (before + day == behind - day).fill_null(False)
+    return ibis.ifelse(same, before + day, text_reader(reading)(clock.cast("string")).try_cast(TIMESTAMP))
 
 
 def _from_number(number: Any, unit: str) -> Any:

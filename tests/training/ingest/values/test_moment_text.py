@@ -49,6 +49,8 @@ def test_a_clock_without_a_zone_is_in_the_mappings() -> None:
     assert read("2024-01-05 11:00") == TEN  # one hour ahead in winter
     assert read("2024-07-05 12:00") == "2024-07-05 10:00:00.000000+00:00"  # two in summer
     assert read("2024-01-05 10:00 GMT") == TEN  # its own zone stays its own
+    assert read("2024-10-27 02:30") == "2024-10-27 00:30:00.000000+00:00"  # there twice
+    assert read("2024-03-31 02:30") == "2024-03-31 01:30:00.000000+00:00"  # never there
 
 
 @pytest.mark.parametrize(

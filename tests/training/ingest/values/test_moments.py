@@ -1,0 +1,49 @@
+"""Columns of moments: a clock is the same moment whatever the type of its column."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pytest
+
+from training.engine import connect_duckdb
+from training.ingest.values.moment_text import Reading
+from training.ingest.values.moments import moments
+
+
+def read(column: pa.Array, reading: Reading) -> list[Any]:
+    """Of each value the moment in UTC, or why there is none."""
+    table = ibis.memtable(pa.table({"at": column, "place": range(len(column))}))
+    found = moments(table.at, reading)
+    rows: pa.Table = connect_duckdb().to_pyarrow(
+        table.select("place", utc=found.utc, wrong=found.unreadable).order_by("place")
+    )
+    return [
+        "wrong" if row["wrong"] else row["utc"] and row["utc"].astimezone(UTC).replace(tzinfo=None)
+        for row in rows.to_pylist()
+    ]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"])
+@pytest.mark.parametrize("unit", ["us", "ns"])
+def test_a_clock_without_a_zone_is_one_moment_as_text_and_as_a_timestamp(zone: str, unit: str) -> None:
+    """Each half hour around the changes of 2024, of which some are there twice and some never."""
+    starts = [datetime(2024, *day) for day in ((3, 10), (3, 31), (4, 6), (10, 5), (10, 27), (11, 3), (7, 1))]
+    clocks = [start + timedelta(minutes=30 * at) for start in starts for at in range(-4, 96)]
+    reading = Reading(time_zone=zone)
+    as_text = read(pa.array([str(clock) for clock in clocks]), reading)
+    assert read(pa.array(clocks, pa.timestamp(unit)), reading) == as_text
+    assert all(as_text)
+
+
+def test_the_hour_that_is_there_twice_is_the_first_and_the_one_that_is_not_counts_from_before() -> None:
+    clocks = [datetime(2024, 10, 27, 2, 30), datetime(2024, 3, 31, 2, 30), datetime(2024, 7, 5, 12, 0, 0, 5), None]
+    assert read(pa.array(clocks, pa.timestamp("us")), Reading(time_zone="Europe/Paris")) == [
+        datetime(2024, 10, 27, 0, 30), datetime(2024, 3, 31, 1, 30), datetime(2024, 7, 5, 10, 0, 0, 5), None,
+    ]  # fmt: skip
+
+
+def test_clocks_at_the_ends_of_time_stop_nothing() -> None:
+    ends = pa.array([-(2**63) + 1, 2**63 - 1, 253402300799_000000], pa.int64()).cast(pa.timestamp("us"))
+    assert read(ends, Reading(time_zone="Europe/Paris")) == ["wrong", "wrong", datetime(9999, 12, 31, 22, 59, 59)]
