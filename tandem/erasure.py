@@ -27,7 +27,8 @@ from training.workspace import Workspace
 
 RAW_FILES: Final = (
     "raw files, and copies and backups made elsewhere; files outside of the data folder, such as lists for a mailing; "
-    "compressed files, and others than .parquet, .json, .jsonl and .csv with commas. Later ingests leave the person out."
+    "compressed files, and others than .parquet, .json, .jsonl and .csv with commas. "
+    "Later ingests leave the person out."
 )
 OF_A_SERVER: Final = ("remembered features", "cached lists")
 AT_ONCE: Final = 10_000

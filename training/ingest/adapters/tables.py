@@ -13,7 +13,7 @@ from contracts.limits import MAX_ID
 from training.ingest.files.delimited import FAULT, RAW, read_delimited
 from training.ingest.files.json_lines import read_json_lines
 from training.ingest.files.list_text import parsed_lists
-from training.ingest.files.location import JSON_SUFFIXES, DataFile, has_suffix
+from training.ingest.files.location import DataFile, has_suffix, is_json
 from training.ingest.files.names import as_in_file, told_apart
 from training.ingest.files.nested import with_nested, with_rows
 from training.ingest.files.parquet import read_parquet_file
@@ -48,15 +48,12 @@ def read_table(
     Raises DataRejected naming the file that is empty or cut short, a column of lists in one and of texts in another, or
     two wanted columns that differ in case alone.
     """
-    try:
-        parts = [
-            _with_lists(_read_file(connection, file, wanted, commas, careful=careful), lists).mutate(
-                **{pattern: ibis.literal(file.in_path(pattern)) for pattern in in_path}
-            )
-            for file in files
-        ]
-    except UnicodeDecodeError as error:  # of an encoding that the mapping says
-        raise DataRejected(f"{files[0].name} cannot be read as {error.encoding}: {error.reason}.") from error
+    parts = [
+        _with_lists(_read_file(connection, file, wanted, commas, careful=careful), lists).mutate(
+            **{pattern: ibis.literal(file.in_path(pattern)) for pattern in in_path}
+        )
+        for file in files
+    ]
     table = reduce(ibis.union, _alike(_told_apart(parts, files, wanted), files, commas))
     if not set(table.columns) - {FAULT, RAW, *in_path}:
         named = {*wanted, *([rows_of] if rows_of else ())}
@@ -70,7 +67,7 @@ def _read_file(
 ) -> ibis.Table:
     if has_suffix(file.name, (".parquet",)):
         return read_parquet_file(connection, file, wanted, careful=careful)
-    rows = read_json_lines(file, commas) if has_suffix(file.name, JSON_SUFFIXES) else read_delimited(file)
+    rows = read_json_lines(file, commas) if is_json(file.name) else read_delimited(file)
     return ibis.memtable(rows.rename_columns(told_apart(rows.column_names, {*wanted, FAULT, RAW}, file.name)))
 
 
@@ -127,7 +124,7 @@ def _lacking(parts: list[ibis.Table], files: Sequence[DataFile]) -> dict[str, li
     found: dict[str, list[Part]] = {}
     for part, file in zip(parts, files, strict=True):
         lacks = [name for name in everywhere if name not in part.columns]
-        if lacks and not has_suffix(file.name, JSON_SUFFIXES):
+        if lacks and not is_json(file.name):
             columns = tuple(as_in_file(name) for name in part.columns if name not in (FAULT, RAW))
             one = Part(file.name, columns, int(part.count().execute()))
             for name in lacks:

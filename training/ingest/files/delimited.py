@@ -18,6 +18,7 @@ import pyarrow.csv
 from contracts.errors import DataRejected
 from training.ingest.files.location import DataFile
 from training.ingest.files.names import beside, refuse_named_twice
+from training.ingest.files.packed import bare
 
 FAULT, RAW = "__fault", "__raw"  # why a line is not a row, and its text; both null for rows
 MALFORMED, NOT_UTF8 = "malformed_row", "not_utf8"
@@ -30,12 +31,17 @@ CHUNK_BYTES = 16 << 20
 QUOTED_LINES = 1000  # a quoted field over more lines than this is a stray quote
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 TO_UTF8 = "Save the file as UTF-8, or say its encoding in the mapping (ecommerce): `encoding: {encoding}`."
+UNPACK = "unpack it, or compress it by gzip and end its name in .csv.gz."
 OTHER_KINDS = (
     (rb"PAR1", "a Parquet file: end its name in .parquet."),
     (rb"PK\x03\x04|\xd0\xcf\x11\xe0", "an Excel workbook or a zip file: save the sheet as CSV, or unpack the file."),
-    (rb"\x1f\x8b", "compressed by gzip: end its name in .csv.gz."),
+    (rb"\x1f\x8b", "compressed by gzip: end its name in .csv.gz, or unpack it."),
+    (rb"BZh\d", f"compressed by bzip2: {UNPACK}"),
+    (rb"\xfd7zXZ", f"compressed by xz: {UNPACK}"),
+    (rb"\x28\xb5\x2f\xfd", f"compressed by zstd: {UNPACK}"),
+    (rb"\xff\xfe\0\0|\0\0\xfe\xff", f"UTF-32. {TO_UTF8.format(encoding='UTF-32')}"),
     (rb"\xff\xfe|\xfe\xff", f"UTF-16. {TO_UTF8.format(encoding='UTF-16')}"),
-    (rb'\s*(?:\[\s*)?\{\s*(?:"|\}|\Z)', "JSON: end its name in .jsonl."),
+    (rb'\s*(?:\[\s*)?\{\s*(?:"|\}|\Z)', "JSON: end its name in .jsonl{packed}."),
 )
 """How files begin that are no delimited text, and what to do with them."""
 
@@ -94,7 +100,7 @@ def _refuse_other_kinds(start: bytes, file_name: str) -> None:
     """Raises DataRejected for a file that is no text, or JSON, whatever it is called: what it is, and what to do."""
     for kinds, what in OTHER_KINDS:
         if re.match(kinds, start):
-            raise DataRejected(f"{file_name} is {what}")
+            raise DataRejected(f"{file_name} is {what.format(packed=file_name.removeprefix(bare(file_name)))}")
 
 
 def _delimiter(header: bytes, file_name: str) -> bytes:

@@ -11,9 +11,14 @@ from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-
 
 from contracts.errors import DataRejected, InvalidInput, MissingArtifact
 from training.ingest.files.encodings import as_utf8
+from training.ingest.files.packed import bare, opened_file
 
-JSON_SUFFIXES = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz")
-TABLE_SUFFIXES = (".parquet", ".csv", ".tsv", ".csv.gz", ".tsv.gz", *JSON_SUFFIXES)
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+TABLE_SUFFIXES = (
+    *(".parquet", ".csv", ".tsv", ".csv.gz", ".tsv.gz"),
+    *JSON_SUFFIXES,
+    *(f"{suffix}.gz" for suffix in JSON_SUFFIXES),
+)
 SHOWN = 3
 NO_DATA = ("_", ".")
 """How files begin that programs leave next to data: _SUCCESS, .part-0000.csv.crc."""
@@ -22,6 +27,16 @@ NO_DATA = ("_", ".")
 def has_suffix(name: str, suffixes: Sequence[str]) -> bool:
     """Whether a file's name ends in one of them, in any case: Windows writes ORDERS.CSV."""
     return name.lower().endswith(tuple(suffixes))
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name of a file is UTF-8: Python has the bytes of another one as halves of characters."""
+    return name == name.encode(errors="ignore").decode()
+
+
+def is_json(name: str) -> bool:
+    """Whether a file is JSON by its name, packed or not."""
+    return has_suffix(bare(name), JSON_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -37,32 +52,49 @@ class DataFile:
     @property
     def name(self) -> str:
         """The path below the source's folder, for messages: parts in several folders are often called the same."""
+        return self._name.encode(errors="backslashreplace").decode()
+
+    @property
+    def _name(self) -> str:
         below = f"{self.folder}/"
         return self.path.removeprefix(below) if self.folder else self.path.rsplit("/", 1)[-1]
 
     def in_path(self, pattern: str) -> str:
         """What the path says at each `*` of a pattern of folders or of the file, joined by `-`: the day, of `date=*`.
 
-        Raises DataRejected where no part of the path is like it.
+        Raises DataRejected where no part of the path is like it, or it is no text.
         """
         places = re.escape(pattern.strip("/")).replace(r"\*", "([^/]+)")
-        found = re.search(f"(?:^|/){places}(?:/|$)", self.name)
+        found = re.search(f"(?:^|/){places}(?:/|$)", self._name)
         if found is None or not found.groups():
             raise DataRejected(
                 f"{self.name} has no folder and no name like {pattern!r}. A star stands for the value, as in `path: "
                 "date=*` for date=2024-01-31/part.csv and `path: orders-*.csv` for orders-2024-01-31.csv."
             )
-        return "-".join(found.groups())
+        value = "-".join(found.groups())
+        if not _is_text(value):
+            raise DataRejected(
+                f"The name of {self.name} is not UTF-8 where {pattern!r} has its star: call it otherwise."
+            )
+        return value
 
     @property
     def is_local(self) -> bool:
         """True on a disk that the engine reads by itself."""
         return "file" in self.filesystem.protocol
 
+    @property
+    def has_text_path(self) -> bool:
+        """False for a path that is not UTF-8, which engines do not take."""
+        return _is_text(self.path)
+
     def open(self, compression: str | None = None) -> IO[bytes]:
-        """The bytes, text as UTF-8; `infer` looks at the suffix for the compression."""
-        stream: IO[bytes] = self.filesystem.open(self.path, "rb", compression=compression)
-        return as_utf8(stream, self.encoding) if self.encoding else stream
+        """The bytes, text as UTF-8; `infer` looks at the suffix for the compression.
+
+        Raises DataRejected, and so does reading, for a file that cannot be opened, unpacked or made UTF-8.
+        """
+        stream = opened_file(self.filesystem, self.path, self.name, unpack=compression == "infer")
+        return as_utf8(stream, self.encoding, self.name) if self.encoding else stream
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ def read_parquet_file(
     schema = _schema(file)
     own = [beside(name, (FAULT, RAW)) for name in schema.names]
     names = told_apart([*own, FAULT, RAW], {*wanted, FAULT, RAW}, file.name)[: len(own)]
-    if careful or names != schema.names or any(_is_misread(one.type, one.name, wanted, file) for one in schema):
+    by_arrow = careful or names != schema.names or not file.has_text_path
+    if by_arrow or any(_is_misread(one.type, one.name, wanted, file) for one in schema):
         return ibis.memtable(_mended(file, schema, names, wanted))
     table = read_parquet(connection, file.path) if file.is_local else ibis.memtable(_remote(connection, file))
     return table.mutate(**{FAULT: ibis.null("string"), RAW: ibis.null("string")})

@@ -17,7 +17,7 @@ from contracts.errors import DataRejected, InvalidInput
 from training.ingest.files.delimited import FAULT, RAW, read_delimited
 from training.ingest.files.json_lines import read_json_lines
 from training.ingest.files.literals import nested_value
-from training.ingest.files.location import JSON_SUFFIXES, TABLE_SUFFIXES, DataFile, Location, has_suffix, opened
+from training.ingest.files.location import TABLE_SUFFIXES, DataFile, Location, has_suffix, is_json, opened
 from training.ingest.files.names import refuse_named_twice
 from training.ingest.files.nested import paths_in, with_nested, with_rows
 from training.ingest.guess.words import is_called, is_key_of
@@ -27,7 +27,7 @@ UNSURE: Final = "# ? "
 SAMPLE_BYTES, SAMPLE_ROWS, SHOWN = 1 << 20, 1000, 3
 ENCODINGS: Final = ("WINDOWS-1252", "ISO-8859-1")
 """Tried where a text is not UTF-8; the last one takes every byte."""
-BINARY: Final = (b"PAR1", b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0")
+BINARY: Final = (b"PAR1", b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 MAX_PATHS: Final = 60
 PHP: Final = re.compile(r"a:\d+:\{")
 """How PHP's serialize() begins an array."""
@@ -86,6 +86,8 @@ class _Start:
 
 def _encoding(start: bytes) -> str:
     """What the bytes are, unless most of their lines beyond ASCII are UTF-8: a few broken ones are only that."""
+    if start.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "UTF-32"
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "UTF-16"
     if start.startswith(BINARY):
@@ -127,7 +129,7 @@ def sample(path: Path) -> Sample:
     if has_suffix(file.name, (".parquet",)):
         return _opened(Sample(path, _parquet(file)))
     start: Any = _Start(file)
-    read = read_json_lines if has_suffix(file.name, JSON_SUFFIXES) else read_delimited
+    read = read_json_lines if is_json(file.name) else read_delimited
     return _opened(Sample(path, read(start).slice(0, SAMPLE_ROWS), start.encoding))
 
 
