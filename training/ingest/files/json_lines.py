@@ -1,5 +1,6 @@
 """JSON, one object a line, to Arrow: every value as text, with each line accounted for."""
 
+import codecs
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -10,12 +11,18 @@ from typing import Any
 import pyarrow as pa
 
 from contracts.errors import DataRejected
-from training.ingest.files.delimited import FAULT, MALFORMED, NOT_UTF8, RAW
+from training.ingest.files.delimited import FAULT, MALFORMED, NOT_UTF8, RAW, TO_UTF8
 from training.ingest.files.location import DataFile
 from training.ingest.files.names import beside
 
 ROWS_AT_ONCE = 50_000
 Line = dict[str, str | None]
+MARKS = {  # of the longer ones one begins like a shorter one
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 HALF = re.compile("[\ud800-\udfff]")
 """Half of a character beyond the first plane: JSON can spell it alone, UTF-8 cannot."""
 MAX_DEPTH = 100
@@ -46,11 +53,13 @@ def table_of(rows: Iterable[Line], names: Sequence[str]) -> pa.Table:
 def text_lines(file: DataFile) -> Iterator[tuple[str, str | None]]:
     """(line, fault) of each line that is not blank; lines end as they do on Unix, Windows or old Macs.
 
-    Raises DataRejected for a file without any.
+    Raises DataRejected for a file without any, or in UTF-16 or UTF-32.
     """
     with file.open(compression="infer") as stream:
         empty = True
         for number, ended in enumerate(stream):
+            if number == 0 and (encoding := next((MARKS[mark] for mark in MARKS if ended.startswith(mark)), "")):
+                raise DataRejected(f"{file.name} is {encoding}. {TO_UTF8.format(encoding=encoding)}")
             text = ended.removeprefix(b"\xef\xbb\xbf") if number == 0 else ended
             for line in filter(bytes.strip, text.removesuffix(b"\n").removesuffix(b"\r").split(b"\r")):
                 empty = False
@@ -171,7 +180,8 @@ def _array(file: DataFile) -> list[Any]:
             text = stream.read().decode("utf-8-sig")
         found: list[Any] = parsed(text)
     except UnicodeDecodeError as error:
-        raise DataRejected(f"{file.name} is not UTF-8 at byte {error.start}. Save the file as UTF-8.") from error
+        fix = TO_UTF8.format(encoding="WINDOWS-1252")
+        raise DataRejected(f"{file.name} is not UTF-8 at byte {error.start}. {fix}") from error
     except TooDeep:
         return [_parsed_alone(entry) for entry in _entries(text, file.name)]
     except ValueError as error:

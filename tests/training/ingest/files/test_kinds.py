@@ -90,6 +90,26 @@ def test_a_table_that_is_an_empty_list_has_no_rows(tmp_path: Path, mapped: dict[
             run(tmp_path, "ecommerce", write(folder, interactions_json="[]"), {"interactions": more})
 
 
+ROW = json.dumps(AS_JSON[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("e.jsonl", (ROW + ROW).encode(), r"'malformed_row': 1.*JSON has one object a line"),
+        ("e.json", json.dumps({"orders": AS_JSON}, indent=1).encode(), "One of malformed_row.*one array of objects"),
+        ("e.jsonl", ROW.replace("tea", "té").encode("latin-1"), "'not_utf8': 1.*`encoding: WINDOWS-1252`"),
+        ("e.json", f"[{ROW}]".replace("tea", "té").encode("latin-1"), "not UTF-8 at byte.*`encoding: WINDOWS-1252`"),
+        ("e.json", f"[{ROW}]".encode("utf-16"), "e.json is UTF-16.*`encoding: UTF-16`"),
+        ("e.jsonl", ROW.encode("utf-32"), "e.jsonl is UTF-32.*`encoding: UTF-32`"),
+        ("e.jsonl", ROW.encode("utf-16"), "e.jsonl is UTF-16.*`encoding: UTF-16`"),
+    ],
+)
+def test_json_of_which_no_line_can_be_read_says_why(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    with pytest.raises(DataRejected, match=said):
+        run(tmp_path, "ecommerce", tmp_path / "shop", named(tmp_path, name, content))
+
+
 def test_lists_of_clicks_may_be_empty(tmp_path: Path) -> None:
     folder = write(tmp_path / "raw", actions_json="[]", catalog_json="[]")
     with pytest.raises(DataRejected, match="The source has no events"):
