@@ -7,7 +7,6 @@ import ibis
 import pyarrow as pa
 
 from training.ingest.values.moment_text import EPOCH_UNITS, WRONG, ZONELESS, Reading, reader
-from training.ingest.values.texts import is_given
 
 TIMESTAMP = "timestamp('UTC', 6)"
 FIRST_SECOND, LAST_SECOND = -30_610_224_000, 253_402_300_799  # of the years 1000 to 9999
@@ -30,7 +29,10 @@ def moments(value: Any, reading: Reading) -> Moments:
     kind = value.type()
     if kind.is_numeric() and not kind.is_boolean():
         utc = _from_number(value, reading.epoch_unit) if reading.epoch_unit else ibis.null(TIMESTAMP)
-        return Moments(utc, is_given(value) & utc.isnull(), ibis.literal(False))
+        missing = value.isnull()
+        if kind.is_floating():
+            missing = missing | value.isnan()  # as pandas writes what is missing
+        return Moments(utc, ~missing & utc.isnull(), ibis.literal(False))
     if kind.is_timestamp():
         return _typed(value, reading)
     read = text_reader(reading)(value.cast("string"))
@@ -57,7 +59,9 @@ def _typed(value: Any, reading: Reading) -> Moments:
         return Moments(ibis.ifelse(inside, value.cast(TIMESTAMP), None), value.notnull() & ~inside, ibis.literal(False))
     if not reading.time_zone:
         return Moments(ibis.null(TIMESTAMP), ibis.literal(False), value.notnull())
-    utc = _in_zone(ibis.ifelse(inside, value.cast("timestamp(6)"), None), reading)
+    # By way of text, which is cut off behind microseconds as texts are: DuckDB rounds nanoseconds.
+    fine = value if (value.type().scale or 0) <= 6 else value.cast("string")
+    utc = _in_zone(ibis.ifelse(inside, fine.cast("timestamp(6)"), None), reading)
     return Moments(utc, value.notnull() & utc.isnull(), ibis.literal(False))
 
 

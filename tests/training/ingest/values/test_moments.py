@@ -44,6 +44,13 @@ def test_the_hour_that_is_there_twice_is_the_first_and_the_one_that_is_not_count
     ]  # fmt: skip
 
 
+def test_what_is_finer_than_a_microsecond_is_cut_off_as_in_texts() -> None:
+    clocks = ["2024-01-05 10:00:00.123456789", "2024-10-27 02:30:00.999999999"]
+    as_text = pa.array(clocks)
+    reading = Reading(time_zone="Europe/Paris")
+    assert read(as_text.cast(pa.timestamp("ns")), reading) == read(as_text, reading)
+
+
 def test_clocks_at_the_ends_of_time_stop_nothing() -> None:
     ends = pa.array([-(2**63) + 1, 2**63 - 1, 253402300799_000000], pa.int64()).cast(pa.timestamp("us"))
     assert read(ends, Reading(time_zone="Europe/Paris")) == ["wrong", "wrong", datetime(9999, 12, 31, 22, 59, 59)]
