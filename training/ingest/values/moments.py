@@ -7,6 +7,7 @@ import ibis
 import pyarrow as pa
 
 from training.ingest.values.moment_text import EPOCH_UNITS, WRONG, ZONELESS, Reading, reader
+from training.ingest.values.texts import as_text
 
 TIMESTAMP = "timestamp('UTC', 6)"
 FIRST_SECOND, LAST_SECOND = -30_610_224_000, 253_402_300_799  # of the years 1000 to 9999
@@ -24,10 +25,12 @@ class Moments:
 def moments(value: Any, reading: Reading) -> Moments:
     """The column's moments.
 
-    A number is one since 1970 where a unit is said. A clock without a zone is in the mapping's zone.
+    A number is one since 1970 where a unit is said; with a format it is what its digits say, as 20240131. A clock
+    without a zone is in the mapping's zone.
     """
     kind = value.type()
-    if kind.is_numeric() and not kind.is_boolean():
+    is_number = kind.is_numeric() and not kind.is_boolean()
+    if is_number and not reading.date_format:
         utc = _from_number(value, reading.epoch_unit) if reading.epoch_unit else ibis.null(TIMESTAMP)
         missing = value.isnull()
         if kind.is_floating():
@@ -35,7 +38,7 @@ def moments(value: Any, reading: Reading) -> Moments:
         return Moments(utc, ~missing & utc.isnull(), ibis.literal(False))
     if kind.is_timestamp():
         return _typed(value, reading)
-    read = text_reader(reading)(value.cast("string"))
+    read = text_reader(reading)(as_text(value) if is_number else value.cast("string"))
     return Moments(read.try_cast(TIMESTAMP), (read == WRONG).fill_null(False), (read == ZONELESS).fill_null(False))
 
 

@@ -54,3 +54,19 @@ def test_what_is_finer_than_a_microsecond_is_cut_off_as_in_texts() -> None:
 def test_clocks_at_the_ends_of_time_stop_nothing() -> None:
     ends = pa.array([-(2**63) + 1, 2**63 - 1, 253402300799_000000], pa.int64()).cast(pa.timestamp("us"))
     assert read(ends, Reading(time_zone="Europe/Paris")) == ["wrong", "wrong", datetime(9999, 12, 31, 22, 59, 59)]
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.int64(), pa.int32(), pa.uint64(), pa.float64(), pa.decimal128(21, 0), pa.decimal128(23, 2)]
+)
+def test_a_number_is_what_its_digits_say_in_a_format(kind: pa.DataType) -> None:
+    reading = Reading(time_zone="Europe/Paris", date_format="%Y%m%d")
+    found = read(pa.array([20240105, None, 202411, 2024]).cast(pa.decimal128(21, 0)).cast(kind), reading)
+    assert found == [datetime(2024, 1, 4, 23), None, "wrong", "wrong"]
+
+
+def test_a_number_in_no_format_is_one_since_1970_where_a_unit_is_said() -> None:
+    reading = Reading(time_zone="UTC", date_format="%d.%m.%Y", epoch_unit="s")
+    assert read(pa.array([1704448800, 1704448800.5, float("nan"), 1e300]), reading) == [
+        datetime(2024, 1, 5, 10), datetime(2024, 1, 5, 10, 0, 0, 500000), None, "wrong",
+    ]  # fmt: skip
