@@ -102,13 +102,14 @@ def _sample(connection: ibis.BaseBackend, location: Location) -> Source:
 
 
 def _orders(rows: Columns) -> ibis.Table:
+    """The orders. A weekday, an hour or a gap that there is not would move the order to another day."""
     return rows.select(
         order_id=rows.id("order_id"),
         user_id=rows.id("user_id"),
         number=rows.number("order_number", "int64"),
-        weekday=rows.number("order_dow", "int64"),
-        hour=rows.number("order_hour_of_day", "int64"),
-        gap=rows.number("days_since_prior_order", "int64"),
+        weekday=rows.number("order_dow", "int64", within=(0, 6)),
+        hour=rows.number("order_hour_of_day", "int64", within=(0, 23)),
+        gap=rows.number("days_since_prior_order", "int64", within=(0, LONGEST_GAP_DAYS)),
     )
 
 

@@ -183,9 +183,10 @@ class Columns:
         value = self._raw(name)
         return value.map(as_id)
 
-    def number(self, name: str, kind: str = "float64") -> Any:
+    def number(self, name: str, kind: str = "float64", within: tuple[int, int] | None = None) -> Any:
         """The column as float64, which is money, or int64, which are units: a WRONG_TYPE where it is neither.
 
+        within: the least and the greatest number that there is; another one is a WRONG_TYPE.
         Raises DataRejected for money in several currencies.
         """
         value = self._raw(name)
@@ -194,7 +195,7 @@ class Columns:
         number = as_number(value, decimal, money=kind == "float64")
         fine = number.notnull()
         if kind == "int64":
-            fine = is_whole(number)
+            fine = is_whole(number) if within is None else is_whole(number) & number.between(*within)
         elif value.type().is_string() and f"{self._section}.{name}.value" not in self._mapping:
             self._notes += one_currency(self.table, self._named(name), self._section, decimal)
         self._faults.append((is_given(value) & ~fine.fill_null(False), WRONG_TYPE, self._named(name)))

