@@ -99,28 +99,30 @@ class Caller:
 
     def charge(self, lists: float) -> None:
         """Counts the lists against the caller's rate, and as in flight until `done`. Raises TooManyRequests (429)."""
-        in_flight = self._access.in_flight
-        if in_flight is not None and lists and not self.is_mirrored:
-            self._hold(in_flight, lists)
-        self._rate(lists)
+        rate, in_flight = self._access.limit, self._access.in_flight
+        if not lists or (rate is None and in_flight is None) or self.is_mirrored:
+            return
+        name = self._named = self._named or self._name()
+        if in_flight is not None:
+            self._hold(in_flight, name, lists)
+        if rate is not None:
+            self._take(rate, name, lists)
 
     def charge_events(self, events: int) -> None:
         """Counts these as that many lists against the rate of a caller without a key. Raises TooManyRequests (429).
 
         A key is a service's, which posts what all users do.
         """
-        if not self.is_known:
-            self._rate(events)
-
-    def _rate(self, lists: float) -> None:
         rate = self._access.limit
-        if rate is not None and lists and not self.is_mirrored:
-            rate.charge(self._name(), lists, self._charged)
-            self._charged += lists
+        if rate is not None and not self.is_known:
+            self._take(rate, self._name(), events)
 
-    def _hold(self, in_flight: InFlight, lists: float) -> None:
+    def _take(self, rate: RateLimit, name: str, lists: float) -> None:
+        rate.charge(name, lists, self._charged)
+        self._charged += lists
+
+    def _hold(self, in_flight: InFlight, name: str, lists: float) -> None:
         """Lists that the same request was charged for before do not count against the rest of it."""
-        name = self._name()
         in_flight.give_back(name, self._held)
         held, self._held = self._held + lists, 0.0
         in_flight.take(name, held)
@@ -128,8 +130,8 @@ class Caller:
 
     def done(self) -> None:
         """The request is over."""
-        if self._held and self._access.in_flight is not None:
-            self._access.in_flight.give_back(self._name(), self._held)
+        if self._held and self._access.in_flight is not None and self._named is not None:
+            self._access.in_flight.give_back(self._named, self._held)
             self._held = 0.0
 
     @property
@@ -174,12 +176,9 @@ class Caller:
 
     def _name(self) -> str:
         """The name under which the caller's rate is counted: a known key, else an address, unless it forces a slot."""
-        if self._named is None:
-            if self._holder is not None:
-                self._named = f"key {hash(self._sent)}"
-            else:
-                self._named = FORCED if self.is_forced else network_of(self._origin())
-        return self._named
+        if self._holder is not None:
+            return f"key {hash(self._sent)}"
+        return FORCED if self.is_forced else network_of(self._origin())
 
     def _origin(self) -> str:
         """The address that asks, as far as it can be trusted: a proxy may add its entry to a line or as a new one."""
