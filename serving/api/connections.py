@@ -7,10 +7,13 @@ connection for as long as it liked.
 import asyncio
 import json
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from httptools import HttpParserError, HttpParserUpgrade
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 SWEEP_SECONDS: Final = 1.0
 MAX_PIPELINED: Final = 16
@@ -46,6 +49,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._refused = False
         self._since: float | None = self.loop.time()  # a request is awaited or arriving; None while one is answered
         self._blocked_since: float | None = None
+        self._answering: RequestResponseCycle | None = None
         super().connection_made(transport)
         if len(self.connections) > self.limits.connections and not _idlest_closed(self.connections):
             self.refusals.tell(f"more than {self.limits.connections} connections")
@@ -56,7 +60,13 @@ class BoundedConnection(HttpToolsProtocol):
         if self._refused:
             return
         self._framing += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except HttpParserUpgrade:
+            pass  # anybody may ask for another protocol, and the request is answered as it is
+        except HttpParserError:
+            self._refuse_malformed()
         if self._framing > self.limits.header_bytes and not self.transport.is_closing():
             self._refuse_headers()
 
@@ -87,13 +97,16 @@ class BoundedConnection(HttpToolsProtocol):
         self._framing, self._since = 0, None
         super().on_message_complete()
 
-    def send_400_response(self, msg: str) -> None:
-        """Says what is wrong with the request, unless another refusal has been sent."""
-        if not self._refused:
-            self._refuse(400, f"{msg} It is not HTTP/1.1 as RFC 9112 has it.")
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tells the request that is answered; uvicorn tells the last one that came, which may wait behind it."""
+        if self._answering is not None:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
+        super().connection_lost(exc)
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """Nothing: anybody may ask for another protocol, and the request is answered as it is."""
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def overdue(self, now: float) -> bool:
         """Whether this connection keeps the server waiting for a request, or for its answer to be read."""
@@ -124,6 +137,11 @@ class BoundedConnection(HttpToolsProtocol):
     def _refuse_headers(self) -> None:
         self._refuse(431, f"The headers are longer than {self.limits.header_bytes:,} bytes, the limit of this server.")
 
+    def _refuse_malformed(self) -> None:
+        if not self._refused:  # the parser ends with an error where a callback has refused already
+            self.refusals.tell("malformed requests")
+            self._refuse(400, "Invalid HTTP request received. It is not HTTP/1.1 as RFC 9112 has it.")
+
     def _refuse(self, status: int, text: str) -> None:
         self._refused = True
         if self.cycle is not None and not self.cycle.response_complete:
@@ -136,19 +154,19 @@ class BoundedConnection(HttpToolsProtocol):
 
 
 class Refusals:
-    """A line in the log where connections are refused, and no more than one in TELL_SECONDS."""
+    """A line in the log where connections are refused, and for each reason no more than one in TELL_SECONDS."""
 
     def __init__(self) -> None:
-        self._since: float | None = None
-        self._untold = 0
+        self._since: dict[str, float] = {}
+        self._untold: Counter[str] = Counter()
 
     def tell(self, why: str) -> None:
         """One connection is refused."""
         now = asyncio.get_running_loop().time()
-        self._untold += 1
-        if self._since is None or now - self._since >= TELL_SECONDS:
-            logging.getLogger(__name__).warning("%d connections refused: %s.", self._untold, why)
-            self._since, self._untold = now, 0
+        self._untold[why] += 1
+        if why not in self._since or now - self._since[why] >= TELL_SECONDS:
+            logging.getLogger(__name__).warning("%d connections refused: %s.", self._untold.pop(why), why)
+            self._since[why] = now
 
 
 def bounded(limits: ConnectionLimits) -> type[BoundedConnection]:

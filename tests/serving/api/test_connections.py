@@ -4,15 +4,18 @@ import asyncio
 import json
 import logging
 import socket
+import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 import uvicorn
+import uvloop
 from fastapi import FastAPI, Request
+from fastapi.responses import StreamingResponse
 from pydantic import SecretStr
 
 from serving.api.access import CALLER, Access, Caller
@@ -47,6 +50,15 @@ def small_app() -> FastAPI:
         await request.body()
         return str(sorted(request.headers.items()))
 
+    @app.get("/long")
+    async def long() -> StreamingResponse:
+        async def parts() -> AsyncIterator[bytes]:
+            for _ in range(40):
+                yield b"x" * 65_536
+                await asyncio.sleep(0.002)
+
+        return StreamingResponse(parts())
+
     return app
 
 
@@ -61,7 +73,7 @@ def running(limits: ConnectionLimits) -> Iterator[int]:
         await server.serve()
         sweeping.cancel()
 
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread = threading.Thread(target=uvloop.run, args=(serve(),))
     thread.start()
     while not server.started:
         time.sleep(0.01)
@@ -152,6 +164,27 @@ def test_a_body_that_stops_ends_the_connection_and_is_no_error_of_the_server(
     assert "failed" not in caplog.text
 
 
+def test_a_client_that_leaves_with_requests_waiting_is_no_error_of_the_server(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    for seconds in (0.0, 0.01, 0.05):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(GET.replace(b"GET /", b"GET /long") + b"\r\n" + (GET + b"\r\n") * 10)
+            time.sleep(seconds)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed by a reset
+        time.sleep(0.3)
+    assert caplog.text == ""
+
+
+def test_malformed_requests_are_a_line_in_the_log_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    with running(LIMITS) as port:
+        for _ in range(20):
+            said(port, b"X\r\n\r\n")
+            said(port, GET.replace(b"1.1", b"9.9") + b"\r\n")
+            said(port, GET + b"x: " + b"y" * 5000 + b"\r\n\r\n")
+    assert [record.getMessage() for record in caplog.records] == ["1 connections refused: malformed requests."]
+
+
 def test_what_is_not_http_is_told_so(port: int) -> None:
     assert "not HTTP/1.1" in error_of(said(port, b"\x16\x03\x01 hello\r\n\r\n"), 400)
 
@@ -191,10 +224,14 @@ def test_refusals_are_told_now_and_then(caplog: pytest.LogCaptureFixture) -> Non
         refusals = Refusals()
         for _ in range(1000):
             refusals.tell("too many")
+            refusals.tell("malformed")  # which does not hide the other reason
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(many())
-    assert len(caplog.records) == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 connections refused: too many.",
+        "1 connections refused: malformed.",
+    ]
 
 
 KEYED = Access(ServingSettings(api_key=SecretStr("a key of the shop's own server"), trusted_proxies=1))
