@@ -60,9 +60,7 @@ class ServingSettings(BaseSettings):
     open_scopes: str = (
         "lists"  # scopes without a key, by comma: lists, history, events, catalogue, admin, metrics; or none
     )
-    lists_per_second: float = Field(
-        0, ge=0
-    )  # lists a second for one caller, by key or address, and events without a key; 0: no limit
+    lists_per_second: float = Field(0, ge=0)  # of one caller, by key or address; without a key events too; 0: no limit
     lists_at_once: float = Field(200, ge=64)  # burst of one caller before that limit holds; a body may ask for 64
     lists_in_flight: int = Field(0, ge=0)  # lists in progress for one caller at the same time; 0: no limit
     user_token_key: SecretStr | None = Field(
@@ -79,9 +77,7 @@ class ServingSettings(BaseSettings):
     max_header_bytes: int = Field(65_536, ge=4096)  # bytes of one request's headers, with its path and parameters
     header_seconds: float = Field(10, gt=0)  # seconds until the headers of a request are complete
     request_seconds: float = Field(30, gt=0)  # seconds until its body is complete, and for an answer to be read
-    max_connections: int = Field(
-        1000, ge=1
-    )  # connections at once; an idle one makes room for another; over gRPC a tenth
+    max_connections: int = Field(1000, ge=1)  # at once, over gRPC a tenth; an idle one makes room for another
     feature_repo: Path = Path("feature_repo")  # folder with feature_store.yaml
     host: str = "127.0.0.1"  # containers set 0.0.0.0
     http_port: int = Field(8080, ge=1, le=65535)
