@@ -6,6 +6,7 @@ whose row vector_id is the embedding of the product's title.
 """
 
 import zipfile
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import ibis
@@ -15,6 +16,7 @@ from ibis import _
 
 from contracts.errors import DataRejected, InvalidInput
 from contracts.events.schema import EventType
+from training.ingest.adapters.idle_lines import idle_lines, said
 from training.ingest.adapters.mapping import decimal_commas, refuse_unknown_keys, table_keys, time_zone_of
 from training.ingest.adapters.source import Source, SourceOptions
 from training.ingest.adapters.tables import moment_text, read_table, seen_users
@@ -33,10 +35,11 @@ ACTIONS = {
     "8": EventType.CATEGORY_VIEW,
     "9": EventType.SEARCH,
 }
+VECTORS_OF = "catalog_vector_mapping"
 COLUMNS = {
     "catalog": ("add_date", "shop_id", "product_id", "category_id", "price", "title", "old_price"),
     "actions": ("user_id", "loc_user_id", "action", "date", "products", "pageId"),
-    "catalog_vector_mapping": ("product_id", "vector_id"),
+    VECTORS_OF: ("product_id", "vector_id"),
 }
 NO_VECTOR = "vector_not_found"
 NUMBERS = ("price", "old_price", "vector_id")
@@ -55,13 +58,19 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     items = _items(catalogue)
     clicks = _columns(connection, location, options, "actions")
     actions = _actions(clicks)
+    opened = {"catalog": catalogue, "actions": clicks}
+    if location.files(options.mapping.get(f"{VECTORS_OF}.file", VECTORS_OF)):
+        opened[VECTORS_OF] = _columns(connection, location, options, VECTORS_OF)
+        vectors = _item_vectors(opened[VECTORS_OF], location, options.mapping)
+    else:
+        vectors = None
     return Source(
         events=_events(actions, items),
         users=seen_users(actions, "cookie"),
         items=items,
         time_zone=zone,
-        warnings=tuple(note for rows in (catalogue, clicks) for note in rows.notes(())),
-        item_vectors=_item_vectors(connection, location, options),
+        warnings=(*catalogue.notes(()), *clicks.notes(()), *_idle(options.mapping, opened)),
+        item_vectors=vectors,
     )
 
 
@@ -132,13 +141,14 @@ def _joined_users(actions: ibis.Table) -> ibis.Table:
     return actions.left_join(sole, same).mutate(user_id=_.cookie.coalesce(_.owner))
 
 
-def _item_vectors(connection: ibis.BaseBackend, location: Location, options: SourceOptions) -> ibis.Table | None:
+def _idle(mapping: Mapping[str, str], opened: Mapping[str, Columns]) -> Iterator[str]:
+    yield from idle_lines(mapping, opened, COLUMNS)
+    if VECTORS_OF not in opened:
+        yield from said([key for key in mapping if key.startswith("vectors.")], f"there is no file of {VECTORS_OF}")
+
+
+def _item_vectors(rows: Columns, location: Location, mapping: Mapping[str, str]) -> ibis.Table:
     """(item_id, vector), with a reason for the products whose vector is not there."""
-    mapping = options.mapping
-    named = mapping.get("catalog_vector_mapping.file", "catalog_vector_mapping")
-    if not location.files(named):
-        return None
-    rows = _columns(connection, location, options, "catalog_vector_mapping")
     numbers = rows.select(item_id=rows.id("product_id"), vector_id=rows.number("vector_id", "int64"))
     (file,) = location.required(mapping.get("vectors.file", "vectors.npz"), (".npz",))
     vectors = _load_vectors(file, mapping.get("vectors.array"))

@@ -13,6 +13,7 @@ from contracts.errors import InvalidInput
 from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, EventType
 from training.ingest.adapters.event_names import event_type
 from training.ingest.adapters.follow_ups import FILL, KEY, OF_AN_ORDER, blank_in_known_orders, with_follow_ups
+from training.ingest.adapters.idle_lines import idle_lines, idle_of_files
 from training.ingest.adapters.mapping import (
     decimal_commas,
     refuse_idle_options,
@@ -91,6 +92,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
         warnings=(
             *_notes(opened, options.mapping),
             *_follow_ups(opened["interactions"], options.mapping),
+            *idle_lines(options.mapping, opened, TABLES),
         ),
         kinds={column: kind for rows in opened.values() for column, kind in rows.kinds.items()},
         repeats_folded={name: rows for name, rows in (("users", users_folded), ("items", items_folded)) if rows},
@@ -127,7 +129,9 @@ def _required(connection: ibis.BaseBackend, location: Location, options: SourceO
     if table == "interactions":
         of_an_order = {ours: names.get(f"{table}.{ours}", ours) for ours in ("basket_id", *OF_AN_ORDER)}
         rows = with_follow_ups(rows, of_an_order, options.mapping.get(KEY, ""))
-    return Columns(rows, table, names, lacking)
+    columns = Columns(rows, table, names, lacking)
+    columns.note(idle_of_files(options.mapping, files, table))
+    return columns
 
 
 def _wanted(mapping: Mapping[str, str], table: str) -> set[str]:

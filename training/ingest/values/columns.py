@@ -108,6 +108,10 @@ class Columns:
                 line = f"{name}: {json.dumps(alike, ensure_ascii=False)}"
                 yield f"The column {alike!r} of {self._section} is not used. If it is {name}, map it: `{line}`."
 
+    def note(self, sentences: Iterable[str]) -> None:
+        """More sentences for `notes`."""
+        self._notes += sentences
+
     @property
     def used(self) -> tuple[str, ...]:
         """The source's columns that were read."""
