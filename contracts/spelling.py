@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Final
+from unicodedata import normalize
 
 MAX_NAME: Final = 100
 """Characters of a name that are compared: a comparison takes the square of its length."""
@@ -13,8 +14,12 @@ ALIKE: Final = 0.75
 def meant(name: str, there: Sequence[str], least: float = ALIKE) -> str:
     """The name that is spelled most like it, as a question in brackets; empty where none is.
 
-    least: how alike two names must be, from 0 to 1.
+    least: how alike two names must be, from 0 to 1. One that looks the same, as é may be one character or an e and an
+    accent, is named by its characters.
     """
+    wanted = normalize("NFC", name)
+    if twins := [known for known in there if known != name and normalize("NFC", known) == wanted]:
+        return f" (did you mean {twins[0]!a}? It looks the same and {name!a} is asked for: copy the name)"
     return did_you_mean(alike(name, there, 1, least))
 
 

@@ -18,6 +18,14 @@ def test_the_question_names_what_is_there() -> None:
     assert did_you_mean(["a", "b b", "c"]) == " (did you mean 'a', 'b b' or 'c'?)"
 
 
+def test_a_name_that_looks_the_same_is_shown_by_its_characters() -> None:
+    composed, apart = "utilis\u00e9", "utilise\u0301"
+    said = r" (did you mean 'utilise\u0301'? It looks the same and 'utilis\xe9' is asked for: copy the name)"
+    assert meant(composed, ["titel", apart]) == said
+    assert r"'utilis\xe9'? It looks the same and 'utilise\u0301'" in meant(apart, [composed])
+    assert meant("titel", ["title", composed]) == " (did you mean 'title'?)"
+
+
 def test_how_alike_two_names_must_be_is_for_the_caller_to_say() -> None:
     # BAK of BAKXXX and BAKERY: twice 3 letters of 12.
     assert alike("BAKXXX", ["BAKERY"], 1, 0.5) == ["BAKERY"]
