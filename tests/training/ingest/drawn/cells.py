@@ -47,13 +47,21 @@ free_texts = texts(30).map(lambda text: Cell(text or None, _text_of(text)))
 MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2025, 12, 31))
 
 
+COMPACT = "%Y%m%d %H%M %z"
+"""The format that a mapping says of moments in which nothing keeps the digits apart."""
+
+
 @st.composite
-def moments(draw: st.DrawFn) -> Cell:
-    """With a zone, without one (which is bad where the mapping names none), or no moment at all."""
+def moments(draw: st.DrawFn, *, compact: bool = False) -> Cell:
+    """With a zone, without one (which is bad where the mapping names none), or no moment at all.
+
+    compact: the mapping says COMPACT; an hour that has lost its nought is bad.
+    """
     at = draw(MOMENTS)
-    spelling = draw(
-        st.sampled_from(["Z", "z", "utc", "offset", "seconds", "bare", "day", "short year", "zone", "none", "word"])
-    )
+    spellings = ["Z", "z", "utc", "offset", "seconds", "bare", "day", "short year", "zone", "none", "word"]
+    spelling = draw(st.sampled_from([*spellings, *(["compact", "lost nought"] if compact else [])]))
+    if spelling == "compact" or (spelling == "lost nought" and at.hour > 9):
+        return Cell(f"{at:%Y%m%d %H%M} +0000", at.replace(second=0, microsecond=0, tzinfo=UTC))
     if spelling in ("Z", "z"):
         return Cell(at.isoformat() + spelling, at.replace(tzinfo=UTC))
     if spelling == "utc":
@@ -68,6 +76,7 @@ def moments(draw: st.DrawFn) -> Cell:
         "short year": f"{at:%y-%m-%d %H:%M}",
         "zone": f"{at:%Y-%m-%d %H:%M:%S} EST",
         "word": "soon",
+        "lost nought": f"{at:%Y%m%d} {at.hour}{at:%M} +0000",
     }
     return Cell(wrong[spelling], BAD) if spelling in wrong else Cell(None, None)
 
@@ -81,6 +90,17 @@ prices = st.one_of(
     st.floats(0, 1e9, allow_nan=False).map(lambda number: Cell(repr(number), number)),
     st.sampled_from([Cell(None, None), Cell("1,5", BAD), Cell("nan", BAD), Cell("0x1F", BAD), Cell("1_0", BAD)]),
 )
+
+
+class Real(float):
+    """A number that is one in JSON and Parquet; where the mapping says a decimal comma, text has it with one."""
+
+
+comma_prices = st.one_of(
+    st.floats(0, 1e9, allow_nan=False).map(lambda number: Cell(Real(number), number)),
+    st.sampled_from([Cell(None, None), Cell("1.234", 1234.0), Cell("1,5", 1.5), Cell("1.5", BAD), Cell("nan", BAD)]),
+)
+"""Of a shop whose mapping says a decimal comma."""
 event_types = st.sampled_from(
     [Cell("purchase", "purchase"), Cell("View", "view"), Cell("add_to_cart", "cart_add"), Cell("teleport", "teleport")]
 )

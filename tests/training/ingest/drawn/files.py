@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from tests.training.ingest.drawn.cells import Draw
+from tests.training.ingest.drawn.cells import Draw, Real
 
-Row = dict[str, Any]  # texts, None, or a list of texts
+Row = dict[str, Any]  # texts, None, Real, or a list of texts
 KINDS = ("csv", "semicolon.csv", "tsv", "csv.gz", "jsonl", "parquet", "binary.parquet", "null.parquet")
 
 
@@ -69,6 +69,8 @@ def _delimited(draw: Draw, rows: Sequence[Row], columns: Sequence[str], delimite
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, Real):
+        return repr(float(value)).replace(".", ",")
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value or ""
 
 
@@ -85,10 +87,12 @@ def _parquet(path: Path, rows: Sequence[Row], columns: Sequence[str], kind: str)
         values = [row[name] for row in rows]
         if any(isinstance(value, list) for value in values):
             fields.append(pa.array(values, pa.list_(pa.string())))
+        elif any(isinstance(value, Real) for value in values) and not any(isinstance(value, str) for value in values):
+            fields.append(pa.array(values, pa.float64()))
         elif kind == "null.parquet" and all(value is None for value in values):
             fields.append(pa.nulls(len(values)))
         elif kind == "binary.parquet":
-            fields.append(pa.array([None if value is None else value.encode() for value in values], pa.binary()))
+            fields.append(pa.array([None if value is None else _cell(value).encode() for value in values], pa.binary()))
         else:
-            fields.append(pa.array(values, pa.string()))
+            fields.append(pa.array([None if value is None else _cell(value) for value in values], pa.string()))
     pq.write_table(pa.table(fields, names=list(columns)), path)

@@ -14,7 +14,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from tests.training.ingest.drawn.cells import BAD, Cell, Draw, event_types, ids, moments, prices, quantities
+from tests.training.ingest.drawn.cells import (
+    BAD,
+    COMPACT,
+    Cell,
+    Draw,
+    comma_prices,
+    event_types,
+    ids,
+    moments,
+    prices,
+    quantities,
+)
 from tests.training.ingest.drawn.files import write_parts
 
 Event = tuple[Any, ...]  # user, item, type, moment, quantity, price, basket
@@ -48,9 +59,12 @@ def _judged(
 
 
 def ecommerce(draw: Draw, folder: Path) -> Shop:
-    """Interactions of any kind of file."""
-    cells = {"user_id": ids, "item_id": ids, "event_type": event_types, "event_timestamp": moments(),
-             "quantity": quantities, "price": prices, "basket_id": ids}  # fmt: skip
+    """Interactions of any kind of file, some in a format of their own or with a decimal comma."""
+    compact, comma = draw(st.booleans()), draw(st.booleans())
+    mapping = {"date_format": COMPACT} if compact else {}
+    mapping |= {"interactions.price.decimal": ","} if comma else {}
+    cells = {"user_id": ids, "item_id": ids, "event_type": event_types, "event_timestamp": moments(compact=compact),
+             "quantity": quantities, "price": comma_prices if comma else prices, "basket_id": ids}  # fmt: skip
     rows = [_row(draw, cells) for _ in range(draw(st.integers(1, 8)))]
     write_parts(
         draw, folder, "interactions", _written(rows), list(cells), ("item_id", "quantity", "price", "basket_id")
@@ -58,7 +72,7 @@ def ecommerce(draw: Draw, folder: Path) -> Shop:
     (folder / "products.csv").write_text("item_id\na\n")
     right, unreadable = _judged(rows, lambda row: [(row["user_id"], row["item_id"], row["event_type"],
         row["event_timestamp"], row["quantity"], row["price"], row["basket_id"])])  # fmt: skip
-    return Shop("ecommerce", right, unreadable)
+    return Shop("ecommerce", right, unreadable, mapping)
 
 
 def clickstream(draw: Draw, folder: Path) -> Shop:
@@ -120,12 +134,13 @@ def _whole(text: str) -> str:
 
 
 def instacart(draw: Draw, folder: Path) -> Shop:
-    """Orders and their lines; each line must come out, with its order's user."""
+    """Orders and their lines; each line must come out, with its order's user unless that order has no such hour."""
     users = draw(st.lists(ids.filter(lambda cell: cell.right is not None), min_size=1, max_size=4))
+    hours = [draw(st.sampled_from(["9", "09", "23", "24", "-1"])) for _ in users]
     orders = [
         {"order_id": f"o{at}", "user_id": user.written, "order_number": str(at), "order_dow": "3",
-         "order_hour_of_day": "9", "days_since_prior_order": "7"}
-        for at, user in enumerate(users)
+         "order_hour_of_day": hour, "days_since_prior_order": "7"}
+        for at, (user, hour) in enumerate(zip(users, hours, strict=True))
     ]  # fmt: skip
     lines: list[dict[str, Any]] = [
         {"order_id": f"o{draw(st.integers(0, len(users)))}", "product_id": draw(ids), "add_to_cart_order": str(at)}
@@ -138,9 +153,10 @@ def instacart(draw: Draw, folder: Path) -> Shop:
     (folder / "products.csv").write_text("product_id,product_name,aisle_id,department_id\na,Apple,1,1\n")
     (folder / "aisles.csv").write_text("aisle_id,aisle\n1,fruit\n")
     (folder / "departments.csv").write_text("department_id,department\n1,produce\n")
-    owner = {f"o{at}": user.right for at, user in enumerate(users)}
+    good = [0 <= int(hour) < 24 for hour in hours]
+    owner = {f"o{at}": user.right for at, user in enumerate(users) if good[at]}
     right = Counter((owner.get(line["order_id"]), line["product_id"].right, line["order_id"]) for line in lines)
-    return Shop("instacart", right, 0)
+    return Shop("instacart", right, good.count(False))
 
 
 def event_log(draw: Draw, folder: Path) -> Shop:
