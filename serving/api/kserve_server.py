@@ -177,11 +177,12 @@ def add_protocol_errors(app: FastAPI) -> None:
 
 
 class ExpectedErrors(logging.Filter):
-    """Drops KServe's traceback for requests that were refused with 400: the fault is the client's, and counted."""
+    """Drops KServe's traceback for what is refused with 400 or 404: the fault is the client's, and counted."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to keep the record."""
-        return not (record.exc_info and isinstance(record.exc_info[1], kserve.errors.InvalidInput))
+        expected = (kserve.errors.InvalidInput, kserve.errors.ModelNotFound)
+        return not (record.exc_info and isinstance(record.exc_info[1], expected))
 
 
 def use_uvloop() -> None:

@@ -1,6 +1,7 @@
 """What one gRPC call is told: errors of ours have their codes and texts, others are left to KServe."""
 
 import asyncio
+import logging
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 import grpc
 import pytest
+from kserve.errors import InvalidInput, ModelNotReady
 from kserve.protocol.grpc.grpc_predict_v2_pb2 import ModelInferRequest, ModelInferResponse
 from kserve.protocol.grpc.server import GRPCServer
 from pydantic import SecretStr
@@ -18,7 +20,7 @@ from pydantic import SecretStr
 from contracts.errors import NotAllowed, TandemError
 from serving.api.access import Access, LacksScope
 from serving.api.grpc_calls import GuardedCalls
-from serving.api.kserve_server import grpc_servers
+from serving.api.kserve_server import ExpectedErrors, UnknownModel, grpc_servers
 from serving.api.limits import BODIES_AT_ONCE
 from serving.api.rate_limits import TooManyRequests
 from serving.features.lookup import OnlineStoreError
@@ -195,3 +197,11 @@ def test_silent_connections_are_few_and_do_not_last(port: int) -> None:
         connection.close()
     assert time.monotonic() - started < 8
     asked(port, "ServerLive")
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"), [(UnknownModel("x", ["y"]), False), (InvalidInput("why"), False), (ModelNotReady("x"), True)]
+)
+def test_what_a_stranger_may_ask_wrongly_leaves_no_traceback(error: Exception, kept: bool) -> None:
+    record = logging.LogRecord("kserve", logging.ERROR, "", 1, "why", None, (type(error), error, None))
+    assert ExpectedErrors().filter(record) is kept
