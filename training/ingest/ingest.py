@@ -178,9 +178,9 @@ def _until(events: ibis.Table, last_day: str, time_zone: str) -> ibis.Table:
         return events
     try:
         day = date.fromisoformat(last_day)
-    except ValueError as error:
+        end = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(time_zone)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # the last day of all has none after it
         raise InvalidInput(f"ingest.last_day is {last_day!r}, expected a day like 2024-01-31.") from error
-    end = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(time_zone)).astimezone(UTC)
     late = (events.reason.isnull() | (events.reason == RETURN)) & (events.event_timestamp >= ibis.timestamp(end))
     return events.mutate(reason=ibis.ifelse(late, AFTER_LAST_DAY, events.reason))
 
