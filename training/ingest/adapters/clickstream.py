@@ -69,7 +69,11 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
         users=seen_users(actions, "cookie"),
         items=items,
         time_zone=zone,
-        warnings=(*catalogue.notes(()), *clicks.notes(()), *_idle(options.mapping, opened)),
+        warnings=(
+            *(note for rows in (catalogue, clicks) for note in rows.notes(())),
+            *location.notes(options.mapping.get(f"{table}.file", table) for table in COLUMNS),
+            *_idle(options.mapping, opened),
+        ),
         item_vectors=vectors,
     )
 

@@ -91,6 +91,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
         returns=policy_of(options.mapping),
         warnings=(
             *_notes(opened, options.mapping),
+            *location.notes(dict.fromkeys(options.mapping.get(f"{table}.file", table) for table in opened)),
             *_follow_ups(opened["interactions"], options.mapping),
             *idle_lines(options.mapping, opened, TABLES),
         ),

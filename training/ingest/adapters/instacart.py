@@ -57,7 +57,10 @@ def _package_data() -> Path:
 
 
 def _kaggle(connection: ibis.BaseBackend, location: Location, options: SourceOptions) -> Source:
+    tables: list[str] = []
+
     def columns(name: str) -> Columns:
+        tables.append(name)
         rows, lacking = read_table(connection, location.required(name), wanted=COLUMNS, careful=options.careful)
         return Columns(rows, name, {}, lacking)
 
@@ -80,6 +83,7 @@ def _kaggle(connection: ibis.BaseBackend, location: Location, options: SourceOpt
             *named.values(),
         ),
         time_zone="UTC",
+        warnings=tuple(location.notes(tables)),
     )
 
 

@@ -1,7 +1,8 @@
 """Where a source's files lie: a folder or a URL that fsspec knows (s3://…), and which files are there."""
 
+import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -27,6 +28,15 @@ NO_DATA = ("_", ".")
 def has_suffix(name: str, suffixes: Sequence[str]) -> bool:
     """Whether a file's name ends in one of them, in any case: Windows writes ORDERS.CSV."""
     return name.lower().endswith(tuple(suffixes))
+
+
+def _is_left_over(inside: str) -> bool:
+    """Whether a file, by its path in the folder of a table, is one that programs leave next to data."""
+    return any(part.startswith(NO_DATA) for part in inside.split("/"))
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
 
 
 def _is_text(name: str) -> bool:
@@ -111,32 +121,53 @@ class Location:
         Raises InvalidInput when several of these exist, as only one can be meant, or when the folder holds a file that
         cannot be read: its rows would be missing.
         """
-        matches = sorted(
-            one for one in self._listed() if one.startswith(name) and one[len(name) :].lower() in ("", *suffixes)
-        )
-        if len(matches) > 1:
-            raise InvalidInput(
-                f"{self.shown} holds {' and '.join(matches)}: keep one, or name the file in the mapping."
-            )
-        if not matches:
+        path = self._place(name, suffixes)
+        if not path:
             return []
-        path = f"{self.folder}/{matches[0]}"
         if not self.filesystem.isdir(path):
             return [DataFile(self.filesystem, path, folder=self.folder)]
         return [DataFile(self.filesystem, part, folder=self.folder) for part in self._parts(path, suffixes)]
 
+    def passed_over(self, name: str, suffixes: Sequence[str] = TABLE_SUFFIXES) -> list[str]:
+        """What lies in the folder of a table like a part of it, and is not read for what its name begins with."""
+        path = self._place(name, suffixes)
+        if not path or not self.filesystem.isdir(path):
+            return []
+        return [inside for part, inside in self._inside(path) if _is_left_over(inside) and has_suffix(part, suffixes)]
+
+    def notes(self, names: Iterable[str]) -> Iterator[str]:
+        """One sentence for each table that has such files."""
+        for name in names:
+            if parts := self.passed_over(name):
+                yield (
+                    f"Not read: {_some(parts)} in {name}. Programs leave what begins with _ or . next to data: "
+                    "give a part of the table, or its folder, another name."
+                )
+
+    def _place(self, name: str, suffixes: Sequence[str]) -> str:
+        """Where a table lies: a file or a folder of parts; empty where there is none."""
+        above, _, last = posixpath.normpath(name).rpartition("/")
+        listed = self._listed(above)
+        matches = sorted(one for one in listed if one.startswith(last) and one[len(last) :].lower() in ("", *suffixes))
+        if len(matches) > 1:
+            raise InvalidInput(
+                f"{self.shown} holds {' and '.join(matches)}: keep one, or name the file in the mapping."
+            )
+        return "/".join(filter(None, (self.folder, above, *matches))) if matches else ""
+
     def _parts(self, folder: str, suffixes: Sequence[str]) -> list[str]:
         """The files below a folder, those of its folders included: exports of each day often have one of their own."""
-        found = sorted(self.filesystem.find(folder))
-        inside = {path: path[len(folder) :].strip("/") for path in found}
-        data = [path for path in found if not any(part.startswith(NO_DATA) for part in inside[path].split("/"))]
-        if others := [inside[path] for path in data if not has_suffix(path, suffixes)]:
-            shown = ", ".join(others[:SHOWN]) + (", …" if len(others) > SHOWN else "")
+        data = [(path, inside) for path, inside in self._inside(folder) if not _is_left_over(inside)]
+        if others := [inside for path, inside in data if not has_suffix(path, suffixes)]:
             raise InvalidInput(
-                f"{folder} holds {shown}: only files of {', '.join(suffixes)} can be read as parts of a table. Move "
-                "everything else to another folder, or export it as one of these."
+                f"{folder} holds {_some(others)}: only files of {', '.join(suffixes)} can be read as parts of a table. "
+                "Move everything else to another folder, or export it as one of these."
             )
-        return data
+        return [path for path, _ in data]
+
+    def _inside(self, folder: str) -> list[tuple[str, str]]:
+        """(path, path below the folder) of each file in it."""
+        return [(path, path[len(folder) :].strip("/")) for path in sorted(self.filesystem.find(folder))]
 
     def required(self, name: str, suffixes: Sequence[str] = TABLE_SUFFIXES) -> list[DataFile]:
         """The files of a table that must be there.
@@ -148,12 +179,17 @@ class Location:
             listed = ", ".join(sorted(self._listed())) or "nothing"
             raise MissingArtifact(
                 f"{self.shown} has no file {name} ({', '.join(suffixes)}), and no folder {name} with such files in it. "
-                f"It holds: {listed}."
+                f"It holds: {listed}.{''.join(f' {note}' for note in self.notes([name]))}"
             )
         return found
 
-    def _listed(self) -> set[str]:
-        return {path.rstrip("/").rsplit("/", 1)[-1] for path in self.filesystem.ls(self.folder, detail=False)}
+    def _listed(self, below: str = "") -> set[str]:
+        """What lies in the folder, or in one below it; nothing where there is no such folder."""
+        try:
+            found = self.filesystem.ls("/".join(filter(None, (self.folder, below))), detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return set()
+        return {path.rstrip("/").rsplit("/", 1)[-1] for path in found}
 
 
 def opened(path: str) -> tuple[Any, str]:

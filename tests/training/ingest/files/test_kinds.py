@@ -2,13 +2,14 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from contracts.errors import DataRejected, InvalidInput
+from contracts.errors import DataRejected, InvalidInput, MissingArtifact
 from tests.support.shops.shop_files import (
     EVENT,
     INTERACTIONS,
@@ -135,7 +136,7 @@ def test_a_table_is_found_by_its_name_in_any_case_of_the_suffix(tmp_path: Path) 
         (b"PAR1\x15\x04", r"events is a Parquet file: end its name in \.parquet"),
         (b"PK\x03\x04\x14", "events is an Excel workbook or a zip file: save the sheet as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1", "events is an Excel workbook"),
-        (gzip.compress(b"a,b", mtime=0), r"events is compressed by gzip: end its name in \.csv\.gz"),
+        (gzip.compress(b"a,b", mtime=0), r"events is compressed by gzip: end its name in \.csv\.gz, or unpack it"),
         ("user_id,item_id\n".encode("utf-16"), "events is UTF-16. Save .* `encoding: UTF-16`"),
         (json.dumps(AS_JSON[0]).encode(), r"events is JSON: end its name in \.jsonl"),
         (json.dumps(AS_JSON, indent=1).encode(), r"events is JSON: end its name in \.jsonl"),
@@ -192,7 +193,44 @@ def test_parts_lie_in_folders_of_folders_next_to_what_programs_leave_there(tmp_p
         (day / ".part-0.csv.crc").touch()
     (folder / "interactions" / "_temporary").mkdir()
     (folder / "interactions" / "_temporary" / "part-1.csv").write_text(INTERACTIONS)
-    assert read_rows(source_of(tmp_path, "ecommerce", folder).events, *EVENT) == SHOP_EVENTS
+    source = source_of(tmp_path, "ecommerce", folder)
+    assert read_rows(source.events, *EVENT) == SHOP_EVENTS
+    (note,) = (note for note in source.warnings if note.startswith("Not read"))
+    assert note.startswith("Not read: _temporary/part-1.csv in interactions. Programs leave")
+
+
+@pytest.mark.parametrize("name", ["_b.csv", ".b.CSV.GZ", "_2024/b.csv", "day/._b.parquet"])
+def test_what_looks_like_a_part_and_is_not_read_is_said(tmp_path: Path, name: str) -> None:
+    folder = write(tmp_path / "shop", products_csv=PRODUCTS)
+    write(folder / "interactions", a_csv=INTERACTIONS)
+    part = folder / "interactions" / name
+    part.parent.mkdir(exist_ok=True)
+    part.write_text("")
+    said = f"Not read: {name} in interactions. "
+    assert any(note.startswith(said) for note in source_of(tmp_path, "ecommerce", folder).warnings)
+    (folder / "interactions" / "a.csv").unlink()
+    with pytest.raises(MissingArtifact, match=f"It holds: interactions, products.csv. {re.escape(said)}"):
+        source_of(tmp_path, "ecommerce", folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["sub/clicks.csv", "sub/clicks", "./sub//clicks.csv", "sub/../sub/clicks.csv", "sub", "sub/"]
+)
+def test_a_file_may_lie_in_a_folder_of_the_source(tmp_path: Path, name: str) -> None:
+    folder = write(tmp_path / "shop", products_csv=PRODUCTS)
+    write(folder / "sub", clicks_csv=INTERACTIONS)
+    source = source_of(
+        tmp_path, "ecommerce", folder, {"interactions": {"file": name}, "products": {"file": "./products"}}
+    )
+    assert read_rows(source.events, *EVENT) == SHOP_EVENTS
+
+
+@pytest.mark.parametrize("name", ["none/clicks.csv", "products.csv/clicks.csv", "sub/none.csv"])
+def test_a_file_that_is_not_in_such_a_folder_is_named(tmp_path: Path, name: str) -> None:
+    folder = write(tmp_path / "shop", products_csv=PRODUCTS)
+    write(folder / "sub", clicks_csv=INTERACTIONS)
+    with pytest.raises(MissingArtifact, match=f"has no file {name} "):
+        source_of(tmp_path, "ecommerce", folder, {"interactions": {"file": name}})
 
 
 def test_a_part_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
