@@ -50,7 +50,7 @@ NOT_NEEDED = (
 FIXES = FIXES_OF_REASONS | {"wrong_type": " ".join([*FIXES_BY_KIND.values(), NOT_NEEDED])}
 """What would mend the rows of a reason."""
 EMPTY = "basket_without_items"
-EXPECTED = frozenset({"guest", "ignored", "return", "returned", "totals_row"})
+EXPECTED = frozenset({"guest", "ignored", "repeated_header", "return", "returned", "totals_row"})
 """Reasons that a policy of the mapping gives, and lines that are no rows; they say nothing against the data."""
 
 FIX_SHARE = 0.05

@@ -296,6 +296,16 @@ def test_a_row_without_a_time_is_no_line_of_totals_because_of_a_products_name(tm
     assert report.events_dropped == {"missing_timestamp": 1}
 
 
+def test_a_header_in_the_middle_is_no_user_and_no_product(tmp_path: Path) -> None:
+    lines = [f"purchase,u{at},tea,{AT},,,\n" for at in range(2)]
+    folder = shop(tmp_path, HEADER.join(lines), GOODS + GOODS.splitlines(keepends=True)[0])
+    report = run(tmp_path, "ecommerce", folder, share=0.0)
+    assert (report.events_kept, report.events_dropped) == (2, {"repeated_header": 1})
+    assert report.profiles_dropped == {"items": {"repeated_header": 1}}
+    assert rows_of(tmp_path, "users", "user_id") == [("u0",), ("u1",)]
+    assert rows_of(tmp_path, "items", "item_id") == [("cup",), ("tea",)]
+
+
 def test_a_line_of_totals_in_a_list_of_products_is_none_and_a_product_called_total_is_one(tmp_path: Path) -> None:
     goods = "item_id,title,brand,price\ntea,Tea,,7\nTotal,Whitening,,3\nsum,,acme,1\ntotal,,,11\n"
     folder = shop(tmp_path, f"purchase,u,tea,{AT},,,\npurchase,u,Total,{AT},,,\n", goods)
@@ -632,6 +642,13 @@ def test_a_log_without_purchases_is_a_note_with_the_event_that_it_has(
     )
     assert len(report.warnings) == len(said)
     assert all(note.endswith(end) for note, end in zip(report.warnings, said, strict=True))
+
+
+def test_the_last_day_of_all_is_refused(tmp_path: Path) -> None:
+    folder = shop(tmp_path, f"purchase,u,tea,{AT},,,\n")
+    for day in ("9999-12-31", "yesterday"):
+        with pytest.raises(InvalidInput, match=rf"last_day is '{day}', expected a day like"):
+            ingest(Workspace(tmp_path), IngestSettings("ecommerce", str(folder), last_day=day), connect_duckdb())
 
 
 def test_prices_beyond_what_features_can_sum_are_left_out(tmp_path: Path) -> None:

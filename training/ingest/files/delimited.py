@@ -13,20 +13,24 @@ from dataclasses import dataclass
 from typing import IO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from contracts.errors import DataRejected
 from training.ingest.files.location import DataFile
-from training.ingest.files.names import beside, refuse_named_twice
+from training.ingest.files.names import as_in_file, beside, refuse_named_twice
 from training.ingest.files.packed import bare
 
 FAULT, RAW = "__fault", "__raw"  # why a line is not a row, and its text; both null for rows
-MALFORMED, NOT_UTF8 = "malformed_row", "not_utf8"
+MALFORMED, NOT_UTF8, REPEATED_HEADER = "malformed_row", "not_utf8", "repeated_header"
 SEPARATOR = re.compile(rb"[Ss][Ee][Pp]=([,;\t|])[\r\n]*")
 """A line before the header by which Excel is told what stands between fields."""
 NO_NAME = re.compile(r"[\d\s.,:/+-]*\d[\d\s.,:/+-]*")
 """A number or a time, where a name of a column should be."""
+NAMELESS = "column_{}"
 UNIT_SEPARATOR = b"\x1f"
+DELIMITERS = (b"\t", b";", b"|", b"::", b",")
+QUOTED = re.compile(rb'"(?:[^"]|"")*"')
 CHUNK_BYTES = 16 << 20
 QUOTED_LINES = 1000  # a quoted field over more lines than this is a stray quote
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -52,6 +56,7 @@ class Dialect:
 
     delimiter: bytes
     newline: bytes
+    doubled: bool = False  # lines end in \r\r\n, as they do where Windows adds to an end that has its \r already
 
     @property
     def plain_quotes(self) -> "re.Pattern[bytes]":
@@ -70,10 +75,11 @@ def read_delimited(file: DataFile) -> pa.Table:
         said = SEPARATOR.fullmatch(first)
         if said is not None:
             first, rest = _header_line(stream, file.name, rest)
-        newline = b"\r" if first.endswith(b"\r") else b"\n"
+        newline, doubled = b"\r" if first.endswith(b"\r") else b"\n", first.endswith(b"\r\r\n")
         if file.header:
             first, rest = file.header.encode(), first + rest
-        dialect = Dialect(said[1] if said is not None else _delimiter(first, file.name), newline)
+        delimiter = said[1] if said is not None else _delimiter(first, rest, file.name)
+        dialect = Dialect(delimiter, newline, doubled)
         names = _header(first, dialect, file.name)
         schema = pa.schema([(name, pa.string()) for name in (*names, FAULT, RAW)])
         batches = list(_batches(stream, rest, names, dialect, schema))
@@ -88,7 +94,7 @@ def looks_like_a_row(names: Sequence[str]) -> bool:
 def _header_line(stream: IO[bytes], file_name: str, data: bytes = b"") -> tuple[bytes, bytes]:
     """(the first line that is not empty, with its end), (what was read behind it). data: what was read already."""
     data = data.lstrip(b"\r\n")
-    while not (end := re.search(rb"\r\n|\n|\r(?=[^\n])", data)) and (more := stream.read(CHUNK_BYTES)):
+    while not (end := re.search(rb"\r*\n|\r(?=[^\r\n])", data)) and (more := stream.read(CHUNK_BYTES)):
         data = (data + more).removeprefix(BYTE_ORDER_MARK).lstrip(b"\r\n")
     _refuse_other_kinds(data, file_name)
     if not data.strip():
@@ -103,17 +109,22 @@ def _refuse_other_kinds(start: bytes, file_name: str) -> None:
             raise DataRejected(f"{file_name} is {what.format(packed=file_name.removeprefix(bare(file_name)))}")
 
 
-def _delimiter(header: bytes, file_name: str) -> bytes:
-    """A tab by the file's name; else a comma, or the semicolon of spreadsheets where commas are decimal.
+def _delimiter(header: bytes, rest: bytes, file_name: str) -> bytes:
+    """A tab by the file's name; else what the header has most of, outside of quotes.
 
-    A header with neither is taken apart at its tabs, bars or double colons.
+    Names may hold commas, as in `price, EUR`: what the first row has as often comes first, and a comma last.
     """
     if ".tsv" in file_name.rpartition("/")[2].lower():
         return b"\t"
-    commas, semicolons = header.count(b","), header.count(b";")
-    if not commas and not semicolons:
-        return next((one for one in (b"\t", b"|", b"::") if one in header), b",")
-    return b";" if semicolons > commas else b","
+    row = re.split(rb"[\r\n]", rest.lstrip(b"\r\n"), maxsplit=1)[0]
+    counts = {one: (_count(one, header), _count(one, row)) for one in DELIMITERS}
+    there = [one for one in DELIMITERS if counts[one][0]]
+    alike = [one for one in there if counts[one][0] == counts[one][1]]
+    return max(alike or there, key=lambda one: counts[one][0], default=b",")
+
+
+def _count(delimiter: bytes, line: bytes) -> int:
+    return QUOTED.sub(b"", line).count(delimiter)
 
 
 def _header(line: bytes, dialect: Dialect, file_name: str) -> list[str]:
@@ -127,7 +138,7 @@ def _header(line: bytes, dialect: Dialect, file_name: str) -> list[str]:
     if not isinstance(record, Record):
         raise DataRejected(f"The header of {file_name} has a quote that does not end: {line[:80]!r}.")
     # pandas writes its index under no name.
-    names = [field.decode() or f"column_{at}" for at, field in enumerate(record.fields)]
+    names = [field.decode() or NAMELESS.format(at) for at, field in enumerate(record.fields)]
     refuse_named_twice(names, file_name)
     return [beside(name, (FAULT, RAW)) for name in names]
 
@@ -141,16 +152,33 @@ def _batches(
         chunk = stream.read(CHUNK_BYTES)
         ended = not chunk
         rest += chunk
+        if dialect.doubled:
+            rest = re.sub(rb"\r+\n", b"\r\n", rest)
         end = len(rest) if ended else rest.rfind(dialect.newline) + 1
         if not end or not rest[:end].strip(b"\r\n"):
             continue
         if (table := _parse(rest[:end], names, dialect, schema)) is not None:
-            yield table
+            yield _without_headers(table)
             rest = rest[end:]
             continue
         table, taken = _parse_by_record(rest, names, dialect, schema, ended=ended)
-        yield table
+        yield _without_headers(table)
         rest = rest[taken:]
+
+
+def _without_headers(table: pa.Table) -> pa.Table:
+    """The rows, with a fault where one says the names of the columns: files were written one behind the other."""
+    *names, _, _ = map(as_in_file, table.column_names)
+    repeated = pc.is_in(table.column(0), pa.array([names[0], f"\ufeff{names[0]}", f'\ufeff"{names[0]}"']))
+    for at, name in enumerate(names):
+        if at:
+            repeated = pc.and_(repeated, pc.equal(table.column(at), name).fill_null(name == NAMELESS.format(at)))
+        if not pc.any(repeated).as_py():
+            return table
+    fault, header = pa.scalar(REPEATED_HEADER), pa.scalar(",".join(names))
+    said = [*(pa.scalar(None, pa.string()) for _ in names), fault, header]
+    columns = [pc.if_else(repeated, one, column) for one, column in zip(said, table.columns, strict=True)]
+    return pa.table(columns, schema=table.schema)
 
 
 def _parse(lines: bytes, names: list[str], dialect: Dialect, schema: pa.Schema) -> pa.Table | None:
@@ -189,6 +217,7 @@ class Record:
     end: int
 
 
+LONGEST_END = len(b"\r\r\r\n")
 OPEN = "open"
 """A quoted field that the data at hand does not end."""
 
@@ -238,8 +267,8 @@ def _record(data: bytes, at: int, dialect: Dialect) -> Record | str | None:
             at += len(dialect.delimiter)
         elif at >= len(data) or data[at : at + 1] == dialect.newline or data[at : at + 2] == b"\r\n":
             break
-        else:
-            return None
+        else:  # the data may end inside of the line's end
+            return None if data[at : at + LONGEST_END].strip(b"\r") else OPEN
     if dialect.newline == b"\n":
         if data[at : at + 1] == b"\r":  # behind a quote
             at += 1
