@@ -124,7 +124,7 @@ class ServingSettings(BaseSettings):
     remembered_users: int = Field(10_000, ge=0)  # users whose last features are kept for when the store is down
     remembered_seconds: float = Field(3600, gt=0)  # largest age of these features
     cache_seconds: float = Field(0.0, ge=0, le=3600)  # seconds that an answer may be given again; 0 keeps none
-    cache_lists: int = Field(20_000, ge=1)  # answers kept, about 5 kB each
+    cache_lists: int = Field(20_000, ge=1)  # memory for answers, 5 kB each: one of ten items takes 16 kB
 
 
 def read_settings(**given: Any) -> ServingSettings:

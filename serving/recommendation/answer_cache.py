@@ -6,8 +6,11 @@ answers are dropped, and none is kept until the event has had time to reach the 
 server is not seen here; there max_age_seconds is the bound. Only answers of the full path are kept.
 """
 
+import hashlib
+import threading
 import time
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -22,7 +25,14 @@ SETTLE_SECONDS: Final = 5.0
 """An event is in the user's features after 2 s at most; what is computed before must not be kept."""
 MAX_FORGOTTEN: Final = 1_000_000
 """Users whose last event is remembered: 100 MB at most, and more than any cached answer lives to see."""
-Key = tuple[str, str, str, tuple[str, ...]]
+LIST_BYTES: Final = 5_000
+"""Of memory, for one list without items: its features, its key and what holds them, as measured."""
+ITEM_BYTES: Final = 1_150
+REASON_BYTES: Final = 2_100
+"""For the explanation of an item."""
+KEY_BYTES: Final = 16
+Key = tuple[str, bytes]
+"""The user, and a digest of what else makes two requests the same: what a caller writes must not be kept as it is."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,7 @@ class NoCache:
 @dataclass(frozen=True)
 class _Kept:
     given: CachedAnswer
+    bytes: int
     kept_at: float
     bundle: "weakref.ref[LoadedBundle]"  # a bundle that was swapped out is not held in memory by its answers
     rules: CompiledRules
@@ -85,16 +96,19 @@ class AnswerCache:
 
     def __init__(
         self,
-        max_lists: int,
+        max_bytes: int,
         max_age_seconds: float,
         asked: Callable[[str], None] = lambda outcome: None,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        """asked: called with "hit" or "miss" each time."""
+        """max_bytes: of all lists together, as `weight` has them. asked: called with "hit" or "miss" each time."""
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._lock = threading.Lock()  # an erasure comes from another thread
         self._max_age_seconds = max_age_seconds
         self._asked = asked
         self._seconds = seconds
-        self._lists: BoundedDict[Key, _Kept] = BoundedDict(max_lists)
+        self._lists: OrderedDict[Key, _Kept] = OrderedDict()  # the one that was kept longest first
         self._forgotten: BoundedDict[str, float] = BoundedDict(MAX_FORGOTTEN)
 
     def get(self, scope: RequestScope) -> CachedAnswer | None:
@@ -105,12 +119,18 @@ class AnswerCache:
         return given
 
     def keep(self, scope: RequestScope, given: CachedAnswer) -> None:
-        """Keeps an answer of the full path; the one that was kept longest makes room."""
+        """Keeps an answer of the full path; those that were kept longest make room."""
         now, key = self._seconds(), _key(scope)
         settled = now >= self._forgotten.get(scope.request.user_id, -SETTLE_SECONDS) + SETTLE_SECONDS
         if given.answer.degraded_level is not DegradedLevel.FULL or not settled:
             return
-        self._lists[key] = _Kept(given, now, weakref.ref(scope.bundle), scope.rules)
+        kept = _Kept(given, weight(given), now, weakref.ref(scope.bundle), scope.rules)
+        with self._lock:
+            self._drop(key)
+            self._lists[key] = kept
+            self._bytes += kept.bytes
+            while self._bytes > self._max_bytes:
+                self._bytes -= self._lists.popitem(last=False)[1].bytes
 
     def forget(self, user_id: str) -> None:
         """What was made for this user before is not given again."""
@@ -120,8 +140,14 @@ class AnswerCache:
         """How many lists of chosen users are held no more; nothing of the users is."""
         for user_id in [one for one in list(self._forgotten) if chosen(one)]:
             self._forgotten.pop(user_id, None)
-        erased = [key for key in list(self._lists) if chosen(key[0])]
-        return sum(self._lists.pop(key, None) is not None for key in erased)
+        with self._lock:
+            return sum(self._drop(key) for key in list(self._lists) if chosen(key[0]))
+
+    def _drop(self, key: Key) -> bool:
+        """Whether it was there. The lock must be held."""
+        dropped = self._lists.pop(key, None)
+        self._bytes -= dropped.bytes if dropped else 0
+        return dropped is not None
 
     def _holds(self, kept: _Kept, scope: RequestScope) -> bool:
         age = self._seconds() - kept.kept_at
@@ -130,7 +156,16 @@ class AnswerCache:
         return same and age <= self._max_age_seconds and not forgotten
 
 
+def weight(given: CachedAnswer) -> int:
+    """Bytes of memory that a kept answer takes, about."""
+    items, token = given.answer.items, given.answer.next_page or ""
+    is_explained = bool(items) and items[0].explanation is not None
+    return LIST_BYTES + len(items) * (ITEM_BYTES + is_explained * REASON_BYTES) + len(token)
+
+
 def _key(scope: RequestScope) -> Key:
     request = scope.request
     options = request.model_dump_json(exclude_defaults=True, exclude={"user_id"})
-    return request.user_id, scope.assigned.variant, options, tuple(rule.name for rule in scope.active)
+    rules = tuple(rule.name for rule in scope.active)
+    text = f"{scope.assigned.variant!r}{rules!r}{options}"
+    return request.user_id, hashlib.blake2b(text.encode(), digest_size=KEY_BYTES).digest()

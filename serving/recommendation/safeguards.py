@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from serving.features.remembered import RememberedFeatures
 from serving.metrics import Metrics
-from serving.recommendation.answer_cache import AnswerCache, Cache, NoCache
+from serving.recommendation.answer_cache import LIST_BYTES, AnswerCache, Cache, NoCache
 from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.resilience.deadline import Budget
 from serving.settings import ServingSettings
@@ -33,4 +33,4 @@ def safeguards_of(settings: ServingSettings, metrics: Metrics) -> Safeguards:
 def _cache(settings: ServingSettings, metrics: Metrics) -> Cache:
     if settings.cache_seconds == 0:
         return NoCache()
-    return AnswerCache(settings.cache_lists, settings.cache_seconds, metrics.cache)
+    return AnswerCache(settings.cache_lists * LIST_BYTES, settings.cache_seconds, metrics.cache)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -91,10 +92,10 @@ def test_what_another_process_erased_is_forgotten_here_at_the_next_look(tmp_path
 
 
 def test_cached_lists_go_and_so_does_the_note_that_a_user_did_something() -> None:
-    cache = AnswerCache(10, 60)
+    cache = AnswerCache(100_000, 60)
     for user_id in ("u1", "u2"):
         cache.forget(user_id)
-        cache._lists[(user_id, "stable", "{}", ())] = cast(Any, "a list")
+        cache._lists[user_id, b"digest"] = cast(Any, SimpleNamespace(bytes=1))
     assert cache.erase({"u1"}.__contains__) == 1
     assert list(cache._forgotten) == ["u2"] and [key[0] for key in cache._lists] == ["u2"]
     assert NoCache().erase({"u1"}.__contains__) == 0

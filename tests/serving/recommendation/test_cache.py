@@ -1,9 +1,11 @@
 """When an answer is given again, and when not."""
 
 import gc
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -16,7 +18,7 @@ from serving.bundles.health import Outcome
 from serving.bundles.release import Assigned, OneRelease
 from serving.features.lookup import FeastLookup
 from serving.metrics import Metrics
-from serving.recommendation.answer_cache import SETTLE_SECONDS, AnswerCache
+from serving.recommendation.answer_cache import ITEM_BYTES, LIST_BYTES, REASON_BYTES, SETTLE_SECONDS, AnswerCache
 from serving.recommendation.safeguards import Safeguards
 from serving.resilience.circuit_breakers import CircuitBreakers
 from serving.rules.rule_file import RuleBook
@@ -49,12 +51,12 @@ class Kept:
 
 
 class Served:
-    """A recommender with a cache of three lists, and what a test looks at."""
+    """A recommender with a cache of three short lists, and what a test looks at."""
 
     def __init__(self, trained: Workspace, bundle: LoadedBundle, rules: RuleBook | None = None) -> None:
         self.clock, self.impressions, self.registry = Clock(), Kept(), CollectorRegistry()
         metrics = Metrics(self.registry)
-        self.cache = AnswerCache(3, MAX_AGE_SECONDS, metrics.cache, self.clock)
+        self.cache = AnswerCache(30_000, MAX_AGE_SECONDS, metrics.cache, self.clock)
         self.releases = OneRelease(bundle, "stable")
         self.users = bundle.manifest.example_user_ids
         self.recommender = new_recommender(
@@ -183,6 +185,45 @@ def test_the_oldest_of_too_many_makes_room(served: Served) -> None:
     assert served.hits() == 1
     served.ask(n=1)
     assert served.hits() == 1
+
+
+def test_what_a_request_writes_is_not_kept_and_long_lists_take_the_room_of_several(
+    trained: Workspace, bundle: LoadedBundle
+) -> None:
+    served = Served(trained, bundle)
+    room = served.cache._max_bytes = 1_000_000
+    long = [f"{'x' * 123}{number:05}" for number in range(900)]
+
+    def ask(seed: int, **fields: Any) -> None:
+        user_id = served.users[seed % len(served.users)]
+        recommend(served.recommender, RecommendationRequest(user_id=user_id, seed=seed, **fields))
+        served.impressions.records.clear()
+
+    def taken(n: int, **fields: Any) -> float:
+        """Bytes of one list, as Python has allocated them."""
+        served.cache.erase(lambda _: True)
+        ask(0, n=n, **fields)
+        gc.collect()
+        tracemalloc.start()
+        for seed in range(1, 11):
+            ask(seed, n=n, **fields)
+        gc.collect()
+        full = tracemalloc.get_traced_memory()[0]
+        assert served.cache._bytes == sum(kept.bytes for kept in served.cache._lists.values()) <= room
+        served.cache.erase(lambda _: True)
+        gc.collect()
+        found = (full - tracemalloc.get_traced_memory()[0]) / 10
+        tracemalloc.stop()
+        return found
+
+    plain = taken(10)
+    assert plain == pytest.approx(LIST_BYTES + 10 * ITEM_BYTES, rel=0.3)
+    assert taken(10, exclude=long) == pytest.approx(plain, rel=0.2)
+    assert taken(10, explain=True) == pytest.approx(LIST_BYTES + 10 * (ITEM_BYTES + REASON_BYTES), rel=0.3)
+    served.cache._max_bytes = 300_000
+    for seed in range(20):
+        ask(seed, n=100)
+    assert len(served.cache._lists) == 2
 
 
 def test_degraded_answers_are_not_kept(served: Served) -> None:
