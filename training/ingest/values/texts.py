@@ -9,6 +9,8 @@ from contracts.features.vocabulary import LIST_SEPARATOR
 from training.ingest.files.json_lines import as_text as json_text
 from training.ingest.files.literals import nested_value
 
+BLANKS = " \t\n\r\v\f"
+"""What the engine strips."""
 EXACT = 2**53
 """Whole numbers up to here are exact in a float64."""
 
@@ -70,7 +72,7 @@ def _terms(text: str, separator: str) -> list[str]:
         entries = [json_text(one) or "" for one in found]
     else:
         entries = text.split(separator) if separator else [text]
-    return [entry.strip() for entry in entries if entry.strip()]
+    return [part for entry in entries if (part := entry.strip(BLANKS))]
 
 
 def as_id(value: Any) -> Any:

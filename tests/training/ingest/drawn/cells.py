@@ -102,5 +102,23 @@ comma_prices = st.one_of(
 )
 """Of a shop whose mapping says a decimal comma."""
 event_types = st.sampled_from(
-    [Cell("purchase", "purchase"), Cell("View", "view"), Cell("add_to_cart", "cart_add"), Cell("teleport", "teleport")]
-)
+    [Cell("purchase", "purchase"), Cell("View", "view"), Cell("add_to_cart", "cart_add"), Cell("teleport", "teleport"),
+     Cell("\u0130NCELE ", "view"), Cell("\u03b1\u03b3\u03bf\u03c1\u03b1\u03c2", "purchase"), Cell("Column", "like")]
+)  # fmt: skip
+EVENT_NAMES = {
+    "event_types.\u0130ncele": "view",
+    "event_types.\u0391\u0393\u039f\u03a1\u0391\u03a3": "purchase",
+    "event_types.column": "like",
+}
+"""What the mapping says of the names that are not ours: capitals of Turkish and Greek, and a word of mappings."""
+deep = st.integers(101, 3000).map(lambda depth: "[" * depth + "]" * depth)
+"""JSON that nests deeper than anybody reads."""
+
+
+def _several(entries: list[str | None]) -> Cell:
+    parts = [part for entry in entries if (part := (entry or "").strip(" \t\n\r\v\f"))]
+    return Cell(entries, " | ".join(parts) or None)
+
+
+categories = st.one_of(st.lists(st.one_of(st.none(), texts()), max_size=4).map(_several), st.just(Cell(None, None)))
+"""Of several values in a list."""

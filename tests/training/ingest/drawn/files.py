@@ -27,7 +27,7 @@ def write_parts(
     """
     count = draw(st.integers(1, 3))
     if count == 1:
-        _write(draw, folder / table, rows, columns)
+        write_one(draw, folder / table, rows, columns)
         return
     (folder / table).mkdir()
     for number in range(count):
@@ -35,10 +35,11 @@ def write_parts(
         empty = [name for name in optional if all(row[name] is None for row in part)]
         left_out = empty if draw(st.booleans()) else []
         there = [name for name in draw(st.permutations(columns)) if name not in left_out]
-        _write(draw, folder / table / f"part-{number}", part, there)
+        write_one(draw, folder / table / f"part-{number}", part, there)
 
 
-def _write(draw: Draw, stem: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:
+def write_one(draw: Draw, stem: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:
+    """The rows as one file, of a kind that is drawn."""
     kind = draw(st.sampled_from(KINDS))
     if kind.endswith("parquet"):
         _parquet(stem.with_name(f"{stem.name}.parquet"), rows, columns, kind)

@@ -33,8 +33,11 @@ def hold(draw: Draw, name: str, connection: ibis.BaseBackend) -> Held:
         try:
             source = adapter_named(shop.adapter)(connection, SourceOptions(folder, shop.mapping))
             rows: pa.Table = source.events.to_pyarrow()
+            listed = source.items.to_pyarrow().to_pylist() if shop.items else []
         except DataRejected:
             return Held("refused in words", tables, 0)
+    items = Counter((row["item_id"], row["category"]) for row in listed)
+    assert items == shop.items, f"only here: {items - shop.items}; lacking: {shop.items - items}"
     columns = FIELDS[shop.adapter]
     reasons = rows.column("reason").to_pylist() if "reason" in rows.column_names else [None] * rows.num_rows
     table = rows.select(columns).to_pylist()

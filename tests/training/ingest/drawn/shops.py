@@ -17,16 +17,19 @@ from hypothesis import strategies as st
 from tests.training.ingest.drawn.cells import (
     BAD,
     COMPACT,
+    EVENT_NAMES,
     Cell,
     Draw,
+    categories,
     comma_prices,
+    deep,
     event_types,
     ids,
     moments,
     prices,
     quantities,
 )
-from tests.training.ingest.drawn.files import write_parts
+from tests.training.ingest.drawn.files import write_one, write_parts
 
 Event = tuple[Any, ...]  # user, item, type, moment, quantity, price, basket
 
@@ -39,6 +42,7 @@ class Shop:
     right: Counter[Event]
     unreadable: int
     mapping: dict[str, str] = field(default_factory=dict)
+    items: Counter[tuple[str, str | None]] = field(default_factory=Counter)  # and their categories; empty: any
 
 
 def _row(draw: Draw, cells: dict[str, st.SearchStrategy[Cell]]) -> dict[str, Cell]:
@@ -69,10 +73,15 @@ def ecommerce(draw: Draw, folder: Path) -> Shop:
     write_parts(
         draw, folder, "interactions", _written(rows), list(cells), ("item_id", "quantity", "price", "basket_id")
     )
-    (folder / "products.csv").write_text("item_id\na\n")
+    items = [
+        {"item_id": Cell(f"i{at}", f"i{at}"), "category": cell}
+        for at, cell in enumerate(draw(st.lists(categories, min_size=1, max_size=3)))
+    ]
+    write_one(draw, folder / "products", _written(items), ["item_id", "category"])
     right, unreadable = _judged(rows, lambda row: [(row["user_id"], row["item_id"], row["event_type"],
         row["event_timestamp"], row["quantity"], row["price"], row["basket_id"])])  # fmt: skip
-    return Shop("ecommerce", right, unreadable, mapping)
+    listed = Counter((item["item_id"].right, item["category"].right) for item in items)
+    return Shop("ecommerce", right, unreadable, mapping | EVENT_NAMES, listed)
 
 
 def clickstream(draw: Draw, folder: Path) -> Shop:
@@ -121,7 +130,11 @@ def retail_baskets(draw: Draw, folder: Path) -> Shop:
             else:
                 item_id = written.removesuffix(".0") if written == "13085.0" else _whole(written)
                 right[user.right, item_id, "purchase", at.right, count, None, basket.right] += 1
-    (folder / "transactions.txt").write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in baskets))
+    lines = [json.dumps(one, ensure_ascii=False) for one in baskets]
+    if draw(st.booleans()):
+        lines.insert(draw(st.integers(0, len(lines))), f'{{"id": {draw(deep)}}}')
+        unreadable += 1
+    (folder / "transactions.txt").write_text(f"[{','.join(lines)}]" if draw(st.booleans()) else "\n".join(lines))
     (folder / "products.txt").write_text("a\tc\tApple\n")
     return Shop("retail-baskets", right, unreadable)
 
