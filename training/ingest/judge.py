@@ -95,7 +95,8 @@ def cancelled(judged: ibis.Table, *, keep_copies: bool) -> ibis.Table:
     no more than that.
     """
     given_back = _given_back(judged, keep_copies=keep_copies)
-    known = judged.left_join(given_back, judged.event_id == given_back.purchase_id).drop("purchase_id")
+    of_one = [judged.user_id == given_back.buyer, judged.event_id == given_back.purchase_id]  # users share ids
+    known = judged.left_join(given_back, of_one).drop("buyer", "purchase_id")
     taken = ibis.ifelse(_is_bought(known), known.taken, None).fill_null(0)
     left = known.mutate(taken=taken)
     return left.mutate(
@@ -109,7 +110,7 @@ def _is_bought(judged: ibis.Table) -> Any:
 
 
 def _given_back(judged: ibis.Table, *, keep_copies: bool) -> ibis.Table:
-    """(purchase_id, taken) of each purchase that returns take units off.
+    """(buyer, purchase_id, taken) of each purchase that returns take units off.
 
     The units of a user and an item are a stack: purchases lay theirs on it, returns take from its top. Its height is
     the sum so far above the lowest one so far, as nothing is taken from an empty stack. Of a purchase that is left
@@ -131,4 +132,4 @@ def _given_back(judged: ibis.Table, *, keep_copies: bool) -> ibis.Table:
     lowest = stacked.mutate(lowest=_.height.min().over(from_now_on))
     purchases = lowest.filter(_.units > 0).mutate(left=ibis.greatest(_.lowest - (_.height - _.units), 0))
     taken = purchases.mutate(taken=(_.units - _.left).cast("int64"))
-    return taken.filter(_.taken > 0).select("taken", purchase_id=_.event_id)
+    return taken.filter(_.taken > 0).select("taken", buyer=_.user_id, purchase_id=_.event_id)

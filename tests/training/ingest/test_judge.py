@@ -87,3 +87,9 @@ def test_a_row_that_was_dropped_with_the_id_of_a_purchase_stays_as_it_was() -> N
     rows = judged(("u", 1, 2), ("u", 1, 2), ("u", 2, -2))
     rows[1] |= {"event_id": rows[0]["event_id"], "reason": "exact_copy"}
     assert left(rows) == {}
+
+
+def test_users_whose_events_share_an_id_have_their_own_units() -> None:
+    rows = judged(("v", 1, 3), ("u", 1, 2), ("u", 2, -2))
+    rows[1]["event_id"] = rows[0]["event_id"]
+    assert left(rows) == {"e000": 3}
