@@ -100,5 +100,5 @@ def test_the_command_shows_arms_and_what_was_left_out(tmp_path: Path) -> None:
     command = ["experiment", "status", "--impressions", str(impressions), "--interactions", str(interactions)]
     said = CliRunner().invoke(app, command, env={"COLUMNS": "120"}, catch_exceptions=False).output
     assert "+50.0% (-11.8% to +155.0%)" in said
-    assert "1 lines that cannot be read" in said
+    assert "lines that cannot be read: 1" in said
     assert "contradict" not in said
