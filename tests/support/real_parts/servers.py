@@ -1,18 +1,21 @@
 """Real servers on loopback, started with the settings of a test."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Final
 
 from tandem.server import wait_until_ready
 from training.workspace import Workspace
 
 KEY = "a key of more than sixteen letters"
 WITH_KEY = {"authorization": f"Bearer {KEY}"}
+PORTS: Final = range(20_000, 32_768)
 PATIENT = {
     "TANDEM_ONLINE_STORE_TIMEOUT_MS": "5000",
     "TANDEM_RETRIEVAL_DEADLINE_MS": "20000",
@@ -22,11 +25,12 @@ PATIENT = {
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nobody listens on, below those that Linux gives to clients: a client would take it meanwhile."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
