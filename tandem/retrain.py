@@ -4,14 +4,12 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from contracts.errors import InvalidInput
-from contracts.yaml_keys import load
 from tandem.reproduce import reproduce
 from training.evaluation.gate import GateFailed
+from training.params_file import read_sections
 from training.workspace import Workspace
 
 UNTRACKED = "[core]\n    no_scm = true\n"
@@ -40,15 +38,7 @@ def lay_out(project: Path, workspace: Workspace, params: Path | None) -> None:
     (workspace.root / ".dvc" / "config.local").write_text(UNTRACKED)  # an image carries no git repository
     if params:  # by section: DVC asks for every one of them
         target = workspace.root / "params.yaml"
-        target.write_text(yaml.safe_dump(_sections(target) | _sections(params)))
-
-
-def _sections(params: Path) -> dict[str, Any]:
-    try:
-        sections: dict[str, Any] = load(params.read_text())
-    except yaml.YAMLError as error:
-        raise InvalidInput(f"Cannot read the parameters in {params}: {error}") from error
-    return sections
+        target.write_text(yaml.safe_dump(read_sections(target) | read_sections(params)))
 
 
 def renew_features(workspace: Workspace, publication: Publication) -> None:

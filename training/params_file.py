@@ -33,6 +33,18 @@ def load_settings(path: Path) -> Settings:
 
     Raises InvalidInput listing every unknown name, wrong type and impossible value at once.
     """
+    raw = read_sections(path)
+    faults: list[str] = []
+    defaults = {f.name: getattr(Settings(), f.name) for f in fields(Settings)}
+    faults += [f"section {name!r} is unknown; there are {', '.join(defaults)}" for name in raw.keys() - defaults.keys()]
+    built = {name: _section(name, default, raw.get(name), faults) for name, default in defaults.items()}
+    if faults:
+        raise InvalidInput(f"{path} cannot be used: {'; '.join(sorted(faults))}.")
+    return Settings(**built)
+
+
+def read_sections(path: Path) -> dict[str, Any]:
+    """What a params.yaml says, by section; an empty one says nothing. Raises InvalidInput where it cannot be read."""
     try:
         raw = load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -45,13 +57,7 @@ def load_settings(path: Path) -> Settings:
     raw = {} if raw is None else raw
     if not isinstance(raw, dict):
         raise InvalidInput(f"{path} must hold sections with keys, like `two_tower: {{epochs: 5}}`, not {raw!r}.")
-    faults: list[str] = []
-    defaults = {f.name: getattr(Settings(), f.name) for f in fields(Settings)}
-    faults += [f"section {name!r} is unknown; there are {', '.join(defaults)}" for name in raw.keys() - defaults.keys()]
-    built = {name: _section(name, default, raw.get(name), faults) for name, default in defaults.items()}
-    if faults:
-        raise InvalidInput(f"{path} cannot be used: {'; '.join(sorted(faults))}.")
-    return Settings(**built)
+    return raw
 
 
 def _section(name: str, defaults: Any, values: Any, faults: list[str]) -> Any:

@@ -53,7 +53,7 @@ def chosen(baskets: Baskets, window: tuple[int, int], neighbours: Neighbours | N
     one, several = similar_questions(held_out, QUESTIONS), basket_questions(held_out, QUESTIONS)
     exponent = _for_one(earlier, one)
     counted = _counted(earlier, exponent)
-    summing = replace(Summing(), several_exponent=_best(counted, several, "several_exponent", SEVERAL_EXPONENTS))
+    summing = Summing(_best(counted, several, "several_exponent", SEVERAL_EXPONENTS))
     if neighbours is not None:
         weighed = replace(counted, summing=summing)
         summing = replace(
