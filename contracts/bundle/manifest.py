@@ -48,6 +48,8 @@ from contracts.renamed_settings import RENAMED_SETTINGS
 
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.sig"
+CURRENT: Final = "current"
+"""Symbolic link in the bundles' folder to the version that serves by default."""
 MODEL_SIGNATURE: Final = "model.sig"
 OUTSIDE_OF_DIGESTS: Final = frozenset({MANIFEST, SIGNATURE, MODEL_SIGNATURE})
 """The manifest holds the digests and the signatures are over the manifest: none of them can be in its list."""
@@ -239,8 +241,6 @@ def read_manifest(bundle: Path) -> Manifest:
 
 def require_manifest(bundle: Path) -> None:
     """Raises MissingArtifact where there is no bundle."""
-    from contracts.bundle.promotions import CURRENT  # which imports this module
-
     if (bundle / MANIFEST).is_file():
         return
     versions = sorted(path.parent.name for path in bundle.parent.glob(f"[!.]*/{MANIFEST}"))

@@ -10,14 +10,12 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from contracts.bundle.manifest import MANIFEST, Manifest, read_manifest, verify
+from contracts.bundle.manifest import CURRENT, MANIFEST, Manifest, read_manifest, verify
 from contracts.bundle.retirement import refuse_retired
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact, TandemError
 
 T = TypeVar("T")
 
-CURRENT: Final = "current"
-"""Symbolic link in the bundles' folder to the version that serves by default."""
 PROMOTIONS: Final = "promotions.jsonl"
 """One line a change of `current`, oldest first."""
 RESERVE: Final = ".promotions.reserve"

@@ -13,8 +13,17 @@ import boto3
 from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.bundle.manifest import MANIFEST, SIGNATURE, digest_of, is_served, read_manifest, require_version, verify
-from contracts.bundle.promotions import CURRENT, bundle_versions, refuse_older
+from contracts.bundle.manifest import (
+    CURRENT,
+    MANIFEST,
+    SIGNATURE,
+    digest_of,
+    is_served,
+    read_manifest,
+    require_version,
+    verify,
+)
+from contracts.bundle.promotions import bundle_versions, refuse_older
 from contracts.bundle.retirement import refuse_retired
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
 from serving.runtime.file_stamp import stamp_of

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from contracts.bundle.manifest import MANIFEST
-from contracts.bundle.promotions import CURRENT
+from contracts.bundle.manifest import CURRENT, MANIFEST
 from contracts.errors import TandemError
 from tandem.demo.steps import Step
 from tandem.server import ask_once, load_server, require_free, serve_here

@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from contracts.api.answers import BundleCard, RefusedChange
-from contracts.bundle.promotions import CURRENT, Promotion, current_version, promote
+from contracts.bundle.manifest import CURRENT
+from contracts.bundle.promotions import Promotion, current_version, promote
 from contracts.bundle.retirement import note_retiring
 from contracts.erasure.receipt import LearnedFrom
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact, TandemError

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from contracts.bundle.manifest import CURRENT
 from contracts.bundle.promotions import (
-    CURRENT,
     PROMOTIONS,
     RESERVE,
     NotWritten,

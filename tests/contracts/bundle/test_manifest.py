@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from contracts import CONTRACT_VERSION, OLDEST_CONTRACT
 from contracts.bundle.manifest import (
+    CURRENT,
     MANIFEST,
     SIGNATURE,
     digests,
@@ -21,7 +22,7 @@ from contracts.bundle.manifest import (
     version_of,
     write_bundle,
 )
-from contracts.bundle.promotions import CURRENT, require_promotable
+from contracts.bundle.promotions import require_promotable
 from contracts.errors import BundleRefused, MissingArtifact
 from serving.bundles.sealed_files import SealedFiles
 from tests.support.bundles.sealed import PARTS, fill, make_bundle, rewrite_manifest

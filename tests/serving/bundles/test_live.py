@@ -16,7 +16,8 @@ from prometheus_client import CollectorRegistry
 
 from contracts import OLDEST_CONTRACT
 from contracts.bundle import manifest as parts
-from contracts.bundle.promotions import CURRENT, point_current
+from contracts.bundle.manifest import CURRENT
+from contracts.bundle.promotions import point_current
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
 from serving.bundles.bundle import LoadedBundle
 from serving.bundles.experiment import CHALLENGER
