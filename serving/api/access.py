@@ -265,12 +265,13 @@ class CheckAccess:
         needed = scope_needed(scope["method"], scope["path"])
         if needed is None:
             return
-        if needed is Scope.EVENTS:
-            caller.only_user(needed)  # whose events they are, the body says
-        elif needed is Scope.HISTORY:
-            caller.require_of(needed, user_in(scope["path"]))
-        else:
-            caller.require(needed)
+        if not caller.may(needed):
+            if needed is Scope.EVENTS:
+                caller.only_user(needed)  # whose events they are, the body says
+            elif (user := user_in(scope["path"])) is not None:
+                caller.require_of(needed, user)
+            else:
+                caller.require(needed)
         caller.charge(1)
 
 

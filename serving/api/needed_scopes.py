@@ -19,14 +19,19 @@ MODELS: Final = ("/v1/models", "/v2/models")
 """Whether a model is ready is open to probes; what it answers are lists."""
 
 
-def user_in(path: str) -> str:
-    """The id that a path names whose second part is a user: /users/ID/… and /explain/ID/…"""
-    return id_in(path.split("/")[2]) if path.count("/") > 1 else ""
+LISTS_OF_A_USER: Final = "/recommendations/"
+OF_A_USER: Final = (LISTS_OF_A_USER, "/users/", "/explain/")
+"""Beginnings of paths whose second part is the id of a user."""
+
+
+def user_in(path: str) -> str | None:
+    """The id of the user that a path is about, or None where it names none."""
+    return id_in(path.split("/")[2]) if path.startswith(OF_A_USER) else None
 
 
 def scope_needed(method: str, path: str) -> Scope | None:
     """The scope that a request needs, or None for one that is open to everybody."""
-    if path.startswith("/recommendations/"):  # the most asked path, before all others are looked at
+    if path.startswith(LISTS_OF_A_USER):  # the most asked path, before all others are looked at
         return Scope.LISTS
     if path == "/" or path == "/v2" or _below(path, OPEN):
         return None

@@ -1,7 +1,7 @@
 """Tokens that a site's own server signs for one of its users: what a browser may hold, as it can hold no key.
 
 A token is a JWT (RFC 7519) of HMAC-SHA256 with `sub` (the user id), `exp` and `aud` ("tandem"). It opens that user's
-history, reasons and events, and nothing of anybody else.
+lists, history, reasons and events, and nothing of anybody else.
 """
 
 import time
@@ -17,7 +17,7 @@ ALGORITHM: Final = "HS256"
 LONGEST_SECONDS: Final = 3600
 """From now to `exp`: a token that leaks is soon worth nothing, and there is no list of revoked ones to keep."""
 CLOCKS_DIFFER_SECONDS: Final = 30
-OPENED: Final = frozenset({Scope.HISTORY, Scope.EVENTS})
+OPENED: Final = frozenset({Scope.LISTS, Scope.HISTORY, Scope.EVENTS})
 
 
 class UserTokens:

@@ -64,7 +64,7 @@ class Gateway:
     """The way in, as a client outside of the cluster has it."""
 
     def __init__(self, url: str, host: str, key: str) -> None:
-        """key: with which a slot is asked for, as few lists at once are made in a slot without one."""
+        """key: the one of a surface's server, as lists are closed to whoever has none."""
         self._url = url
         self._host = host
         self._key = key
@@ -80,7 +80,7 @@ class Gateway:
 
     def recommend(self, user_id: str, n: int = 10, slot: str = "") -> Answer:
         """The list of one user; with a slot, that slot's."""
-        headers = {"x-tandem-slot": slot, "authorization": f"Bearer {self._key}"} if slot else {}
+        headers = {"authorization": f"Bearer {self._key}"} | ({"x-tandem-slot": slot} if slot else {})
         started = time.perf_counter()
         try:
             response = self.client.get(f"/recommendations/{user_id}", params={"n": n}, headers=headers)

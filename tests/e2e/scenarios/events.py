@@ -32,13 +32,14 @@ def an_event_changes_the_next_list(world: World) -> str:
     return f"{len(items)} purchases in the history after {fresh:.1f} s, {moved} of {LONG} places have another item"
 
 
-def events_and_histories_need_the_key(world: World) -> str:
-    """Without it nothing is kept, and nobody reads what a user has bought."""
+def lists_events_and_histories_need_the_key(world: World) -> str:
+    """Without it nothing is kept, and nobody reads what a user has bought, nor the list that shows it."""
     user = world.user_ids[0]
     posted = world.gateway.post("/events", purchase(user, "1"))
-    read = world.gateway.client.get(f"/users/{user}/history")
-    assert (posted.status_code, read.status_code) == (401, 401), f"{posted.text}; {read.text}"
-    return "401 without the key, to write and to read"
+    read = [world.gateway.client.get(path) for path in (f"/users/{user}/history", f"/recommendations/{user}")]
+    codes = [answer.status_code for answer in (posted, *read)]
+    assert codes == [401, 401, 401], f"{codes}: {posted.text}; {'; '.join(answer.text for answer in read)}"
+    return "401 without the key: an event, a history, a list"
 
 
 def no_event_is_lost_when_pods_are_killed(world: World) -> str:
@@ -96,4 +97,8 @@ def _kill(world: World, selector: str) -> None:
     world.cluster.kubectl("delete", "pod", pod, "--grace-period=0", "--force")
 
 
-SCENARIOS = (events_and_histories_need_the_key, an_event_changes_the_next_list, no_event_is_lost_when_pods_are_killed)
+SCENARIOS = (
+    lists_events_and_histories_need_the_key,
+    an_event_changes_the_next_list,
+    no_event_is_lost_when_pods_are_killed,
+)

@@ -23,6 +23,7 @@ from contracts.events.interactions import Interaction
 from serving.api.access import CALLER, Access, Caller, CheckAccess
 from serving.api.keys import Scope
 from serving.api.needed_scopes import user_in
+from serving.api.paths import MeantPaths
 from serving.api.routes import events
 from serving.api.routes.errors import add_error_answers
 from serving.api.routes.recommendations import _as_the_caller_may
@@ -47,7 +48,7 @@ def caller(sent: str) -> Caller:
     return Caller(ACCESS, [(b"authorization", f"Bearer {sent}".encode())], "10.0.0.8")
 
 
-def test_a_token_opens_its_users_history_and_events_and_nothing_else() -> None:
+def test_a_token_opens_its_users_lists_history_and_events_and_nothing_else() -> None:
     ada = caller(token())
     ada.require_of(Scope.HISTORY, "ada")
     assert ada.only_user(Scope.EVENTS) == "ada"
@@ -61,13 +62,38 @@ def test_a_token_opens_its_users_history_and_events_and_nothing_else() -> None:
     assert [scope for scope in Scope if ada.may(scope)] == [Scope.LISTS]
 
 
-def test_where_lists_are_closed_a_token_opens_none() -> None:
-    """Said so in docs/explanation/security.md, where lists are closed."""
-    closed = Access(SETTINGS.model_copy(update={"open_scopes": "none"}))
-    ada = Caller(closed, [(b"authorization", f"Bearer {token()}".encode())], "10.0.0.8")
-    with pytest.raises(NotAllowed, match="scope lists"):
-        ada.require(Scope.LISTS)
-    assert Caller(closed, [(b"authorization", b"Bearer the key of operations")], None).may(Scope.LISTS)
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/recommendations/ada", 200),
+        ("HEAD", "/recommendations/ada", 200),
+        ("GET", "/recommendations/bob", 401),
+        ("GET", "/recommendations/ada%2Fbob", 401),  # a user of that id, who is not ada
+        ("GET", "/recommendations/ada%00", 401),
+        ("GET", "/recommendations/", 401),
+        ("GET", "/recommendations", 401),
+        ("POST", "/recommendations", 401),  # of whom, the body says
+        ("POST", "/v1/models/recommender:predict", 401),
+        ("GET", "/items/tea/similar?user_id=ada", 401),
+        ("DELETE", "/users/ada", 401),
+    ],
+)
+def test_where_lists_are_closed_a_token_opens_its_users_alone(method: str, path: str, status: int) -> None:
+    app = FastAPI()
+
+    @app.api_route("/{rest:path}", methods=["GET", "POST", "DELETE"])
+    async def any_path(rest: str) -> str:
+        return rest
+
+    app.add_middleware(CheckAccess, access=Access(SETTINGS.model_copy(update={"open_scopes": "none"})))
+    app.add_middleware(MeantPaths)
+
+    async def ask(sent: str) -> int:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
+            return (await client.request(method, path, headers={"authorization": f"Bearer {sent}"})).status_code
+
+    assert asyncio.run(ask(token())) == status
+    assert asyncio.run(ask("the key of operations")) == 200
 
 
 def test_a_key_is_about_everybody() -> None:
@@ -112,9 +138,17 @@ def test_without_a_signing_key_a_token_is_a_key_that_nobody_knows() -> None:
 
 @pytest.mark.parametrize(
     ("path", "user"),
-    [("/users/ada/history", "ada"), ("/explain/ada/1", "ada"), ("/users/a%2Fb/history", "a/b"), ("/users", "")],
+    [
+        ("/users/ada/history", "ada"),
+        ("/explain/ada/1", "ada"),
+        ("/users/a%2Fb/history", "a/b"),
+        ("/users", None),
+        ("/items/ada/similar", None),
+        ("/recommendations/ada", "ada"),
+        ("/recommendations", None),
+    ],
 )
-def test_whom_a_path_is_about(path: str, user: str) -> None:
+def test_whom_a_path_is_about(path: str, user: str | None) -> None:
     assert user_in(path) == user
 
 
