@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from contracts.errors import TandemError
 from tests.attack.attacks import ATTACKS, Attack
 from tests.attack.cgroup import LIMIT_BYTES, memory_group
 from tests.attack.fuzz import PATHS, fuzz_grpc, fuzz_http
@@ -27,9 +28,13 @@ KILLS = {"kill -9, SQLite": killed_in_sqlite, "kill -9, Redis": killed_in_redis}
 def main(arguments: Sequence[str]) -> int:
     """Prints inputs, failures, latency of an honest client, and the peak of the server's memory."""
     options = _parser().parse_args(arguments)
-    with TemporaryDirectory() as name:
-        failures = _requests(options, Path(name)) if options.times or options.fuzzed else 0
-        failures += _kills(options, Path(name)) if options.kills else 0
+    try:
+        with TemporaryDirectory() as name:
+            failures = _requests(options, Path(name)) if options.times or options.fuzzed else 0
+            failures += _kills(options, Path(name)) if options.kills else 0
+    except TandemError as error:
+        _say(f"{root(options)} cannot be attacked: {error}")
+        return 1
     return int(failures > 0)
 
 
