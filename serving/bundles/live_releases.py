@@ -48,7 +48,11 @@ class LiveReleases:
         experiment_file: Path | None = None,
         health: BundleHealth | None = None,
     ) -> None:
-        """Raises TandemError where the first bundle, or the experiment that is asked for, cannot serve."""
+        """Raises TandemError where the first bundle cannot serve, and InvalidInput for a file that is no experiment.
+
+        A challenger that cannot serve is refused as `refresh` refuses one: a server that restarts at night must not
+        stay down because a bundle was retired meanwhile.
+        """
         self._loader = loader
         self._metrics = metrics
         self._health = health or BundleHealth()
@@ -64,7 +68,9 @@ class LiveReleases:
         self._stable = self._previous = ""  # versions
         self._serve(Live(loader.load(), variant))
         if experiment_file is not None:
-            self._change_experiment(read_experiment(experiment_file))
+            experiment = read_experiment(experiment_file)
+            with suppress(TandemError), self._refusals(experiment_file.name):
+                self._change_experiment(experiment)
 
     def assigned(self, user_id: str, variant: str | None = None) -> Assigned:
         """The snapshot for a user. Raises InvalidInput for a variant that does not serve."""

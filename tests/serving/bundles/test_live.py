@@ -296,12 +296,27 @@ def test_another_share_is_taken_over_without_loading_and_a_faulty_file_is_refuse
         assert abs(share_of(releases) - 0.5) < 0.05
 
 
-def test_a_server_does_not_start_with_an_experiment_it_cannot_serve(start: Start, tmp_path: Path) -> None:
+def test_a_server_does_not_start_with_a_file_that_is_no_experiment(start: Start, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="No such file"):
         start(tmp_path / "gone.yaml")
-    (tmp_path / "e.yaml").write_text(json.dumps({"name": "e", "challenger": "gone", "share": 0.5}))
-    with pytest.raises(MissingArtifact, match="There is no bundle gone"):
+    (tmp_path / "e.yaml").write_text(json.dumps({"name": "e", "share": 0.5}))
+    with pytest.raises(InvalidInput, match="challenger"):
         start(tmp_path / "e.yaml")
+
+
+def test_a_server_starts_without_a_challenger_that_cannot_serve_and_takes_it_once_it_can(
+    start: Start, second: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(json.dumps({"name": "e", "challenger": "gone", "share": 0.5}))
+    releases = start(path)
+    card = releases.card()
+    assert (releases.variants(), card.experiment) == (("stable",), None)
+    assert card.last_refusal is not None
+    assert "There is no bundle gone" in card.last_refusal.reason
+    path.write_text(json.dumps({"name": "e", "challenger": second.name, "share": 0.25}))
+    releases.refresh()
+    assert abs(share_of(releases) - 0.25) < 0.05
 
 
 def test_the_watch_follows_by_itself_and_survives_what_one_look_meets(
