@@ -40,7 +40,7 @@ def load(text: str) -> Any:
 
 
 def load_texts(text: str) -> Any:
-    """What the YAML says, each scalar as the text that was written: `on` is no switch, and 007 keeps its noughts.
+    """What the YAML says, each scalar as the text that was written: `on` stays a text, and 007 keeps its noughts.
 
     Raises as `load` does.
     """

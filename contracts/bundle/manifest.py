@@ -59,7 +59,7 @@ KINDS: Final[Mapping[int, str]] = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
 }
-"""What is no plain file, by stat.S_IFMT; all else is a device."""
+"""Kinds other than a plain file, by stat.S_IFMT; all else is a device."""
 VOCABULARIES: Final = "vocabularies.json"
 ITEMS: Final = "items.npz"
 NEIGHBOURS: Final = "neighbours.npz"

@@ -133,5 +133,5 @@ def _title(titles: Sequence[str], place: int) -> str:
 
 
 def code(text: str, length: int = TITLE_LENGTH) -> str:
-    """A code span of at most so many characters."""
+    """A code span with at most this number of characters."""
     return in_code(text if len(text) <= length else f"{text[: length - 1]}…")

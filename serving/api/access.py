@@ -222,7 +222,7 @@ class Access:
         """What anybody may do, for the log of a start."""
         names = ", ".join(sorted(self.open)) or "nothing"
         told = (
-            "Lists tell whoever knows a user's id what that user bought; without lists in it they need a key. "
+            "Anybody who knows a user's id sees in a list what that user bought; without lists in it they need a key. "
             if Scope.LISTS in self.open
             else ""
         )

@@ -12,7 +12,7 @@ from serving.api.access import CALLER
 CLOSED = "/v2/repository"
 """KServe's model repository: one call to it would take a model, and with it all answers, away."""
 BODIES_AT_ONCE: Final = 64
-"""So many bodies of the longest kind may be in memory together."""
+"""How many bodies of the longest kind may be in memory together."""
 
 
 class ClosedPaths:

@@ -15,7 +15,7 @@ CALLERS: Final = 20_000
 FORCED: Final = "in a forced slot"
 """The one caller that all are together who force a slot without a key: else strangers slow down a canary alone."""
 FORCED_SHARE: Final = 8
-"""Into so many parts a caller's lists in flight are divided for that one; single lists of a test pass."""
+"""The number of parts into which a caller's lists in flight are divided for that one; single lists of a test pass."""
 
 
 class TooManyRequests(TandemError):

@@ -196,7 +196,7 @@ def _check_texts(manifest: Manifest, files: Mapping[str, Mapping[str, Sequence[A
 
 
 def _not_text(column: str, texts: Sequence[Any]) -> str:
-    """The first of the column that is no text, in words, or nothing."""
+    """The first value of the column that is not a text, in words, or nothing."""
     try:
         "".join(texts).encode()  # all at once: a catalogue has hundreds of thousands
     except (TypeError, UnicodeEncodeError):

@@ -64,7 +64,7 @@ class Gateway:
     """The way in, as a client outside of the cluster has it."""
 
     def __init__(self, url: str, host: str, key: str) -> None:
-        """key: the one of a surface's server, as lists are closed to whoever has none."""
+        """key: the one of a surface's server, as lists are closed to callers without one."""
         self._url = url
         self._host = host
         self._key = key

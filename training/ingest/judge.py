@@ -23,7 +23,7 @@ def with_faults(source: Source, items: ibis.Table) -> ibis.Table:
     known = items.select(known_item=_.item_id)
     joined = raw.left_join(known, raw.item_id == known.known_item)
     by_policy = joined.is_return & joined.user_id.notnull() if source.returns else ibis.literal(False)
-    # A return that cannot be placed in time takes nothing back, and is no return before that.
+    # A return that cannot be placed in time takes nothing back, and does not count as a return.
     in_time = [rule for rule in EVENT_RULES if rule.column == "event_timestamp"]
     fault = ibis.cases(
         (joined.unreadable.notnull(), joined.unreadable),

@@ -20,7 +20,7 @@ from training.workspace import Workspace
 
 EXPERIMENT = "tandem-tune"
 RECALL_AT = 100
-FEW_ITEMS = 500  # below it RECALL_AT of them are so many that trials hardly differ
+FEW_ITEMS = 500  # with fewer items, RECALL_AT of them are nearly all, and trials hardly differ
 STARTUP_TRIALS = 4  # before any is stopped early
 Progress = Callable[[int, int, str], None]
 

@@ -45,7 +45,7 @@ def forged(line: bytes) -> bytes:
 
 
 def respelled(old: bytes, new: bytes) -> Callable[[Lines], Lines]:
-    """The second line with the same content for whoever parses it."""
+    """The second line, written in another way: a parser finds the same content."""
 
     def change(rows: Lines) -> Lines:
         assert old in rows[1]

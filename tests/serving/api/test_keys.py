@@ -65,7 +65,7 @@ def test_without_keys_only_this_machine_may_see_more_than_lists() -> None:
 def test_what_is_open_is_said() -> None:
     access = Access(ServingSettings(open_scopes="lists, metrics"))
     assert access.sentence().startswith("Open without a key: pages, health and lists, metrics (")
-    assert "Lists tell whoever knows a user's id what that user bought" in access.sentence()
+    assert "Anybody who knows a user's id sees in a list what that user bought" in access.sentence()
     closed = Access(ServingSettings(open_scopes="none")).sentence()
     assert "pages, health and nothing" in closed and "Lists tell" not in closed
     assert not {"\n", "\r"} & set(access.sentence() + closed)

@@ -99,7 +99,7 @@ def test_what_is_well_formed_never_reaches_fastapi() -> None:
 
 
 class Unwritable:
-    """A service whose lists have a title that is no text; it notes the bundles that this is counted against."""
+    """A service whose lists have a title that is not a text; it notes the bundles that this is counted against."""
 
     def __init__(self) -> None:
         self.counted: list[str] = []

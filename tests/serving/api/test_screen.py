@@ -16,7 +16,7 @@ from training.workspace import Workspace
 
 pytestmark = [pytest.mark.tf, pytest.mark.server]
 OPEN = "Open without a key: pages, health and lists (TANDEM_OPEN_SCOPES). "
-OPEN += "Lists tell whoever knows a user's id what that user bought; without lists in it they need a key. "
+OPEN += "Anybody who knows a user's id sees in a list what that user bought; without lists in it they need a key. "
 OPEN += "The rest is for this machine, as there is no key."
 
 

@@ -40,7 +40,7 @@ with open(sys.argv[1], "r+b") as file:
     print("moving", flush=True)
     time.sleep(0.5)
 """
-"""Holds the lock of whoever moves the log into the file, byte 121 of -shm (sqlite.org/walformat.html, 2.3.1)."""
+"""Holds the lock of one who moves the log into the file, byte 121 of -shm (sqlite.org/walformat.html, 2.3.1)."""
 
 
 def test_another_process_that_moves_the_log_at_that_moment_is_waited_for(path: Path) -> None:

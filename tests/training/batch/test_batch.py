@@ -28,7 +28,7 @@ def test_lists_are_read_as_they_were_written(tmp_path: Path, name: str) -> None:
 
 
 def test_a_sheet_of_lists_has_no_formula_wherever_it_is_split(tmp_path: Path) -> None:
-    """Quotes hold where commas separate; with a semicolon the second column is no quoted cell."""
+    """Quotes hold where commas separate; with a semicolon the second column is not a quoted cell."""
     odd = {"a;=1+1": ["1;=2+2", "=3"], "-4": [";@5"]}
     products = pa.array(list(odd.values()), pa.list_(pa.string()))
     write_lists(pa.table({"user_id": list(odd), "products": products}), tmp_path / "lists.csv")

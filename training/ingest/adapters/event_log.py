@@ -28,7 +28,7 @@ from training.ingest.files.location import Location, locate
 KEYS = ("event_log", "time_zone")
 CHUNK = 10_000
 IDENTITY = ["user_id", "event_id"]
-"""Of an event: clients draw its id, so that of another user is another one."""
+"""What identifies an event: clients draw its id, so two users may draw the same one."""
 
 
 def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:

@@ -1,4 +1,4 @@
-"""Lines of a mapping that do nothing with the files that are there: whoever wrote one expects something of it."""
+"""Lines of a mapping that do nothing with the files that are there: their author expects something of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 

@@ -103,7 +103,7 @@ def _header_line(stream: IO[bytes], file_name: str, data: bytes = b"") -> tuple[
 
 
 def _refuse_other_kinds(start: bytes, file_name: str) -> None:
-    """Raises DataRejected for a file that is no text, or JSON, whatever it is called: what it is, and what to do."""
+    """Raises DataRejected for a file that is not a text, or is JSON, by whatever name: what it is, and what to do."""
     for kinds, what in OTHER_KINDS:
         if re.match(kinds, start):
             raise DataRejected(f"{file_name} is {what.format(packed=file_name.removeprefix(bare(file_name)))}")

@@ -117,7 +117,7 @@ def _constant(name: str) -> Digits | None:
 
 @dataclass(frozen=True)
 class Repeated:
-    """An object that says two things of one key: nobody knows which is meant, so it is no dictionary."""
+    """An object that says two things of one key: nobody knows which is meant, so it is not made a dictionary."""
 
     pairs: list[tuple[str, Any]]
 

@@ -65,7 +65,7 @@ def is_wanted(path: str, wanted: Collection[str]) -> bool:
 
 
 def plain(column: pa.Array, path: str, wanted: Collection[str]) -> Plain:
-    """The values of a column; what cannot be had of one that is not wanted is no fault.
+    """The values of a column; a value that cannot be read is a fault only in a column that is wanted.
 
     Raises DataRejected where two wanted fields differ in case alone.
     """

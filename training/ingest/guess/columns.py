@@ -74,7 +74,7 @@ def _is_called_and_may_be(ours: str, one: Sample, column: str) -> bool:
 
 
 def _may_be(ours: str, one: Sample, column: str) -> bool:
-    """Whether a word of ours is in the column's name; a country, which has no numbers, is no count."""
+    """Whether a word of ours is in the column's name; a country, which has no numbers, is not a count."""
     values = one.values(column)
     if not has_word(ours, column):
         return False

@@ -109,7 +109,7 @@ def _roles(samples: Sequence[Sample]) -> Roles:
 
 
 def _has_key(one: Sample, ours: str) -> bool:
-    """Whether a column is called so; a file with users and items has events, and is no list of either."""
+    """Whether a column is called so; a file with users and items has events, and is not a list of either."""
     return any(is_called(ours, column) for column in one.columns)
 
 
@@ -122,7 +122,7 @@ def _section(
     elsewhere: Collection[str] = (),
     clock: str | None = None,
 ) -> Iterator[str]:
-    """elsewhere: columns of the file that another table is read from. clock: the column next to that of the days."""
+    """elsewhere: columns of the file that another table is read from. clock: the column of times next to days."""
     ours = {"interactions": EVENTS, "products": PRODUCTS, "users": USERS}[table]
     decimal, column = _decimal(one)
     yield from _head(table, one, found, shared=shared)
@@ -228,6 +228,6 @@ def _missing(name: str, one: Sample) -> Iterator[str]:
     if name == "event_type":
         yield f"  event_type: {{value: purchase}}  {UNSURE}no column says it: is every row a purchase?"
     elif name == "event_timestamp" and (pattern := path_of_days(one.path)) is not None:
-        yield f"  event_timestamp: {{path: {quoted(pattern)}}}  {UNSURE}no column has it: is it that of the path?"
+        yield f"  event_timestamp: {{path: {quoted(pattern)}}}  {UNSURE}no column has it: is it the date in the path?"
     else:
         yield f"  {UNSURE}{name}: no column looks like it; name yours here, as in `{name}: COLUMN`"

@@ -17,7 +17,7 @@ ISO_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def unread_lines(one: Sample) -> Iterator[str]:
-    """What of the file is no row or no value, and why."""
+    """Which parts of the file are not a row or a value, and why."""
     for reason, rows in one.faults.items():
         first = f"{rows:,} of the first {one.rows.num_rows:,} rows"
         yield f"{UNSURE}{first} of {one.path.name} are {reason}. {FIXES.get(reason, '')}".rstrip()

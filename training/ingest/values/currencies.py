@@ -10,7 +10,7 @@ from training.ingest.values.numbers import currencies_in, is_plain
 
 CURRENCY_COLUMNS = ("currency", "currencycode", "währung", "waehrung", "devise", "moneda", "valuta")
 SHOWN, MANY = 5, 100
-"""Currencies that are named; so many that a column names something else."""
+"""Currencies that are named. A column with more of them names something else."""
 
 
 def plain_name(name: str) -> str:

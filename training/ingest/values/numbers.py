@@ -103,7 +103,7 @@ def _engine_reader(decimal: str, money: bool) -> Any:
 
 @lru_cache(maxsize=200_000)
 def amount(text: str, decimal: str = "", *, money: bool = False) -> Amount | None:
-    """What one text says; None where it is no number, or may be two."""
+    """The number that a text says; None where it is not a number, or may be two."""
     text = text.translate(FULL_WIDTH)
     if re.fullmatch(PLAIN[decimal or "."], text, re.ASCII):
         return float(text.strip().replace(",", ".")), frozenset()

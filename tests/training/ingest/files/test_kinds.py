@@ -1,4 +1,4 @@
-"""Files by what they are: names in any case, folders of folders, and what is no table."""
+"""Files by what they are: names in any case, folders of folders, and what is not a table."""
 
 import gzip
 import json
