@@ -20,6 +20,7 @@ from training.evaluation.gate import (
     champion_at,
     comparisons,
     losses,
+    passed,
     write_values,
 )
 from training.evaluation.list_names import named
@@ -120,7 +121,7 @@ def verdicts(metrics: Mapping[str, Any]) -> list[tuple[str, bool]]:
         _beats_simple(metrics, "all_items", "all items"),
         *([_beats_simple(metrics, "new_to_user", "items new to the user")] if metrics["new_to_user"] else []),
         *((one, False) for one in lost),
-        *([] if lost else [("no other list is better beyond chance", True)]),
+        *([] if lost else [(passed(metrics["gate"]), True)]),
     ]
 
 

@@ -25,6 +25,8 @@ CHAMPION: Final = "champion"
 NEW: Final = "new_to_user"
 SIMPLE: Final = ("popularity", "recent_popularity", "p_top_freq", "gp_top_freq")
 """Lists that need no model."""
+LEAST_USERS: Final = 30
+"""Fewer users refuse no release: means of a handful that is redrawn differ less than means of other users would."""
 
 
 class GateFailed(TandemError):
@@ -78,15 +80,20 @@ def comparisons(
     common = [row for row, user in enumerate(user_ids) if user in champion.values]
     theirs = np.array([champion.values[user_ids[row]] for row in common])
     if len(common):
-        rivals[CHAMPION] = difference(ours[common], theirs).to_dict()
-    return {**gate, "champion": f"bundle {champion.version}, {len(common)} users in common"}
+        rivals[CHAMPION] = _compared(ours[common], theirs)
+    few = f", too few to refuse a release: it takes {LEAST_USERS}" if len(common) < LEAST_USERS else ""
+    return {**gate, "champion": f"bundle {champion.version}, {len(common)} users in common{few}"}
 
 
 def differences(values: Mapping[str, Doubles]) -> dict[str, dict[str, float]]:
-    """By rival: the final list's metric less the rival's, with its interval; empty without users."""
+    """By rival: the final list's metric less the rival's, with its interval and its users; empty without users."""
     ours = values.get(FINAL_LIST, np.zeros(0))
     rivals = {name: theirs for name, theirs in values.items() if name != FINAL_LIST and len(ours)}
-    return {name: difference(ours, theirs).to_dict() for name, theirs in rivals.items()}
+    return {name: _compared(ours, theirs) for name, theirs in rivals.items()}
+
+
+def _compared(ours: Doubles, theirs: Doubles) -> dict[str, float]:
+    return {**difference(ours, theirs).to_dict(), "users": len(ours)}
 
 
 def best_simple(table: Mapping[str, Mapping[str, float]]) -> str:
@@ -96,15 +103,38 @@ def best_simple(table: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def losses(gate: Mapping[str, Any]) -> list[str]:
-    """One sentence for each rival that the final list loses to beyond the interval; empty where it may serve."""
-    parts = {"": gate["rivals"], " on what is new to the user": gate.get(NEW, {})}
+    """One sentence for each rival that the final list loses to beyond the interval; empty where it may serve.
+
+    A comparison of fewer than LEAST_USERS users is none; `passed` says so.
+    """
     return [
         f"the final list loses to {named(name)}{where} by {-one['mean']:.4f} NDCG@20 "
         f"(95 % interval {-one['high']:.4f} to {-one['low']:.4f})"
-        for where, rivals in parts.items()
+        for where, rivals in _parts(gate).items()
         for name, one in rivals.items()
-        if one["high"] < 0
+        if one["high"] < 0 and _users(one) >= LEAST_USERS
     ]
+
+
+def passed(gate: Mapping[str, Any]) -> str:
+    """What the comparisons say of a final list that loses none, and where users were too few to say anything."""
+    most = {where: max(map(_users, rivals.values())) for where, rivals in _parts(gate).items() if rivals}
+    unsure = [
+        f"too few users ({users}) to say whether another list is better{where}: it takes {LEAST_USERS}"
+        for where, users in most.items()
+        if users < LEAST_USERS
+    ]
+    judged = len(unsure) < len(most) or not most
+    return "; ".join([*(["no other list is better beyond chance"] if judged else []), *unsure])
+
+
+def _parts(gate: Mapping[str, Any]) -> dict[str, Mapping[str, Mapping[str, float]]]:
+    return {"": gate["rivals"], " on what is new to the user": gate.get(NEW, {})}
+
+
+def _users(one: Mapping[str, float]) -> int:
+    """Bundles of before this was counted do not say it."""
+    return int(one.get("users", LEAST_USERS))
 
 
 def require_no_loss(metrics: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from training.evaluation.gate import FINAL_LIST, GATED, best_simple, losses
+from training.evaluation.gate import FINAL_LIST, GATED, best_simple, losses, passed
 from training.evaluation.list_names import NAMES, named
 from training.pages.section import KeyFigure
 
@@ -97,7 +97,7 @@ def _gate(metrics: Metrics) -> str:
         return f"It may not serve: {'; '.join(lost)}."
     rivals = {*metrics["gate"]["rivals"], *metrics["gate"].get("new_to_user", {})}
     others = ", ".join(named(name) for name in NAMES if name in rivals)
-    return f"It may serve: no other list is better beyond chance. Compared were {others}."
+    return f"It may serve: {passed(metrics['gate'])}. Compared were {others}."
 
 
 def key_figures(metrics: Metrics) -> list[KeyFigure]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from contracts.outside_text import in_markdown
-from training.evaluation.gate import losses
+from training.evaluation.gate import losses, passed
 from training.evaluation.list_names import named
 from training.metrics.ranking_metrics import NDCG_AT
 from training.release.card_words import sentences, simple_of
@@ -86,7 +86,7 @@ def part_table(part: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
 def gate_verdict(metrics: Metrics) -> str:
     """Whether it may serve, and what was compared as the champion."""
     lost = losses(metrics["gate"])
-    verdict = f"Refused: {'; '.join(lost)}." if lost else "Passed: no other list is better beyond chance."
+    verdict = f"Refused: {'; '.join(lost)}." if lost else f"Passed: {passed(metrics['gate'])}."
     return f"{verdict} Champion: {metrics['gate']['champion']}."
 
 

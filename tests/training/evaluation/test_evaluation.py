@@ -18,12 +18,14 @@ from training.evaluation.calibration import calibration
 from training.evaluation.candidate_recall import candidate_recall, simple_union_recall
 from training.evaluation.evaluate import table_of, verdicts
 from training.evaluation.gate import (
+    LEAST_USERS,
     Champion,
     GateFailed,
     best_simple,
     champion_at,
     comparisons,
     losses,
+    passed,
     require_no_loss,
     write_values,
 )
@@ -211,6 +213,28 @@ def test_a_list_that_loses_beyond_the_interval_is_refused() -> None:
         require_no_loss({"gate": gate(0.3, 0.4)})
 
 
+@pytest.mark.parametrize(("users", "refused"), [(1, False), (LEAST_USERS - 1, False), (LEAST_USERS, True)])
+def test_a_handful_of_users_refuses_no_release_and_is_said(users: int, refused: bool) -> None:
+    """One user's interval has no width: a shop's first week would be held to chance."""
+    values = {"final_list": np.full(users, 0.3), "popularity": np.full(users, 0.4)}
+    enough = {"final_list": np.full(40, 0.4), "popularity": np.full(40, 0.3)}
+    ids = tuple(map(str, range(users)))
+    everything, new = comparisons(values, enough, ids, 5, None), comparisons(enough, values, ids, 5, None)
+    assert (bool(losses(everything)), bool(losses(new))) == (refused, refused)
+    if not refused:
+        few = f"too few users ({users}) to say whether another list is better"
+        assert passed(everything) == f"no other list is better beyond chance; {few}: it takes 30"
+        assert passed(new) == f"no other list is better beyond chance; {few} on what is new to the user: it takes 30"
+        assert passed(comparisons(values, {}, ids, 5, None)) == f"{few}: it takes 30"
+
+
+def test_a_champion_with_few_users_in_common_refuses_nothing() -> None:
+    found = gate(0.4, 0.3, Champion("old", 5, {str(user): 0.5 for user in range(90, 120)}))
+    assert found["rivals"]["champion"]["high"] < 0
+    assert losses(found) == []
+    assert found["champion"] == "bundle old, 10 users in common, too few to refuse a release: it takes 30"
+
+
 def test_a_list_that_loses_on_what_is_new_alone_is_refused_too() -> None:
     noise = np.random.default_rng(3).normal(0, 0.01, 100)
     values = {"final_list": 0.4 + noise, "ease": 0.3 + noise[::-1]}
@@ -267,10 +291,10 @@ def test_a_bundle_of_before_the_gate_is_not_refused() -> None:
 
 
 def test_the_champion_is_compared_on_the_users_in_common() -> None:
-    champion = Champion("old", 5, {str(user): 0.5 for user in range(90, 120)})
+    champion = Champion("old", 5, {str(user): 0.5 for user in range(60, 120)})
     found = gate(0.4, 0.3, champion)
     assert found["rivals"]["champion"]["mean"] == pytest.approx(-0.1, abs=0.01)
-    assert found["champion"] == "bundle old, 10 users in common"
+    assert found["champion"] == "bundle old, 40 users in common"
     assert "loses to the list that serves today" in losses(found)[0]
 
 
@@ -278,7 +302,10 @@ def test_a_champion_of_another_window_or_other_users_is_not_compared() -> None:
     other = gate(0.4, 0.3, Champion("old", 4, {"1": 1.0}))
     assert "champion" not in other["rivals"] and "another test window" in other["champion"]
     cold_users = gate(0.4, 0.3, Champion("old", 5, {"nobody": 1.0}))
-    assert "champion" not in cold_users["rivals"] and cold_users["champion"] == "bundle old, 0 users in common"
+    assert (
+        "champion" not in cold_users["rivals"]
+        and cold_users["champion"] == "bundle old, 0 users in common, too few to refuse a release: it takes 30"
+    )
     assert gate(0.4, 0.3)["champion"] == "nothing serves yet that could be compared"
 
 
