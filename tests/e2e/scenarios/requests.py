@@ -1,6 +1,7 @@
 """What clients see: lists, the forced slot, the closed paths, weights."""
 
 from tests.e2e.cluster import until
+from tests.e2e.scenarios.events import KEY
 from tests.e2e.world import World
 
 REQUESTS = 200
@@ -12,7 +13,7 @@ def recommendations(world: World) -> str:
     assert all(answer.status == 200 and len(answer.item_ids) == 10 for answer in answers), answers
     assert all(answer.bundle_version == world.version for answer in answers), answers[0]
     assert len({answer.item_ids for answer in answers}) > 1, "every user got the same list"
-    stranger = world.gateway.client.get("/recommendations/nobody-knows-me").json()
+    stranger = world.gateway.client.get("/recommendations/nobody-knows-me", headers=KEY).json()
     assert stranger["degraded_level"] != "full" and stranger["items"], stranger
     return f"{len(answers)} users, each a list of 10; a stranger got {stranger['degraded_level']}"
 
