@@ -23,7 +23,7 @@ import httpx
 import numpy as np
 
 from benchmarks.processes import ROOT, server_cpu_seconds
-from contracts.bundle.manifest import VOCABULARIES
+from contracts.bundle.files import VOCABULARIES
 from tandem.server import wait_until_ready
 
 MUST_PER_SECOND = 2000

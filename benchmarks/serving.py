@@ -22,7 +22,8 @@ from benchmarks import load
 from benchmarks.figures import Figure, Table
 from benchmarks.processes import ROOT, Measured, hardware, serving
 from benchmarks.swap import swap_until
-from contracts.bundle.manifest import is_served, read_manifest, schema_hash
+from contracts.bundle.files import is_served
+from contracts.bundle.manifest import read_manifest, schema_hash
 from contracts.features.names import USER_ID
 from tests.support.real_parts.redis_server import RedisServer, missing, use_redis
 from training.workspace import Workspace

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import fsspec  # type: ignore[import-untyped,unused-ignore]  # ships no types
 
-from contracts.bundle.manifest import MANIFEST, REFERENCE
+from contracts.bundle.files import MANIFEST, REFERENCE
 from contracts.errors import MissingArtifact
 
 

@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from contracts.bundle.manifest import REFERENCE, Manifest, sha256_of
+from contracts.bundle.files import REFERENCE, sha256_of
+from contracts.bundle.manifest import Manifest
 from contracts.errors import BundleRefused, MissingArtifact
 from contracts.features.names import SCORES, USER_PROFILE, USER_STATISTICS
 

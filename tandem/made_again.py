@@ -9,7 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from contracts.bundle.manifest import CURRENT, Manifest
+from contracts.bundle.files import CURRENT
+from contracts.bundle.manifest import Manifest
 from contracts.bundle.promotions import promotions
 from contracts.errors import InvalidInput, TandemError
 from training.workspace import DEFINITIONS, STORE, Workspace

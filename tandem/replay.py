@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from contracts.api.replays import ReplayedList, ReplayHeader, ReplayPart
-from contracts.bundle.manifest import VOCABULARIES, read_manifest
+from contracts.bundle.files import VOCABULARIES
+from contracts.bundle.manifest import read_manifest
 from contracts.errors import InvalidInput, MissingArtifact, faults_of
 from monitoring.replay.effect import Answers
 from tandem.sandbox import recommender_over

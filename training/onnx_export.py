@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph
 
-from contracts.bundle.manifest import SAVED_MODELS
+from contracts.bundle.files import SAVED_MODELS
 from contracts.errors import TandemError
 from contracts.features import encoding
 from training.keras2 import keras, tf, tf2onnx

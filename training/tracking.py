@@ -11,7 +11,7 @@ from typing import Any
 
 import mlflow
 
-from contracts.bundle.manifest import MANIFEST, sha256_of
+from contracts.bundle.files import MANIFEST, sha256_of
 from training.content_digest import content_digest
 from training.registry import BUNDLE_TAG, register, store_uri
 from training.settings import Settings, mlflow_url

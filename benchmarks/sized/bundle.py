@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.sized.world import NOW, SizedWorld
-from contracts.bundle import manifest as parts
+from contracts.bundle import files as parts
+from contracts.bundle.manifest import seal, write_bundle
 from contracts.features import names
 from contracts.ranking.inputs import RANKING_FEATURES
 from contracts.ranking.segments import segments_of
@@ -38,13 +39,13 @@ def build_bundle(world: SizedWorld, bundles: Path, settings: Settings | None = N
     sample = world.random.normal(1.0, 1.0, (1000, len(RANKING_FEATURES))).astype(np.float32)
     ranker = Ranker(sample, settings.ranker)
     ranker(sample[np.newaxis])
-    with parts.write_bundle(bundles) as folder:
+    with write_bundle(bundles) as folder:
         export_towers(towers, folder)
         export_ranker(ranker, folder)
         save_index(index, folder / parts.INDEX)
         _write_items(world, items, folder)
         shutil.rmtree(folder / parts.SAVED_MODELS, ignore_errors=True)
-        return parts.seal(
+        return seal(
             folder,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             data_end_timestamp=float(NOW),

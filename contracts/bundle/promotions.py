@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from contracts.bundle.manifest import CURRENT, MANIFEST, Manifest, read_manifest, verify
+from contracts.bundle.files import CURRENT, MANIFEST
+from contracts.bundle.manifest import Manifest, read_manifest, verify
 from contracts.bundle.retirement import refuse_retired
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact, TandemError
 

@@ -10,7 +10,7 @@ import binascii
 from pathlib import Path
 from typing import Final
 
-from contracts.bundle.manifest import MANIFEST, SIGNATURE
+from contracts.bundle.files import MANIFEST, SIGNATURE
 from contracts.errors import BundleRefused, InvalidInput
 
 PUBLIC_KEY_BYTES: Final = 32

@@ -15,7 +15,7 @@ import onnxruntime
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from contracts.arrays import Floats, Rows
-from contracts.bundle import manifest as parts
+from contracts.bundle import files as parts
 from contracts.bundle.manifest import Manifest
 from contracts.errors import BundleRefused
 from contracts.events.items import SHELVES

@@ -12,15 +12,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from contracts.bundle.manifest import (
-    MANIFEST,
-    altered,
-    files_of,
-    listing_faults,
-    manifest_from,
-    refuse,
-    require_manifest,
-)
+from contracts.bundle.files import MANIFEST, files_of
+from contracts.bundle.manifest import altered, listing_faults, manifest_from, refuse, require_manifest
 from contracts.errors import BundleRefused
 from serving.bundles.signature import check_signed
 

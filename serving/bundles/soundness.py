@@ -9,8 +9,9 @@ import numpy as np
 import onnxruntime
 
 from contracts.arrays import Floats
+from contracts.bundle.files import GOLDEN
 from contracts.bundle.golden import Golden, golden_from
-from contracts.bundle.manifest import GOLDEN, Manifest
+from contracts.bundle.manifest import Manifest
 from contracts.errors import BundleRefused
 from serving.bundles.bundle import LoadedBundle, from_files
 from serving.bundles.sealed_files import SealedFiles

@@ -13,16 +13,8 @@ import boto3
 from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.bundle.manifest import (
-    CURRENT,
-    MANIFEST,
-    SIGNATURE,
-    digest_of,
-    is_served,
-    read_manifest,
-    require_version,
-    verify,
-)
+from contracts.bundle.files import CURRENT, MANIFEST, SIGNATURE, digest_of, is_served
+from contracts.bundle.manifest import read_manifest, require_version, verify
 from contracts.bundle.promotions import bundle_versions, refuse_older
 from contracts.bundle.retirement import refuse_retired
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact

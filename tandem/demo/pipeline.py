@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from contracts.api.progress import State
-from contracts.bundle.manifest import CURRENT, read_manifest
+from contracts.bundle.files import CURRENT
+from contracts.bundle.manifest import read_manifest
 from contracts.bundle.promotions import current_version, promote
 from contracts.errors import BundleRefused, MissingArtifact
 from tandem.demo.plan import first_settings, lean_workspace, small_settings

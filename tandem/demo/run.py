@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from contracts.bundle.manifest import CURRENT, MANIFEST
+from contracts.bundle.files import CURRENT, MANIFEST
 from contracts.errors import TandemError
 from tandem.demo.steps import Step
 from tandem.server import ask_once, load_server, require_free, serve_here

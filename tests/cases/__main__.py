@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from contracts.bundle.manifest import CURRENT
+from contracts.bundle.files import CURRENT
 from tandem.__main__ import main as tandem
 from tandem.made_again import STEPS
 from tests.cases.ingested import INGESTED, Outcome

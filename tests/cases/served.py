@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httpx
 
-from contracts.bundle.manifest import CURRENT
+from contracts.bundle.files import CURRENT
 from tests.support.real_parts.servers import serving
 from training.workspace import Workspace
 

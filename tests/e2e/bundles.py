@@ -13,19 +13,9 @@ import onnx
 import pyarrow.parquet as pq
 from onnx import TensorProto, helper
 
+from contracts.bundle.files import DISPLAY, GOLDEN, MANIFEST, MODEL_SIGNATURE, RANKER, REFERENCE, SIGNATURE
 from contracts.bundle.golden import golden_from
-from contracts.bundle.manifest import (
-    DISPLAY,
-    GOLDEN,
-    MANIFEST,
-    MODEL_SIGNATURE,
-    RANKER,
-    REFERENCE,
-    SIGNATURE,
-    read_manifest,
-    seal,
-    write_bundle,
-)
+from contracts.bundle.manifest import read_manifest, seal, write_bundle
 from training.release.publish import publish
 
 Change = Callable[[Path, dict[str, Any]], None]

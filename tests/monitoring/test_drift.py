@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from contracts.bundle.manifest import REFERENCE, seal, write_bundle
+from contracts.bundle.files import REFERENCE
+from contracts.bundle.manifest import seal, write_bundle
 from contracts.errors import BundleRefused, DataRejected, MissingArtifact
 from monitoring.drift import DriftSettings, drift_report
 from monitoring.exposure import exposure_gini

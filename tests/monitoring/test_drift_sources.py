@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.bundle.manifest import MANIFEST, REFERENCE, read_manifest
+from contracts.bundle.files import MANIFEST, REFERENCE
+from contracts.bundle.manifest import read_manifest
 from contracts.errors import MissingArtifact
 from monitoring.impressions import read_impressions
 from monitoring.published import fetch_reference

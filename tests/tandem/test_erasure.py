@@ -22,7 +22,7 @@ import redis
 from typer.testing import CliRunner
 
 from contracts.audit.audit_log import verified
-from contracts.bundle.manifest import VOCABULARIES
+from contracts.bundle.files import VOCABULARIES
 from contracts.bundle.promotions import bundle_versions, current_version
 from contracts.bundle.retirement import retiring
 from contracts.errors import InvalidInput, NotAllowed

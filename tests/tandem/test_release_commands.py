@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from contracts.api.answers import BundleCard, RefusedChange
-from contracts.bundle.manifest import CURRENT
+from contracts.bundle.files import CURRENT
 from contracts.bundle.promotions import Promotion, current_version, promote
 from contracts.bundle.retirement import note_retiring
 from contracts.erasure.receipt import LearnedFrom

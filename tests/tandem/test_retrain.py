@@ -7,7 +7,7 @@ import pytest
 import yaml
 from feast import FeatureStore
 
-from contracts.bundle.manifest import MANIFEST
+from contracts.bundle.files import MANIFEST
 from contracts.errors import MissingArtifact
 from contracts.features import names
 from contracts.features.names import USER_ID

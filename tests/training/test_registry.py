@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
-from contracts.bundle.manifest import sha256_of
+from contracts.bundle.files import sha256_of
 from contracts.bundle.promotions import promote, rollback
 from contracts.errors import MissingArtifact
 from tests.support.bundles.sealed import PARTS, make_bundle

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from feast import FeatureStore
 from ibis import _
 
-from contracts.bundle.manifest import TEXT_PROJECTION
+from contracts.bundle.files import TEXT_PROJECTION
 from contracts.features import encoding, names
 from training.dataset.columns import columns_of, strings_of
 from training.dataset.item_text import fit_projection, item_text

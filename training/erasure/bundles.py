@@ -12,16 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from contracts.bundle.manifest import (
-    EVALUATION,
-    MANIFEST,
-    MODEL_SIGNATURE,
-    SIGNATURE,
-    VOCABULARIES,
-    read_manifest,
-    seal,
-    write_bundle,
-)
+from contracts.bundle.files import EVALUATION, MANIFEST, MODEL_SIGNATURE, SIGNATURE, VOCABULARIES
+from contracts.bundle.manifest import read_manifest, seal, write_bundle
 from contracts.bundle.promotions import bundle_versions, exchange
 from contracts.bundle.retirement import learned, note_retiring
 from contracts.erasure.receipt import LearnedFrom

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from contracts.arrays import Doubles
-from contracts.bundle.manifest import CURRENT
+from contracts.bundle.files import CURRENT
 from training.dataset.dataset import Dataset
 from training.evaluation.backtest import backtest, window_entry
 from training.evaluation.calibration import calibration

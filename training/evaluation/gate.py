@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.arrays import Doubles
-from contracts.bundle.manifest import EVALUATION, read_manifest
+from contracts.bundle.files import EVALUATION
+from contracts.bundle.manifest import read_manifest
 from contracts.errors import BundleRefused, MissingArtifact, TandemError
 from training.evaluation.list_names import named
 from training.metrics.intervals import difference

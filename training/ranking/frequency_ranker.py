@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from onnx import NodeProto, helper
 
-from contracts.bundle.manifest import RANKER
+from contracts.bundle.files import RANKER
 from contracts.ranking.candidates import POPULAR_COLUMN, REPEAT_HALF_LIFE_DAYS
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, PAIR_FEATURES, RANKING_FEATURES
 from training.onnx_graph import save_graph

@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 
 from contracts.arrays import Floats, Rows
-from contracts.bundle.manifest import RANKER
+from contracts.bundle.files import RANKER
 from contracts.ranking.candidates import Shortlist
 from training.workspace import Workspace, require
 

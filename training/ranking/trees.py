@@ -13,7 +13,7 @@ import onnx
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from contracts.arrays import Floats
-from contracts.bundle.manifest import RANKER
+from contracts.bundle.files import RANKER
 from contracts.ranking.inputs import PAIR_FEATURES
 from training.ranking.forest_onnx import as_onnx, check_parity, scorer
 from training.ranking.labelled_lists import BOUGHT, LabelledLists

@@ -14,8 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from contracts.bundle import manifest as bundle
+from contracts.bundle import files as bundle
 from contracts.bundle.golden import GOLDEN_USERS
+from contracts.bundle.manifest import seal, write_bundle
 from contracts.events.items import SHELVES, shelf_of
 from contracts.events.schema import UNKNOWN
 from contracts.features import encoding, names
@@ -69,7 +70,7 @@ def sealed_bundle(
     moment = dataset.moment(dataset.timeline.data_end)
     embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
     items = embeddings.items(moment.seconds)
-    with bundle.write_bundle(workspace.bundles) as folder:
+    with write_bundle(workspace.bundles) as folder:
         _copy_models(workspace, folder)
         write_shop(folder, dataset, moment, items, _segments(dataset, moment), embeddings.neighbours(moment.seconds))
         if related := embeddings.related(moment.seconds):
@@ -83,7 +84,7 @@ def sealed_bundle(
         asked = users[:GOLDEN_USERS].tolist()
         candidates = shortlists(dataset, moment, asked, embeddings, settings.ranker)
         write_golden(folder, moment.queries, asked, candidates)
-        sealed = bundle.seal(
+        sealed = seal(
             folder,
             sign,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from contracts.bundle import manifest as bundle
+from contracts.bundle import files as bundle
 from contracts.bundle.manifest import Manifest, read_manifest
 
 Array = npt.NDArray[Any]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from contracts.arrays import Floats
-from contracts.bundle import manifest as bundle
+from contracts.bundle import files as bundle
 from contracts.bundle.golden import GOLDEN_CANDIDATES, GOLDEN_NEAREST, GOLDEN_USERS, Golden
 from contracts.ranking.candidates import Shortlist
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from contracts.bundle.manifest import MODEL_SIGNATURE
+from contracts.bundle.files import MODEL_SIGNATURE
 from contracts.errors import InvalidInput
 from training.release.signing import NoteKey, Sign, not_noted, read_private, signer, write_private
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import fsspec  # type: ignore[import-untyped,unused-ignore]  # ships no types
 
-from contracts.bundle.manifest import MANIFEST, MODEL_SIGNATURE, SIGNATURE, verify
+from contracts.bundle.files import MANIFEST, MODEL_SIGNATURE, SIGNATURE
+from contracts.bundle.manifest import verify
 from contracts.bundle.retirement import refuse_retired
 from contracts.errors import InvalidInput, TandemError
 

@@ -10,7 +10,7 @@ import onnxruntime
 from onnx import helper
 
 from contracts.arrays import Floats
-from contracts.bundle.manifest import CANDIDATE_TOWER, INDEX, QUERY_TOWER
+from contracts.bundle.files import CANDIDATE_TOWER, INDEX, QUERY_TOWER
 from contracts.features import encoding, names
 from contracts.features.text import TEXT_DIM
 from training.dataset.dataset import Dataset

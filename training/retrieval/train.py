@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contracts.bundle.manifest import INDEX
+from contracts.bundle.files import INDEX
 from contracts.features.names import ITEM_STATISTICS
 from training.dataset.cold_users import cold_users_of
 from training.dataset.dataset import Dataset, Moment

@@ -10,7 +10,7 @@ from onnxruntime import InferenceSession
 from benchmarks.quality.cold_start.shop import NOTHING, Shop
 from benchmarks.quality.cold_start.visitors import POPULARITY, SEGMENT
 from contracts.arrays import Floats, Rows
-from contracts.bundle.manifest import CANDIDATE_TOWER
+from contracts.bundle.files import CANDIDATE_TOWER
 from contracts.features import encoding, names
 from contracts.features.names import DAY_SECONDS
 from contracts.ranking.segments import SEGMENT_DAYS

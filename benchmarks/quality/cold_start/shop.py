@@ -12,7 +12,8 @@ import numpy as np
 from ibis import _
 
 from contracts.arrays import Rows
-from contracts.bundle import manifest as parts
+from contracts.bundle import files as parts
+from contracts.bundle.manifest import seal, write_bundle
 from contracts.errors import InvalidInput
 from contracts.events.schema import EventType
 from contracts.features import encoding, names
@@ -145,13 +146,13 @@ def opened(shop: Shop, settings: Settings, folder: Path) -> LoadedBundle:
     kind = json.loads(require(shop.workspace.ranker / REPORT, "tandem train-ranker").read_text()).get("model", NEURAL)
     known, cold = lessons(shop, embeddings, settings, lambda *_: None, frozenset(shop.newcomers))
     ranker, _losses = train(kind, joined(known), settings.ranker, lambda *_: None, joined(cold))
-    with parts.write_bundle(folder / "bundles") as writing:
+    with write_bundle(folder / "bundles") as writing:
         for name in (parts.QUERY_TOWER, parts.CANDIDATE_TOWER, parts.INDEX):
             (folder / "towers" / name).rename(writing / name)
         ranker.export(writing)
         neighbours = embeddings.neighbours(shop.start)
         write_shop(writing, shop, shop.now, embeddings.items(shop.start), shop.segments(), neighbours)
-        sealed = parts.seal(
+        sealed = seal(
             writing,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             data_end_timestamp=float(shop.start),

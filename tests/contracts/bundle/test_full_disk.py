@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.bundle.manifest import CURRENT
+from contracts.bundle.files import CURRENT
 from contracts.bundle.promotions import (
     PROMOTIONS,
     RESERVE,

@@ -11,17 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from contracts import CONTRACT_VERSION, OLDEST_CONTRACT
-from contracts.bundle.manifest import (
-    CURRENT,
-    MANIFEST,
-    SIGNATURE,
-    digests,
-    read_manifest,
-    schema_hash,
-    verify,
-    version_of,
-    write_bundle,
-)
+from contracts.bundle.files import CURRENT, MANIFEST, SIGNATURE, digests, version_of
+from contracts.bundle.manifest import read_manifest, schema_hash, verify, write_bundle
 from contracts.bundle.promotions import require_promotable
 from contracts.errors import BundleRefused, MissingArtifact
 from serving.bundles.sealed_files import SealedFiles

@@ -8,7 +8,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from contracts.bundle.manifest import MANIFEST, SIGNATURE, seal, verify, write_bundle
+from contracts.bundle.files import MANIFEST, SIGNATURE
+from contracts.bundle.manifest import seal, verify, write_bundle
 from contracts.bundle.signature import signed_bytes
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
 from serving.bundles.signature import check_signed, public_keys

@@ -15,7 +15,7 @@ from schemathesis.core.failures import FailureGroup
 from schemathesis.core.result import Ok
 from schemathesis.generation.case import Case
 
-from contracts.bundle.manifest import CURRENT
+from contracts.bundle.files import CURRENT
 from tests.support.real_parts.s3 import s3_bucket
 from tests.support.real_parts.servers import KEY, WITH_KEY, serving
 from training.release.publish import publish

@@ -8,7 +8,7 @@ from kserve.model_repository import ModelRepository
 from prometheus_client import CollectorRegistry
 
 from contracts.api.answers import DegradedLevel, Reason, Recommendations
-from contracts.bundle.manifest import CURRENT
+from contracts.bundle.files import CURRENT
 from contracts.bundle.promotions import point_current
 from serving.api.kserve_models import RecommenderModel
 from serving.api.kserve_server import StrictDataPlane

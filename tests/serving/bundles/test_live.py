@@ -15,8 +15,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from contracts import OLDEST_CONTRACT
-from contracts.bundle import manifest as parts
-from contracts.bundle.manifest import CURRENT
+from contracts.bundle import files as parts
+from contracts.bundle.files import CURRENT
+from contracts.bundle.manifest import write_bundle
 from contracts.bundle.promotions import point_current
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
 from serving.bundles.bundle import LoadedBundle
@@ -163,7 +164,7 @@ def test_a_bundle_that_fails_when_it_computes_is_refused(
     start: Start, first: Path, registry: CollectorRegistry
 ) -> None:
     """All digests are right and the sizes fit, but the ranker is not a model."""
-    with parts.write_bundle(first.parent) as folder:
+    with write_bundle(first.parent) as folder:
         copied(first, folder)
         (folder / parts.RANKER).write_bytes(b"no model")
         sealed = reseal(folder)

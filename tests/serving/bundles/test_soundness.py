@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contracts.bundle import manifest as parts
+from contracts.bundle import files as parts
 from contracts.bundle.golden import Golden, golden_from
+from contracts.bundle.manifest import write_bundle
 from contracts.errors import BundleRefused
 from contracts.features import names
 from serving.bundles.bundle import LoadedBundle, load_bundle
@@ -122,7 +123,7 @@ def test_values_that_are_not_finite_are_refused(bundle: LoadedBundle, bad: float
 def test_texts_that_no_answer_can_hold_are_refused(
     source: Path, tmp_path: Path, file: str, column: str, bad: Any
 ) -> None:
-    with parts.write_bundle(tmp_path) as folder:
+    with write_bundle(tmp_path) as folder:
         copied(source, folder)
         texts = json.loads((folder / file).read_text())
         texts[column][-1] = bad
@@ -136,7 +137,7 @@ def test_texts_that_no_answer_can_hold_are_refused(
 
 
 def test_a_bundle_with_fewer_departments_than_titles_is_refused(source: Path, tmp_path: Path) -> None:
-    with parts.write_bundle(tmp_path) as folder:
+    with write_bundle(tmp_path) as folder:
         copied(source, folder)
         display = json.loads((folder / parts.DISPLAY).read_text())
         display["department"].pop()
@@ -150,7 +151,7 @@ def test_a_bundle_is_refused_by_the_loader_with_golden_requests_that_it_does_not
     source: Path, golden: Golden, tmp_path: Path
 ) -> None:
     for shift in (0.0, 0.1):
-        with parts.write_bundle(tmp_path) as folder:
+        with write_bundle(tmp_path) as folder:
             copied(source, folder)
             wanted = replace(golden, scores=golden.scores + np.float32(shift))
             (folder / parts.GOLDEN).write_bytes(wanted.to_bytes())
@@ -164,7 +165,7 @@ def test_a_bundle_is_refused_by_the_loader_with_golden_requests_that_it_does_not
 
 
 def test_the_version_that_was_asked_for_is_the_one_in_the_manifest(source: Path, tmp_path: Path) -> None:
-    with parts.write_bundle(tmp_path) as folder:
+    with write_bundle(tmp_path) as folder:
         copied(source, folder)
         sealed = reseal(folder)
     sealed.rename(tmp_path / "0123456789ab")
@@ -173,7 +174,7 @@ def test_the_version_that_was_asked_for_is_the_one_in_the_manifest(source: Path,
 
 
 def test_a_file_that_is_exchanged_after_the_check_is_not_parsed(source: Path, tmp_path: Path) -> None:
-    with parts.write_bundle(tmp_path) as folder:
+    with write_bundle(tmp_path) as folder:
         copied(source, folder)
         sealed = reseal(folder)
     files = SealedFiles(sealed)

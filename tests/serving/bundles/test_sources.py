@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contracts.bundle.manifest import CURRENT, MANIFEST, SIGNATURE
+from contracts.bundle.files import CURRENT, MANIFEST, SIGNATURE
 from contracts.bundle.promotions import point_current
 from contracts.bundle.retirement import note_retiring
 from contracts.bundle.signature import signed_bytes

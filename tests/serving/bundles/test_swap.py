@@ -16,7 +16,8 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from contracts.bundle.manifest import CURRENT, read_manifest
+from contracts.bundle.files import CURRENT
+from contracts.bundle.manifest import read_manifest
 from contracts.bundle.promotions import current_version, promote
 from tandem.__main__ import app
 from tests.support.bundles.variations import variation

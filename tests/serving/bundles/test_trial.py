@@ -11,7 +11,8 @@ import onnxruntime
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contracts.bundle import manifest as parts
+from contracts.bundle import files as parts
+from contracts.bundle.manifest import write_bundle
 from contracts.errors import BundleRefused
 from serving.bundles.live_releases import LiveReleases
 from serving.bundles.loader import Loader
@@ -42,7 +43,7 @@ def width(source: Path) -> int:
 
 def with_file(source: Path, bundles: Path, name: str, content: bytes) -> Path:
     """A sealed bundle with one other file, and without golden requests that would be answered otherwise."""
-    with parts.write_bundle(bundles) as folder:
+    with write_bundle(bundles) as folder:
         copied(source, folder)
         (folder / name).write_bytes(content)
         (folder / parts.GOLDEN).unlink(missing_ok=True)

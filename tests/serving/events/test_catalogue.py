@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contracts.bundle.manifest import CANDIDATE_TOWER
+from contracts.bundle.files import CANDIDATE_TOWER
 from contracts.errors import BundleRefused
 from contracts.events.items import CatalogueItem
 from contracts.events.log import ITEMS

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from contracts.api.requests import RecommendationRequest
-from contracts.bundle.manifest import RANKER
+from contracts.bundle.files import RANKER
 from contracts.errors import BundleRefused
 from contracts.features import names
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, RANKING_FEATURES

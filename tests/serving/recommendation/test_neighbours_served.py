@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contracts.bundle.manifest import NEIGHBOURS, write_bundle
+from contracts.bundle.files import NEIGHBOURS
+from contracts.bundle.manifest import write_bundle
 from contracts.errors import BundleRefused
 from serving.bundles.bundle import LoadedBundle, _check_dimensions, load_bundle
 from tests.support.bundles.variations import copied, reseal

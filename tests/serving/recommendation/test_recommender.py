@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry
 from contracts.api.answers import DegradedLevel, Reason
 from contracts.api.records import ImpressionRecord
 from contracts.api.requests import RankingRequest, RecommendationRequest, RetrievalRequest
-from contracts.bundle import manifest as parts
+from contracts.bundle import files as parts
+from contracts.bundle.manifest import seal, write_bundle
 from contracts.errors import BundleRefused, InvalidInput, MissingArtifact
 from contracts.features.names import HOUR_UNKNOWN, WEEKDAY_UNKNOWN
 from contracts.ranking.candidates import NO_ROWS
@@ -251,13 +252,13 @@ def test_parts_that_do_not_fit_together_are_refused(trained: Workspace, tmp_path
     """Every digest is right, but the embeddings are of another dimension than the index."""
     source = (trained.bundles / "current").resolve()
     manifest = json.loads((source / parts.MANIFEST).read_text())
-    with parts.write_bundle(tmp_path) as folder:
+    with write_bundle(tmp_path) as folder:
         shutil.copytree(source, folder, dirs_exist_ok=True)
         embeddings = np.load(folder / parts.ITEM_EMBEDDINGS)
         np.save(folder / parts.ITEM_EMBEDDINGS, embeddings[:-1, :-1])
         (folder / parts.MANIFEST).unlink()
         derived = ("bundle_version", "contract_version", "schema_hash", "files")
-        sealed = parts.seal(folder, **{key: value for key, value in manifest.items() if key not in derived})
+        sealed = seal(folder, **{key: value for key, value in manifest.items() if key not in derived})
     with pytest.raises(BundleRefused, match="does not fit together") as refused:
         load_bundle(sealed)
     assert "embeddings has dimension 63, the manifest says 64" in str(refused.value)

@@ -10,7 +10,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from contracts.api.requests import RecommendationRequest
-from contracts.bundle.manifest import RANKER, UNSEEN_RANKER, write_bundle
+from contracts.bundle.files import RANKER, UNSEEN_RANKER
+from contracts.bundle.manifest import write_bundle
 from contracts.errors import BundleRefused
 from serving.bundles.bundle import LoadedBundle, _check_dimensions, load_bundle
 from serving.bundles.release import OneRelease

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from contracts.api.answers import DegradedLevel, Reason, Recommendations, ScoredItems
 from contracts.api.requests import RankingRequest, RecommendationRequest, RetrievalRequest
-from contracts.bundle import manifest as parts
+from contracts.bundle import files as parts
 from contracts.errors import InvalidInput
 from contracts.features import names
 from serving.bundles.bundle import LoadedBundle, load_bundle

@@ -8,13 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from contracts.bundle.manifest import (
-    MANIFEST,
-    Manifest,
-    manifest_digest,
-    seal,
-    write_bundle,
-)
+from contracts.bundle.files import MANIFEST
+from contracts.bundle.manifest import Manifest, manifest_digest, seal, write_bundle
 
 PARTS = {"items.npz": b"items", "ranker.onnx": b"ranker", "saved_model/ranker/saved_model.pb": b"graph"}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from contracts.bundle.manifest import MANIFEST, MODEL_SIGNATURE, SIGNATURE
+from contracts.bundle.files import MANIFEST, MODEL_SIGNATURE, SIGNATURE
 
 
 def checked(bundle: Path, public_key: Path) -> tuple[bool, str]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from contracts.bundle import manifest as parts
+from contracts.bundle import files as parts
+from contracts.bundle.manifest import read_manifest, seal, write_bundle
 from training.release.signing import Sign
 
 DERIVED = ("bundle_version", "contract_version", "schema_hash", "files", "manifest_sha256")
@@ -17,12 +18,12 @@ def reseal(folder: Path, sign: Sign | None = None, **changes: Any) -> Path:
     """A copied bundle's folder sealed again, after its files were changed."""
     manifest = json.loads((folder / parts.MANIFEST).read_text()) | changes
     (folder / parts.MANIFEST).unlink()
-    return parts.seal(folder, sign, **{key: value for key, value in manifest.items() if key not in DERIVED})
+    return seal(folder, sign, **{key: value for key, value in manifest.items() if key not in DERIVED})
 
 
 def copied(source: Path, folder: Path) -> None:
     """Puts the files that serving reads into a folder; what it does not read is a third of the size."""
-    names = [*parts.read_manifest(source).files, parts.MANIFEST]
+    names = [*read_manifest(source).files, parts.MANIFEST]
     for name in filter(parts.is_served, names):
         shutil.copyfile(source / name, folder / name)
 
@@ -32,7 +33,7 @@ def variation(source: Path, bundles: Path, mark: str, sign: Sign | None = None) 
 
     Titles and statistics lie in different files: an answer of mixed parts shows it.
     """
-    with parts.write_bundle(bundles) as folder:
+    with write_bundle(bundles) as folder:
         copied(source, folder)
         display = json.loads((folder / parts.DISPLAY).read_text())
         display["title"] = [f"{title} [{mark}]" for title in display["title"]]

@@ -14,7 +14,8 @@ from contracts.api import progress
 from contracts.api.answers import DegradedLevel
 from contracts.api.progress import State
 from contracts.api.requests import RecommendationRequest
-from contracts.bundle.manifest import INDEX, QUERY_TOWER, read_manifest, verify
+from contracts.bundle.files import INDEX, QUERY_TOWER
+from contracts.bundle.manifest import read_manifest, verify
 from contracts.bundle.promotions import current_version, promote, promotions
 from contracts.errors import TandemError
 from serving.bundles.bundle import load_bundle

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from contracts.bundle.manifest import EVALUATION, MODEL_SIGNATURE, SIGNATURE, VOCABULARIES, read_manifest, verify
+from contracts.bundle.files import EVALUATION, MODEL_SIGNATURE, SIGNATURE, VOCABULARIES
+from contracts.bundle.manifest import read_manifest, verify
 from contracts.bundle.promotions import bundle_versions, current_version, promote, promotions
 from contracts.bundle.retirement import retiring
 from contracts.bundle.signature import public_key_text, signed_bytes

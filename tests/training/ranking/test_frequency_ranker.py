@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from contracts.bundle.manifest import RANKER
+from contracts.bundle.files import RANKER
 from contracts.ranking.candidates import POPULAR_COLUMN, Shortlist
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, PAIR_FEATURES, RANKING_FEATURES
 from contracts.ranking.neighbours import NEIGHBOUR_FEATURES

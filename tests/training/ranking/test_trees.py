@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from contracts.arrays import Floats
-from contracts.bundle.manifest import RANKER
+from contracts.bundle.files import RANKER
 from contracts.errors import InvalidInput, TandemError
 from contracts.ranking.inputs import PAIR_FEATURES, RANKING_FEATURES, USER_COLUMNS
 from tests.support.each import each

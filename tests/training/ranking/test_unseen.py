@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contracts.bundle.manifest import RANKER
+from contracts.bundle.files import RANKER
 from contracts.ranking.inputs import PAIR_FEATURES, RANKING_FEATURES
 from training.ranking.labelled_lists import NOBODY, LabelledLists
 from training.ranking.models import NeuralRanker

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from textwrap import shorten
 from typing import Final
 
-from contracts.bundle.manifest import CURRENT, MODEL_SIGNATURE, SIGNATURE
+from contracts.bundle.files import CURRENT, MODEL_SIGNATURE, SIGNATURE
 from contracts.errors import TandemError
 from serving.bundles.loader import Loader
 from serving.bundles.signature import public_keys

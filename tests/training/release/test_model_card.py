@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from contracts.bundle.manifest import EVALUATION, MODEL_CARD, MODEL_CARD_PAGE, read_manifest
+from contracts.bundle.files import EVALUATION, MODEL_CARD, MODEL_CARD_PAGE
+from contracts.bundle.manifest import read_manifest
 from training.evaluation.gate import champion_at
 from training.release.model_card import candidates_table, markdown
 from training.release.model_card_page import page

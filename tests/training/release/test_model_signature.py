@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from contracts.bundle.manifest import MODEL_SIGNATURE, SIGNATURE, seal, verify, write_bundle
+from contracts.bundle.files import MODEL_SIGNATURE, SIGNATURE
+from contracts.bundle.manifest import seal, verify, write_bundle
 from contracts.bundle.signature import signed_bytes
 from contracts.errors import InvalidInput, MissingArtifact
 from serving.bundles.signature import check_signed, public_keys

@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from contracts.bundle.manifest import CANDIDATE_TOWER, QUERY_TOWER
+from contracts.bundle.files import CANDIDATE_TOWER, QUERY_TOWER
 from contracts.features import encoding, names
 from contracts.features.text import TEXT_DIM
 from training.keras2 import keras, tf

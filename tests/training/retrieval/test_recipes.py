@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from contracts.arrays import Doubles
-from contracts.bundle.manifest import CANDIDATE_TOWER, QUERY_TOWER
+from contracts.bundle.files import CANDIDATE_TOWER, QUERY_TOWER
 from contracts.features import encoding
 from training.dataset.dataset import Dataset
 from training.retrieval import recipes

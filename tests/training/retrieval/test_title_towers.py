@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from contracts.bundle.manifest import CANDIDATE_TOWER, QUERY_TOWER
+from contracts.bundle.files import CANDIDATE_TOWER, QUERY_TOWER
 from contracts.features import encoding, names
 from contracts.features.text import TEXT_DIM
 from training.retrieval.title_towers import export_title_towers

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from contracts.bundle.manifest import CANDIDATE_TOWER, QUERY_TOWER, RANKER
+from contracts.bundle.files import CANDIDATE_TOWER, QUERY_TOWER, RANKER
 from contracts.errors import InvalidInput
 from contracts.features import encoding, names
 from contracts.ranking.candidates import Shortlist
