@@ -28,8 +28,8 @@ def stores(world: World) -> str:
     return f"S3 and Prometheus up in {elapsed(started)}"
 
 
-def values(world: World, *extra: str, params: str = "params.yaml") -> list[str]:
-    """Options of every helm command of the run."""
+def values(world: World, *extra: str, params: str = "params.yaml", chart: Path = CHART) -> list[str]:
+    """Options of every helm command of the run; those that the chart of the version before lacks for ours alone."""
     settings = world.settings
     given = [
         f"images.prefix={settings.images}",
@@ -38,7 +38,7 @@ def values(world: World, *extra: str, params: str = "params.yaml") -> list[str]:
         f"route.hostnames={{{settings.host}}}",
         f"mode={settings.mode.capitalize()}",
         *([f"bundle.uri={world.bundle_url}"] if world.bundle_url else []),
-        *(["auditLog.claimName=audit-log"] if settings.mode == "standard" else []),  # Knative mounts none by default
+        *(_later(world) if chart == CHART else []),
         *extra,
     ]
     return [
@@ -50,9 +50,21 @@ def values(world: World, *extra: str, params: str = "params.yaml") -> list[str]:
     ]
 
 
+def _later(world: World) -> list[str]:
+    """Values that version 0.1 did not know."""
+    audit_log = ["auditLog.claimName=audit-log"] if world.settings.mode == "standard" else []  # Knative mounts no claim
+    return ["server.openScopes={metrics}", *audit_log]
+
+
 def upgrade(world: World, *extra: str, params: str = "params.yaml", chart: Path = CHART) -> None:
     """`helm upgrade --install`; again where KServe's webhook was not yet there."""
-    command = ["upgrade", "--install", world.settings.release, str(chart), *values(world, *extra, params=params)]
+    command = [
+        "upgrade",
+        "--install",
+        world.settings.release,
+        str(chart),
+        *values(world, *extra, params=params, chart=chart),
+    ]
     until("helm upgrade", lambda: world.cluster.helm(*command) or True, 60, 3)
 
 
