@@ -1,7 +1,7 @@
 """A verified bundle in memory: models, index and item matrices."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from io import BytesIO
@@ -27,6 +27,7 @@ from contracts.ranking.inputs import ENGAGEMENT_FEATURES, RANKING_FEATURES, Cata
 from contracts.ranking.neighbours import NEIGHBOUR_FEATURES, load_neighbours
 from contracts.ranking.related import Related, load_related
 from contracts.ranking.segments import Segments, segment_starts
+from serving.bundles.contents import check_rows, check_texts
 from serving.bundles.sealed_files import SealedFiles
 from serving.resilience.run_limit import Run, without_limit
 from serving.retrieval.search import best, nearest
@@ -152,10 +153,12 @@ def from_files(files: SealedFiles) -> LoadedBundle:
     """The bundle in memory, of bytes that are checked already. Raises BundleRefused where parts do not fit together."""
     manifest = files.manifest
     terms, display = (json.loads(files.read(name)) for name in (parts.VOCABULARIES, parts.DISPLAY))
-    _check_texts(manifest, {parts.VOCABULARIES: terms, parts.DISPLAY: display})
+    check_texts(manifest, {parts.VOCABULARIES: terms, parts.DISPLAY: display})
     vocabularies = vocabularies_from_json(terms)
     with np.load(BytesIO(files.read(parts.ITEMS))) as matrices:
-        codes, statistics, text, prices = (matrices[name] for name in ("codes", "statistics", "text", "prices"))
+        of_items = {name: matrices[name] for name in ("codes", "statistics", "text", "prices")}
+    check_rows(manifest, len(vocabularies[names.ITEM_ID].terms), of_items)
+    codes, statistics, text, prices = of_items.values()
     catalogue = Catalogue(
         codes={column: codes[:, i] for i, column in enumerate(names.ITEM_CONTENT)},
         sizes={column: len(vocabularies[column]) for column in names.ITEM_CONTENT},
@@ -183,30 +186,6 @@ def from_files(files: SealedFiles) -> LoadedBundle:
     )
     _check_dimensions(loaded)
     return loaded
-
-
-def _check_texts(manifest: Manifest, files: Mapping[str, Mapping[str, Sequence[Any]]]) -> None:
-    """Raises BundleRefused for what no answer can hold: JSON can escape half a character, and a title can be a number.
-
-    files: by name, the texts of each column.
-    """
-    columns = ((f"{name}: {column}", texts) for name, columns in files.items() for column, texts in columns.items())
-    if faults := [fault for column, texts in columns if (fault := _not_text(column, texts))]:
-        raise BundleRefused(f"Bundle {manifest.bundle_version} cannot answer: {'; '.join(faults)}.")
-
-
-def _not_text(column: str, texts: Sequence[Any]) -> str:
-    """The first value of the column that is not a text, in words, or nothing."""
-    try:
-        "".join(texts).encode()  # all at once: a catalogue has hundreds of thousands
-    except (TypeError, UnicodeEncodeError):
-        first, text = next(one for one in enumerate(texts) if not _is_text(one[1]))
-        return f"{column} {first} is {ascii(text)[:64]}, which is no text in UTF-8"
-    return ""
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _segments(content: bytes, vocabularies: dict[str, Vocabulary]) -> Segments:

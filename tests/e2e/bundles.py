@@ -1,4 +1,6 @@
-"""Bundles for releases: one as good as the installed one, four that are bad in ways that verification cannot see."""
+"""Bundles for releases: one as good as the installed one, one that no server takes, and three that are bad in ways
+that verification cannot see.
+"""
 
 import json
 import shutil
@@ -73,8 +75,8 @@ def slow(folder: Path, fields: dict[str, Any]) -> None:
     onnx.save(model, str(folder / RANKER))
 
 
-def erroring(folder: Path, fields: dict[str, Any]) -> None:
-    """A catalogue without titles: every part loads, and no answer can be written."""
+def without_titles(folder: Path, fields: dict[str, Any]) -> None:
+    """A catalogue of which no answer can be written."""
     display = json.loads((folder / DISPLAY).read_text())
     display["title"] = [None] * len(display["title"])
     (folder / DISPLAY).write_text(json.dumps(display))

@@ -82,10 +82,10 @@ def weights(world: World) -> dict[str, int]:
     return {one["name"].removeprefix(prefix).removesuffix("-predictor"): one.get("weight", 1) for one in backends}
 
 
-def released(world: World, bundle: str) -> Ended:
+def released(world: World, bundle: str, *values: str) -> Ended:
     """One value is changed, and the chart's Job does the rest."""
     started = time.monotonic()
-    install.upgrade(world, *rollout_values(world), f"rollout.bundle={bundle}")
+    install.upgrade(world, *rollout_values(world), f"rollout.bundle={bundle}", *values)
     job = next(
         item["metadata"]["name"]
         for item in world.cluster.items("jobs")

@@ -26,9 +26,9 @@ def a_good_revision_promotes_itself(world: World) -> str:
     return f"promoted in {ended.seconds:.0f} s, {len(traffic.answers)} requests, 0 failed, {dict(shares)} by slot"
 
 
-def an_erroring_revision_is_rolled_back(world: World) -> str:
-    """The revision before has all of the traffic again; what failed is the canary's share at most."""
-    before, bundle = world.gateway.recommend(world.user_ids[0]).bundle_version, published(world, bundles.erroring)
+def a_revision_with_empty_lists_is_rolled_back(world: World) -> str:
+    """The revision before has all of the traffic again; what was empty is the canary's share at most."""
+    before, bundle = world.gateway.recommend(world.user_ids[0]).bundle_version, published(world, bundles.empty)
     with world.gateway.under_load(world.user_ids, world.settings.requests_per_second) as traffic:
         ended = released(world, bundle)
         time.sleep(SETTLE_SECONDS)
@@ -85,7 +85,7 @@ def _percent(world: World) -> int | None:
 
 SCENARIOS = (
     a_good_revision_promotes_itself,
-    an_erroring_revision_is_rolled_back,
+    a_revision_with_empty_lists_is_rolled_back,
     helm_upgrade_keeps_the_share,
     rollback_is_a_new_revision,
 )

@@ -20,6 +20,8 @@ from tests.e2e.release import (
 from tests.e2e.world import World
 
 LONGEST_TRAINING_SECONDS = 1200
+REFUSED_SECONDS = 60
+"""How long a release waits for pods that will never be ready."""
 
 
 def a_good_bundle_promotes_itself(world: World) -> str:
@@ -76,9 +78,9 @@ def a_slow_bundle_is_rolled_back(world: World) -> str:
     return _rolled_back(world, bundles.slow)
 
 
-def an_erroring_bundle_is_rolled_back(world: World) -> str:
-    """A catalogue from which no answer can be written."""
-    return _rolled_back(world, bundles.erroring)
+def a_bundle_that_cannot_answer_gets_no_request(world: World) -> str:
+    """Every pod refuses a catalogue without titles, and the release ends where its first share would begin."""
+    return _rolled_back(world, bundles.without_titles, f"rollout.readySeconds={REFUSED_SECONDS}")
 
 
 def a_bundle_with_empty_lists_is_rolled_back(world: World) -> str:
@@ -108,9 +110,9 @@ def a_training_run_releases_itself(world: World) -> str:
     return f"{after} trained and promoted in {seconds:.0f} s, {len(traffic.answers)} requests, 0 failed"
 
 
-def _rolled_back(world: World, change: bundles.Change) -> str:
+def _rolled_back(world: World, change: bundles.Change, *values: str) -> str:
     before = weights(world)
-    ended, asking = _release(world, change)
+    ended, asking = _release(world, change, *values)
     assert ended.exit_code == ABORTED, f"exit code {ended.exit_code}: {ended.last_line}"
     assert weights(world) == before, weights(world)
     assert not asking.stable.failed, f"{len(asking.stable.failed)} failed on stable: {asking.stable.faults()}"
@@ -119,11 +121,11 @@ def _rolled_back(world: World, change: bundles.Change) -> str:
     return f"rolled back in {ended.seconds:.0f} s at {ended.largest_share} %, {asking.figures()}; {ended.last_line}"
 
 
-def _release(world: World, change: bundles.Change) -> tuple[Ended, Clients]:
+def _release(world: World, change: bundles.Change, *values: str) -> tuple[Ended, Clients]:
     """A release under load."""
     bundle = published(world, change)
     with clients(world) as asking:
-        ended = released(world, bundle)
+        ended = released(world, bundle, *values)
     return ended, asking
 
 
@@ -136,7 +138,7 @@ SCENARIOS = (
     helm_rollback_keeps_what_was_promoted,
     rollback_takes_seconds,
     a_slow_bundle_is_rolled_back,
-    an_erroring_bundle_is_rolled_back,
+    a_bundle_that_cannot_answer_gets_no_request,
     a_bundle_with_empty_lists_is_rolled_back,
     a_bundle_that_ranks_upside_down_is_rolled_back,
     a_training_run_releases_itself,

@@ -147,6 +147,19 @@ def test_a_bundle_with_fewer_departments_than_titles_is_refused(source: Path, tm
         Loader(DirectorySource(sealed)).load()
 
 
+@pytest.mark.parametrize("matrix", ["codes", "statistics", "text", "prices"])
+def test_a_bundle_whose_catalogue_ends_early_is_refused(source: Path, tmp_path: Path, matrix: str) -> None:
+    """Only a list with an item of the missing rows would show it."""
+    with write_bundle(tmp_path) as folder:
+        copied(source, folder)
+        with np.load(folder / parts.ITEMS) as arrays:
+            items = dict(arrays)
+        np.savez(folder / parts.ITEMS, **items | {matrix: items[matrix][:-1]})
+        sealed = reseal(folder)
+    with pytest.raises(BundleRefused, match=rf"does not fit together: \d+ rows of {matrix}, \d+ item ids"):
+        Loader(DirectorySource(sealed)).load()
+
+
 def test_a_bundle_is_refused_by_the_loader_with_golden_requests_that_it_does_not_answer(
     source: Path, golden: Golden, tmp_path: Path
 ) -> None:
