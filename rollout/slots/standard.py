@@ -110,5 +110,6 @@ def _missing_pods(deployment: Object) -> str:
     if (total := status.get("replicas", 0)) > updated:
         return f"{total - updated} pods of the last bundle still end"
     if (available := status.get("availableReplicas", 0)) < wanted:
-        return f"{available} of {wanted} pods are ready"
+        name = deployment["metadata"]["name"]
+        return f"{available} of {wanted} pods are ready; `kubectl logs deployment/{name} --all-pods` says why"
     return ""

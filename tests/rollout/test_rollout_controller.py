@@ -328,13 +328,16 @@ def test_no_kill_ever_gives_a_canary_more_than_its_step(world: World) -> None:
 def test_a_slot_without_pods_is_not_ready(world: World) -> None:
     body = world.objects.get(DEPLOYMENT, f"{RELEASE}-blue-predictor")
     assert body
-    slots = slots_of(world.objects, RELEASE, RolloutSettings())
+    slots, logs = (
+        slots_of(world.objects, RELEASE, RolloutSettings()),
+        f"kubectl logs deployment/{RELEASE}-blue-predictor",
+    )
     for change, sentence in [
         ({"status": {}}, "its Deployment has not been looked at yet"),
         ({"spec": body["spec"] | {"replicas": 0}}, "it is scaled to no pods"),
         ({"status": body["status"] | {"updatedReplicas": 1}}, "1 of 2 pods are of the new bundle"),
         ({"status": body["status"] | {"replicas": 3}}, "1 pods of the last bundle still end"),
-        ({"status": body["status"] | {"availableReplicas": 1}}, "1 of 2 pods are ready"),
+        ({"status": body["status"] | {"availableReplicas": 1}}, f"1 of 2 pods are ready; `{logs} --all-pods` says why"),
     ]:
         world.objects._stored[(DEPLOYMENT.name, f"{RELEASE}-blue-predictor")] = body | change
         assert slots.readiness("blue", "v1").sentence == f"shop-blue: {sentence}"
