@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rollout.record.state import Choice
 from tests.e2e import bundles, install
 from tests.e2e.cluster import Cluster, until
 from tests.e2e.traffic import Answer, Traffic
@@ -144,9 +145,12 @@ def published(world: World, change: bundles.Change, version: str = "") -> str:
 
 
 def _why(decisions: list[Any]) -> str:
-    """What the gates that were not successful said last."""
+    """What the gates that were not successful said last; without one, why the release ended."""
     said = [gate["sentence"] for one in decisions for gate in one["gates"] if gate["verdict"] == "failed"]
-    return "; ".join(said[-2:]) or (decisions[-1]["sentence"] if decisions else "")
+    ended = [one["sentence"] for one in decisions if one.get("choice") == Choice.ABORTING.value] or [
+        one["sentence"] for one in decisions[-1:]
+    ]
+    return "; ".join(said[-2:] or ended)
 
 
 def _containers(job: Any) -> list[Any]:
