@@ -202,6 +202,38 @@ def test_files_behind_a_url_are_read_on_spark(tmp_path: Path, spark: ibis.BaseBa
     assert (report.events_in, report.events_kept, report.items) == (2, 2, 1)
 
 
+def test_a_shops_own_texts_are_read_the_same_on_spark(tmp_path: Path, spark: ibis.BaseBackend) -> None:
+    """Functions of ours read times, numbers, lists and names of events; Spark hands each of them one text, or a null."""
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "interactions.csv").write_text(
+        "user_id;item_id;event_type;event_timestamp;price;quantity\n"
+        "u1;tea; View ;2024-01-01 10:00;;\n"
+        "u1;tea;KÖPA;2024-01-01T11:00:00+02:00;1.234,50 EUR;2\n"
+        "u2;tea;köpa;2024-01-02 10:00;EUR 7,5;1\n"
+        "u2;milk;köpa;2024-01-02 10:00;;1\n"
+        "u2;milk;köpa;2024-01-03 10:00;0,99;-1\n"
+        "u3;milk;köpa;yesterday;1;1\n"
+        "u3;milk;waved;2024-01-02 10:00;1;1\n"
+    )
+    (shop / "products.csv").write_text(
+        'item_id;title;category\ntea;Tea;"[""hot"", ""leaves""]"\nmilk;Milk;cold\nsalt;Salt;\n'
+    )
+    (shop / "mapping.yaml").write_text(
+        'event_types: {köpa: purchase}\ndecimal: ","\ntime_zone: Europe/Stockholm\nreturns: cancel\n'
+    )
+    given = str(shop / "mapping.yaml")
+    settings = IngestSettings(adapter="ecommerce", path=str(shop), mapping=given, max_dropped_share=1.0)
+    found, reports = [], []
+    for name, connection in (("duckdb", connect(Engine.DUCKDB, "")), ("spark", spark)):
+        workspace = Workspace(tmp_path / name)
+        reports.append(ingest(workspace, settings, connection))
+        found.append({table: rows(workspace.ingested(table)) for table in ("events", "items", "users")})
+    assert (reports[0].events_in, reports[0].events_kept) == (reports[1].events_in, reports[1].events_kept) == (7, 3)
+    for table, expected in found[0].items():
+        pd.testing.assert_frame_equal(found[1][table][expected.columns], expected, check_dtype=False)
+
+
 def test_nothing_is_left_of_the_scratch_tables(both: tuple[Workspace, Workspace]) -> None:
     left = [path for workspace in both for path in workspace.data.rglob(".*") if path.suffix == ".parquet"]
     assert left == []

@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-import ibis
-import pyarrow as pa
-
 from contracts.errors import InvalidInput
 from contracts.events.schema import WITHOUT_ITEM, EventType
 from training.ingest.adapters.mapping import EVENT_TYPES
 from training.ingest.adapters.source import CANCEL, IGNORE, RETURN
 from training.ingest.files.nested import WITHOUT_ITEMS
 from training.ingest.values.columns import Columns
+from training.ingest.values.text_function import text_function
 
 EVENT_NAMES = {kind.value: kind.value for kind in EventType} | {
     "cart": EventType.CART_ADD.value,
@@ -27,19 +25,11 @@ IGNORED = "ignored"
 
 
 def plain(name: str) -> str:
-    """The name without its case and the blanks around it."""
+    """The name without its case and the blanks around it.
+
+    Queries ask it too: the engine's own lower case differs, of the Turkish I and the Greek last sigma.
+    """
     return name.strip().casefold()
-
-
-def _plain_names() -> Any:
-    """`plain` as a function of the engine, whose own lower case differs: of the Turkish I, and the Greek last sigma."""
-
-    def plain_name_of_event(texts: Any) -> Any:  # an Arrow array, as the engine hands over many rows at once
-        whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-        coded = whole.dictionary_encode()  # a log has few names
-        return pa.array(map(plain, coded.dictionary.to_pylist()), pa.string()).take(coded.indices)
-
-    return ibis.udf.scalar.pyarrow(plain_name_of_event, signature=(("string",), "string"))
 
 
 def event_types_of(mapping: Mapping[str, str]) -> dict[str, str]:
@@ -77,7 +67,7 @@ def event_type(rows: Columns, mapping: Mapping[str, str]) -> Any:
     if constant and (kind := plain(constant)) not in (*names, *names.values()):
         kinds = ", ".join(kind.value for kind in EventType)
         raise InvalidInput(f"Every row is said to be a {kind!r}, which is not an event type. There are {kinds}.")
-    written = _plain_names()(rows.text("event_type"))
+    written = text_function(plain)(rows.text("event_type"))
     kind = written.substitute(dict(names))
     if ignored := [name for name, kind in own.items() if kind == IGNORE]:
         rows.leave_out(written.isin(ignored).fill_null(False), IGNORED)

@@ -76,6 +76,7 @@ class Reading:
             pattern_of(self.date_format)
 
 
+@lru_cache(maxsize=100)
 def reader(reading: Reading) -> Callable[[str], str]:
     """A text's moment, spelt in UTC, or WRONG or ZONELESS; empty for a text without content."""
     own = pattern_of(reading.date_format) if reading.date_format else None
@@ -93,6 +94,11 @@ def reader(reading: Reading) -> Callable[[str], str]:
         return WRONG
 
     return lru_cache(maxsize=200_000)(read)  # logs have days, or many events a second
+
+
+def moment_in_utc(reading: Reading, text: str) -> str:
+    """What `reader` says of the text, for engines that send a function to other processes."""
+    return reader(reading)(text)
 
 
 @lru_cache(maxsize=1000)

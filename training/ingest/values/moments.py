@@ -1,12 +1,13 @@
 """Columns of moments as UTC, whatever their type."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import ibis
-import pyarrow as pa
 
-from training.ingest.values.moment_text import EPOCH_UNITS, WRONG, ZONELESS, Reading, reader
+from training.ingest.values.moment_text import EPOCH_UNITS, WRONG, ZONELESS, Reading, moment_in_utc
+from training.ingest.values.text_function import text_function
 from training.ingest.values.texts import as_text
 
 TIMESTAMP = "timestamp('UTC', 6)"
@@ -44,16 +45,7 @@ def moments(value: Any, reading: Reading) -> Moments:
 
 def text_reader(reading: Reading) -> Any:
     """A function of the engine from texts to their moments, spelt in UTC, or to WRONG or ZONELESS."""
-    read = reader(reading)
-
-    def moment_in_utc(texts: Any) -> Any:  # an Arrow array of texts, as the engine hands over many rows at once
-        whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-        coded = whole.dictionary_encode()  # lines of one order have one time: each text is read once
-        read_once = pa.array([read(text) for text in coded.dictionary.to_pylist()], pa.string())
-        return read_once.take(coded.indices)
-
-    signature = (("string",), "string")
-    return ibis.udf.scalar.pyarrow(moment_in_utc, signature=signature)
+    return text_function(partial(moment_in_utc, reading))
 
 
 def _typed(value: Any, reading: Reading) -> Moments:

@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 import ibis
-import pyarrow as pa
 
 from contracts.errors import InvalidInput
+from training.ingest.values.text_function import text_function
 
 SPACE: Final = "[\\s\u00a0\u2007\u2009\u202f]"
 MINUS: Final = "\\-\u2212"
@@ -94,11 +94,11 @@ def is_plain(text: Any, decimal: str) -> Any:
 
 
 def _engine_reader(decimal: str, money: bool) -> Any:
-    def number_of_text(texts: Any) -> Any:  # an Arrow array, as the engine hands over many rows at once
-        found = (amount(text or "", decimal, money=money) for text in texts.to_pylist())
-        return pa.array([NAN if one is None else one[0] for one in found], pa.float64())  # DuckDB refuses nulls
+    def number(text: str) -> float:
+        found = amount(text, decimal, money=money)
+        return NAN if found is None else found[0]  # DuckDB refuses nulls
 
-    return ibis.udf.scalar.pyarrow(number_of_text, signature=(("string",), "float64"))
+    return text_function(number, "float64")
 
 
 @lru_cache(maxsize=200_000)

@@ -3,11 +3,11 @@
 from typing import Any
 
 import ibis
-import pyarrow as pa
 
 from contracts.features.vocabulary import LIST_SEPARATOR
 from training.ingest.files.json_lines import as_text as json_text
 from training.ingest.files.literals import nested_value
+from training.ingest.values.text_function import text_function
 
 BLANKS = " \t\n\r\v\f"
 """What the engine strips."""
@@ -56,10 +56,7 @@ def _joined(parts: Any) -> Any:
 
 
 def _list_reader(separator: str) -> Any:
-    def terms_of_text(texts: Any) -> Any:  # an Arrow array, as the engine hands over many rows at once
-        return pa.array([LIST_SEPARATOR.join(_terms(text, separator)) for text in texts.to_pylist()], pa.string())
-
-    return ibis.udf.scalar.pyarrow(terms_of_text, signature=(("string",), "string"))
+    return text_function(lambda text: LIST_SEPARATOR.join(_terms(text, separator)))
 
 
 def _terms(text: str, separator: str) -> list[str]:
