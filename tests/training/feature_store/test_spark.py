@@ -203,7 +203,7 @@ def test_files_behind_a_url_are_read_on_spark(tmp_path: Path, spark: ibis.BaseBa
 
 
 def test_a_shops_own_texts_are_read_the_same_on_spark(tmp_path: Path, spark: ibis.BaseBackend) -> None:
-    """Functions of ours read times, numbers, lists and names of events; Spark hands each of them one text, or a null."""
+    """Functions of ours read times, numbers, lists and names of events; Spark hands over one text, or a null."""
     shop = tmp_path / "shop"
     shop.mkdir()
     (shop / "interactions.csv").write_text(
