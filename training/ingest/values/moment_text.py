@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
 from contracts.errors import InvalidInput
@@ -76,29 +76,24 @@ class Reading:
             pattern_of(self.date_format)
 
 
-@lru_cache(maxsize=100)
 def reader(reading: Reading) -> Callable[[str], str]:
-    """A text's moment, spelt in UTC, or WRONG or ZONELESS; empty for a text without content."""
-    own = pattern_of(reading.date_format) if reading.date_format else None
-    shop = place(reading.time_zone) if reading.time_zone else None
-
-    def read(text: str) -> str:
-        stripped = text.strip()
-        if not stripped:
-            return ""
-        match = (own.fullmatch(stripped) if own else None) or ISO.fullmatch(stripped)
-        if match is not None:
-            return _moment(match.groupdict(), shop)
-        if reading.epoch_unit and NUMBER.fullmatch(stripped):
-            return _since_1970(Decimal(stripped), reading.epoch_unit)
-        return WRONG
-
-    return lru_cache(maxsize=200_000)(read)  # logs have days, or many events a second
+    """`moment_in_utc` of one column, which can be sent to another process."""
+    return partial(moment_in_utc, reading)
 
 
+@lru_cache(maxsize=200_000)  # logs have days, or many events a second
 def moment_in_utc(reading: Reading, text: str) -> str:
-    """What `reader` says of the text, for engines that send a function to other processes."""
-    return reader(reading)(text)
+    """A text's moment, spelt in UTC, or WRONG or ZONELESS; empty for a text without content."""
+    stripped = text.strip()
+    if not stripped:
+        return ""
+    own = pattern_of(reading.date_format) if reading.date_format else None
+    match = (own.fullmatch(stripped) if own else None) or ISO.fullmatch(stripped)
+    if match is not None:
+        return _moment(match.groupdict(), place(reading.time_zone) if reading.time_zone else None)
+    if reading.epoch_unit and NUMBER.fullmatch(stripped):
+        return _since_1970(Decimal(stripped), reading.epoch_unit)
+    return WRONG
 
 
 @lru_cache(maxsize=1000)

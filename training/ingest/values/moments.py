@@ -1,12 +1,11 @@
 """Columns of moments as UTC, whatever their type."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import ibis
 
-from training.ingest.values.moment_text import EPOCH_UNITS, WRONG, ZONELESS, Reading, moment_in_utc
+from training.ingest.values.moment_text import EPOCH_UNITS, WRONG, ZONELESS, Reading, reader
 from training.ingest.values.text_function import text_function
 from training.ingest.values.texts import as_text
 
@@ -45,7 +44,7 @@ def moments(value: Any, reading: Reading) -> Moments:
 
 def text_reader(reading: Reading) -> Any:
     """A function of the engine from texts to their moments, spelt in UTC, or to WRONG or ZONELESS."""
-    return text_function(partial(moment_in_utc, reading))
+    return text_function(reader(reading))
 
 
 def _typed(value: Any, reading: Reading) -> Moments:

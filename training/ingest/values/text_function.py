@@ -10,20 +10,20 @@ from typing import Any
 import ibis
 import pyarrow as pa
 
-TYPES = {"string": pa.string(), "float64": pa.float64()}
-
 
 def text_function(read: Callable[[str], Any], kind: str = "string") -> Any:
-    """The function for a query: what `read` says of each text, null for a null; kind is a name of TYPES.
+    """The function for a query: what `read` says of each text, null for a null; kind is Ibis' name of its type.
 
     Each text of a chunk is read once: lines of one order have one time, and a log has few names of events.
     """
+
+    answers = ibis.dtype(kind).to_pyarrow()
 
     def read_texts(texts: Any) -> Any:
         if not isinstance(texts, pa.Array | pa.ChunkedArray):
             return None if texts is None else read(texts)
         whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
         coded = whole.dictionary_encode()
-        return pa.array(map(read, coded.dictionary.to_pylist()), TYPES[kind]).take(coded.indices)
+        return pa.array(map(read, coded.dictionary.to_pylist()), answers).take(coded.indices)
 
     return ibis.udf.scalar.pyarrow(read_texts, signature=(("string",), kind))

@@ -1,7 +1,6 @@
 """What engines hand over to a function of ours: DuckDB an array of texts, Spark one text."""
 
 import pickle
-from functools import partial
 from typing import Any
 
 import ibis
@@ -9,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from training.ingest.adapters.event_names import plain
-from training.ingest.values.moment_text import Reading, moment_in_utc
+from training.ingest.values.moment_text import Reading, reader
 from training.ingest.values.text_function import text_function
 
 
@@ -47,5 +46,5 @@ def test_one_text_is_answered_by_itself_and_a_null_by_a_null() -> None:
 
 
 def test_what_reads_times_can_be_sent_to_another_process() -> None:
-    read = pickle.loads(pickle.dumps(partial(moment_in_utc, Reading(time_zone="Europe/Stockholm"))))
+    read = pickle.loads(pickle.dumps(reader(Reading(time_zone="Europe/Stockholm"))))
     assert read("2024-01-01 10:00").startswith("2024-01-01 09:00")
