@@ -48,7 +48,7 @@ class LiveReleases:
         experiment_file: Path | None = None,
         health: BundleHealth | None = None,
     ) -> None:
-        """Raises TandemError where the first bundle cannot serve, and InvalidInput for a file that is no experiment.
+        """Raises TandemError where the first bundle cannot serve, and InvalidInput for a file without an experiment.
 
         A challenger that cannot serve is refused as `refresh` refuses one: a server that restarts at night must not
         stay down because a bundle was retired meanwhile.

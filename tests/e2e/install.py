@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.e2e.cluster import CHART, CommandFailed, until
 from tests.e2e.traffic import Gateway
-from tests.e2e.world import API_KEY, BUCKET, MANIFESTS, World, elapsed, way_in
+from tests.e2e.world import BUCKET, KEY, MANIFESTS, World, elapsed, way_in
 
 READY_SECONDS = 300
 
@@ -58,13 +58,8 @@ def _later(world: World) -> list[str]:
 
 def upgrade(world: World, *extra: str, params: str = "params.yaml", chart: Path = CHART) -> None:
     """`helm upgrade --install`; again where KServe's webhook was not yet there."""
-    command = [
-        "upgrade",
-        "--install",
-        world.settings.release,
-        str(chart),
-        *values(world, *extra, params=params, chart=chart),
-    ]
+    options = values(world, *extra, params=params, chart=chart)
+    command = ["upgrade", "--install", world.settings.release, str(chart), *options]
     until("helm upgrade", lambda: world.cluster.helm(*command) or True, 60, 3)
 
 
@@ -111,7 +106,7 @@ def slots(world: World) -> str:
     manifest = world.s3().get_object(Bucket=BUCKET, Key=f"bundles/{world.version}/manifest.json")["Body"].read()
     world.user_ids = _example_users(manifest)
     world.host = _host(world)
-    world.gateway = Gateway(way_in(world), world.host, API_KEY)
+    world.gateway = Gateway(way_in(world), world.host, KEY)
     answer = until("an answer through the gateway", lambda: _first_answer(world), 60)
     return f"slots Ready {ready} after helm upgrade, first list after {elapsed(started)} by slot {answer.variant!r}"
 

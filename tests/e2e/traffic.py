@@ -63,8 +63,8 @@ class Traffic:
 class Gateway:
     """The way in, as a client outside of the cluster has it."""
 
-    def __init__(self, url: str, host: str, key: str) -> None:
-        """key: the one of a surface's server, as lists are closed to callers without one."""
+    def __init__(self, url: str, host: str, key: Mapping[str, str]) -> None:
+        """key: header of a surface's server, as lists are closed to callers without one."""
         self._url = url
         self._host = host
         self._key = key
@@ -80,7 +80,7 @@ class Gateway:
 
     def recommend(self, user_id: str, n: int = 10, slot: str = "") -> Answer:
         """The list of one user; with a slot, that slot's."""
-        headers = {"authorization": f"Bearer {self._key}"} | ({"x-tandem-slot": slot} if slot else {})
+        headers = {**self._key, "x-tandem-slot": slot} if slot else dict(self._key)
         started = time.perf_counter()
         try:
             response = self.client.get(f"/recommendations/{user_id}", params={"n": n}, headers=headers)

@@ -21,6 +21,8 @@ from tests.e2e.traffic import Gateway
 BUCKET = "tandem"
 CREDENTIALS = {"aws_access_key_id": "e2e", "aws_secret_access_key": "end-to-end-only", "region_name": "us-east-1"}
 API_KEY = "end-to-end-only-0123456789"
+KEY = {"authorization": f"Bearer {API_KEY}"}
+"""Header of a surface's server."""
 """That the servers ask for, as manifests/s3.yaml has it."""
 MANIFESTS = Path(__file__).parent / "manifests"
 

@@ -33,7 +33,7 @@ def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_open_lists_behind_a_route_are_said(chart: Path, values: str, options: tuple[str, ...], said: bool) -> None:
     command = [str(HELM), "template", "shop", str(chart), "--kube-version", "1.34.0", "--debug"]
     command += ["--values", str(CHART / "ci" / f"{values}-values.yaml"), *options]
-    # A note is no YAML; with --debug Helm prints it all the same, and exits with 1.
+    # Notes are not YAML; with --debug Helm prints it all the same, and exits with 1.
     shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     assert "Tandem registry.example.com/tandem-serving" in shown
     assert (OPEN in " ".join(shown.split())) is said

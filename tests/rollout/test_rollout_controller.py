@@ -328,10 +328,8 @@ def test_no_kill_ever_gives_a_canary_more_than_its_step(world: World) -> None:
 def test_a_slot_without_pods_is_not_ready(world: World) -> None:
     body = world.objects.get(DEPLOYMENT, f"{RELEASE}-blue-predictor")
     assert body
-    slots, logs = (
-        slots_of(world.objects, RELEASE, RolloutSettings()),
-        f"kubectl logs deployment/{RELEASE}-blue-predictor",
-    )
+    slots = slots_of(world.objects, RELEASE, RolloutSettings())
+    logs = f"kubectl logs deployment/{RELEASE}-blue-predictor"
     for change, sentence in [
         ({"status": {}}, "its Deployment has not been looked at yet"),
         ({"spec": body["spec"] | {"replicas": 0}}, "it is scaled to no pods"),

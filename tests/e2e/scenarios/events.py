@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.cluster import until
-from tests.e2e.world import API_KEY, World
+from tests.e2e.world import KEY, World
 
-KEY = {"authorization": f"Bearer {API_KEY}"}
 FRESH_SECONDS = 20
 LONG = 50
 POSTED = 200

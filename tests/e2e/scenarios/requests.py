@@ -1,8 +1,7 @@
 """What clients see: lists, the forced slot, the closed paths, weights."""
 
 from tests.e2e.cluster import until
-from tests.e2e.scenarios.events import KEY
-from tests.e2e.world import World
+from tests.e2e.world import KEY, World
 
 REQUESTS = 200
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.scenarios.events import KEY
-from tests.e2e.world import World
+from tests.e2e.world import KEY, World
 
 DASHBOARDS = Path(__file__).resolve().parents[3] / "monitoring" / "dashboards"
 AUDITED = Path(__file__).resolve().parents[1] / "audited.py"
