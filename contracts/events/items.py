@@ -3,15 +3,38 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from contracts.errors import few_fields
+from contracts.events.schema import LIST_SEPARATOR
 from contracts.limits import MAX_ID, MAX_MONEY, MAX_TERM
 
 MAX_CHANGED_ITEMS: Final = 1000
 """Items of one request."""
-Term = Annotated[str, Field(min_length=1, max_length=MAX_TERM)]
+MAX_TITLE: Final = 1024
+MAX_TERMS: Final = 4096
+"""Characters of a title, and of all terms in a column: a server keeps posted items in memory."""
 
+
+def _each_short(terms: str) -> str:
+    longest = max(map(len, terms.split(LIST_SEPARATOR)))
+    if longest > MAX_TERM:
+        raise ValueError(
+            f"one of them has {longest} characters, and a term has at most {MAX_TERM}; {LIST_SEPARATOR!r} stands "
+            "between the terms of an item that has several"
+        )
+    return terms
+
+
+Terms = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_TERMS,
+        description=f"Of at most {MAX_TERM} characters; several with {LIST_SEPARATOR!r} between them.",
+    ),
+    AfterValidator(_each_short),
+]
 
 SHELVES: Final = ("department", "category")
 """Content columns that say to people where an item belongs, the widest first."""
@@ -37,12 +60,12 @@ class CatalogueItem(BaseModel):
         return few_fields(value)
 
     item_id: Annotated[str, Field(min_length=1, max_length=MAX_ID)]
-    title: Term | None = None
-    department: Term | None = None
-    category: Term | None = None
-    subcategory: Term | None = None
-    brand: Term | None = None
-    manufacturer: Term | None = None
+    title: Annotated[str, Field(min_length=1, max_length=MAX_TITLE)] | None = None
+    department: Terms | None = None
+    category: Terms | None = None
+    subcategory: Terms | None = None
+    brand: Terms | None = None
+    manufacturer: Terms | None = None
     price: Annotated[float, Field(ge=0, le=MAX_MONEY, description="Asked now.")] | None = None
     in_stock: bool | None = Field(None, description="An item out of stock is in no list.")
 

@@ -12,6 +12,8 @@ from typing import Final
 from contracts.limits import MAX_ID, MAX_MONEY, MAX_TERM
 
 UNKNOWN: Final = "unknown"
+LIST_SEPARATOR: Final = " | "
+"""Between the values of a term that is several: an item of the category `Animation | Comedy` is of both."""
 FIRST_MOMENT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Of an event. Moments are computed with as Unix seconds, and an earlier one is a slip of the source."""
 

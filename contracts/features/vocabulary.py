@@ -8,9 +8,9 @@ from itertools import repeat
 import numpy as np
 import numpy.typing as npt
 
+from contracts.events.schema import LIST_SEPARATOR
+
 OUT_OF_VOCABULARY = 0
-LIST_SEPARATOR = " | "
-"""Between the values of a term that is several: an item of the category `Animation | Comedy` is of both."""
 MANY_TERMS = 4096
 """A dictionary of fewer stays in the processor's cache."""
 

@@ -7,8 +7,7 @@ from typing import Any
 import ibis
 
 from contracts.errors import DataRejected
-from contracts.events.schema import EventType, Rule
-from contracts.features.vocabulary import LIST_SEPARATOR
+from contracts.events.schema import LIST_SEPARATOR, EventType, Rule
 
 
 def broken(rule: Rule, table: ibis.Table) -> ibis.Value:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from unicodedata import normalize
 
 from contracts.errors import InvalidInput
 from contracts.events.schema import WITHOUT_ITEM, EventType
@@ -25,11 +26,11 @@ IGNORED = "ignored"
 
 
 def plain(name: str) -> str:
-    """The name without its case and the blanks around it.
+    """The name without its case and the blanks around it, and with each accent in one character with its letter.
 
     Queries ask it too: the engine's own lower case differs, of the Turkish I and the Greek last sigma.
     """
-    return name.strip().casefold()
+    return normalize("NFC", name.strip().casefold())
 
 
 def event_types_of(mapping: Mapping[str, str]) -> dict[str, str]:

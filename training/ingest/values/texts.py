@@ -4,7 +4,7 @@ from typing import Any
 
 import ibis
 
-from contracts.features.vocabulary import LIST_SEPARATOR
+from contracts.events.schema import LIST_SEPARATOR
 from training.ingest.files.json_lines import as_text as json_text
 from training.ingest.files.literals import nested_value
 from training.ingest.values.text_function import text_function

@@ -111,7 +111,8 @@ def test_two_spellings_of_an_event_name_are_one_type() -> None:
 @pytest.mark.parametrize(
     ("mapped", "written"),
     [("İNCELE", "İNCELE"), ("ΑΓΟΡΑΣ", "αγορας"), ("gekauft-größe", "GEKAUFT-GRÖSSE"), ("buy", "Buy\u00a0"),
-     ("column", "column"), ("my.column", "My.Column"), ("value", "value"), ("path", "PATH")],
+     ("column", "column"), ("my.column", "My.Column"), ("value", "value"), ("path", "PATH"),
+     ("geöffnet", "GEO\u0308FFNET"), ("geo\u0308ffnet", "Geöffnet")],
 )  # fmt: skip
 def test_an_event_name_is_matched_whatever_its_letters(tmp_path: Path, mapped: str, written: str) -> None:
     lines = f"user_id,item_id,event_type,event_timestamp\nu,tea,{written},2024-01-05T10:00:00Z\n"
