@@ -29,7 +29,7 @@ from serving.features.lookup import FeatureLookup
 from serving.metrics import Metrics
 from serving.recommendation.answer import Listed, again, arranged
 from serving.recommendation.answer_cache import CachedAnswer
-from serving.recommendation.full_path import FullPath
+from serving.recommendation.full_path import FullPath, in_context
 from serving.recommendation.ladder import Ladder
 from serving.recommendation.query import history_in
 from serving.recommendation.safeguards import Safeguards
@@ -184,6 +184,9 @@ class Recommender:
             user = self._path.user(bundle, request.user_id, features, context, history_in(bundle, features))
             candidates = shortlist_of(user, rows, bundle.items)
             scores, order = self._path.ranked(bundle, candidates)
+            if len(context) and bundle.related is not None:
+                near = bundle.related.everything_near(context, bundle.items.neighbours)
+                scores, order = in_context(scores, candidates.rows, near)
         return _scored(request.user_id, bundle, candidates.rows[order], scores[order])
 
     @contextmanager

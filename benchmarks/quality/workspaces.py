@@ -14,16 +14,20 @@ from training.workspace import Workspace
 ROOT: Final = Path(__file__).resolve().parents[2]
 PREPARING: Final = ("ingest", "features", "copurchase", "materialize", "dataset")
 TRAINING: Final = ("train-towers", "train-ranker")
+SEALING: Final = ("evaluate", "bundle")
 
 
-def train(root: Path, params: str) -> None:
-    """Runs the pipeline with this params.yaml where it has not; what it says goes to stderr."""
+def train(root: Path, params: str, *, sealed: bool = False) -> None:
+    """Runs the pipeline with this params.yaml where it has not, to a bundle if it is to be sealed.
+
+    What it says goes to stderr.
+    """
     if Workspace(root).ranker.exists():
         return
     ignored = shutil.ignore_patterns("data", "__pycache__")
     shutil.copytree(ROOT / "feature_repo", root / "feature_repo", ignore=ignored, dirs_exist_ok=True)
     (root / "params.yaml").write_text(params)
-    _run(root, *PREPARING, *TRAINING)
+    _run(root, *PREPARING, *TRAINING, *(SEALING if sealed else ()))
 
 
 def with_seed(root: Path, seed: int) -> Path:

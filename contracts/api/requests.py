@@ -36,8 +36,8 @@ Context = Annotated[
     Field(
         max_length=MAX_CONTEXT,
         fail_fast=True,
-        description="Items of the page or the basket, latest first: the query is made as if the user had just bought "
-        "them, what goes with them is proposed, and they are not in the list themselves.",
+        description="Items of the page or the basket, latest first: the list is made as if the user had just bought "
+        "them, what goes with them stands higher, and they are not in the list themselves.",
     ),
     BeforeValidator(one_is_a_list),
 ]

@@ -36,6 +36,28 @@ class UserHistory:
         found = np.minimum(np.searchsorted(ordered, rows), len(ordered) - 1)
         return self._order[found], ordered[found] == rows
 
+    def and_now(self, rows: Rows, now: float) -> "UserHistory":
+        """The history as if the catalogue rows, distinct and latest first, had been bought at the Unix second now."""
+        if len(rows) == 0:
+            return self
+        places, bought = self.positions(rows)
+        others = ~np.isin(self.item_rows, rows)
+
+        def once_more(counts: Floats) -> Floats:
+            before = np.where(bought, counts[places], 0) if len(counts) else np.zeros(len(rows))
+            more: Floats = np.concatenate([before + 1, counts[others]]).astype(np.float32)
+            return more
+
+        first = np.where(bought, self.first[places], now) if len(self) else np.full(len(rows), now)
+        return UserHistory(
+            item_rows=np.concatenate([rows, self.item_rows[others]]),
+            counts=once_more(self.counts),
+            counts_91d=once_more(self.counts_91d),
+            counts_28d=once_more(self.counts_28d),
+            first=np.concatenate([first, self.first[others]]),
+            last=np.concatenate([np.full(len(rows), now), self.last[others]]),
+        )
+
     @cached_property
     def _order(self) -> Rows:
         return np.argsort(self.item_rows)

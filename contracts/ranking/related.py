@@ -49,6 +49,32 @@ class Summing:
 
 
 @dataclass(frozen=True)
+class Near:
+    """What is near to some items."""
+
+    rows: Rows  # [m] catalogue rows
+    nearness: Floats  # [m] above 0
+
+    def best(self, k: int, allowed: Mask | None = None) -> tuple[Rows, Floats]:
+        """([m] catalogue rows, [m] nearness) of the nearest that are allowed, best first, at most k."""
+        rows, nearness = self.rows, self.nearness
+        if allowed is not None:
+            passes = allowed[rows]
+            rows, nearness = rows[passes], nearness[passes]
+        order = np.argsort(-nearness, kind="stable")[:k]
+        return rows[order], nearness[order]
+
+    def of(self, rows: Rows) -> Floats:
+        """[k] nearness of each catalogue row, 0 where nothing is known of it."""
+        if len(self.rows) == 0:
+            return np.zeros(len(rows), np.float32)
+        order = np.argsort(self.rows)
+        place = order[np.minimum(np.searchsorted(self.rows, rows, sorter=order), len(order) - 1)]
+        found: Floats = np.where(self.rows[place] == rows, self.nearness[place], 0.0).astype(np.float32)
+        return found
+
+
+@dataclass(frozen=True)
 class Related:
     """The nearest items of each by baskets. Place p from 1 on is catalogue row rows[p - 1], 0 all others."""
 
@@ -81,7 +107,11 @@ class Related:
     def nearest(
         self, rows: Rows, k: int, allowed: Mask | None = None, neighbours: Neighbours | None = None
     ) -> tuple[Rows, Floats]:
-        """([m] catalogue rows, [m] how near to the given rows), best first, at most k and none given.
+        """([m] catalogue rows, [m] how near to the given rows), best first, at most k and none given."""
+        return self.everything_near(rows, neighbours).best(k, allowed)
+
+    def everything_near(self, rows: Rows, neighbours: Neighbours | None = None) -> "Near":
+        """All that is near to the given catalogue rows, and none of them.
 
         Sums of nearness by baskets. Where baskets know two of the rows or more, each counts by popularity; of one it
         stays as it is. neighbours: the same bundle's weights, whose sum joins as far as the bundle says.
@@ -92,11 +122,7 @@ class Related:
         factor = self.summing.neighbours_for_several if several else self.summing.neighbours_for_one
         if neighbours is not None and factor > 0 and len(found):
             found, sums = _joined(found, sums, *neighbours.summed(rows), factor)
-        if allowed is not None:
-            passes = allowed[found]
-            found, sums = found[passes], sums[passes]
-        order = np.argsort(-sums, kind="stable")[:k]
-        return found[order], sums[order]
+        return Near(found, sums)
 
     def _summed(self, places: npt.NDArray[np.int32], *, weighed: bool) -> tuple[Rows, Floats]:
         """([m] catalogue rows but those of the places, [m] sums of nearness); weighed: each times popularity."""

@@ -57,7 +57,7 @@ class Explainer:
         known = ReasonFacts(
             items=scope.bundle.items,
             titles=scope.bundle.titles,
-            history=trace.user.history if trace else NO_HISTORY,
+            history=trace.history if trace else NO_HISTORY,
             now=trace.user.now if trace else self._now()[0],
             context=scope.context,
             companions=trace.context.baskets if trace else {},

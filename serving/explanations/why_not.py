@@ -98,7 +98,7 @@ def _nearest_rank(row: int, scope: RequestScope, ranked: RankedCandidates) -> in
 
 
 def _bought(ranked: RankedCandidates) -> Rows:
-    return ranked.trace.user.history.item_rows if ranked.trace else NO_ROWS
+    return ranked.trace.history.item_rows if ranked.trace else NO_ROWS
 
 
 def _outcome(

@@ -145,7 +145,7 @@ def shortfall_reason(scope: RequestScope, ranked: RankedCandidates, arrangement:
     if arrangement.left_out:
         caps = ", ".join(sorted(set(arrangement.left_out.values())))
         return f"The rules {caps} leave out {len(arrangement.left_out)} of {len(ranked.rows)} candidates."
-    bought = ranked.trace.user.history.item_rows if ranked.trace else NO_ROWS
+    bought = ranked.trace.history.item_rows if ranked.trace else NO_ROWS
     names = [name for name, _ in scope.filtered(bought).conditions]
     candidates, items = len(ranked.rows), len(scope.bundle.item_ids)
     if names:

@@ -11,6 +11,7 @@ from contracts.events.schema import EventType
 from contracts.features import names
 from contracts.features.vocabulary import OUT_OF_VOCABULARY
 from contracts.ranking.candidates import NO_ROWS, Mask
+from contracts.ranking.related import Near
 from serving.bundles.bundle import LoadedBundle
 from serving.features.lookup import FeatureLookup, OnlineStoreError, UserFeatures
 from serving.retrieval.content import nearest_by_content
@@ -25,6 +26,7 @@ class ContextCandidates:
     """What goes with the context, best first, and how it was found."""
 
     rows: Rows = field(default_factory=lambda: NO_ROWS)
+    near: Near | None = None  # all that is near by baskets; None without a context, or where the bundle has no baskets
     baskets: Mapping[int, Mapping[int, int]] = field(default_factory=dict)  # candidate to context rows, with baskets
     companions_read: bool = True  # False where the online store did not answer
 
@@ -65,14 +67,15 @@ def context_candidates(
     together = Counter({row: sum(counts.values()) for row, counts in baskets.items()})
     bought = np.array([row for row, _ in together.most_common()], np.int64)
     if bundle.related is not None:
-        near, _ = bundle.related.nearest(context, NUM_SIMILAR, allowed, bundle.items.neighbours)
-        rest = bought[~np.isin(bought, near)]
-        rows = np.concatenate([near, rest if allowed is None else rest[allowed[rest]]])
-        return ContextCandidates(_filled(bundle, rows, context, allowed), baskets, read)
+        near = bundle.related.everything_near(context, bundle.items.neighbours)
+        nearest, _ = near.best(NUM_SIMILAR, allowed)
+        rest = bought[~np.isin(bought, nearest)]
+        rows = np.concatenate([nearest, rest if allowed is None else rest[allowed[rest]]])
+        return ContextCandidates(_filled(bundle, rows, context, allowed), near, baskets, read)
     direction = bundle.items.embeddings[context].mean(axis=0)
     similar, _ = bundle.nearest(direction, NUM_SIMILAR + len(context), allowed)
     rows = np.concatenate([bought, similar[~np.isin(similar, np.concatenate([bought, context]))][:NUM_SIMILAR]])
-    return ContextCandidates(rows if allowed is None else rows[allowed[rows]], baskets, read)
+    return ContextCandidates(rows if allowed is None else rows[allowed[rows]], None, baskets, read)
 
 
 def _filled(bundle: LoadedBundle, rows: Rows, context: Rows, allowed: Mask | None) -> Rows:

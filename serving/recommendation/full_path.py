@@ -11,6 +11,7 @@ from contracts.features import names
 from contracts.features.history import UserHistory
 from contracts.features.names import REFERENCE_LENGTH
 from contracts.ranking.candidates import CONTEXT, FRESH, RULE, CandidatePlan, Mask, Shortlist, UserSide, shortlist
+from contracts.ranking.related import Near
 from serving.bundles.bundle import LoadedBundle
 from serving.features.lookup import FeatureLookup, UserFeatures
 from serving.metrics import Metrics
@@ -61,25 +62,30 @@ class FullPath:
                 }
                 candidates = shortlist(user, nearest, scope.bundle.items, _plan(scope, allowed), allowed, also)
         yield
-        return Trace(user, allowed, nearest, candidates, context)
+        return Trace(user, history, allowed, nearest, candidates, context)
 
     def ranked_candidates(self, scope: RequestScope, features: UserFeatures, trace: Trace) -> Stages[RankedCandidates]:
         """The candidates in the ranker's order. Raises PartFailed."""
         candidates = trace.candidates
         scores, order = self.ranked(scope.bundle, candidates, include_seen=scope.request.include_seen)
+        # As the ranker gave them: the reference sample that they are compared with is of lists without a context.
+        logged = logged_features(features, trace.user.statistics, scores[order[:REFERENCE_LENGTH]])
+        if trace.context.near is not None:
+            scores, order = in_context(scores, candidates.rows, trace.context.near)
         yield
         return RankedCandidates(
             rows=candidates.rows[order],
             scores=scores[order],
             sources=candidates.sources[order],
-            features=logged_features(features, trace.user.statistics, scores[order[:REFERENCE_LENGTH]]),
+            features=logged,
             trace=trace,
         )
 
     def user(
         self, bundle: LoadedBundle, user_id: str, features: UserFeatures, context: Rows, history: UserHistory
     ) -> UserSide:
-        """The user as the bundle sees them, with the context items as the latest of the sequence. Raises PartFailed."""
+        """The user as the bundle sees them, as if the context items had just been bought. Raises PartFailed."""
+        history = history.and_now(context, self.seconds())
         with self._guard.part(Reason.QUERY_TOWER, bundle.manifest.bundle_version), self._metrics.stage("query"):
             user = user_side(bundle, user_id, features_in_context(features, context, bundle), history, self._now)
             require_finite(user.query)
@@ -119,6 +125,19 @@ class FullPath:
         return proposed_by_rules(
             scope.active, allowed, lambda k, members: scope.bundle.nearest(user.query, k, members)[0]
         )
+
+
+def in_context(scores: Floats, rows: Rows, near: Near) -> tuple[Floats, Rows]:
+    """([k] log-odds of each catalogue row, [k] positions best first), near: to the items of the request's context.
+
+    An item is wanted for the user's sake, with the ranker's probability p, or for the context's, with 1 - exp(-nearness),
+    and neither knows of the other (noisy or: Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, section 4.3).
+    So -log(1 - p) and nearness add up.
+    """
+    sought = np.logaddexp(0, scores.astype(np.float64)) + near.of(rows)
+    sought = np.maximum(sought, np.finfo(np.float64).tiny)
+    both: Floats = (sought + np.log(-np.expm1(-sought))).astype(np.float32)
+    return both, np.argsort(-both, kind="stable")
 
 
 def require_finite(values: Floats) -> None:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from contracts.api.answers import DegradedLevel, Reason
 from contracts.arrays import Floats, Rows
+from contracts.features.history import UserHistory
 from contracts.ranking.candidates import SOURCES, Mask, Shortlist, UserSide
 from serving.recommendation.context import ContextCandidates
 
@@ -18,7 +19,8 @@ LEAST_LIKELIHOOD = 1e-9
 class Trace:
     """What the full path saw on its way, for explanations."""
 
-    user: UserSide
+    user: UserSide  # its history has the request's context as well
+    history: UserHistory  # what the user has bought
     allowed: Mask | None
     nearest: Rows  # as the index found them, best first
     candidates: Shortlist

@@ -46,6 +46,12 @@ def test_the_nearest_of_one_and_of_several_are_summed_and_never_the_asked_ones()
     assert related().nearest(np.array([1]), 1)[0].tolist() == [2]
 
 
+def test_nearness_of_given_rows_is_nothing_where_nothing_is_known() -> None:
+    near = related().everything_near(np.array([1]))  # .5 to row 2, .2 to row 3
+    assert near.of(np.array([3, 0, 2])).tolist() == pytest.approx([0.2, 0, 0.5])
+    assert not related().everything_near(np.array([5])).of(np.array([3, 2])).any()
+
+
 def test_among_several_asked_each_nearness_counts_by_popularity() -> None:
     rows, nearness = bestseller(0.0).nearest(np.array([0, 1]), 5)
     assert rows.tolist() == [2, 3]

@@ -14,13 +14,15 @@ from contracts.api.answers import Recommendations
 from contracts.api.explanations import ItemOutcome, Stage
 from contracts.api.limits import MAX_ITEMS
 from contracts.api.records import ImpressionRecord
-from contracts.api.requests import RecommendationRequest, RetrievalRequest
+from contracts.api.requests import RankingRequest, RecommendationRequest, RetrievalRequest
 from contracts.errors import InvalidInput
 from contracts.rules.selection import Filters
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
 from serving.features.lookup import FeastLookup, OnlineStoreError, UserFeatures
 from serving.metrics import Metrics
+from serving.recommendation.context import nobody
+from serving.recommendation.query import history_in
 from serving.recommender import Recommender
 from serving.related_items import RelatedItems, UnknownItem
 from serving.rules.rule_file import RuleBook
@@ -232,6 +234,53 @@ def test_a_context_is_left_out_changes_the_list_and_serves_strangers(
     longest = recommend(recommender, asked("stranger", n=MAX_ITEMS, context=context))
     assert any("context" in item.source for item in longest.items)
     assert ids(stranger) != ids(recommend(recommender, asked("stranger", n=50)))
+
+
+def test_what_goes_with_a_context_comes_first_and_nobody_is_said_to_have_bought_it(
+    build: Build, bundle: LoadedBundle
+) -> None:
+    assert bundle.related is not None
+    context = bundle.related.rows[np.argsort(-bundle.related.popularity[1:])[20:23]]
+    near, _ = bundle.related.nearest(context, 20, None, bundle.items.neighbours)
+    given = [bundle.item_ids[row] for row in context]
+    answer = recommend(build(), asked("stranger", n=20, context=given, explain=True))
+    popular = ids(recommend(build(), asked("stranger", n=20, exclude=given)))
+    goes_with = {bundle.item_ids[row] for row in near}
+    assert len(goes_with & set(ids(answer))) >= max(10, 2 * len(goes_with & set(popular)))
+    assert not [
+        item.explanation.reason for item in answer.items if item.explanation and "you b" in item.explanation.reason
+    ]
+
+
+def test_given_items_are_wanted_by_taste_or_by_the_context(
+    build: Build, bundle: LoadedBundle, lookup: FeastLookup, users: list[str]
+) -> None:
+    assert bundle.related is not None
+    context = bundle.related.rows[np.argsort(-bundle.related.popularity[1:])[20:21]]
+    near = bundle.related.everything_near(context, bundle.items.neighbours)
+    given, items = [bundle.item_ids[row] for row in context], [bundle.item_ids[row] for row in near.best(40)[0][::2]]
+    without = OneRelease(replace(bundle, related=None), "stable")
+    now = frozen_clock(bundle.manifest.data_end_timestamp)
+    plain = new_recommender(without, lookup, Metrics(CollectorRegistry()), now)
+
+    def scores(recommender: Recommender) -> dict[str, float]:
+        found = recommender.rank(RankingRequest(user_id=users[0], item_ids=items, context=given))
+        assert found.scores == sorted(found.scores, reverse=True)
+        return dict(zip(found.item_ids, found.scores, strict=True))
+
+    both, own = scores(build()), scores(plain)
+    rows = bundle.vocabularies["item_id"].encode(items).astype(np.int64) - 1
+    for item, nearness in zip(items, near.of(rows).tolist(), strict=True):
+        neither = (1 - 1 / (1 + np.exp(-own[item]))) * np.exp(-nearness)  # wanted neither by taste nor by context
+        assert both[item] == pytest.approx(np.log(1 / neither - 1), abs=1e-4)
+
+
+def test_the_models_see_a_context_as_just_bought(build: Build, bundle: LoadedBundle) -> None:
+    context, now = np.array([7, 3]), frozen_clock(bundle.manifest.data_end_timestamp)()[0]
+    stranger = nobody()
+    user = build()._path.user(bundle, "stranger", stranger, context, history_in(bundle, stranger))
+    assert user.history.item_rows.tolist() == [7, 3]
+    assert user.history.last.tolist() == [now, now]
 
 
 def test_without_companions_the_context_still_counts_and_the_loss_is_counted(

@@ -1,0 +1,140 @@
+"""Lists for a page or a basket, as a server gives them: `python -m benchmarks.quality.lists_in_context online_retail`.
+
+The pipeline runs with its defaults on a log without its last 28 days. Half of each basket of these days is then the
+context of a request, and the list is asked for the other half: for the customer, and for a stranger with this basket.
+So is one item for the rest of its basket, as the page of a product does. What goes with it by baskets alone, and the
+customer's list without a context, stand next to them. Figures are Recall@10, means over users with 95 % intervals.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from benchmarks.quality.metrics import interval
+from benchmarks.quality.sets import benchmark_folder
+from benchmarks.quality.shop_logs import ZONES, write_raw
+from benchmarks.quality.workspaces import train
+from contracts.api.limits import MAX_CONTEXT
+from contracts.api.requests import RecommendationRequest
+from contracts.bundle.files import CURRENT
+from contracts.errors import TandemError
+from contracts.features.names import ITEM_ID, USER_ID
+from serving.bundles.bundle import load_bundle
+from serving.runtime.stage_batching import alone
+from tandem.sandbox import recommenders
+from training.workspace import Workspace
+
+AT: Final = 10
+STRANGER: Final = "nobody of this log"
+DAYS: Final = 28
+SEED: Final = 17
+
+
+Basket = tuple[str, list[str]]
+"""A user and distinct items, in an order of chance."""
+
+
+class Question(NamedTuple):
+    """Items of a basket, and the others in it, which are to be found."""
+
+    user: str
+    asked: list[str]
+    truth: set[str]
+
+
+def main() -> None:
+    """Prints one table; ends with a message where the log is not here."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality.lists_in_context", description=__doc__)
+    parser.add_argument("data", choices=sorted(ZONES))
+    parser.add_argument("--folder", type=Path, help="where the public logs lie (default: TANDEM_BENCHMARKS)")
+    parser.add_argument("--root", type=Path, required=True, help="a new folder for the workspace")
+    parser.add_argument("--baskets", type=int, default=1000)
+    options = parser.parse_args()
+    try:
+        later = cut_off(options.data, options.folder or benchmark_folder(), options.root)
+    except TandemError as error:
+        raise SystemExit(str(error)) from error
+    for line in table(options.root, later, options.baskets):
+        print(line, flush=True)
+
+
+def cut_off(name: str, public: Path, root: Path) -> pd.DataFrame:
+    """Runs the pipeline on the log without its last DAYS in a new workspace; returns their lines.
+
+    Raises MissingArtifact without the log.
+    """
+    raw, mapping = root / "raw", root / "mapping.yaml"
+    write_raw(name, public, raw)
+    lines = pq.read_table(raw / "interactions.parquet").to_pandas()
+    times = pd.to_datetime(lines["event_timestamp"])
+    kept = times < times.max() - pd.Timedelta(days=DAYS)
+    lines[kept].to_parquet(raw / "interactions.parquet", index=False)
+    mapping.write_text(f"time_zone: {ZONES[name]}\n")
+    train(root, f"ingest: {{adapter: ecommerce, path: {raw}, mapping: {mapping}}}\n", sealed=True)
+    later: pd.DataFrame = lines[~kept]
+    return later
+
+
+def table(root: Path, later: pd.DataFrame, most: int) -> Iterator[str]:
+    """The lines of the table of a workspace whose bundle has seen none of the later lines."""
+    workspace = Workspace(root)
+    bundle = load_bundle(workspace.bundles / CURRENT)
+    (recommender,) = recommenders(workspace, CURRENT, [None], historical=True)
+    baskets = drawn(later, bundle.vocabularies[ITEM_ID].terms, bundle.vocabularies[USER_ID].terms, most)
+
+    def by_baskets(one: Question) -> list[str]:
+        rows = bundle.vocabularies[ITEM_ID].encode(one.asked).astype(np.int64) - 1
+        near = bundle.related.nearest(rows, AT, None, bundle.items.neighbours)[0] if bundle.related else rows[:0]
+        return [bundle.item_ids[row] for row in near]
+
+    def listed(user: str, **fields: list[str]) -> list[str]:
+        request = RecommendationRequest.model_validate({"user_id": user, "n": AT, **fields})
+        return [item.item_id for item in alone(recommender.steps(request, shown=False)).items]
+
+    answers: dict[str, Callable[[Question], list[str]]] = {
+        "what goes with it by baskets": by_baskets,
+        "the customer's list without a context": lambda one: listed(one.user, exclude=one.asked),
+        "the customer's list": lambda one: listed(one.user, context=one.asked),
+        "a stranger's list": lambda one: listed(STRANGER, context=one.asked),
+    }
+    yield f"| {len(baskets):,} baskets, recall@{AT} | asked with one item | asked with half |"
+    yield "|---|---|---|"
+    kinds = [halved(baskets, 1), halved(baskets, MAX_CONTEXT)]
+    for name, answer in answers.items():
+        yield f"| {name} | {' | '.join(recall(questions, answer) for questions in kinds)} |"
+
+
+def drawn(later: pd.DataFrame, items: Sequence[str], users: Sequence[str], most: int) -> list[Basket]:
+    """Baskets of known users with two known items or more, in an order of chance; at most this many."""
+    known = later[later["item_id"].isin(items) & later["user_id"].isin(users)]
+    basket = "basket_id" if "basket_id" in known else "event_timestamp"
+    random = np.random.default_rng(SEED)
+    bought = [
+        (str(user), random.permutation(lines.unique()).tolist())
+        for (user, _), lines in known.groupby(["user_id", basket], sort=False)["item_id"]
+    ]
+    several = [one for one in bought if len(one[1]) > 1]
+    return [several[at] for at in random.permutation(len(several))[:most].tolist()]
+
+
+def halved(baskets: Sequence[Basket], most: int) -> list[Question]:
+    """The first half of each basket, at most this many items, asked for the others."""
+    asked = [(user, items, min((len(items) + 1) // 2, most)) for user, items in baskets]
+    return [Question(user, items[:at], set(items[at:])) for user, items, at in asked]
+
+
+def recall(questions: Sequence[Question], answer: Callable[[Question], list[str]]) -> str:
+    """The mean over users of what they found, with its interval."""
+    shares = pd.Series([len(one.truth.intersection(answer(one))) / len(one.truth) for one in questions])
+    of_users = shares.groupby(pd.Series([one.user for one in questions])).mean()
+    mean, low, high = interval(np.asarray(of_users, np.float64))
+    return f"{mean:.4f} ({low:.4f} to {high:.4f})"
+
+
+if __name__ == "__main__":
+    main()
