@@ -130,9 +130,9 @@ class FullPath:
 def in_context(scores: Floats, rows: Rows, near: Near) -> tuple[Floats, Rows]:
     """([k] log-odds of each catalogue row, [k] positions best first), near: to the items of the request's context.
 
-    An item is wanted for the user's sake, with the ranker's probability p, or for the context's, with 1 - exp(-nearness),
-    and neither knows of the other (noisy or: Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, section 4.3).
-    So -log(1 - p) and nearness add up.
+    An item is wanted for the user's sake, with the ranker's probability p, or for the context's, with
+    1 - exp(-nearness), and neither knows of the other (noisy or: Pearl, Probabilistic Reasoning in Intelligent Systems,
+    1988, section 4.3). So -log(1 - p) and nearness add up.
     """
     sought = np.logaddexp(0, scores.astype(np.float64)) + near.of(rows)
     sought = np.maximum(sought, np.finfo(np.float64).tiny)
