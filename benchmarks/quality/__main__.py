@@ -29,7 +29,11 @@ def main() -> None:
     arguments = _parser().parse_args()
     folder = Path(arguments.folder) if arguments.folder else benchmark_folder()
     places = Places(folder, Path(arguments.root), arguments.smoke)
-    for name in arguments.data or READERS:
+    names = arguments.data or list(READERS)
+    there = {entrant.name for name in names for entrant in ENTRANTS[name]}
+    if unknown := [one for one in arguments.only if one not in there]:
+        raise SystemExit(f"--only {', '.join(map(repr, unknown))}: of these sets there is {', '.join(map(repr, sorted(there)))}.")
+    for name in names:
         try:
             measured = contest(name, partial(read, name, places), arguments.only, smoke=arguments.smoke)
         except MissingArtifact as error:
