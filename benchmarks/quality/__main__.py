@@ -32,7 +32,9 @@ def main() -> None:
     names = arguments.data or list(READERS)
     there = {entrant.name for name in names for entrant in ENTRANTS[name]}
     if unknown := [one for one in arguments.only if one not in there]:
-        raise SystemExit(f"--only {', '.join(map(repr, unknown))}: of these sets there is {', '.join(map(repr, sorted(there)))}.")
+        raise SystemExit(
+            f"--only {', '.join(map(repr, unknown))}: of these sets there is {', '.join(map(repr, sorted(there)))}."
+        )
     for name in names:
         try:
             measured = contest(name, partial(read, name, places), arguments.only, smoke=arguments.smoke)
