@@ -43,18 +43,21 @@ class UserHistory:
         places, bought = self.positions(rows)
         others = ~np.isin(self.item_rows, rows)
 
+        def before(values: npt.NDArray[Any], otherwise: float) -> npt.NDArray[np.float64]:
+            known = np.full(len(rows), otherwise)
+            known[bought] = values[places[bought]]
+            return known
+
         def once_more(counts: Floats) -> Floats:
-            before = np.where(bought, counts[places], 0) if len(counts) else np.zeros(len(rows))
-            more: Floats = np.concatenate([before + 1, counts[others]]).astype(np.float32)
+            more: Floats = np.concatenate([before(counts, 0.0) + 1, counts[others]]).astype(np.float32)
             return more
 
-        first = np.where(bought, self.first[places], now) if len(self) else np.full(len(rows), now)
         return UserHistory(
             item_rows=np.concatenate([rows, self.item_rows[others]]),
             counts=once_more(self.counts),
             counts_91d=once_more(self.counts_91d),
             counts_28d=once_more(self.counts_28d),
-            first=np.concatenate([first, self.first[others]]),
+            first=np.concatenate([before(self.first, now), self.first[others]]),
             last=np.concatenate([np.full(len(rows), now), self.last[others]]),
         )
 
