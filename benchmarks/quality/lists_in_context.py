@@ -1,15 +1,15 @@
-"""Lists for a page or a basket, as a server gives them: `python -m benchmarks.quality.lists_in_context online_retail`.
+"""Lists for a page or a basket, as a server gives them: `python -m benchmarks.quality.lists_in_context LOG --root DIR`.
 
 The pipeline runs with its defaults on a log without its last 28 days. Half of each basket of these days is then the
 context of a request, and the list is asked for the other half: for the customer, and for a stranger with this basket.
-So is one item for the rest of its basket, as the page of a product does. What goes with it by baskets alone, and the
+For the page of a product, one item is asked for the rest of its basket. What goes with it by baskets alone, and the
 customer's list without a context, stand next to them. Figures are Recall@10, means over users with 95 % intervals.
 """
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -21,12 +21,17 @@ from benchmarks.quality.shop_logs import ZONES, write_raw
 from benchmarks.quality.workspaces import train
 from contracts.api.limits import MAX_CONTEXT
 from contracts.api.requests import RecommendationRequest
+from contracts.arrays import Rows
 from contracts.bundle.files import CURRENT
 from contracts.errors import TandemError
 from contracts.features.names import ITEM_ID, USER_ID
+from contracts.features.vocabulary import OUT_OF_VOCABULARY, Vocabulary
+from contracts.ranking.candidates import NO_ROWS
 from serving.bundles.bundle import load_bundle
+from serving.retrieval.filters import known_rows
 from serving.runtime.stage_batching import alone
 from tandem.sandbox import recommenders
+from training.retrieval.held_out_baskets import Question, recall
 from training.workspace import Workspace
 
 AT: Final = 10
@@ -35,16 +40,8 @@ DAYS: Final = 28
 SEED: Final = 17
 
 
-Basket = tuple[str, list[str]]
-"""A user and distinct items, in an order of chance."""
-
-
-class Question(NamedTuple):
-    """Items of a basket, and the others in it, which are to be found."""
-
-    user: str
-    asked: list[str]
-    truth: set[str]
+Basket = tuple[int, Rows]
+"""A user's place in the vocabulary, and distinct catalogue rows in an order of chance."""
 
 
 def main() -> None:
@@ -85,38 +82,40 @@ def table(root: Path, later: pd.DataFrame, most: int) -> Iterator[str]:
     workspace = Workspace(root)
     bundle = load_bundle(workspace.bundles / CURRENT)
     (recommender,) = recommenders(workspace, CURRENT, [None], historical=True)
-    baskets = drawn(later, bundle.vocabularies[ITEM_ID].terms, bundle.vocabularies[USER_ID].terms, most)
+    users, items = bundle.vocabularies[USER_ID], bundle.vocabularies[ITEM_ID]
+    baskets = drawn(later, users, items, most)
 
-    def by_baskets(one: Question) -> list[str]:
-        rows = bundle.vocabularies[ITEM_ID].encode(one.asked).astype(np.int64) - 1
-        near = bundle.related.nearest(rows, AT, None, bundle.items.neighbours)[0] if bundle.related else rows[:0]
-        return [bundle.item_ids[row] for row in near]
+    def by_baskets(one: Question) -> Rows:
+        return bundle.related.nearest(one.asked, AT, None, bundle.items.neighbours)[0] if bundle.related else NO_ROWS
 
-    def listed(user: str, **fields: list[str]) -> list[str]:
-        request = RecommendationRequest.model_validate({"user_id": user, "n": AT, **fields})
-        return [item.item_id for item in alone(recommender.steps(request, shown=False)).items]
+    def listed(user: str, **fields: Rows) -> Rows:
+        ids = {name: [bundle.item_ids[row] for row in rows] for name, rows in fields.items()}
+        request = RecommendationRequest.model_validate({"user_id": user, "n": AT, **ids})
+        answer = alone(recommender.steps(request, shown=False))
+        return known_rows([item.item_id for item in answer.items], bundle.vocabularies)
 
-    answers: dict[str, Callable[[Question], list[str]]] = {
+    answers: dict[str, Callable[[Question], Rows]] = {
         "what goes with it by baskets": by_baskets,
-        "the customer's list without a context": lambda one: listed(one.user, exclude=one.asked),
-        "the customer's list": lambda one: listed(one.user, context=one.asked),
+        "the customer's list without a context": lambda one: listed(users.terms[one.user], exclude=one.asked),
+        "the customer's list": lambda one: listed(users.terms[one.user], context=one.asked),
         "a stranger's list": lambda one: listed(STRANGER, context=one.asked),
     }
     yield f"| {len(baskets):,} baskets, recall@{AT} | asked with one item | asked with half |"
     yield "|---|---|---|"
     kinds = [halved(baskets, 1), halved(baskets, MAX_CONTEXT)]
     for name, answer in answers.items():
-        yield f"| {name} | {' | '.join(recall(questions, answer) for questions in kinds)} |"
+        yield f"| {name} | {' | '.join(measured(questions, answer) for questions in kinds)} |"
 
 
-def drawn(later: pd.DataFrame, items: Sequence[str], users: Sequence[str], most: int) -> list[Basket]:
+def drawn(later: pd.DataFrame, users: Vocabulary, items: Vocabulary, most: int) -> list[Basket]:
     """Baskets of known users with two known items or more, in an order of chance; at most this many."""
-    known = later[later["item_id"].isin(items) & later["user_id"].isin(users)]
+    coded = later.assign(user=users.encode(later[USER_ID].tolist()), item=items.encode(later[ITEM_ID].tolist()))
+    known = coded[(coded["user"] != OUT_OF_VOCABULARY) & (coded["item"] != OUT_OF_VOCABULARY)]
     basket = "basket_id" if "basket_id" in known else "event_timestamp"
     random = np.random.default_rng(SEED)
     bought = [
-        (str(user), random.permutation(lines.unique()).tolist())
-        for (user, _), lines in known.groupby(["user_id", basket], sort=False)["item_id"]
+        (int(lines["user"].iloc[0]) - 1, random.permutation(lines["item"].unique()).astype(np.int64) - 1)
+        for _, lines in known.groupby(["user", basket], sort=False)
     ]
     several = [one for one in bought if len(one[1]) > 1]
     return [several[at] for at in random.permutation(len(several))[:most].tolist()]
@@ -125,14 +124,13 @@ def drawn(later: pd.DataFrame, items: Sequence[str], users: Sequence[str], most:
 def halved(baskets: Sequence[Basket], most: int) -> list[Question]:
     """The first half of each basket, at most this many items, asked for the others."""
     asked = [(user, items, min((len(items) + 1) // 2, most)) for user, items in baskets]
-    return [Question(user, items[:at], set(items[at:])) for user, items, at in asked]
+    return [Question(user, items[:at], items[at:]) for user, items, at in asked]
 
 
-def recall(questions: Sequence[Question], answer: Callable[[Question], list[str]]) -> str:
+def measured(questions: Sequence[Question], answer: Callable[[Question], Rows]) -> str:
     """The mean over users of what they found, with its interval."""
-    shares = pd.Series([len(one.truth.intersection(answer(one))) / len(one.truth) for one in questions])
-    of_users = shares.groupby(pd.Series([one.user for one in questions])).mean()
-    mean, low, high = interval(np.asarray(of_users, np.float64))
+    answers = iter([answer(one) for one in questions])  # in the order of the questions
+    mean, low, high = interval(recall(questions, lambda _: next(answers), AT)[0])
     return f"{mean:.4f} ({low:.4f} to {high:.4f})"
 
 
