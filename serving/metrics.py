@@ -1,6 +1,7 @@
 """Every metric of the server. Labels have few values; ids never are labels."""
 
 import time
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -34,19 +35,18 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry, variant: str = "stable") -> None:
         self.registry = registry  # parts with metrics of their own add them here
         self._variant = variant
-        self._stage = Histogram(
+        # `cache`: to look labels up costs more than to count.
+        self._stage = cache(Histogram(
             "tandem_stage_seconds", "Time in one stage of an answer.", ["stage"],
             buckets=STAGE_BUCKETS_SECONDS, registry=registry,
-        )  # fmt: skip
-        self._stages: dict[str, Histogram] = {}
-        self._responses: dict[tuple[str, str, int], Counter] = {}
-        self._answer_seconds = Histogram(
+        ).labels)  # fmt: skip
+        self._answer_seconds = cache(Histogram(
             "tandem_answer_seconds", "Time from a recommendation request to its answer, without HTTP.", ["variant"],
             buckets=ANSWER_BUCKETS_SECONDS, registry=registry,
-        )  # fmt: skip
-        self._answers = Counter(
+        ).labels)  # fmt: skip
+        self._answers = cache(Counter(
             "tandem_answers_total", "Lists answered, by degraded level.", ["variant", "level"], registry=registry
-        )
+        ).labels)  # fmt: skip
         self._empty = Counter("tandem_empty_answers_total", "Lists without an item.", ["variant"], registry=registry)
         self._forced_answers = Counter(
             "tandem_forced_answers_total", "Lists of a slot that the caller chose; no other figure has them.",
@@ -56,24 +56,24 @@ class Metrics:
             "tandem_forced_requests_total", "HTTP requests to a slot that the caller chose; no other figure has them.",
             ["variant", "route", "status"], registry=registry,
         )  # fmt: skip
-        self._requests = Counter(
+        self._requests = cache(Counter(
             "tandem_http_requests_total", "HTTP requests answered, by route and status.",
             ["variant", "route", "status"], registry=registry,
-        )  # fmt: skip
+        ).labels)  # fmt: skip
         self._degraded = Counter(
             "tandem_degraded_answers_total", "Answers below the full path.", ["level", "reason"], registry=registry
         )
-        self._impressions = Counter(
+        self._impressions = cache(Counter(
             "tandem_impressions_total", "Lists written to the impression log, or lost.", ["outcome"], registry=registry
-        )
+        ).labels)  # fmt: skip
         self._refusals = Counter(
             "tandem_bundle_refusals_total", "Bundles and experiments that were to serve and do not.", ["reason"],
             registry=registry,
         )  # fmt: skip
-        self._cache = Counter(
+        self._cache = cache(Counter(
             "tandem_cache_requests_total", "Requests that a kept answer could serve, or not.", ["outcome"],
             registry=registry,
-        )  # fmt: skip
+        ).labels)  # fmt: skip
         self._breaker = Gauge(
             "tandem_breaker_open", "1 while a part that failed is left alone.", ["part"], registry=registry
         )
@@ -93,15 +93,12 @@ class Metrics:
 
     def stage(self, name: str) -> "StageTimer":
         """Times the block as one stage; also when it fails, a slow failure counts."""
-        histogram = self._stages.get(name)
-        if histogram is None:  # looking a label up costs more than observing
-            histogram = self._stages[name] = self._stage.labels(name)
-        return StageTimer(histogram)
+        return StageTimer(self._stage(name))
 
     def answered(self, variant: str, level: str, seconds: float, *, is_empty: bool) -> None:
         """One list. is_empty: it has no item, and not because the request left none."""
-        self._answer_seconds.labels(variant).observe(seconds)
-        self._answers.labels(variant, level).inc()
+        self._answer_seconds(variant).observe(seconds)
+        self._answers(variant, level).inc()
         if is_empty:
             self._empty.labels(variant).inc()
 
@@ -115,11 +112,7 @@ class Metrics:
 
     def responded(self, route: str, status: int, variant: str | None = None) -> None:
         """One HTTP request by route template and status."""
-        labels = (variant or self._variant, route, status)
-        counter = self._responses.get(labels)
-        if counter is None:
-            counter = self._responses[labels] = self._requests.labels(*map(str, labels))
-        counter.inc()
+        self._requests(variant or self._variant, route, status).inc()
 
     def degraded(self, level: str, reason: str) -> None:
         """One answer below the full path."""
@@ -131,7 +124,7 @@ class Metrics:
 
     def cache(self, outcome: str) -> None:
         """One look for a kept answer: "hit" or "miss"; the hit rate is their ratio."""
-        self._cache.labels(outcome).inc()
+        self._cache(outcome).inc()
 
     def breaker(self, part: str, is_open: bool) -> None:
         """Whether a part of the answer is left alone because it fails."""
@@ -139,7 +132,7 @@ class Metrics:
 
     def impression(self, outcome: str) -> None:
         """One list "written" to the impression log or "lost"."""
-        self._impressions.labels(outcome).inc()
+        self._impressions(outcome).inc()
 
     def refused(self, reason: str) -> None:
         """One bundle or experiment that does not serve, by the kind of error."""

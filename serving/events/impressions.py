@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+import orjson
+
 from contracts.api.records import ImpressionRecord
 from contracts.erasure.suppression import IsErased
 from contracts.errors import InvalidInput
@@ -66,7 +68,7 @@ class JsonLinesImpressions:
 
     def write(self, record: ImpressionRecord) -> None:
         """Appends the record, whole or not at all. Raises OSError."""
-        line = f"{record.model_dump_json()}\n".encode()
+        line = orjson.dumps(dict(record), option=orjson.OPT_APPEND_NEWLINE)
         if os.fstat(self._file.fileno()).st_nlink == 0:  # somebody has deleted it, and nobody would read the line
             self._exchange()
         if self._is_full(len(line)):

@@ -88,6 +88,7 @@ def _answer(
 ) -> Recommendations:
     request, shown = scope.request, np.array(arrangement.positions, np.int64)
     rows = ranked.rows[shown].tolist()
+    item_ids = scope.bundle.item_ids
     items = _items(scope.bundle, rows, ranked.scores[shown].tolist(), ranked.sources[shown].tolist(), explanations)
     shortfall = request.n - len(items)
     return Recommendations(
@@ -103,7 +104,7 @@ def _answer(
         notes=notes(
             request, scope.bundle, history_known=ranked.trace is not None, older_known=scope.left_out.older is not None
         ),
-        next_page=None if shortfall else page_token(scope.shown, [scope.bundle.item_ids[row] for row in rows]),
+        next_page=None if shortfall else page_token(scope.shown, [item_ids[row] for row in rows]),
         items=items,
     )
 
@@ -122,13 +123,14 @@ def _items(
     explanations: Sequence[Explanation | None],
 ) -> list[RecommendedItem]:
     """Line i is of rows[i]. Validated in one go: twenty calls of the model cost twice as much."""
+    item_ids, titles, departments = bundle.item_ids, bundle.titles, bundle.departments
     return _ITEMS.validate_python(
         [
             {
-                "item_id": bundle.item_ids[row],
+                "item_id": item_ids[row],
                 "score": score,
-                "title": bundle.titles[row],
-                "department": bundle.departments[row],
+                "title": titles[row],
+                "department": departments[row],
                 "source": source_names(mask),
                 "price": price,
                 "explanation": explanation,
