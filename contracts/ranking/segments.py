@@ -31,6 +31,20 @@ class Segments:
         found = rows >= 0
         return rows[found].astype(np.int64), buyers[found]
 
+    def likeliest(self, profile: Mapping[str, int]) -> tuple[Rows, Floats]:
+        """([k] catalogue rows, [k] scores), best first, for vocabulary codes by profile column; none without a code.
+
+        Each column adds an item's buyers as a share of those of its most bought item.
+        """
+        shares: dict[int, float] = {}
+        for column, code in profile.items():
+            rows, buyers = self.popular(column, code)
+            for row, count in zip(rows.tolist(), (buyers / buyers.max(initial=1.0)).tolist(), strict=True):
+                shares[row] = shares.get(row, 0.0) + count
+        rows, scores = np.array(list(shares), np.int64), np.array(list(shares.values()), np.float32)
+        order = np.argsort(-scores, kind="stable")
+        return rows[order], scores[order]
+
 
 def known_profile(codes: npt.NDArray[np.int32], vocabularies: Mapping[str, Vocabulary]) -> dict[str, str]:
     """Value by column of what is known of one user's [len(USER_PROFILE)] codes."""

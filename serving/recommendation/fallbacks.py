@@ -37,14 +37,8 @@ def own_history(scope: RequestScope, history: UserHistory, now: float, reason: R
 
 def of_segment(scope: RequestScope, profile: Mapping[str, int], reason: Reason) -> RankedCandidates:
     """What people buy who share these profile values, vocabulary codes by column; needs nobody's features."""
-    shares: dict[int, float] = {}
-    for column, code in profile.items():
-        rows, buyers = scope.bundle.segments.popular(column, code)
-        for row, count in zip(rows.tolist(), (buyers / buyers.max(initial=1.0)).tolist(), strict=True):
-            shares[row] = shares.get(row, 0.0) + count
-    rows, scores = np.array(list(shares), np.int64), np.array(list(shares.values()), np.float32)
-    order = np.argsort(-scores, kind="stable")
-    return _listed(scope, rows[order], scores[order], POPULAR, DegradedLevel.SEGMENT, reason)
+    rows, scores = scope.bundle.segments.likeliest(profile)
+    return _listed(scope, rows, scores, POPULAR, DegradedLevel.SEGMENT, reason)
 
 
 def popular(scope: RequestScope, reason: Reason) -> RankedCandidates:

@@ -17,6 +17,7 @@ from training.batch.hidden import hidden_by_user
 from training.dataset.dataset import Dataset
 from training.ranking.scoring import rank_with_scores
 from training.ranking.shortlists import shortlists
+from training.ranking.without_history import as_served, lists_without_history
 from training.retrieval.embeddings import Embeddings
 from training.settings import Settings
 from training.workspace import Workspace, require
@@ -50,11 +51,13 @@ def recommend_all(
     users = [row_of[user] for user in user_ids]
     candidates = shortlists(dataset, moment, users, embeddings, settings.ranker)
     hidden = hidden_by_user(workspace, moment.seconds)
-    ranked = (
+    ranked = [rows for rows, _ in rank_with_scores(candidates, workspace.ranker)]
+    served = as_served(ranked, lists_without_history(dataset, moment, users))
+    shown = (
         (dataset.item_ids[row] for row in rows if dataset.item_ids[row] not in hidden.get(user, ()))
-        for user, (rows, _) in zip(user_ids, rank_with_scores(candidates, workspace.ranker), strict=True)
+        for user, rows in zip(user_ids, served, strict=True)
     )
-    lists = [list(islice(items, n)) for items in ranked]
+    lists = [list(islice(items, n)) for items in shown]
     return pa.table({names.USER_ID: user_ids, PRODUCTS: pa.array(lists, pa.list_(pa.string()))})
 
 

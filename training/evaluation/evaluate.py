@@ -26,7 +26,7 @@ from training.evaluation.gate import (
 from training.evaluation.list_names import named
 from training.evaluation.related import reasons_held, related_recall
 from training.evaluation.slices import Values, at_lengths, by_history, by_segment, of_discoveries, values_of
-from training.evaluation.window import LENGTH, EvaluationWindow, Lists, lists_of, unseen_list, window_at
+from training.evaluation.window import LENGTH, EvaluationWindow, Lists, lists_of, served, unseen_list, window_at
 from training.metrics.ranking_metrics import padded, summary
 from training.progress import Progress
 from training.ranking.scoring import rank_with_scores
@@ -50,7 +50,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     ranker = json.loads(require(workspace.ranker / REPORT, "tandem train-ranker").read_text())
     test = window_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings, with_unseen=True)
     with_scores = rank_with_scores(test.candidates, workspace.ranker)
-    ranked = [rows for rows, _ in with_scores]
+    ranked = served(test, with_scores)
     lists = lists_of(test, ranked, embeddings.neighbours(timeline.cutoff))
     related = embeddings.related(timeline.cutoff)
     judged = tables_and_gate(workspace, test, lists, timeline.cutoff)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from training.dataset.dataset import Dataset
 from training.evaluation.evaluate import tables_and_gate
-from training.evaluation.window import lists_of, window_at
+from training.evaluation.window import lists_of, served, window_at
 from training.ranking.scoring import rank_with_scores
 from training.retrieval.embeddings import Embeddings
 from training.settings import Settings
@@ -26,9 +26,9 @@ def measured(workspace: Workspace, settings: Settings, counted_ranker: Path | No
     test = window_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings, with_unseen=True)
     lists = lists_of(
         test,
-        [rows for rows, _ in rank_with_scores(test.candidates, workspace.ranker)],
+        served(test, rank_with_scores(test.candidates, workspace.ranker)),
         embeddings.neighbours(timeline.cutoff),
     )
     if counted_ranker is not None:
-        lists = {**lists, COUNTED: [rows for rows, _ in rank_with_scores(test.candidates, counted_ranker)]}
+        lists = {**lists, COUNTED: served(test, rank_with_scores(test.candidates, counted_ranker))}
     return {"test_days": settings.features.test_days, **tables_and_gate(workspace, test, lists, timeline.cutoff)}

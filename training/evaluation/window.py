@@ -17,6 +17,8 @@ from training.evaluation.baselines import personal_frequency, personal_then_popu
 from training.metrics.ranking_metrics import RECALL_AT, without
 from training.ranking.scoring import rank_with_scores, ranker_of_unseen
 from training.ranking.shortlists import shortlists
+from training.ranking.without_history import Lists as WithoutHistory
+from training.ranking.without_history import as_served, lists_without_history
 from training.retrieval.embeddings import Embeddings
 from training.retrieval.index import build_index, search
 from training.settings import FLAT, IndexSettings, Settings
@@ -38,6 +40,7 @@ class EvaluationWindow:
     truths: Sequence[Rows]  # distinct rows bought in the window
     known: Sequence[Rows]  # distinct rows ever bought before it
     histories: Sequence[UserHistory]
+    without_history: WithoutHistory  # lists of users who had done nothing before it
     nearest: Sequence[Rows]  # nearest items of the towers, enough to leave LENGTH without the user's own
     item_statistics: Floats
     unseen: Sequence[Shortlist] = ()  # candidates of a list that leaves out what is in the user's history
@@ -80,6 +83,7 @@ def window_at(
         truths=[bought[user] for user in user_ids],
         known=known,
         histories=[moment.histories[row] for row in users],
+        without_history=lists_without_history(dataset, moment, users),
         nearest=_nearest(embeddings, start, users, depth),
         item_statistics=moment.item_statistics,
         profiles=[known_profile(codes, dataset.vocabularies) for codes in moment.queries[PROFILE][users]],
@@ -102,7 +106,12 @@ def _nearest(embeddings: Embeddings, start: int, users: Sequence[int], depth: in
 
 def unseen_list(window: EvaluationWindow, workspace: Workspace) -> list[Rows]:
     """Each user's list of what they never had, best first, as a request with include_seen=false gets it."""
-    return [rows for rows, _ in rank_with_scores(window.unseen, ranker_of_unseen(workspace))]
+    return served(window, rank_with_scores(window.unseen, ranker_of_unseen(workspace)))
+
+
+def served(window: EvaluationWindow, ranked: Sequence[tuple[Rows, Floats]]) -> list[Rows]:
+    """Each user's list as the server gives it, of (rows, scores) that the ranker has ordered."""
+    return as_served([rows for rows, _ in ranked], window.without_history)
 
 
 def lists_of(window: EvaluationWindow, ranked: Sequence[Rows], neighbours: Neighbours | None = None) -> Lists:

@@ -20,12 +20,13 @@ from contracts.bundle.manifest import seal, write_bundle
 from contracts.events.items import SHELVES, shelf_of
 from contracts.events.schema import UNKNOWN
 from contracts.features import encoding, names
-from contracts.features.names import DAY_SECONDS, REFERENCE_LENGTH
+from contracts.features.names import REFERENCE_LENGTH
 from contracts.ranking.neighbours import Neighbours
-from contracts.ranking.segments import SEGMENT_DAYS, Segments, segments_of
+from contracts.ranking.segments import Segments
 from training.dataset.dataset import Dataset, Moment
 from training.ranking.scoring import rank_with_scores
 from training.ranking.shortlists import shortlists
+from training.ranking.without_history import segments_at
 from training.release.golden import write_golden
 from training.release.model_card import markdown
 from training.release.signing import Sign
@@ -72,7 +73,7 @@ def sealed_bundle(
     items = embeddings.items(moment.seconds)
     with write_bundle(workspace.bundles) as folder:
         _copy_models(workspace, folder)
-        write_shop(folder, dataset, moment, items, _segments(dataset, moment), embeddings.neighbours(moment.seconds))
+        write_shop(folder, dataset, moment, items, segments_at(dataset, moment), embeddings.neighbours(moment.seconds))
         if related := embeddings.related(moment.seconds):
             related.save(folder / bundle.RELATED)
         if workspace.evaluation.exists():
@@ -145,18 +146,6 @@ def _write_cards(folder: Path, dataset: Dataset, cards: Cards, num_items: int) -
     }
     (folder / bundle.MODEL_CARD).write_text(cards.markdown(facts), encoding="utf-8")
     (folder / bundle.MODEL_CARD_PAGE).write_text(cards.page(facts), encoding="utf-8")
-
-
-def _segments(dataset: Dataset, moment: Moment) -> Segments:
-    """What people of each profile value bought in the last days of the data."""
-    bought = dataset.bought(moment.seconds - SEGMENT_DAYS * DAY_SECONDS, moment.seconds)
-    nothing = np.zeros(0, np.int64)
-    return segments_of(
-        moment.queries[encoding.PROFILE],
-        [bought.get(user, nothing) for user in moment.user_ids],
-        dataset.vocabularies,
-        len(dataset.item_ids),
-    )
 
 
 def _display(dataset: Dataset) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ from training.dataset.dataset import Dataset
 from training.params_file import load_settings
 from training.ranking.scoring import rank_with_scores, ranker_of_unseen
 from training.ranking.shortlists import shortlists
+from training.ranking.without_history import as_served, lists_without_history
 from training.retrieval.embeddings import Embeddings
 from training.workspace import Workspace, require
 
@@ -34,7 +35,9 @@ class PipelineList:
             dataset, moment, users.tolist(), embeddings, settings.ranker, include_seen=self._include_seen
         )
         ranker = workspace.ranker if self._include_seen else ranker_of_unseen(workspace)
-        self._lists = dict(zip(users.tolist(), rank_with_scores(drawn, ranker), strict=True))
+        ranked = [rows for rows, _ in rank_with_scores(drawn, ranker)]
+        served = as_served(ranked, lists_without_history(dataset, moment, users.tolist()))
+        self._lists = dict(zip(users.tolist(), served, strict=True))
         self._split = split
 
     def discovering(self) -> "PipelineList":
@@ -44,9 +47,9 @@ class PipelineList:
         return other
 
     def scores(self, users: Rows) -> Scores:
-        """The ranker's scores of the candidates, and next to nothing for all other items."""
+        """Places from the list's end, and next to nothing for items that are not in it."""
         scores = np.full((len(users), self._split.num_items), NO_CANDIDATE, np.float32)
         for row, user in enumerate(users.tolist()):
-            items, ranked = self._lists[user]
-            scores[row, items] = ranked
+            items = self._lists[user]
+            scores[row, items] = np.arange(len(items), 0, -1)
         return scores

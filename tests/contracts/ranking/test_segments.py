@@ -33,6 +33,16 @@ def test_columns_do_not_mix_and_what_is_not_known_is_a_segment() -> None:
     assert segments.popular(USER_PROFILE[1], 1)[0].tolist() == []
 
 
+def test_values_of_several_columns_add_up() -> None:
+    """Of the first column's a: item 3 by both, so 1, and 0 and 4 by half as many. Of the second's a: 4 alone."""
+    profile = np.zeros((3, len(USER_PROFILE)), np.int32)
+    profile[:, 0], profile[:, 1] = [1, 1, 2], [0, 0, 1]
+    segments = segments_of(profile, [rows(0, 3), rows(3, 4), rows(4)], VOCABULARIES, num_items=5)
+    found, scores = segments.likeliest({USER_PROFILE[0]: 1, USER_PROFILE[1]: 1})
+    assert (found.tolist(), scores.tolist()) == ([4, 3, 0], [1.5, 1.0, 0.5])
+    assert segments.likeliest({})[0].tolist() == []
+
+
 def test_nobody_bought_anything() -> None:
     profile = np.zeros((1, len(USER_PROFILE)), np.int32)
     assert segments_of(profile, [rows()], VOCABULARIES, 5).popular(USER_PROFILE[0], 0)[0].tolist() == []

@@ -39,7 +39,7 @@ from training.evaluation.slices import (
     values_of,
     with_intervals,
 )
-from training.evaluation.window import EvaluationWindow, lists_of, sampled
+from training.evaluation.window import EvaluationWindow, lists_of, sampled, served
 from training.metrics.intervals import difference, interval
 
 USERS = ("ann", "bob")
@@ -77,6 +77,7 @@ ORIGIN = EvaluationWindow(
     truths=[rows(0, 4), rows(3)],
     known=[rows(0, 1), rows()],
     histories=[history(1, 0), history()],
+    without_history=[None, rows(3, 0)],
     nearest=[rows(4, 0, 1, 2, 3), rows(2, 3, 0, 1, 4)],
     item_statistics=STATISTICS,
 )
@@ -89,6 +90,12 @@ def test_the_baselines_of_an_origin() -> None:
     assert LISTS["p_top_freq"][0].tolist() == [1, 0]
     assert LISTS["gp_top_freq"][0].tolist() == [1, 0, 3, 2, 4]
     assert LISTS["gp_top_freq"][1].tolist() == [3, 0, 1, 2, 4]
+
+
+def test_who_has_done_nothing_is_judged_by_the_list_that_is_served() -> None:
+    """Bob is new: the server asks no model for him."""
+    ranked = [(row, np.zeros(len(row), np.float32)) for row in RANKED]
+    assert [own.tolist() for own in served(ORIGIN, ranked)] == [[4, 0, 1], [3, 0]]
 
 
 def test_an_interval_holds_its_mean_and_shrinks_with_users() -> None:

@@ -1,0 +1,59 @@
+"""Lists of users who have done nothing yet, as the server makes them: it asks no model for such a user.
+
+The server's side is serving/recommendation/ladder.py. docs/experiments/new-users-and-items.md has the figures.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from contracts.arrays import Rows
+from contracts.features import encoding
+from contracts.features.names import DAY_SECONDS, USER_PROFILE
+from contracts.features.vocabulary import OUT_OF_VOCABULARY
+from contracts.ranking.candidates import POPULAR_COLUMN
+from contracts.ranking.segments import SEGMENT_DAYS, SEGMENT_ITEMS, Segments, segments_of
+from training.dataset.dataset import Dataset, Moment
+
+Lists = Sequence[Rows | None]
+"""Entry i is one user's list, catalogue rows best first; None for a user whose list the models make."""
+
+
+def lists_without_history(dataset: Dataset, moment: Moment, users: Sequence[int]) -> Lists:
+    """The lists of those of the moment's users who have neither bought nor looked at anything; entry i is of users[i].
+
+    What people of their profile buy, and behind it, or where no profile is known, what everybody buys.
+    """
+    new = [_has_done_nothing(moment, row) for row in users]
+    if not any(new):
+        return [None] * len(users)
+    segments = segments_at(dataset, moment)
+    popular = np.argsort(-moment.item_statistics[:, POPULAR_COLUMN], kind="stable")[:SEGMENT_ITEMS]
+
+    def list_of(row: int) -> Rows:
+        codes = zip(USER_PROFILE, moment.queries[encoding.PROFILE][row].tolist(), strict=True)
+        own, _ = segments.likeliest({column: code for column, code in codes if code != OUT_OF_VOCABULARY})
+        return np.concatenate([own, popular[~np.isin(popular, own)]])
+
+    return [list_of(row) if is_new else None for row, is_new in zip(users, new, strict=True)]
+
+
+def as_served(ranked: Sequence[Rows], without_history: Lists) -> list[Rows]:
+    """Each user's list: the ranked one, unless it is not for the models to make."""
+    return [rows if other is None else other for rows, other in zip(ranked, without_history, strict=True)]
+
+
+def segments_at(dataset: Dataset, moment: Moment) -> Segments:
+    """What people of each profile value bought in the days before the moment."""
+    bought = dataset.bought(moment.seconds - SEGMENT_DAYS * DAY_SECONDS, moment.seconds)
+    nothing = np.zeros(0, np.int64)
+    return segments_of(
+        moment.queries[encoding.PROFILE],
+        [bought.get(user, nothing) for user in moment.user_ids],
+        dataset.vocabularies,
+        len(dataset.item_ids),
+    )
+
+
+def _has_done_nothing(moment: Moment, row: int) -> bool:
+    return len(moment.histories[row]) == 0 and not moment.queries[encoding.SEQUENCE][row].any()
