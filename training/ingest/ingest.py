@@ -29,6 +29,7 @@ from training.engine import replace as replace_table
 from training.ingest.adapters.by_name import adapter_named
 from training.ingest.adapters.mapping import load_mapping
 from training.ingest.adapters.source import CANCEL, RETURN, Source, SourceOptions
+from training.ingest.adapters.tables import named_in
 from training.ingest.dropped import example, quarantined
 from training.ingest.files.parquet import refuse_damaged_parquet
 from training.ingest.judge import cancelled, judge, with_faults
@@ -109,18 +110,23 @@ def ingest_source(
     source = _limited(source, settings.max_users)
     workspace.ingested("events").parent.mkdir(parents=True, exist_ok=True)
     scratch = [workspace.ingested(name) for name in (".judged", ".judged_users", ".judged_items", ".faulty", ".found")]
-    own_users = materialized(judged(source.users, "user_id", USER_COLUMNS, USER_RULES), scratch[1], connection)
+    own_users = None
+    if source.users is not None:
+        own_users = materialized(judged(source.users, "user_id", USER_COLUMNS, USER_RULES), scratch[1], connection)
     own_items = materialized(judged(source.items, "item_id", ITEM_COLUMNS, ITEM_RULES), scratch[2], connection)
     items = _write(_readable(own_items), ITEM_COLUMNS, workspace.ingested("items"), connection)
     profiles = {"users": own_users, "items": own_items, "item_vectors": source.item_vectors}
     profiles_dropped = _quarantine_profiles(workspace, profiles, connection)
     _write_optional_tables(workspace, source, connection)
-    _refuse_unusable_ids(_readable(own_users), "user_id", "users")
+    if own_users is not None:
+        _refuse_unusable_ids(_readable(own_users), "user_id", "users")
     _refuse_unusable_ids(items, "item_id", "items")
     refuse_broken(items, "items", ITEM_COLUMNS, ITEM_RULES)
     keep_copies = settings.exact_copies is Copies.KEEP
     # What is read several times is written first: an engine would read and parse the source as often.
     faulty = materialized(with_faults(source, items), scratch[3], connection)
+    if own_users is None:
+        own_users = materialized(_conformed(named_in(faulty, "fault"), USER_COLUMNS), scratch[1], connection)
     found = judge(faulty, keep_copies=keep_copies)
     found = _until(found, settings.last_day, source.time_zone)
     if source.returns == CANCEL:
@@ -132,7 +138,7 @@ def ingest_source(
     users = _write(everybody, USER_COLUMNS, workspace.ingested("users"), connection)
     refuse_broken(users, "users", USER_COLUMNS, USER_RULES)
     connection.to_parquet(quarantined(rows), workspace.ingested("quarantine"))
-    report = _report(source, settings, rows, events, users, items)
+    report = _report(source, settings, faulty, rows, events, users, items)
     report = replace(
         report,
         events_in=report.events_in + suppressed.events,
@@ -160,11 +166,12 @@ def _limited(source: Source, max_users: int) -> Source:
     """The first users by id, of the table and of the events."""
     if not max_users:
         return source
-    everybody = source.users.select("user_id").union(source.events.select("user_id")).distinct()
+    users = named_in(source.events, "reason") if source.users is None else source.users
+    everybody = users.select("user_id").union(source.events.select("user_id")).distinct()
     chosen = everybody.filter(_.user_id.notnull()).order_by("user_id").limit(max_users)
     return replace(
         source,
-        users=source.users.filter(_.user_id.isin(chosen.user_id)),  # Ibis refuses a semi-join of what is a join itself
+        users=users.filter(_.user_id.isin(chosen.user_id)),  # Ibis refuses a semi-join of what is a join itself
         events=source.events.filter(_.user_id.isin(chosen.user_id)),
     )
 
@@ -250,12 +257,13 @@ def _write_optional_tables(workspace: Workspace, source: Source, connection: ibi
 def _report(
     source: Source,
     settings: IngestSettings,
+    faulty: ibis.Table,
     judged_events: ibis.Table,
     events: ibis.Table,
     users: ibis.Table,
     items: ibis.Table,
 ) -> IngestReport:
-    rows_in = int(source.events.count().execute())
+    rows_in = int(faulty.count().execute())  # each row of the source once, as items have one row an id
     dropped = _by_reason(judged_events)
     kept = int(events.count().execute())
     if rows_in != kept + sum(dropped.values()):

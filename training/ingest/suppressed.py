@@ -8,6 +8,7 @@ from ibis import _
 
 from contracts.erasure.suppression import SuppressionList
 from training.ingest.adapters.source import Source
+from training.ingest.adapters.tables import named_in
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ def without_erased(source: Source, erased: SuppressionList) -> tuple[Source, Sup
     """
     if not erased:
         return source, Suppressed()
-    tables = {"users": source.users, "events": source.events, **source.truth}
+    users = named_in(source.events, "reason") if source.users is None else source.users
+    tables = {"users": users, "events": source.events, **source.truth}
     with_users = {name: table for name, table in tables.items() if "user_id" in table.columns}
     ids = {user_id for table in with_users.values() for user_id in _ids(table)}
     gone = [user_id for user_id in ids if user_id in erased]

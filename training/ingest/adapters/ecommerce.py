@@ -23,12 +23,11 @@ from training.ingest.adapters.mapping import (
 )
 from training.ingest.adapters.once import LATEST, once_an_id
 from training.ingest.adapters.source import CANCEL, IGNORE, RETURN, Source, SourceOptions
-from training.ingest.adapters.tables import read_table, seen_users
+from training.ingest.adapters.tables import read_table
 from training.ingest.files.encodings import refuse_unknown_encoding
 from training.ingest.files.location import DataFile, Location, has_suffix, locate
 from training.ingest.values.columns import Columns
 from training.ingest.values.moments import TIMESTAMP
-from training.ingest.values.totals import TOTALS_ROW
 
 TABLES = {
     "interactions": EVENT_COLUMNS,
@@ -80,7 +79,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     if "sessions" in opened:
         events = events.union(_visits(opened["sessions"]).select(*events.columns))
     items, items_folded = _profiles(opened["products"], options, "products", "item_id")
-    users, users_folded = seen_users(events.filter(events.reason.fill_null("") != TOTALS_ROW)), 0
+    users, users_folded = None, 0
     if "users" in opened:
         users, users_folded = _profiles(opened["users"], options, "users", "user_id")
     return Source(

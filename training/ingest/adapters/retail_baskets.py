@@ -14,7 +14,6 @@ import ibis
 from contracts.events.schema import EventType
 from training.ingest.adapters.mapping import READING_OPTIONS, refuse_unknown_keys, time_zone_of
 from training.ingest.adapters.source import Source, SourceOptions
-from training.ingest.adapters.tables import seen_users
 from training.ingest.files.delimited import FAULT, MALFORMED, RAW
 from training.ingest.files.json_lines import Line, Repeated, Unparsed, as_text, table_of, text_lines, values_of
 from training.ingest.files.location import DataFile, locate
@@ -54,7 +53,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
     events = _events(_table(lines, LINE_COLUMNS), options.mapping)
     return Source(
         events=events,
-        users=seen_users(events),
+        users=None,
         items=_items(_table(_products(products), (*PRODUCT_COLUMNS, FAULT, RAW))),
         time_zone=zone,
     )

@@ -20,6 +20,7 @@ from training.ingest.files.parquet import read_parquet_file
 from training.ingest.profiles import NOTES
 from training.ingest.values.columns import Part
 from training.ingest.values.texts import as_text
+from training.ingest.values.totals import TOTALS_ROW
 
 
 def read_table(
@@ -146,6 +147,11 @@ def seen_users(rows: ibis.Table, column: str = "user_id") -> ibis.Table:
     """Users of a source without a table of users: every valid id that some row names."""
     named = rows.filter(rows[column].notnull() & (rows[column].length() <= MAX_ID))
     return named.select(user_id=column).distinct()
+
+
+def named_in(events: ibis.Table, fault: str) -> ibis.Table:
+    """Users of events whose column `fault` says why a row cannot be read: lines of totals name nobody."""
+    return seen_users(events.filter(events[fault].fill_null("") != TOTALS_ROW))
 
 
 def moment_text(moment: Any) -> Any:
