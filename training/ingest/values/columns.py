@@ -23,6 +23,7 @@ from training.ingest.values.totals import TOTALS_ROW, totals_in
 WITHOUT_ZONE = "timestamp_without_zone"
 WRONG_COLUMN = "wrong_column"
 """Next to `reason`: the source's column whose value could not be read."""
+FIRST_FAULT, SHOWN = "__first_fault", "__shown"
 FREE_TEXTS = frozenset({"title", "description"})
 """Ours that are one text, also where they look like a list."""
 MONEY = frozenset({"price", "discount", "list_price"})
@@ -243,11 +244,9 @@ class Columns:
 
         Each value stands behind its length, so that no two rows are spelt alike.
         """
-        whole: Any = ibis.literal("")
-        for column in self._names():
-            text = self.table[column].cast("string")
-            whole = whole + (text.length().cast("string") + ":" + text).fill_null("-")
-        return whole.hexdigest("md5")
+        texts = [self.table[column].cast("string") for column in self._names()]
+        measured = [(text.length().cast("string") + ":" + text).fill_null("-") for text in texts]
+        return ibis.literal("").join(["", *measured]).hexdigest("md5")
 
     def leave_out_totals(self, key: str, moment: str) -> None:
         """Marks the lines of totals below the rows. moment: the source's column of times."""
@@ -268,15 +267,19 @@ class Columns:
         fault = self.table[FAULT]
         for excused, rows in self._excused:
             fault = ibis.ifelse((fault == excused) & rows, None, fault)
-        reason = fault.coalesce(self._first_fault(1))
-        at_fault = ibis.ifelse(fault.isnull(), self._first_fault(2), None)
-        shown: Any = ibis.literal("")
-        for column in self._used:
-            shown = shown + f"{column}=" + self.table[column].cast("string").fill_null("") + " "
-        raw = self.table[RAW].coalesce(ibis.ifelse(reason.notnull(), shown.strip(), None))
-        return self.table.select(**values, reason=reason, raw=raw, **{WRONG_COLUMN: at_fault})
+        shown = [f"{column}=" + self.table[column].cast("string").fill_null("") for column in self._used]
+        line = ibis.literal(" ").join(["", *shown]).strip()
+        # In two steps: the notes are all made of the first fault, which an engine would look for as often.
+        cases = [(rows, at) for at, (rows, _, _) in enumerate(self._faults)]
+        first = ibis.cases(*cases) if cases else ibis.null("int8")
+        own = {FAULT: fault, RAW: self.table[RAW], FIRST_FAULT: first, SHOWN: line}
+        read = self.table.select(**values, **own)
+        reason = read[FAULT].coalesce(self._of_first_fault(read, 1))
+        raw = read[RAW].coalesce(ibis.ifelse(reason.notnull(), read[SHOWN], None))
+        at_fault = ibis.ifelse(read[FAULT].isnull(), self._of_first_fault(read, 2), None)
+        return read.select(*values, reason=reason, raw=raw, **{WRONG_COLUMN: at_fault})
 
-    def _first_fault(self, what: int) -> Any:
+    def _of_first_fault(self, read: ibis.Table, what: int) -> Any:
         """Of the first fault of each row the reason (1) or the column (2)."""
-        cases = [(fault[0], ibis.literal(fault[what], "string")) for fault in self._faults]
+        cases = [(read[FIRST_FAULT] == at, ibis.literal(one[what], "string")) for at, one in enumerate(self._faults)]
         return ibis.cases(*cases) if cases else ibis.null("string")
