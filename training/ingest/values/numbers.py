@@ -4,6 +4,7 @@ A number is read only where it can be no other one: 1,234 needs a word on what i
 """
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
@@ -65,6 +66,7 @@ FULL_WIDTH: Final = {0xFF01 + at: chr(0x21 + at) for at in range(94)} | str.make
 """１２，３００ and ￥ of a Japanese keyboard."""
 FINE_MARKS: Final = ("", "+", "-", "\u2212", "()")
 NAN: Final = float("nan")
+LARGEST: Final = sys.float_info.max
 Amount = tuple[float, frozenset[str]]
 """A number, and the currencies that stand by it."""
 
@@ -85,7 +87,7 @@ def as_number(value: Any, decimal: str = "", *, money: bool = False) -> Any:
         number = ibis.cases(
             (is_plain(text, decimal), plain.try_cast("float64")), (text.notnull(), _engine_reader(decimal, money)(text))
         )
-    return ibis.ifelse(number.isnan() | number.isinf(), None, number)
+    return ibis.ifelse(number.abs() <= LARGEST, number, None)  # engines have NaN behind all numbers
 
 
 def is_plain(text: Any, decimal: str) -> Any:
