@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import ibis
-import pyarrow as pa
 from ibis import _
 
 from contracts.erasure.suppression import SuppressionList
@@ -264,15 +263,18 @@ def _report(
     items: ibis.Table,
 ) -> IngestReport:
     rows_in = int(faulty.count().execute())  # each row of the source once, as items have one row an id
-    dropped = _by_reason(judged_events)
-    kept = int(events.count().execute())
+    reasons = judged_events.group_by("reason").agg(rows=_.count(), copies=_.kept_copy.sum()).order_by("reason")
+    by_reason = {row["reason"]: row for row in reasons.to_pyarrow().to_pylist()}
+    dropped = {reason: row["rows"] for reason, row in by_reason.items() if reason is not None}
+    # Through Arrow: pandas' moments end in 2262, and one beyond comes out as another.
+    moment = events.event_timestamp
+    (span,) = events.agg(kept=_.count(), first=moment.min(), last=moment.max()).to_pyarrow().to_pylist()
+    kept = span["kept"]
     if rows_in != kept + sum(dropped.values()):
         raise AssertionError(f"{rows_in} events came in, {kept} were kept and {dropped} dropped: rows were lost.")
     profiled = [column for column in USER_COLUMNS if column != "user_id"]
-    no_profile = users.filter(ibis.and_(*(users[column].isnull() for column in profiled)))
-    # Through Arrow: pandas' moments end in 2262, and one beyond comes out as another.
-    span: pa.Table = events.agg(first=_.event_timestamp.min(), last=_.event_timestamp.max()).to_pyarrow()
-    first, last = (span.column(name)[0].as_py() for name in ("first", "last"))
+    no_profile = ibis.and_(*(users[column].isnull() for column in profiled))
+    (counted,) = users.agg(users=_.count(), no_profile=no_profile.sum().fill_null(0)).to_pyarrow().to_pylist()
     return IngestReport(
         adapter=settings.adapter,
         time_zone=source.time_zone,
@@ -280,14 +282,14 @@ def _report(
         events_in=rows_in,
         events_kept=kept,
         events_dropped=dropped,
-        users=int(users.count().execute()),
+        users=counted["users"],
         items=int(items.count().execute()),
         users_not_in_table=0,
-        users_without_profile=int(no_profile.count().execute()),
+        users_without_profile=counted["no_profile"],
         items_without_events=int(items.anti_join(events, "item_id").count().execute()),
-        first_event=first.astimezone(UTC).isoformat() if kept else "",
-        last_event=last.astimezone(UTC).isoformat() if kept else "",
-        exact_copies_kept=int(judged_events.filter(_.kept_copy).count().execute()),
+        first_event=span["first"].astimezone(UTC).isoformat() if kept else "",
+        last_event=span["last"].astimezone(UTC).isoformat() if kept else "",
+        exact_copies_kept=sum(row["copies"] for row in by_reason.values()),
         units_returned=int(judged_events.taken.sum().fill_null(0).execute()) if source.returns == CANCEL else 0,
         repeats_folded=dict(source.repeats_folded),
     )

@@ -22,17 +22,20 @@ def with_faults(source: Source, items: ibis.Table) -> ibis.Table:
     raw = _conformed(source)
     known = items.select(known_item=_.item_id)
     joined = raw.left_join(known, raw.item_id == known.known_item)
-    by_policy = joined.is_return & joined.user_id.notnull() if source.returns else ibis.literal(False)
-    # A return that cannot be placed in time takes nothing back, and does not count as a return.
-    in_time = [rule for rule in EVENT_RULES if rule.column == "event_timestamp"]
     fault = ibis.cases(
         (joined.unreadable.notnull(), joined.unreadable),
-        *((by_policy & broken(rule, joined), rule.reason) for rule in in_time),
-        (by_policy, RETURN),
+        *(_of_returns(joined) if source.returns else ()),
         *((broken(rule, joined), rule.reason) for rule in EVENT_RULES),
         (joined.item_id.notnull() & joined.known_item.isnull(), "item_not_in_catalogue"),
     )
     return joined.mutate(fault=fault, is_copy=joined.content.notnull()).drop("known_item", "unreadable", "content")
+
+
+def _of_returns(joined: ibis.Table) -> list[tuple[ibis.Value, str]]:
+    """Which rows the policy of returns takes; one that cannot be placed in time takes nothing back, and is a fault."""
+    by_policy = joined.is_return & joined.user_id.notnull()
+    in_time = [rule for rule in EVENT_RULES if rule.column == "event_timestamp"]
+    return [*((by_policy & broken(rule, joined), rule.reason) for rule in in_time), (by_policy, RETURN)]
 
 
 def judge(faulty: ibis.Table, *, keep_copies: bool) -> ibis.Table:

@@ -13,7 +13,7 @@ from contracts.events.schema import LIST_SEPARATOR, EventType, Rule
 def broken(rule: Rule, table: ibis.Table) -> ibis.Value:
     """Whether each row of the table breaks the rule."""
     value = table[rule.column]
-    faults = [ibis.literal(False)]
+    faults = []
     if rule.required:
         missing = value.isnull()
         if rule.unless_event_type:  # an unknown type is the better reason: it needs no value either
