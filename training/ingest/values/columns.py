@@ -281,5 +281,5 @@ class Columns:
 
     def _of_first_fault(self, read: ibis.Table, what: int) -> Any:
         """Of the first fault of each row the reason (1) or the column (2)."""
-        cases = [(read[FIRST_FAULT] == at, ibis.literal(one[what], "string")) for at, one in enumerate(self._faults)]
-        return ibis.cases(*cases) if cases else ibis.null("string")
+        cases = [(at, ibis.literal(one[what], "string")) for at, one in enumerate(self._faults)]
+        return read[FIRST_FAULT].cases(*cases) if cases else ibis.null("string")

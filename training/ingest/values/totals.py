@@ -27,12 +27,13 @@ def totals_in(table: ibis.Table, columns: Sequence[str], key: str, moment: str, 
     called Total has more to say.
     """
     texts = {name: table[name] for name in columns if table[name].type().is_string()}
-    says_total = {name: text.strip().lower().re_search(TOTAL).fill_null(False) for name, text in texts.items()}
+    says_total = {name: text.strip().lower().re_search(TOTAL) for name, text in texts.items()}
     if moment in columns and says_total:
-        empty = [(~is_given(table[name])).cast("int64") for name in columns]
+        given = [is_given(table[name]).cast("int64") for name in columns]
         at = table[moment]
         no_moment = ~is_given(at) | says_total.get(moment, ibis.literal(False))
-        no_event = no_moment & ibis.or_(*says_total.values()) & (sum(empty[1:], empty[0]) >= 2)
+        two_empty = sum(given[1:], given[0]) <= len(given) - 2
+        no_event = no_moment & ibis.or_(*says_total.values()).fill_null(False) & two_empty
         may_be_none = ~is_given(at)  # asked first, as it costs a fraction of what the words do
         if moment in texts:
             may_be_none = may_be_none | (at < "0") | (at >= ":")
