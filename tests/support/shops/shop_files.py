@@ -44,15 +44,23 @@ def source_of(root: Path, adapter: str, path: Path | str, mapping: dict[str, Any
     return adapter_named(adapter)(connect_duckdb(), SourceOptions(str(path), load_mapping(mapping_file(root, mapping))))
 
 
-def read_rows(table: ibis.Table, *columns: str) -> list[Any]:
-    """What `rows_of` gives, of the rows of a source's table that could be read."""
-    rows = [row for row in table.to_pyarrow().to_pylist() if row.get("reason") is None]
+def read_rows(table: ibis.Table | pa.Table, *columns: str) -> list[Any]:
+    """What `rows_of` gives, of the rows of a source's table that could be read.
+
+    Of an Ibis table each call reads the files: a test that looks twice takes `to_pyarrow()` of it first.
+    """
+    rows = [row for row in _rows(table) if row.get("reason") is None]
     return sorted((tuple(row[name] for name in columns) for row in rows), key=str)
 
 
-def unreadable(table: ibis.Table) -> dict[str, int]:
+def unreadable(table: ibis.Table | pa.Table) -> dict[str, int]:
     """Rows of a source's table that could not be read, by reason."""
-    return dict(Counter(row["reason"] for row in table.to_pyarrow().to_pylist() if row.get("reason") is not None))
+    return dict(Counter(row["reason"] for row in _rows(table) if row.get("reason") is not None))
+
+
+def _rows(table: ibis.Table | pa.Table) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (table if isinstance(table, pa.Table) else table.to_pyarrow()).to_pylist()
+    return found
 
 
 def rows_of(root: Path, table: str, *columns: str) -> list[Any]:

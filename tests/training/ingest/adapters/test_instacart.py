@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import MissingArtifact
-from tests.support.shops.shop_files import rows_of, run, write
+from tests.support.shops.shop_files import reasons, rows_of, run, write
 
 ORDERS = """order_id,user_id,eval_set,order_number,order_dow,order_hour_of_day,days_since_prior_order
 1,9,prior,1,1,08,
@@ -54,12 +54,22 @@ def test_instacart_counts_unreadable_rows_of_each_file(tmp_path: Path) -> None:
     assert report.profiles_dropped == {"items": {"malformed_row": 1}}
 
 
-@pytest.mark.parametrize("order", ["2,23,31", "2,23,-1", "2,24,4", "2,-1,4", "7,23,4", "-1,23,4"])
-def test_a_weekday_an_hour_or_a_gap_that_there_is_not_moves_no_order(tmp_path: Path, order: str) -> None:
-    orders = ORDERS.replace("3,9,train,3,2,23,4.0", f"3,9,train,3,{order}")
-    report = run(tmp_path, "instacart", instacart(tmp_path / "raw", orders_csv=orders))
-    # The order is lost, and so is its line, which has no user any more.
-    assert (report.events_kept, report.events_dropped) == (2, {"missing_id": 1, "wrong_type": 1})
+def test_a_weekday_an_hour_or_a_gap_that_there_is_not_moves_no_order(tmp_path: Path) -> None:
+    wrong = [(2, 23, 31), (2, 23, -1), (2, 24, 4), (2, -1, 4), (7, 23, 4), (-1, 23, 4)]
+    orders, lines = ORDERS, "order_id,product_id,add_to_cart_order,reordered\n1,5,1,0\n2,5,1,1\n"
+    for user, (day, hour, gap) in enumerate(wrong, start=10):
+        orders += f"{user}1,{user},prior,1,1,08,\n{user}2,{user},prior,2,5,10,30.0\n"
+        orders += f"{user}3,{user},train,3,{day},{hour},{gap}\n"
+        lines += f"{user}1,5,1,0\n{user}2,5,1,1\n{user}3,6,1,0\n"
+    folder = instacart(tmp_path / "raw", orders_csv=orders, order_products__prior_csv=lines)
+    report = run(tmp_path, "instacart", folder)
+    # The last order of each of these users is lost, and so is its line, which has no user any more.
+    kept = ["1", "2", "3", *(f"{user}{order}" for user in range(10, 16) for order in (1, 2))]
+    assert rows_of(tmp_path, "events", "basket_id") == sorted((order,) for order in kept)
+    assert report.events_dropped == {"missing_id": len(wrong), "wrong_type": len(wrong)}
+    said = "order_dow={} order_hour_of_day={} days_since_prior_order={}".format
+    lost = [raw.partition("order_dow") for reason, raw in reasons(tmp_path) if reason == "wrong_type"]
+    assert ["".join(one[1:]) for one in lost] == [said(*order) for order in wrong]
 
 
 def test_instacarts_flat_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -261,7 +261,8 @@ def test_a_blank_of_a_column_of_numbers_is_filled_and_may_be_of_a_line_of_totals
                       "event_timestamp": [1704448800.0, nan, nan]})  # fmt: skip
     folder = write(tmp_path / "shop", products_csv="item_id\ntea\ncup\n")
     pq.write_table(lines, folder / "interactions.parquet")
-    events = source_of(tmp_path, "ecommerce", folder, {"follow_up_lines": "fill", "epoch_unit": "s"}).events
+    mapping = {"follow_up_lines": "fill", "epoch_unit": "s"}
+    events = source_of(tmp_path, "ecommerce", folder, mapping).events.to_pyarrow()
     at = datetime(2024, 1, 5, 10, tzinfo=UTC)
     assert read_rows(events, "user_id", "item_id", "event_type", "event_timestamp") == [
         ("5", "cup", "purchase", at), ("5", "tea", "purchase", at),

@@ -65,10 +65,11 @@ def test_a_row_that_nests_too_deeply_costs_only_itself(tmp_path: Path, name: str
     rows = [json.dumps(AS_JSON[0]), deep, "[" * depth + "]" * depth, *map(json.dumps, AS_JSON[1:])]
     between = {"e.jsonl": "\n", "e.json": ",", "one.json": ", \n"}[name]
     text = between.join(rows) if name == "e.jsonl" else f"[\n{between.join(rows)} ]"
-    source = source_of(tmp_path, "ecommerce", tmp_path / "shop", named(tmp_path, name, text.encode()))
-    assert read_rows(source.events, *EVENT) == SHOP_EVENTS
-    assert unreadable(source.events) == {"malformed_row": 2}
-    assert deep in [row["raw"] for row in source.events.to_pyarrow().to_pylist()]
+    mapping = named(tmp_path, name, text.encode())
+    events = source_of(tmp_path, "ecommerce", tmp_path / "shop", mapping).events.to_pyarrow()
+    assert read_rows(events, *EVENT) == SHOP_EVENTS
+    assert unreadable(events) == {"malformed_row": 2}
+    assert deep in events["raw"].to_pylist()
 
 
 def test_an_array_with_a_deep_row_is_refused_where_it_is_cut_short(tmp_path: Path) -> None:
@@ -83,12 +84,18 @@ def test_a_table_that_is_an_empty_list_has_no_rows(tmp_path: Path, mapped: dict[
     folder = write(shop(tmp_path), users_json=" [ ]\n", sessions_json="[]")
     sessions = {"started_at": {"column": "day", "time": "clock"}}
     source = source_of(tmp_path, "ecommerce", folder, {"users": mapped, "sessions": sessions})
-    assert (read_rows(source.events, *EVENT), read_rows(source.users, "user_id")) == (SHOP_EVENTS, [])
-    assert unreadable(source.users) == {}
-    (folder / "interactions.csv").unlink()
-    for more in ({}, {"rows": "order.lines", "item_id": "order.lines.sku"}):
-        with pytest.raises(DataRejected, match="The source has no events"):
-            run(tmp_path, "ecommerce", write(folder, interactions_json="[]"), {"interactions": more})
+    assert source.users is not None
+    users = source.users.to_pyarrow()
+    assert (read_rows(source.events, *EVENT), read_rows(users, "user_id")) == (SHOP_EVENTS, [])
+    assert unreadable(users) == {}
+
+
+@pytest.mark.parametrize("mapped", [{}, {"rows": "order.lines", "item_id": "order.lines.sku"}])
+def test_events_that_are_an_empty_list_are_none(tmp_path: Path, mapped: dict[str, str]) -> None:
+    empty = dict.fromkeys(("users_json", "sessions_json", "interactions_json"), "[]")
+    folder = write(tmp_path / "shop", products_csv=PRODUCTS, **empty)
+    with pytest.raises(DataRejected, match="The source has no events"):
+        run(tmp_path, "ecommerce", folder, {"interactions": mapped})
 
 
 ROW = json.dumps(AS_JSON[0])
@@ -159,10 +166,10 @@ def test_one_bad_line_of_json_is_lost_alone_though_it_looks_like_an_array(tmp_pa
     for bad in ("[1, 2]", "[1, 2", "5"):
         lines = [bad, *map(json.dumps, AS_JSON)]
         mapping = named(tmp_path, "events.jsonl", "\n".join(lines).encode())
-        events = source_of(tmp_path, "ecommerce", tmp_path / "shop", mapping).events
+        events = source_of(tmp_path, "ecommerce", tmp_path / "shop", mapping).events.to_pyarrow()
         assert (read_rows(events, *EVENT), unreadable(events)) == (SHOP_EVENTS, {"malformed_row": 1})
     mapping = named(tmp_path, "events.json", json.dumps([*AS_JSON, 7]).encode())
-    events = source_of(tmp_path, "ecommerce", tmp_path / "shop", mapping).events
+    events = source_of(tmp_path, "ecommerce", tmp_path / "shop", mapping).events.to_pyarrow()
     assert (read_rows(events, *EVENT), unreadable(events)) == (SHOP_EVENTS, {"malformed_row": 1})
 
 

@@ -60,7 +60,7 @@ def test_a_cell_that_nests_too_deeply_costs_only_its_row(tmp_path: Path, deep: s
     lines = "".join(f'view,u{at},{AT},"{cell}"\n' for at, cell in enumerate(quoted))
     folder = write(tmp_path / "shop", products_csv="item_id\ntea\n",
                    interactions_csv=f"event_type,user_id,event_timestamp,lines\n{lines}")  # fmt: skip
-    events = source_of(tmp_path, "ecommerce", folder, {"interactions": mapped}).events
+    events = source_of(tmp_path, "ecommerce", folder, {"interactions": mapped}).events.to_pyarrow()
     assert (read_rows(events, "user_id", "item_id"), unreadable(events)) == ([("u0", "tea")], {"wrong_type": 1})
 
 
@@ -158,7 +158,8 @@ def test_a_key_that_is_there_twice_in_an_object_costs_the_rows_that_need_it(
     text = "\n".join(map(json.dumps, ORDERS))
     assert text.count(once) == 1
     source = source_of(tmp_path, "ecommerce", write(tmp_path / "shop", orders_jsonl=text.replace(once, twice)), MAPPING)
-    kept, dropped = read_rows(source.events, "user_id", "item_id", "basket_id"), unreadable(source.events)
+    events = source.events.to_pyarrow()
+    kept, dropped = read_rows(events, "user_id", "item_id", "basket_id"), unreadable(events)
     lost = {row[:3] for row in BOUGHT} - set(kept)
     assert unreadable(source.users) if "state" in once else lost
     assert set(dropped) <= {"wrong_type"}
@@ -182,7 +183,7 @@ def test_what_pandas_writes_for_nothing_is_nothing_inside_of_lists_and_objects_t
         pq.write_table(pa.Table.from_pylist([row]), folder / "interactions.parquet")
     mapping = {"rows": "lines", "item_id": "lines.sku", "quantity": "lines.q", "basket_id": "of.basket",
                "discount": "of.off"}  # fmt: skip
-    events = source_of(tmp_path, "ecommerce", folder, {"interactions": mapping}).events
+    events = source_of(tmp_path, "ecommerce", folder, {"interactions": mapping}).events.to_pyarrow()
     assert unreadable(events) == {}
     assert read_rows(events, "item_id", "quantity", "price", "basket_id", "discount") == [
         ("cup", 2, None, None, None), ("tea", 1, None, None, None),
