@@ -1,5 +1,8 @@
 """A small but real pipeline run, shared by every test that needs one."""
 
+from serving.runtime import feast_import  # noqa: F401 - before anything imports Feast
+
+# isort: split
 import gc
 import os
 import shutil
@@ -9,7 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import prometheus_client  # noqa: F401 - before Feast, which else has registries share their counts through files
 import pytest
 from typer.testing import CliRunner
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-import prometheus_client  # noqa: F401 - before Feast, which else has it count in files that processes share
 from feast import FeatureService, FeatureStore
 
 from contracts.errors import MissingArtifact

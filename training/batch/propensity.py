@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
-from feast import FeatureStore
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
@@ -25,6 +24,7 @@ from contracts.errors import InvalidInput
 from contracts.features import encoding, names
 from contracts.features.names import DAY_SECONDS
 from training.dataset.dataset import Dataset
+from training.feature_store.feast_import import FeatureStore
 from training.feature_store.store import features_as_of, open_store
 from training.metrics.reliability import ReliabilityBin, expected_error, reliability
 from training.settings import DuckDBSettings

@@ -8,7 +8,6 @@ import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from feast import FeatureStore
 from ibis import _
 
 from contracts.bundle.files import TEXT_PROJECTION
@@ -17,6 +16,7 @@ from training.dataset.columns import columns_of, strings_of
 from training.dataset.item_text import fit_projection, item_text
 from training.dataset.positives import engagements, purchases, thinned, without_refused
 from training.engine import read_parquet, remove
+from training.feature_store.feast_import import FeatureStore
 from training.feature_store.store import features_as_of, open_store
 from training.progress import Report
 from training.settings import DuckDBSettings, Engine

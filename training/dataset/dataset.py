@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from feast import FeatureStore
 
 from contracts.arrays import Rows
 from contracts.events.items import SHELVES
@@ -27,6 +26,7 @@ from training.dataset.baskets import Baskets, read_baskets
 from training.dataset.columns import columns_of, lists_of, strings_of
 from training.dataset.positives import POSITIVE_TYPES
 from training.dataset.purchase_log import PurchaseLog, read_purchases
+from training.feature_store.feast_import import FeatureStore
 from training.feature_store.store import features_as_of
 from training.timeline import Timeline, local_context, unknown_context
 from training.workspace import Workspace, require

@@ -13,7 +13,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from feast import Entity, FeatureService, FeatureStore, FeatureView
 
 from contracts.errors import TandemError
 from contracts.features.names import (
@@ -33,6 +32,7 @@ from contracts.features.names import (
     USER_VIEWS,
 )
 from training.engine import remove
+from training.feature_store.feast_import import Entity, FeatureService, FeatureStore, FeatureView
 from training.settings import DuckDBSettings, Engine
 from training.timeline import Timeline
 from training.workspace import Workspace, require
