@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,14 @@ FIXTURES = {
 """By mark: the fixtures that bring what the mark says."""
 
 
-def loaded_by(file: Path) -> list[str]:
+@cache
+def loaded_by(file: Path) -> tuple[str, ...]:
     """Marks of the libraries that loading a test file loads."""
     if not file.is_relative_to(ROOT):
-        return []
+        return ()
     files = closure_of([file.relative_to(ROOT)], lazy=False)
     loaded = {name.split(".")[0] for one in files for name in names_in(one, lazy=False)}
-    return [mark for mark, library in LIBRARIES.items() if library in loaded]
+    return tuple(mark for mark, library in LIBRARIES.items() if library in loaded)
 
 
 def needed_by(fixtures: Iterable[str]) -> list[str]:

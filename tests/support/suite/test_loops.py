@@ -8,10 +8,10 @@ from tests.support.suite.loops import loaded_by, missing_parts, needed_by
 
 
 def test_marks_follow_from_what_a_file_loads_and_from_fixtures() -> None:
-    assert loaded_by(ROOT / "tests" / "training" / "retrieval" / "test_losses.py") == ["tf", "feast", "duckdb"]
-    assert loaded_by(ROOT / "tests" / "training" / "ingest" / "test_ingest.py") == ["duckdb"]
-    assert loaded_by(ROOT / "tests" / "contracts" / "bundle" / "test_manifest.py") == []
-    assert loaded_by(ROOT.parent / "elsewhere.py") == []
+    assert loaded_by(ROOT / "tests" / "training" / "retrieval" / "test_losses.py") == ("tf", "feast", "duckdb")
+    assert loaded_by(ROOT / "tests" / "training" / "ingest" / "test_ingest.py") == ("duckdb",)
+    assert loaded_by(ROOT / "tests" / "contracts" / "bundle" / "test_manifest.py") == ()
+    assert loaded_by(ROOT.parent / "elsewhere.py") == ()
     assert needed_by(["trained", "tmp_path"]) == ["tf"]
     assert needed_by(["server", "trained"]) == ["tf", "server"]
     assert needed_by([]) == []
