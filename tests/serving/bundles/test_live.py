@@ -165,7 +165,7 @@ def test_a_bundle_that_fails_when_it_computes_is_refused(
 ) -> None:
     """All digests are right and the sizes fit, but the ranker is not a model."""
     with write_bundle(first.parent) as folder:
-        copied(first, folder)
+        copied(first, folder, parts.RANKER)
         (folder / parts.RANKER).write_bytes(b"no model")
         sealed = reseal(folder)
     releases = start()

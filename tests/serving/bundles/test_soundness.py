@@ -124,7 +124,7 @@ def test_texts_that_no_answer_can_hold_are_refused(
     source: Path, tmp_path: Path, file: str, column: str, bad: Any
 ) -> None:
     with write_bundle(tmp_path) as folder:
-        copied(source, folder)
+        copied(source, folder, file)
         texts = json.loads((folder / file).read_text())
         texts[column][-1] = bad
         (folder / file).write_text(json.dumps(texts))
@@ -138,7 +138,7 @@ def test_texts_that_no_answer_can_hold_are_refused(
 
 def test_a_bundle_with_fewer_departments_than_titles_is_refused(source: Path, tmp_path: Path) -> None:
     with write_bundle(tmp_path) as folder:
-        copied(source, folder)
+        copied(source, folder, parts.DISPLAY)
         display = json.loads((folder / parts.DISPLAY).read_text())
         display["department"].pop()
         (folder / parts.DISPLAY).write_text(json.dumps(display))
@@ -151,7 +151,7 @@ def test_a_bundle_with_fewer_departments_than_titles_is_refused(source: Path, tm
 def test_a_bundle_whose_catalogue_ends_early_is_refused(source: Path, tmp_path: Path, matrix: str) -> None:
     """Only a list with an item of the missing rows would show it."""
     with write_bundle(tmp_path) as folder:
-        copied(source, folder)
+        copied(source, folder, parts.ITEMS)
         with np.load(folder / parts.ITEMS) as arrays:
             items = dict(arrays)
         np.savez(folder / parts.ITEMS, **items | {matrix: items[matrix][:-1]})
@@ -165,7 +165,7 @@ def test_a_bundle_is_refused_by_the_loader_with_golden_requests_that_it_does_not
 ) -> None:
     for shift in (0.0, 0.1):
         with write_bundle(tmp_path) as folder:
-            copied(source, folder)
+            copied(source, folder, parts.GOLDEN)
             wanted = replace(golden, scores=golden.scores + np.float32(shift))
             (folder / parts.GOLDEN).write_bytes(wanted.to_bytes())
             sealed = reseal(folder)
@@ -188,7 +188,7 @@ def test_the_version_that_was_asked_for_is_the_one_in_the_manifest(source: Path,
 
 def test_a_file_that_is_exchanged_after_the_check_is_not_parsed(source: Path, tmp_path: Path) -> None:
     with write_bundle(tmp_path) as folder:
-        copied(source, folder)
+        copied(source, folder, parts.RANKER)
         sealed = reseal(folder)
     files = SealedFiles(sealed)
     (sealed / parts.RANKER).write_bytes(b"another ranker")

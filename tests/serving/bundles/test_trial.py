@@ -44,7 +44,7 @@ def width(source: Path) -> int:
 def with_file(source: Path, bundles: Path, name: str, content: bytes) -> Path:
     """A sealed bundle with one other file, and without golden requests that would be answered otherwise."""
     with write_bundle(bundles) as folder:
-        copied(source, folder)
+        copied(source, folder, name)
         (folder / name).write_bytes(content)
         (folder / parts.GOLDEN).unlink(missing_ok=True)
         return reseal(folder)

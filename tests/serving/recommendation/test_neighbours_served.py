@@ -29,7 +29,7 @@ def test_a_trained_bundle_has_weights_that_its_ranker_reads(bundle: LoadedBundle
 
 def test_weights_for_other_inputs_are_refused(trained: Workspace, tmp_path: Path) -> None:
     with write_bundle(tmp_path) as folder:
-        copied(trained.bundles / "current", folder)
+        copied(trained.bundles / "current", folder, NEIGHBOURS)
         np.savez(folder / NEIGHBOURS, features=np.array(["nearness"]))
         sealed = reseal(folder)
     with pytest.raises(BundleRefused, match="weights are for the inputs nearness"):

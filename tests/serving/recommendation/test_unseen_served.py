@@ -47,7 +47,7 @@ def test_a_bundle_holds_the_ranker_of_unseen_items_where_there_is_one(
     trained: Workspace, bundle: LoadedBundle, other: Path, tmp_path: Path
 ) -> None:
     with write_bundle(tmp_path) as folder:
-        copied(trained.bundles / "current", folder)
+        copied(trained.bundles / "current", folder, UNSEEN_RANKER)
         shutil.copyfile(other, folder / UNSEEN_RANKER)
         sealed = load_bundle(reseal(folder))
     assert sealed.unseen_ranker is not None

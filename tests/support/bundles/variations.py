@@ -1,6 +1,7 @@
 """Bundles that differ from a trained one in a way that every answer shows."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,14 @@ def reseal(folder: Path, sign: Sign | None = None, **changes: Any) -> Path:
     return seal(folder, sign, **{key: value for key, value in manifest.items() if key not in DERIVED})
 
 
-def copied(source: Path, folder: Path) -> None:
-    """Puts the files that serving reads into a folder; what it does not read is a third of the size."""
+def copied(source: Path, folder: Path, *changed: str) -> None:
+    """Puts the files that serving reads into a folder; what it does not read is a third of the size.
+
+    changed: those that are written over afterwards. All others are the source's own, by another link.
+    """
     names = [*read_manifest(source).files, parts.MANIFEST]
     for name in filter(parts.is_served, names):
-        shutil.copyfile(source / name, folder / name)
+        (shutil.copyfile if name in changed else os.link)(source / name, folder / name)
 
 
 def variation(source: Path, bundles: Path, mark: str, sign: Sign | None = None) -> Path:
@@ -34,7 +38,7 @@ def variation(source: Path, bundles: Path, mark: str, sign: Sign | None = None) 
     Titles and statistics lie in different files: an answer of mixed parts shows it.
     """
     with write_bundle(bundles) as folder:
-        copied(source, folder)
+        copied(source, folder, parts.DISPLAY, parts.ITEMS)
         display = json.loads((folder / parts.DISPLAY).read_text())
         display["title"] = [f"{title} [{mark}]" for title in display["title"]]
         (folder / parts.DISPLAY).write_text(json.dumps(display))
