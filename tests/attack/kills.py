@@ -14,6 +14,7 @@ from contracts.events.log import INTERACTIONS
 from serving.events.open_log import open_log
 from tests.attack.sending import WITH_KEY
 from tests.attack.server import Attacked, attacked
+from tests.support.real_parts import asking
 from tests.support.real_parts.redis_server import DURABLE, RedisServer
 from tests.support.real_parts.servers import free_port
 
@@ -75,7 +76,7 @@ def _posted(server: Attacked, ids: list[str]) -> bool:
     """Whether all of them were acknowledged; those that were there already are, too."""
     events = [{"event_id": one, "event_type": "view", "user_id": "1", "item_id": "1"} for one in ids]
     try:
-        answer = httpx.post(f"{server.url}/events", headers=WITH_KEY, json={"events": events}, timeout=30)
+        answer = asking.post(f"{server.url}/events", headers=WITH_KEY, json={"events": events}, timeout=30)
     except httpx.HTTPError:
         return False
     return answer.status_code == httpx.codes.ACCEPTED and not answer.json()["rejected"]

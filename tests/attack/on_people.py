@@ -11,6 +11,7 @@ from contracts.audit.audit_log import verified
 from contracts.erasure.suppression import SuppressionList
 from tests.attack.sending import WITH_KEY, Asked, Outcome, asked
 from tests.attack.server import Attacked
+from tests.support.real_parts import asking
 
 
 def erased_users_who_come_back(server: Attacked, times: int) -> Outcome:
@@ -62,7 +63,7 @@ def audit_lines_that_callers_write(server: Attacked, times: int) -> Outcome:
 
 def _posted(server: Attacked, user: str, event_id: str) -> httpx.Response:
     event = {"event_id": f"zebra-{event_id}", "event_type": "purchase", "user_id": user, "item_id": "819063"}
-    return httpx.post(f"{server.url}/events", json=event, headers=WITH_KEY, timeout=60)
+    return asking.post(f"{server.url}/events", json=event, headers=WITH_KEY, timeout=60)
 
 
 ON_PEOPLE: dict[str, Callable[[Attacked, int], Outcome]] = {

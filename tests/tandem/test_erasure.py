@@ -30,6 +30,7 @@ from tandem.__main__ import app
 from tandem.server import wait_until_ready
 from tests.support.bundles.sealed import PARTS, make_bundle
 from tests.support.each import each
+from tests.support.real_parts import asking
 from tests.support.real_parts.redis_server import DURABLE, RedisServer, use_redis
 from tests.support.real_parts.servers import KEY, PATIENT, WITH_KEY, free_port
 from training.erasure.bundles import SigningKeys, naming, without_name
@@ -90,12 +91,12 @@ class Shop:
 
     def post(self, user_id: str, event_id: str, event_type: str = "purchase") -> dict[str, Any]:
         event = {"event_id": event_id, "event_type": event_type, "user_id": user_id, "item_id": "819063"}
-        answer = httpx.post(f"{self.url}/events", json=event, headers=WITH_KEY, timeout=30).raise_for_status()
+        answer = asking.post(f"{self.url}/events", json=event, headers=WITH_KEY, timeout=30).raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
 
     def shown(self, user_id: str) -> dict[str, Any]:
-        answer = httpx.get(f"{self.url}/recommendations/{quote(user_id, safe='')}", timeout=30).raise_for_status()
+        answer = asking.get(f"{self.url}/recommendations/{quote(user_id, safe='')}", timeout=30).raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
 
@@ -217,11 +218,11 @@ def test_after_an_erasure_no_file_and_no_key_has_the_id(shop: Shop, tmp_path: Pa
     assert retiring(shop.workspace.bundles) == {bundle["bundle_version"]: bundle["retires_on"]}
     assert receipt["last_retires_on"] == bundle["retires_on"]
     assert json.loads(shop.workspace.bundle_receipt.read_text())["bundle_version"] == bundle["bundle_version"]
-    eventually(lambda: httpx.get(f"{shop.url}/bundle").json()["bundle_version"] == bundle["bundle_version"])
+    eventually(lambda: asking.get(f"{shop.url}/bundle").json()["bundle_version"] == bundle["bundle_version"])
     # nobody, and nothing comes back while the server goes on
     assert shop.post(ODD, "again") == {"accepted": 0, "duplicate": 0, "suppressed": 1, "rejected": []}
     assert shop.shown(ODD)["degraded_level"] == "popularity"
-    history = httpx.get(f"{shop.url}/users/{quote(ODD, safe='')}/history", headers=WITH_KEY, timeout=30)
+    history = asking.get(f"{shop.url}/users/{quote(ODD, safe='')}/history", headers=WITH_KEY, timeout=30)
     assert history.status_code == httpx.codes.NOT_FOUND
     shop.end()
     assert occurrences(shop, ODD) == {}
@@ -242,8 +243,8 @@ def test_the_same_over_http_in_the_reach_of_a_server(shop: Shop) -> None:
     shop.serve()
     did_much(shop)
     address = f"{shop.url}/users/{quote(ODD, safe='')}"
-    assert httpx.delete(address, timeout=30).status_code == httpx.codes.UNAUTHORIZED
-    receipt = httpx.delete(address, headers=WITH_KEY, timeout=60).raise_for_status().json()
+    assert asking.delete(address, timeout=30).status_code == httpx.codes.UNAUTHORIZED
+    receipt = asking.delete(address, headers=WITH_KEY, timeout=60).raise_for_status().json()
     stores = {one["store"]: one["found"] for one in receipt["stores"]}
     assert (stores["event log"], stores["impressions"]) == (5, 4)
     assert stores["online store"] > 0 and stores["remembered features"] == 1

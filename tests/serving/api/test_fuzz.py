@@ -16,6 +16,7 @@ from schemathesis.core.result import Ok
 from schemathesis.generation.case import Case
 
 from contracts.bundle.files import CURRENT
+from tests.support.real_parts import asking
 from tests.support.real_parts.s3 import s3_bucket
 from tests.support.real_parts.servers import KEY, WITH_KEY, serving
 from training.release.publish import publish
@@ -126,18 +127,18 @@ def test_no_body_of_kserves_protocols_is_a_server_error(server: str, path: str) 
 
 
 def test_the_api_page_offers_no_model_repository(server: str) -> None:
-    paths = httpx.get(f"{server}/openapi.json").json()["paths"]
+    paths = asking.get(f"{server}/openapi.json").json()["paths"]
     assert "/v1/models/{model_name}:predict" in paths
     assert [path for path in paths if "repository" in path] == []
-    assert httpx.post(f"{server}/v2/repository/models/a%0Ab/unload").status_code == 404
+    assert asking.post(f"{server}/v2/repository/models/a%0Ab/unload").status_code == 404
 
 
 def test_a_bundle_from_s3_serves_under_its_version(server: str, trained: Workspace) -> None:
-    assert httpx.get(f"{server}/bundle").json()["bundle_version"] == (trained.bundles / CURRENT).resolve().name
-    answer = httpx.post(f"{server}/admin/bundle", json={"version": "absent"}, headers=WITH_KEY, timeout=60)
+    assert asking.get(f"{server}/bundle").json()["bundle_version"] == (trained.bundles / CURRENT).resolve().name
+    answer = asking.post(f"{server}/admin/bundle", json={"version": "absent"}, headers=WITH_KEY, timeout=60)
     assert answer.status_code == 409
     assert "cannot be read" in answer.json()["error"]
 
 
 def test_after_all_that_the_server_still_answers(server: str) -> None:
-    assert httpx.get(f"{server}/recommendations/1").status_code == 200
+    assert asking.get(f"{server}/recommendations/1").status_code == 200

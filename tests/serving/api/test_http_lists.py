@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from kserve import InferenceGRPCClient, InferInput, InferRequest
 from kserve.protocol.infer_type import RequestedOutput
 
 from contracts.bundle.manifest import read_manifest
 from tests.support.each import each
+from tests.support.real_parts import asking
 from tests.support.real_parts.servers import free_port
 from tests.support.repository import ROOT
 from training.workspace import Workspace
@@ -26,15 +26,15 @@ def user(trained: Workspace) -> str:
 
 
 def get(url: str, **parameters: Any) -> Any:
-    return httpx.get(url, params=parameters).raise_for_status().json()
+    return asking.get(url, params=parameters).raise_for_status().json()
 
 
 def test_query_parameters_say_what_json_fields_say(server: str, user: str) -> None:
     given = {"n": 7, "department": ["Produce", "deli"], "price_max": 4.0, "include_seen": False}
     plain = get(f"{server}/recommendations/{user}", **given)
     body = {"requests": [{"user_id": user} | given, {"user_id": "nobody", "n": 2}]}
-    both = httpx.post(f"{server}/recommendations", json=body).raise_for_status().json()["answers"]
-    (v1,) = httpx.post(
+    both = asking.post(f"{server}/recommendations", json=body).raise_for_status().json()["answers"]
+    (v1,) = asking.post(
         f"{server}/v1/models/recommender:predict", json={"instances": [{"user_id": user} | given]}
     ).json()["predictions"]
     assert plain["items"] == both[0]["items"] == v1["items"]
@@ -66,7 +66,7 @@ def test_pages_follow_each_other(server: str, user: str) -> None:
 )
 def test_bad_filters_are_refused_with_what_would_work(server: str, query: str, said: str) -> None:
     for path in ("/recommendations/1", "/explain/1/2"):
-        answer = httpx.get(f"{server}{path}?{query}")
+        answer = asking.get(f"{server}{path}?{query}")
         assert answer.status_code == 400
         assert said in answer.json()["error"]
 
@@ -76,7 +76,7 @@ def test_similar_items_and_their_refusals(server: str, user: str) -> None:
     answer = get(f"{server}/items/{item}/similar", n=5, price_max=10)
     assert [len(answer["items"]), answer["shortfall"]] == [5, 0]
     assert item not in [other["item_id"] for other in answer["items"]]
-    unknown = httpx.get(f"{server}/items/no-such-item/similar")
+    unknown = asking.get(f"{server}/items/no-such-item/similar")
     assert (unknown.status_code, "not in the catalogue" in unknown.json()["error"]) == (404, True)
 
 
@@ -93,7 +93,7 @@ def test_why_and_why_not(server: str, user: str) -> None:
 
 
 def test_a_stranger_finds_everything_on_the_api_page(server: str) -> None:
-    schema = httpx.get(f"{server}/openapi.json").json()
+    schema = asking.get(f"{server}/openapi.json").json()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert (schema["info"]["title"], schema["info"]["version"]) == ("Tandem", project["version"])
     assert "KServe's v1 and v2 protocols are under" in schema["info"]["description"]

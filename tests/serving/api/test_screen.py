@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from contracts.bundle.manifest import read_manifest
 from tandem.server import wait_until_ready
+from tests.support.real_parts import asking
 from tests.support.real_parts.servers import PATIENT, free_port
 from training.workspace import Workspace
 
@@ -31,10 +31,10 @@ def asked_and_ended(server: subprocess.Popen[bytes], port: int, user: str) -> No
         "/metrics",
         "/docs",
     ):
-        httpx.get(url + path, timeout=30).raise_for_status()
+        asking.get(url + path, timeout=30).raise_for_status()
     asked = {"instances": [{"user_id": user}]}
-    httpx.post(f"{url}/v1/models/recommender:predict", json=asked, timeout=30).raise_for_status()
-    assert httpx.post(f"{url}/events", json={"no": "event"}, timeout=30).status_code in (400, 503)
+    asking.post(f"{url}/v1/models/recommender:predict", json=asked, timeout=30).raise_for_status()
+    assert asking.post(f"{url}/events", json={"no": "event"}, timeout=30).status_code in (400, 503)
     server.send_signal(signal.SIGTERM)
     assert server.wait(timeout=60) in (0, -signal.SIGTERM)
 

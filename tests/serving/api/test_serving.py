@@ -12,6 +12,7 @@ from contracts.api.records import MIRROR_HEADER
 from contracts.bundle.manifest import read_manifest
 from monitoring.drift import DriftSettings, drift_report
 from tests.support.each import each
+from tests.support.real_parts import asking
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
@@ -30,7 +31,7 @@ def error_of(response: httpx.Response, status: int) -> str:
 
 
 def test_a_known_user_gets_n_distinct_items_with_names(server: str, user: str) -> None:
-    answer = httpx.get(f"{server}/recommendations/{user}?n=10").raise_for_status().json()
+    answer = asking.get(f"{server}/recommendations/{user}?n=10").raise_for_status().json()
     ids = [item["item_id"] for item in answer["items"]]
     assert len(set(ids)) == 10
     assert answer["degraded_level"] == "full"
@@ -41,18 +42,18 @@ def test_a_known_user_gets_n_distinct_items_with_names(server: str, user: str) -
 
 
 def test_the_same_request_gets_the_same_list(server: str, user: str) -> None:
-    first, second = (httpx.get(f"{server}/recommendations/{user}").json()["items"] for _ in range(2))
+    first, second = (asking.get(f"{server}/recommendations/{user}").json()["items"] for _ in range(2))
     assert first == second
 
 
 def test_an_unknown_user_gets_popular_items_and_is_told(server: str) -> None:
-    answer = httpx.get(f"{server}/recommendations/nobody?n=5").raise_for_status().json()
+    answer = asking.get(f"{server}/recommendations/nobody?n=5").raise_for_status().json()
     assert (answer["degraded_level"], answer["degraded_reason"]) == ("popularity", "unknown_user")
     assert [item["source"] for item in answer["items"]] == ["popular"] * 5
 
 
 def test_a_server_for_which_nothing_is_computed_says_so(server: str) -> None:
-    progress = httpx.get(f"{server}/progress").raise_for_status().json()
+    progress = asking.get(f"{server}/progress").raise_for_status().json()
     assert (progress["state"], progress["steps"]) == ("none", [])
 
 
@@ -70,7 +71,7 @@ def test_a_server_for_which_nothing_is_computed_says_so(server: str) -> None:
     ],
 )
 def test_bad_parameters_are_refused_with_what_was_expected(server: str, path: str, said: str) -> None:
-    assert said in error_of(httpx.get(f"{server}{path}"), 400)
+    assert said in error_of(asking.get(f"{server}{path}"), 400)
 
 
 @pytest.mark.parametrize(
@@ -86,38 +87,38 @@ def test_bad_parameters_are_refused_with_what_was_expected(server: str, path: st
     ],
 )
 def test_an_unknown_model_is_named_with_those_there_are(server: str, path: str, said: str) -> None:
-    assert said in error_of(httpx.get(f"{server}{path}"), 404)
+    assert said in error_of(asking.get(f"{server}{path}"), 404)
 
 
 def test_an_unknown_model_is_asked_in_vain(server: str) -> None:
     asked = {"instances": [{"user_id": "1"}]}
-    assert "there are recommender" in error_of(httpx.post(f"{server}/v1/models/nosuch:predict", json=asked), 404)
+    assert "there are recommender" in error_of(asking.post(f"{server}/v1/models/nosuch:predict", json=asked), 404)
     body = {"inputs": [{"name": "user_id", "datatype": "BYTES", "shape": [1], "data": ["1"]}]}
-    assert "there are recommender" in error_of(httpx.post(f"{server}/v2/models/nosuch/infer", json=body), 404)
+    assert "there are recommender" in error_of(asking.post(f"{server}/v2/models/nosuch/infer", json=body), 404)
 
 
 def test_history_is_latest_first_and_404_for_strangers(server: str, user: str) -> None:
-    items = httpx.get(f"{server}/users/{user}/history?n=20").raise_for_status().json()["items"]
+    items = asking.get(f"{server}/users/{user}/history?n=20").raise_for_status().json()["items"]
     dates = [item["last_purchased_at"] for item in items]
     assert len(items) == 20
     assert dates == sorted(dates, reverse=True)
-    assert "not in the online store" in error_of(httpx.get(f"{server}/users/nobody/history"), 404)
+    assert "not in the online store" in error_of(asking.get(f"{server}/users/nobody/history"), 404)
 
 
 def test_also_bought_names_companions_and_is_empty_for_strangers(server: str, user: str) -> None:
-    top = httpx.get(f"{server}/recommendations/{user}?n=1").json()["items"][0]["item_id"]
-    items = httpx.get(f"{server}/items/{top}/also-bought").raise_for_status().json()["items"]
+    top = asking.get(f"{server}/recommendations/{user}?n=1").json()["items"][0]["item_id"]
+    items = asking.get(f"{server}/items/{top}/also-bought").raise_for_status().json()["items"]
     assert 1 <= len(items) <= 5
     assert all(item["title"] and item["item_id"] != top for item in each(items))
     counts = [item["baskets"] for item in items]
     assert counts == sorted(counts, reverse=True)
-    assert httpx.get(f"{server}/items/no-such-item/also-bought").json() == {"item_id": "no-such-item", "items": []}
-    assert "there is none" in error_of(httpx.get(f"{server}/items/{top}/also-bought?n=3"), 400)
+    assert asking.get(f"{server}/items/no-such-item/also-bought").json() == {"item_id": "no-such-item", "items": []}
+    assert "there is none" in error_of(asking.get(f"{server}/items/{top}/also-bought?n=3"), 400)
 
 
 def predict(server: str, model: str, body: Any, content_type: str = "application/json") -> httpx.Response:
     content = body if isinstance(body, str) else json.dumps(body)
-    return httpx.post(f"{server}/v1/models/{model}:predict", content=content, headers={"content-type": content_type})
+    return asking.post(f"{server}/v1/models/{model}:predict", content=content, headers={"content-type": content_type})
 
 
 def test_v1_answers_each_instance_in_order(server: str, user: str) -> None:
@@ -170,14 +171,14 @@ def tensor(name: str, datatype: str, data: list[Any]) -> dict[str, Any]:
 
 
 def infer(server: str, model: str, *inputs: dict[str, Any], **more: Any) -> httpx.Response:
-    return httpx.post(f"{server}/v2/models/{model}/infer", json={"id": "q", "inputs": list(inputs)} | more)
+    return asking.post(f"{server}/v2/models/{model}/infer", json={"id": "q", "inputs": list(inputs)} | more)
 
 
 def test_v2_gives_aligned_tensors(server: str, user: str) -> None:
     answer = infer(server, "recommender", tensor("user_id", "BYTES", [user, "nobody"]), tensor("n", "INT32", [4]))
     outputs = {output["name"]: output for output in answer.raise_for_status().json()["outputs"]}
     assert outputs["item_ids"]["shape"] == outputs["scores"]["shape"] == [2, 4]
-    plain = httpx.get(f"{server}/recommendations/{user}?n=4").json()["items"]
+    plain = asking.get(f"{server}/recommendations/{user}?n=4").json()["items"]
     assert outputs["item_ids"]["data"][:4] == [item["item_id"] for item in plain]
 
 
@@ -205,26 +206,26 @@ def test_v2_gives_the_outputs_that_are_asked_for_and_names_them_for_another(serv
 )
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])
 def test_a_key_twice_is_refused_over_every_protocol(server: str, path: str, body: str, content_type: str) -> None:
-    refused = httpx.post(server + path, content=body, headers={"content-type": content_type})
+    refused = asking.post(server + path, content=body, headers={"content-type": content_type})
     assert error_of(refused, 400) == "The body has the key 'n' twice in one object. Send each key once."
 
 
 def test_every_model_is_ready(server: str) -> None:
     for model in ("recommender", "retrieval", "ranking"):
-        assert httpx.get(f"{server}/v1/models/{model}").json() == {"name": model, "ready": True}
+        assert asking.get(f"{server}/v1/models/{model}").json() == {"name": model, "ready": True}
 
 
 def test_the_page_the_api_page_and_the_bundle_card(server: str, trained: Workspace) -> None:
-    assert "<title>Tandem" in httpx.get(f"{server}/").text
-    assert "/swagger/swagger-ui-bundle.js" in httpx.get(f"{server}/docs").text
-    assert httpx.get(f"{server}/swagger/swagger-ui-bundle.js").status_code == 200
-    card = httpx.get(f"{server}/bundle").json()
+    assert "<title>Tandem" in asking.get(f"{server}/").text
+    assert "/swagger/swagger-ui-bundle.js" in asking.get(f"{server}/docs").text
+    assert asking.get(f"{server}/swagger/swagger-ui-bundle.js").status_code == 200
+    card = asking.get(f"{server}/bundle").json()
     assert card["bundle_version"] == (trained.bundles / "current").resolve().name
     assert "final_list" in card["metrics"]["all_items"]
 
 
 def samples(server: str) -> dict[tuple[str, tuple[str, ...]], float]:
-    families = text_string_to_metric_families(httpx.get(f"{server}/metrics").text)
+    families = text_string_to_metric_families(asking.get(f"{server}/metrics").text)
     return {
         (s.name, tuple(value for _, value in sorted(s.labels.items()))): s.value
         for family in families
@@ -234,9 +235,9 @@ def samples(server: str) -> dict[tuple[str, tuple[str, ...]], float]:
 
 def test_metrics_count_requests_stages_and_fallbacks(server: str, user: str) -> None:
     before = samples(server)
-    httpx.get(f"{server}/recommendations/{user}")
-    httpx.get(f"{server}/recommendations/stranger")
-    httpx.get(f"{server}/recommendations/{user}?n=0")
+    asking.get(f"{server}/recommendations/{user}")
+    asking.get(f"{server}/recommendations/stranger")
+    asking.get(f"{server}/recommendations/{user}?n=0")
     after = samples(server)
 
     def grown(name: str, *labels: str) -> float:
@@ -256,9 +257,9 @@ def test_metrics_count_requests_stages_and_fallbacks(server: str, user: str) -> 
 def test_a_mirrored_list_leaves_no_impression(server: str, user: str, trained: Workspace) -> None:
     mirrored = {MIRROR_HEADER: "1"}
     before, lines = samples(server), trained.impression_log.read_text().count("\n")
-    alone = httpx.get(f"{server}/recommendations/{user}", headers=mirrored).raise_for_status().json()
+    alone = asking.get(f"{server}/recommendations/{user}", headers=mirrored).raise_for_status().json()
     both = {"requests": [{"user_id": user}, {"user_id": "stranger"}]}
-    httpx.post(f"{server}/recommendations", json=both, headers=mirrored).raise_for_status()
+    asking.post(f"{server}/recommendations", json=both, headers=mirrored).raise_for_status()
     after = samples(server)
     assert alone["items"]
     assert after["tandem_impressions_total", ("written",)] == before.get(("tandem_impressions_total", ("written",)), 0)
@@ -272,7 +273,7 @@ def test_served_requests_can_be_compared_with_the_reference(server: str, trained
     bundle = trained.bundles / "current"
     users = sorted(json.loads((bundle / "vocabularies.json").read_text())["user_id"])
     for user_id in users[:150]:
-        httpx.get(f"{server}/recommendations/{user_id}?n=10").raise_for_status()
+        asking.get(f"{server}/recommendations/{user_id}?n=10").raise_for_status()
     result = drift_report(bundle, trained.impression_log, trained.reports / "drift", DriftSettings())
     assert result.verdict == "stable"
     assert (trained.reports / "drift" / "drift.html").stat().st_size > 100_000

@@ -22,6 +22,7 @@ from contracts.bundle.promotions import current_version, promote
 from tandem.__main__ import app
 from tests.support.bundles.variations import variation
 from tests.support.each import each
+from tests.support.real_parts import asking
 from tests.support.real_parts.servers import KEY, WITH_KEY, serving
 from training.workspace import Workspace
 
@@ -62,12 +63,12 @@ def users(shop: Path) -> list[str]:
 
 def lists(server: str, users: list[str]) -> dict[str, Any]:
     return {
-        user: httpx.get(f"{server}/recommendations/{user}?n=20").raise_for_status().json()["items"] for user in users
+        user: asking.get(f"{server}/recommendations/{user}?n=20").raise_for_status().json()["items"] for user in users
     }
 
 
 def change(server: str, version: str) -> httpx.Response:
-    return httpx.post(f"{server}/admin/bundle", json={"version": version}, headers=WITH_KEY, timeout=60)
+    return asking.post(f"{server}/admin/bundle", json={"version": version}, headers=WITH_KEY, timeout=60)
 
 
 def test_under_load_no_request_fails_and_every_answer_is_wholly_of_one_bundle(
@@ -109,7 +110,7 @@ def test_under_load_no_request_fails_and_every_answer_is_wholly_of_one_bundle(
 
 def test_rollback_is_answered_with_in_less_than_five_seconds(server: str, shop: Path) -> None:
     before = current_version(shop / "bundles")
-    httpx.post(f"{server}/admin/bundle", json={}, headers=WITH_KEY, timeout=60).raise_for_status()
+    asking.post(f"{server}/admin/bundle", json={}, headers=WITH_KEY, timeout=60).raise_for_status()
     started = time.monotonic()
     said = (
         CliRunner()
@@ -118,21 +119,21 @@ def test_rollback_is_answered_with_in_less_than_five_seconds(server: str, shop: 
     )
     seconds = time.monotonic() - started
     assert "answers with it after" in said
-    assert httpx.get(f"{server}/bundle").json()["bundle_version"] == current_version(shop / "bundles") != before
+    assert asking.get(f"{server}/bundle").json()["bundle_version"] == current_version(shop / "bundles") != before
     assert seconds < 5, said
 
 
 def test_a_refused_bundle_leaves_the_old_one_and_a_line_on_the_card(server: str, shop: Path) -> None:
-    serves = httpx.get(f"{server}/bundle").json()["bundle_version"]
+    serves = asking.get(f"{server}/bundle").json()["bundle_version"]
     refused = change(server, "0000000000ff")
     assert refused.status_code == 409
     assert refused.json()["error"].startswith("There is no bundle 0000000000ff. There is ")
-    card = httpx.get(f"{server}/bundle").json()
+    card = asking.get(f"{server}/bundle").json()
     assert (card["bundle_version"], card["last_refusal"]["asked"]) == (serves, "0000000000ff")
     assert str(shop) not in json.dumps(card)
     assert (
         'tandem_bundle_refusals_total{reason="MissingArtifact"}'
-        in httpx.get(f"{server}/metrics", headers=WITH_KEY).text
+        in asking.get(f"{server}/metrics", headers=WITH_KEY).text
     )
 
 
@@ -140,16 +141,16 @@ def test_an_experiment_can_be_turned_up_while_it_runs_and_a_variant_forced(
     server: str, shop: Path, experiment: Path, users: list[str]
 ) -> None:
     def variants() -> set[str]:
-        return {httpx.get(f"{server}/recommendations/{user}").json()["variant"] for user in users}
+        return {asking.get(f"{server}/recommendations/{user}").json()["variant"] for user in users}
 
     assert variants() == {"stable"}
-    forced = httpx.get(f"{server}/recommendations/{users[0]}", headers={"x-tandem-variant": "challenger"}).json()
+    forced = asking.get(f"{server}/recommendations/{users[0]}", headers={"x-tandem-variant": "challenger"}).json()
     assert forced["variant"] == "challenger"
     assert forced["request_id"].endswith("-challenger")
     instance = {"user_id": users[0], "variant": "challenger"}
-    predicted = httpx.post(f"{server}/v1/models/recommender:predict", json={"instances": [instance]}).json()
+    predicted = asking.post(f"{server}/v1/models/recommender:predict", json={"instances": [instance]}).json()
     assert predicted["predictions"][0]["variant"] == "challenger"
-    unknown = httpx.get(f"{server}/recommendations/{users[0]}", headers={"x-tandem-variant": "canary"})
+    unknown = asking.get(f"{server}/recommendations/{users[0]}", headers={"x-tandem-variant": "canary"})
     assert unknown.status_code == 400
     assert "there is stable and challenger" in unknown.json()["error"]
     experiment.write_text(experiment.read_text().replace("share: 0.0", "share: 1.0"))
@@ -166,17 +167,17 @@ def test_an_experiment_can_be_turned_up_while_it_runs_and_a_variant_forced(
 
 def test_a_long_body_is_refused_with_the_limit_whether_its_length_is_said_or_not(server: str) -> None:
     url = f"{server}/v1/models/recommender:predict"
-    declared = httpx.post(url, content=b"x" * 20_001)
-    chunked = httpx.post(url, content=(b"x" * 1000 for _ in range(30)))
+    declared = asking.post(url, content=b"x" * 20_001)
+    chunked = asking.post(url, content=(b"x" * 1000 for _ in range(30)))
     for refused in (declared, chunked):
         assert refused.status_code == 413
         assert "20,000 bytes" in refused.json()["error"]
-    assert httpx.post(url, content=b"x" * 20_000).status_code == 400
+    assert asking.post(url, content=b"x" * 20_000).status_code == 400
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {KEY}"}])
 def test_administration_needs_the_key(server: str, headers: dict[str, str]) -> None:
-    refused = httpx.post(f"{server}/admin/bundle", json={}, headers=headers)
+    refused = asking.post(f"{server}/admin/bundle", json={}, headers=headers)
     assert refused.status_code == 401
     assert "Authorization: Bearer KEY" in refused.json()["error"]
     assert refused.headers["www-authenticate"] == "Bearer"
@@ -185,20 +186,20 @@ def test_administration_needs_the_key(server: str, headers: dict[str, str]) -> N
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("path", ["index", "models/recommender/unload", "models/recommender/load"])
 def test_the_model_repository_is_off(server: str, method: str, path: str) -> None:
-    refused = httpx.request(method, f"{server}/v2/repository/{path}")
+    refused = asking.request(method, f"{server}/v2/repository/{path}")
     assert refused.status_code == 404
     assert "repository is off here" in refused.json()["error"]
-    assert httpx.get(f"{server}/v1/models/recommender").json()["ready"] is True
+    assert asking.get(f"{server}/v1/models/recommender").json()["ready"] is True
 
 
 @pytest.mark.parametrize(("sent", "kept"), [("caller-1.a", True), ("x" * 65, False), ("two words", False), ("", False)])
 def test_every_answer_has_a_request_id_and_keeps_the_callers(server: str, sent: str, kept: bool) -> None:
-    got = httpx.get(f"{server}/bundle", headers={"x-request-id": sent}).headers["x-request-id"]
+    got = asking.get(f"{server}/bundle", headers={"x-request-id": sent}).headers["x-request-id"]
     assert (got == sent) is kept
     assert 1 <= len(got) <= 64
 
 
 def test_what_the_protocol_knows_and_this_server_does_not_is_no_server_error(server: str) -> None:
     for path in ("/v1/models/recommender:explain", "/v2/models/recommender/versions/1/infer"):
-        refused = httpx.post(f"{server}{path}", json={"inputs": [], "instances": []})
+        refused = asking.post(f"{server}{path}", json={"inputs": [], "instances": []})
         assert refused.status_code in (400, 404), refused.text

@@ -22,6 +22,7 @@ from contracts.features import names
 from serving.bundles.bundle import load_bundle
 from serving.events.open_log import open_log
 from tandem.server import wait_until_ready
+from tests.support.real_parts import asking
 from tests.support.real_parts.redis_server import DURABLE, RedisServer
 from tests.support.real_parts.servers import PATIENT, free_port
 from tests.support.workspaces.own_workspace import own_workspace
@@ -45,7 +46,7 @@ class Stack:
     process: "subprocess.Popen[bytes]"
 
     def post(self, body: Any) -> httpx.Response:
-        return httpx.post(f"{self.url}/events", json=body, timeout=10.0)
+        return asking.post(f"{self.url}/events", json=body, timeout=10.0)
 
     def logged(self) -> set[str]:
         log = open_log(self.event_log, INTERACTIONS)
@@ -89,12 +90,12 @@ def event(user_id: str, item_id: str | None, event_type: str = "purchase", **fie
 
 
 def shown(stack: Stack, user_id: str) -> list[str]:
-    answer = httpx.get(f"{stack.url}/recommendations/{user_id}?n=20").raise_for_status().json()
+    answer = asking.get(f"{stack.url}/recommendations/{user_id}?n=20").raise_for_status().json()
     return [item["item_id"] for item in answer["items"]]
 
 
 def times_bought(stack: Stack, user_id: str, item_id: str) -> int:
-    items = httpx.get(f"{stack.url}/users/{user_id}/history?n=200").raise_for_status().json()["items"]
+    items = asking.get(f"{stack.url}/users/{user_id}/history?n=200").raise_for_status().json()["items"]
     return sum(item["count"] for item in items if item["item_id"] == item_id)
 
 
@@ -120,7 +121,7 @@ def test_an_event_changes_the_next_recommendation(stack: Stack, user: str) -> No
     kept = {"accepted": 1, "duplicate": 0, "suppressed": 0, "rejected": []}
     assert (receipt.status_code, receipt.json()) == (202, kept)
     until(lambda: shown(stack, user) != before)
-    history = httpx.get(f"{stack.url}/users/{user}/history?n=1").json()["items"]
+    history = asking.get(f"{stack.url}/users/{user}/history?n=1").json()["items"]
     assert history[0]["item_id"] == before[0]
 
 
@@ -129,11 +130,11 @@ def test_a_stranger_who_buys_is_a_stranger_no_more(stack: Stack) -> None:
     stack.post(event("newcomer", popular[7])).raise_for_status()
 
     def level() -> str:
-        found: str = httpx.get(f"{stack.url}/recommendations/newcomer").json()["degraded_level"]
+        found: str = asking.get(f"{stack.url}/recommendations/newcomer").json()["degraded_level"]
         return found
 
     until(lambda: level() == "full")
-    why_not = httpx.get(f"{stack.url}/explain/newcomer/{popular[7]}").json()  # wherever the ranker puts it
+    why_not = asking.get(f"{stack.url}/explain/newcomer/{popular[7]}").json()  # wherever the ranker puts it
     assert "repeat" in [proposal["source"] for proposal in why_not["proposals"]]
 
 
@@ -188,14 +189,14 @@ def test_a_batch_keeps_the_good_and_names_the_bad(stack: Stack) -> None:
     ],
 )
 def test_a_body_that_cannot_be_kept_is_refused(stack: Stack, body: str, status: int, said: str) -> None:
-    answer = httpx.post(f"{stack.url}/events", content=body)
+    answer = asking.post(f"{stack.url}/events", content=body)
     assert answer.status_code == status
     assert said in answer.json()["error"]
-    assert "unknown parameter" in httpx.post(f"{stack.url}/events?dry=1", content=body).json()["error"]
+    assert "unknown parameter" in asking.post(f"{stack.url}/events?dry=1", content=body).json()["error"]
 
 
 def test_the_api_page_describes_both_bodies_and_points_at_nothing_missing(stack: Stack) -> None:
-    page = httpx.get(f"{stack.url}/openapi.json").json()
+    page = asking.get(f"{stack.url}/openapi.json").json()
     body = page["paths"]["/events"]["post"]["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
     assert body[0]["properties"]["event_type"]["enum"][0] == "view"
     assert body[1]["properties"]["events"]["maxItems"] == 1000
@@ -204,19 +205,19 @@ def test_the_api_page_describes_both_bodies_and_points_at_nothing_missing(stack:
 
 
 def test_interactions_are_counted_for_the_variant_whose_answer_they_followed(stack: Stack, user: str) -> None:
-    request_id = httpx.get(f"{stack.url}/recommendations/{user}").json()["request_id"]
+    request_id = asking.get(f"{stack.url}/recommendations/{user}").json()["request_id"]
     stack.post(event(user, "819063", "like", request_id=request_id)).raise_for_status()
     for invented in ("0-invented", "0-stable"):
         stack.post(event(user, "819063", "like", request_id=invented)).raise_for_status()
     slot = {"x-tandem-slot": "stable"}
-    forced = httpx.get(f"{stack.url}/recommendations/{user}", headers=slot).json()["request_id"]
+    forced = asking.get(f"{stack.url}/recommendations/{user}", headers=slot).json()["request_id"]
     stack.post(event(user, "819063", "like", request_id=forced)).raise_for_status()
-    another = httpx.get(f"{stack.url}/recommendations/{user}").json()["request_id"]
+    another = asking.get(f"{stack.url}/recommendations/{user}").json()["request_id"]
     chosen = event(user, "819063", "like", request_id=another)
-    assert httpx.post(f"{stack.url}/events", json=chosen, headers=slot).json()["accepted"] == 1
+    assert asking.post(f"{stack.url}/events", json=chosen, headers=slot).json()["accepted"] == 1
     stack.post(event(user, "1004906", "like", request_id=request_id)).raise_for_status()
-    until(lambda: "tandem_event_lag 0.0" in httpx.get(f"{stack.url}/metrics").text)
-    text = httpx.get(f"{stack.url}/metrics").text
+    until(lambda: "tandem_event_lag 0.0" in asking.get(f"{stack.url}/metrics").text)
+    text = asking.get(f"{stack.url}/metrics").text
     assert 'tandem_interactions_total{event_type="like",variant="stable"} 2.0' in text
     assert 'tandem_followed_lists_total{event_type="like",variant="stable"} 1.0' in text
     assert 'tandem_followed_lists_total{event_type="like",variant="unattributed"}' not in text
@@ -227,19 +228,19 @@ def test_interactions_are_counted_for_the_variant_whose_answer_they_followed(sta
 
 def test_a_new_item_can_be_recommended(stack: Stack, user: str) -> None:
     """Placed by the content of an item that this user has bought, it is retrieved and ranked like any other."""
-    bought = httpx.get(f"{stack.url}/users/{user}/history?n=1").json()["items"][0]["item_id"]
+    bought = asking.get(f"{stack.url}/users/{user}/history?n=1").json()["items"][0]["item_id"]
     item = {"item_id": "brand-new", "title": "Brand new", "price": 3.0} | content_of(stack.workspace, bought)
-    answer = httpx.post(f"{stack.url}/items", json=item)
+    answer = asking.post(f"{stack.url}/items", json=item)
     assert (answer.status_code, answer.json()) == (202, {"accepted": 1})
 
     def ranked() -> bool:
         body = {"instances": [{"user_id": user, "item_ids": ["brand-new", bought]}]}
-        return httpx.post(f"{stack.url}/v1/models/ranking:predict", json=body).status_code == 200
+        return asking.post(f"{stack.url}/v1/models/ranking:predict", json=body).status_code == 200
 
     until(ranked)
-    again = httpx.post(f"{stack.url}/items", json={"items": [{"item_id": "brand-new", "in_stock": True}]})
+    again = asking.post(f"{stack.url}/items", json={"items": [{"item_id": "brand-new", "in_stock": True}]})
     assert again.json() == {"accepted": 1}
-    assert "tandem_time_to_recommendable_seconds_count" in httpx.get(f"{stack.url}/metrics").text
+    assert "tandem_time_to_recommendable_seconds_count" in asking.get(f"{stack.url}/metrics").text
 
 
 @pytest.mark.parametrize(
@@ -259,7 +260,7 @@ def test_a_new_item_can_be_recommended(stack: Stack, user: str) -> None:
     ],
 )
 def test_an_impossible_item_is_refused(stack: Stack, body: Any, said: str) -> None:
-    answer = httpx.post(f"{stack.url}/items", json=body)
+    answer = asking.post(f"{stack.url}/items", json=body)
     assert answer.status_code == 400
     assert said in answer.json()["error"]
 
@@ -323,7 +324,7 @@ def test_killing_redis_among_ten_thousand_events_loses_none_that_was_acknowledge
     assert (refused.status_code, "did not answer" in refused.json()["error"]) == (503, True)
     redis.start()
     assert acknowledged <= stack.logged()
-    until(lambda: "tandem_event_lag 0.0" in httpx.get(f"{stack.url}/metrics").text)
+    until(lambda: "tandem_event_lag 0.0" in asking.get(f"{stack.url}/metrics").text)
 
 
 def test_killing_the_server_among_ten_thousand_events_loses_none_that_was_acknowledged(stack: Stack) -> None:

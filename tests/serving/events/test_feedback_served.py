@@ -17,6 +17,7 @@ from contracts.bundle.manifest import read_manifest
 from contracts.features.freshness import MAX_RECENT_EVENTS
 from tandem.server import wait_until_ready
 from tests.support.each import each
+from tests.support.real_parts import asking
 from tests.support.real_parts.redis_server import DURABLE, RedisServer
 from tests.support.real_parts.servers import PATIENT, free_port
 from tests.support.workspaces.own_workspace import own_workspace
@@ -59,14 +60,14 @@ class Shop:
             self.process.wait(timeout=30)
 
     def get(self, path: str) -> Any:
-        return httpx.get(f"{self.url}{path}", timeout=30).raise_for_status().json()
+        return asking.get(f"{self.url}{path}", timeout=30).raise_for_status().json()
 
     def shown(self, user_id: str, more: str = "") -> list[str]:
         return [item["item_id"] for item in self.get(f"/recommendations/{user_id}?n=10{more}")["items"]]
 
     def say(self, user_id: str, event_type: str, item_id: str, **fields: Any) -> None:
         event = {"event_id": f"said-{next(numbers)}", "event_type": event_type, "user_id": user_id, "item_id": item_id}
-        httpx.post(f"{self.url}/events", json=event | fields, timeout=30).raise_for_status()
+        asking.post(f"{self.url}/events", json=event | fields, timeout=30).raise_for_status()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "redis"])
@@ -143,8 +144,8 @@ def test_hidden_items_outlast_many_events_and_a_server_that_is_killed(shop: Shop
     shop.say(user, "hide", item)
     seen = {"event_type": "view", "user_id": user, "item_id": "819063"}
     many = [seen | {"event_id": f"many-{next(numbers)}"} for _ in range(MAX_RECENT_EVENTS + 50)]
-    httpx.post(f"{shop.url}/events", json={"events": many}, timeout=60).raise_for_status()
-    eventually(lambda: "tandem_event_lag 0.0" in httpx.get(f"{shop.url}/metrics", timeout=30).text)
+    asking.post(f"{shop.url}/events", json={"events": many}, timeout=60).raise_for_status()
+    eventually(lambda: "tandem_event_lag 0.0" in asking.get(f"{shop.url}/metrics", timeout=30).text)
     shop.kill()
     shop.start()
     assert item not in shop.shown(user)
@@ -153,7 +154,7 @@ def test_hidden_items_outlast_many_events_and_a_server_that_is_killed(shop: Shop
 
 def test_feedback_needs_an_item(shop: Shop, users: list[str]) -> None:
     event = {"event_id": "no-item", "event_type": "hide", "user_id": users[0]}
-    answer = httpx.post(f"{shop.url}/events", json=event, timeout=30)
+    answer = asking.post(f"{shop.url}/events", json=event, timeout=30)
     assert answer.status_code == httpx.codes.BAD_REQUEST
     assert "item_id is required for hide" in answer.text
 
