@@ -14,7 +14,9 @@ def own_workspace(trained: Workspace, root: Path, redis: RedisServer | None) -> 
     shutil.copytree(trained.feature_repo, workspace.feature_repo)
     shutil.copyfile(trained.root / "params.yaml", root / "params.yaml")
     workspace.data.mkdir()
-    for shared in (trained.bundles, trained.data / "features", trained.copurchase):
+    tried = trained.data / "bundle-cache"  # notes which bundles were tried in a process of their own
+    tried.mkdir(exist_ok=True)
+    for shared in (trained.bundles, trained.data / "features", trained.copurchase, tried):
         (root / shared.relative_to(trained.root)).symlink_to(shared)
     if redis is not None:
         use_redis(workspace.feature_repo / "feature_store.yaml", redis.connection_string)
