@@ -15,6 +15,11 @@ SEGMENT_ITEMS: Final = 200
 """Items kept of each segment: the longest list, and some that filters may take out."""
 SEGMENT_DAYS: Final = 28
 """Purchases of this many days before the end of the data count, as for overall popularity."""
+PRIOR_PEOPLE: Final = 150.0
+"""A segment is counted as if this many more people had bought as all people do, divided by the number of columns.
+
+What few people have bought is mostly chance. A profile's columns are added up, which takes chance out as well.
+"""
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Segments:
     """Segment s is one value of one profile column; columns follow each other, each with a segment for "not known"."""
 
     rows: npt.NDArray[np.int32]  # [segments, SEGMENT_ITEMS] catalogue rows, most bought first; -1 where there are fewer
-    buyers: Floats  # [segments, SEGMENT_ITEMS] people of the segment who bought the item
+    buyers: Floats  # [segments, SEGMENT_ITEMS] people of the segment who bought the item, and of PRIOR_PEOPLE
     starts: Mapping[str, int]  # first segment of each profile column
 
     def popular(self, column: str, code: int) -> tuple[Rows, Floats]:
@@ -61,17 +66,23 @@ def segment_starts(vocabularies: Mapping[str, Vocabulary]) -> dict[str, int]:
 def segments_of(
     profile: npt.NDArray[np.int32], bought: list[Rows], vocabularies: Mapping[str, Vocabulary], num_items: int
 ) -> Segments:
-    """Segments from users. profile: [users, len(USER_PROFILE)] codes; bought[i]: distinct rows that user i bought."""
+    """Segments from users. profile: [users, len(USER_PROFILE)] codes; bought[i]: distinct rows that user i bought.
+
+    Counts have a Dirichlet prior, whose mean is what all people buy (Zhai and Lafferty, SIGIR 2001, section 3).
+    """
     starts = segment_starts(vocabularies)
     count = sum(len(vocabularies[column]) for column in USER_PROFILE)
     rows = np.full((count, SEGMENT_ITEMS), -1, np.int32)
     buyers = np.zeros((count, SEGMENT_ITEMS), np.float32)
     items = np.concatenate([*bought, np.zeros(0, np.int64)]).astype(np.int64)
     users = np.repeat(np.arange(len(bought)), [len(own) for own in bought])
+    buying = max(sum(len(own) > 0 for own in bought), 1)
+    columns = max(sum(len(vocabularies[column].terms) > 0 for column in USER_PROFILE), 1)
+    prior = np.bincount(items, minlength=num_items) * (PRIOR_PEOPLE / columns / buying)
     for at, column in enumerate(USER_PROFILE):
         codes = profile[users, at]
         for code in np.unique(codes):
-            counts = np.bincount(items[codes == code], minlength=num_items)
+            counts = np.bincount(items[codes == code], minlength=num_items) + prior
             best = np.argsort(-counts, kind="stable")[:SEGMENT_ITEMS]
             best = best[counts[best] > 0]
             rows[starts[column] + code, : len(best)] = best
