@@ -57,9 +57,7 @@ def test_the_pipelines_list_is_the_final_list(trained: Workspace) -> None:
     peer = PipelineList()
     peer.fit(split)
     lists = top_lists(peer, split, counts(split, binary=True))
-    items, scores = peer._lists[int(split.users[0])]
-    assert lists[0].tolist() == items[:20].tolist()
-    assert (np.diff(scores) <= 0).all()
+    assert lists[0].tolist() == peer._lists[int(split.users[0])][:20].tolist()
 
 
 def test_a_workspace_without_a_trained_ranker_is_named(tmp_path: Path) -> None:
