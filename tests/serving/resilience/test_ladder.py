@@ -22,12 +22,11 @@ from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.health import Outcome
 from serving.bundles.release import Assigned, OneRelease
 from serving.features.guarded_lookup import GuardedLookup
-from serving.features.lookup import FeastLookup, OnlineStoreError, UserFeatures
+from serving.features.lookup import FeastLookup, OnlineStoreError
 from serving.features.reader import FeastReader
 from serving.features.redis_reader import RedisReader
 from serving.features.remembered import RememberedFeatures
 from serving.metrics import Metrics
-from serving.recommendation.context import nobody
 from serving.recommendation.safeguards import Safeguards
 from serving.recommender import ModelFailed, Recommender
 from serving.resilience.circuit_breakers import CircuitBreakers
@@ -35,6 +34,7 @@ from serving.resilience.deadline import Budget
 from serving.resilience.run_limit import Run, RunLimit, without_limit
 from serving.runtime.clock import frozen_clock
 from tests.support.bundles.broken_models import looping
+from tests.support.lists.newcomer import Newcomer
 from tests.support.lists.recommender import new_recommender, recommend
 from tests.support.real_parts.redis_server import RedisServer, use_redis
 from training.feature_store.store import apply_definitions, materialize_users, open_store
@@ -357,22 +357,6 @@ def test_without_retrieval_the_list_is_what_the_user_buys(
     assert counted(registry, "history", part.value) == 1
     releases.now = healthy
     wait_for_full(recommender, users[0])
-
-
-class Newcomer:
-    """Everybody has the same profile and no purchases."""
-
-    def __init__(self, profile: dict[str, str]) -> None:
-        self._profile = profile
-
-    def user(self, user_id: str) -> UserFeatures | None:
-        return nobody() | self._profile
-
-    def bought_before(self, user_id: str) -> list[str] | None:
-        return []
-
-    def companions(self, item_id: str) -> list[tuple[str, int]]:
-        return []
 
 
 def test_a_user_without_purchases_gets_what_their_segment_buys(

@@ -13,32 +13,15 @@ from contracts.features.history import UserHistory
 from contracts.ranking.segments import known_profile
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
-from serving.features.lookup import UserFeatures
 from serving.metrics import Metrics
-from serving.recommendation.context import nobody
 from serving.runtime.clock import frozen_clock
+from tests.support.lists.newcomer import Newcomer
 from tests.support.lists.recommender import new_recommender, recommend
 from training.dataset.dataset import Dataset, Moment
 from training.ranking.without_history import as_served, lists_without_history
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
-
-
-class Newcomer:
-    """A store that knows the profile of everybody and nothing else."""
-
-    def __init__(self, profile: dict[str, str]) -> None:
-        self._profile = profile
-
-    def user(self, user_id: str) -> UserFeatures | None:
-        return nobody() | self._profile if self._profile else None
-
-    def bought_before(self, user_id: str) -> list[str] | None:
-        return []
-
-    def companions(self, item_id: str) -> list[tuple[str, int]]:
-        return []
 
 
 @pytest.fixture(scope="module")
