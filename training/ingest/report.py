@@ -119,19 +119,20 @@ def refuse_if_too_little(
         advice = _advice(_faults(report), partial(example, "events"))
         raise DataRejected(f"None of the {report.events_in} events could be used: {report.events_dropped}.{advice}")
     for name, kept in (("users", report.users), ("items", report.items)):
-        reasons = report.profiles_dropped.get(name, {})
-        unreadable = sum(rows for reason, rows in reasons.items() if reason not in (*EXPECTED, EMPTY))
+        dropped_rows = report.profiles_dropped.get(name, {})
+        faults = {reason: rows for reason, rows in dropped_rows.items() if reason not in (*EXPECTED, EMPTY)}
+        unreadable = sum(faults.values())
         if unreadable > settings.max_dropped_share * (unreadable + kept):
             raise DataRejected(
                 f"{unreadable} of {unreadable + kept} rows of {name} could not be read "
-                f"({report.profiles_dropped[name]}), more than "
+                f"({faults}), more than "
                 f"ingest.max_dropped_share = {settings.max_dropped_share}. "
                 f"{_where(f'quarantine_{name}.parquet', dry_run=dry_run)}"
-                f"{_advice(report.profiles_dropped[name], partial(example, name))}"
+                f"{_advice(faults, partial(example, name))}"
             )
     if dropped > settings.max_dropped_share * report.events_in:
         raise DataRejected(
-            f"{dropped} of {report.events_in} events were dropped ({report.events_dropped}), more than "
+            f"{dropped} of {report.events_in} events were dropped ({_faults(report)}), more than "
             f"ingest.max_dropped_share = {settings.max_dropped_share}. "
             f"{_where('quarantine.parquet', dry_run=dry_run)} Mend the source or raise the share in params.yaml."
             f"{_advice(_faults(report), partial(example, 'events'))}"

@@ -59,6 +59,15 @@ def test_the_share_of_bad_rows_decides(tmp_path: Path) -> None:
         run(tmp_path, "ecommerce", folder, share=0.33)
 
 
+def test_a_refusal_names_the_faults_that_it_counts(tmp_path: Path) -> None:
+    """The line of totals is left out by design, and is none of the two."""
+    faulty = BAD[0][1] + BAD[10][1]
+    folder = shop(tmp_path, HEADER.encode() + GOOD.encode() + faulty + b",,,Total,,,17,\n")
+    with pytest.raises(DataRejected) as refused:
+        run(tmp_path, "ecommerce", folder, share=0.05)
+    assert "2 of 4 events were dropped ({'item_not_in_catalogue': 1, 'malformed_row': 1})" in str(refused.value)
+
+
 def test_all_bad_rows_together_are_all_accounted_for(tmp_path: Path) -> None:
     folder = shop(tmp_path, HEADER.encode() + GOOD.encode() + b"".join(line for _, line in BAD))
     report = run(tmp_path, "ecommerce", folder)
