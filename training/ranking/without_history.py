@@ -4,6 +4,7 @@ The server's side is serving/recommendation/ladder.py. docs/experiments/new-user
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -30,12 +31,14 @@ def lists_without_history(dataset: Dataset, moment: Moment, users: Sequence[int]
     segments = segments_at(dataset, moment)
     popular = np.argsort(-moment.item_statistics[:, POPULAR_COLUMN], kind="stable")[:SEGMENT_ITEMS]
 
-    def list_of(row: int) -> Rows:
-        codes = zip(USER_PROFILE, moment.queries[encoding.PROFILE][row].tolist(), strict=True)
-        own, _ = segments.likeliest({column: code for column, code in codes if code != OUT_OF_VOCABULARY})
+    @cache  # users are many, and profiles are few
+    def list_of(codes: tuple[int, ...]) -> Rows:
+        by_column = zip(USER_PROFILE, codes, strict=True)
+        own, _ = segments.likeliest({column: code for column, code in by_column if code != OUT_OF_VOCABULARY})
         return np.concatenate([own, popular[~np.isin(popular, own)]])
 
-    return [list_of(row) if is_new else None for row, is_new in zip(users, new, strict=True)]
+    profiles = moment.queries[encoding.PROFILE][list(users)].tolist()
+    return [list_of(tuple(codes)) if is_new else None for codes, is_new in zip(profiles, new, strict=True)]
 
 
 def as_served(ranked: Sequence[Rows], without_history: Lists) -> list[Rows]:
