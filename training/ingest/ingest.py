@@ -28,7 +28,7 @@ from training.engine import replace as replace_table
 from training.ingest.adapters.by_name import adapter_named
 from training.ingest.adapters.mapping import load_mapping
 from training.ingest.adapters.source import CANCEL, RETURN, Source, SourceOptions
-from training.ingest.adapters.tables import named_in
+from training.ingest.adapters.tables import named_in, users_of
 from training.ingest.dropped import example, quarantined
 from training.ingest.files.parquet import refuse_damaged_parquet
 from training.ingest.judge import cancelled, judge, with_faults
@@ -165,7 +165,7 @@ def _limited(source: Source, max_users: int) -> Source:
     """The first users by id, of the table and of the events."""
     if not max_users:
         return source
-    users = named_in(source.events, "reason") if source.users is None else source.users
+    users = users_of(source)
     everybody = users.select("user_id").union(source.events.select("user_id")).distinct()
     chosen = everybody.filter(_.user_id.notnull()).order_by("user_id").limit(max_users)
     return replace(

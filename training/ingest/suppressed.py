@@ -8,7 +8,7 @@ from ibis import _
 
 from contracts.erasure.suppression import SuppressionList
 from training.ingest.adapters.source import Source
-from training.ingest.adapters.tables import named_in
+from training.ingest.adapters.tables import users_of
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,7 @@ def without_erased(source: Source, erased: SuppressionList) -> tuple[Source, Sup
     """
     if not erased:
         return source, Suppressed()
-    users = named_in(source.events, "reason") if source.users is None else source.users
-    tables = {"users": users, "events": source.events, **source.truth}
+    tables = {"users": users_of(source), "events": source.events, **source.truth}
     with_users = {name: table for name, table in tables.items() if "user_id" in table.columns}
     ids = {user_id for table in with_users.values() for user_id in _ids(table)}
     gone = [user_id for user_id in ids if user_id in erased]

@@ -27,7 +27,7 @@ class Source:
     """
 
     events: ibis.Table
-    users: ibis.Table | None  # None: whoever the events name, as `named_in` has it
+    users: ibis.Table | None  # None: whoever the events name, as `users_of` has it
     items: ibis.Table
     time_zone: str  # IANA name of the shop's local time; events are UTC
     returns: str = ""  # what becomes of returned units: ignore, cancel, or empty where the source says nothing

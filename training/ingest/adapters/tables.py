@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from contracts.errors import DataRejected
 from contracts.limits import MAX_ID
+from training.ingest.adapters.source import Source
 from training.ingest.files.delimited import FAULT, RAW, read_delimited
 from training.ingest.files.json_lines import read_json_lines
 from training.ingest.files.list_text import parsed_lists
@@ -152,6 +153,11 @@ def seen_users(rows: ibis.Table, column: str = "user_id") -> ibis.Table:
 def named_in(events: ibis.Table, fault: str) -> ibis.Table:
     """Users of events whose column `fault` says why a row cannot be read: lines of totals name nobody."""
     return seen_users(events.filter(events[fault].fill_null("") != TOTALS_ROW))
+
+
+def users_of(source: Source) -> ibis.Table:
+    """The source's table of users, or whoever its events name."""
+    return named_in(source.events, "reason") if source.users is None else source.users
 
 
 def moment_text(moment: Any) -> Any:
