@@ -51,7 +51,7 @@ def recommend_all(
     users = [row_of[user] for user in user_ids]
     candidates = shortlists(dataset, moment, users, embeddings, settings.ranker)
     hidden = hidden_by_user(workspace, moment.seconds)
-    ranked = [rows for rows, _ in rank_with_scores(candidates, workspace.ranker)]
+    ranked = rank_with_scores(candidates, workspace.ranker)
     served = as_served(ranked, lists_without_history(dataset, moment, users))
     shown = (
         (dataset.item_ids[row] for row in rows if dataset.item_ids[row] not in hidden.get(user, ()))

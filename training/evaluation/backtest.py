@@ -7,9 +7,10 @@ from typing import Any, Final
 from contracts.arrays import Rows
 from training.dataset.dataset import Dataset
 from training.evaluation.slices import of_cold_items, of_discoveries, of_repeats, with_intervals
-from training.evaluation.window import EvaluationWindow, Lists, lists_of, served, window_at
+from training.evaluation.window import EvaluationWindow, Lists, lists_of, window_at
 from training.progress import Progress
 from training.ranking.scoring import rank_with_scores
+from training.ranking.without_history import as_served
 from training.retrieval.embeddings import Embeddings
 from training.settings import Settings
 from training.workspace import Workspace
@@ -29,7 +30,7 @@ def backtest(
     for learned_from, (start, end) in enumerate(windows[1:], 1):
         window = window_at(dataset, embeddings, start, end, settings, BACKTEST_USERS)
         ranked = rank_with_scores(window.candidates, workspace.judged_ranker(learned_from))
-        entries.append(window_entry(window, served(window, ranked), learned_from))
+        entries.append(window_entry(window, as_served(ranked, window.without_history), learned_from))
         progress(learned_from, len(windows) - 1, "earlier windows")
     return entries
 

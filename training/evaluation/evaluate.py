@@ -26,10 +26,11 @@ from training.evaluation.gate import (
 from training.evaluation.list_names import named
 from training.evaluation.related import reasons_held, related_recall
 from training.evaluation.slices import Values, at_lengths, by_history, by_segment, of_discoveries, values_of
-from training.evaluation.window import LENGTH, EvaluationWindow, Lists, lists_of, served, unseen_list, window_at
+from training.evaluation.window import LENGTH, EvaluationWindow, Lists, lists_of, unseen_list, window_at
 from training.metrics.ranking_metrics import padded, summary
 from training.progress import Progress
 from training.ranking.scoring import rank_with_scores
+from training.ranking.without_history import as_served
 from training.retrieval.embeddings import Embeddings
 from training.settings import Settings
 from training.workspace import REPORT, Workspace, require
@@ -50,7 +51,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> di
     ranker = json.loads(require(workspace.ranker / REPORT, "tandem train-ranker").read_text())
     test = window_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings, with_unseen=True)
     with_scores = rank_with_scores(test.candidates, workspace.ranker)
-    ranked = served(test, with_scores)
+    ranked = as_served(with_scores, test.without_history)
     lists = lists_of(test, ranked, embeddings.neighbours(timeline.cutoff))
     related = embeddings.related(timeline.cutoff)
     judged = tables_and_gate(workspace, test, lists, timeline.cutoff)

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from training.dataset.dataset import Dataset
 from training.evaluation.evaluate import tables_and_gate
-from training.evaluation.window import lists_of, served, window_at
+from training.evaluation.window import lists_of, window_at
 from training.ranking.scoring import rank_with_scores
+from training.ranking.without_history import as_served
 from training.retrieval.embeddings import Embeddings
 from training.settings import Settings
 from training.workspace import Workspace, require
@@ -26,9 +27,10 @@ def measured(workspace: Workspace, settings: Settings, counted_ranker: Path | No
     test = window_at(dataset, embeddings, timeline.cutoff, timeline.data_end, settings, with_unseen=True)
     lists = lists_of(
         test,
-        served(test, rank_with_scores(test.candidates, workspace.ranker)),
+        as_served(rank_with_scores(test.candidates, workspace.ranker), test.without_history),
         embeddings.neighbours(timeline.cutoff),
     )
     if counted_ranker is not None:
-        lists = {**lists, COUNTED: served(test, rank_with_scores(test.candidates, counted_ranker))}
+        counted = rank_with_scores(test.candidates, counted_ranker)
+        lists = {**lists, COUNTED: as_served(counted, test.without_history)}
     return {"test_days": settings.features.test_days, **tables_and_gate(workspace, test, lists, timeline.cutoff)}

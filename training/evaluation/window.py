@@ -106,12 +106,7 @@ def _nearest(embeddings: Embeddings, start: int, users: Sequence[int], depth: in
 
 def unseen_list(window: EvaluationWindow, workspace: Workspace) -> list[Rows]:
     """Each user's list of what they never had, best first, as a request with include_seen=false gets it."""
-    return served(window, rank_with_scores(window.unseen, ranker_of_unseen(workspace)))
-
-
-def served(window: EvaluationWindow, ranked: Sequence[tuple[Rows, Floats]]) -> list[Rows]:
-    """Each user's list as the server gives it, of (rows, scores) that the ranker has ordered."""
-    return as_served([rows for rows, _ in ranked], window.without_history)
+    return as_served(rank_with_scores(window.unseen, ranker_of_unseen(workspace)), window.without_history)
 
 
 def lists_of(window: EvaluationWindow, ranked: Sequence[Rows], neighbours: Neighbours | None = None) -> Lists:

@@ -8,11 +8,11 @@ from functools import cache
 
 import numpy as np
 
-from contracts.arrays import Rows
+from contracts.arrays import Floats, Rows
 from contracts.features import encoding
 from contracts.features.names import DAY_SECONDS, USER_PROFILE
 from contracts.features.vocabulary import OUT_OF_VOCABULARY
-from contracts.ranking.candidates import POPULAR_COLUMN
+from contracts.ranking.candidates import NO_ROWS, POPULAR_COLUMN
 from contracts.ranking.segments import SEGMENT_DAYS, SEGMENT_ITEMS, Segments, segments_of
 from training.dataset.dataset import Dataset, Moment
 
@@ -41,21 +41,17 @@ def lists_without_history(dataset: Dataset, moment: Moment, users: Sequence[int]
     return [list_of(tuple(codes)) if is_new else None for codes, is_new in zip(profiles, new, strict=True)]
 
 
-def as_served(ranked: Sequence[Rows], without_history: Lists) -> list[Rows]:
-    """Each user's list: the ranked one, unless it is not for the models to make."""
-    return [rows if other is None else other for rows, other in zip(ranked, without_history, strict=True)]
+def as_served(ranked: Sequence[tuple[Rows, Floats]], without_history: Lists) -> list[Rows]:
+    """Each user's list: the rows of the ranked one, (rows, scores), unless it is not for the models to make."""
+    return [rows if other is None else other for (rows, _), other in zip(ranked, without_history, strict=True)]
 
 
-def segments_at(dataset: Dataset, moment: Moment) -> Segments:
-    """What people of each profile value bought in the days before the moment."""
+def segments_at(dataset: Dataset, moment: Moment, users: Sequence[int] | None = None) -> Segments:
+    """What people of each profile value bought in the days before the moment; users: of it, None for all."""
     bought = dataset.bought(moment.seconds - SEGMENT_DAYS * DAY_SECONDS, moment.seconds)
-    nothing = np.zeros(0, np.int64)
-    return segments_of(
-        moment.queries[encoding.PROFILE],
-        [bought.get(user, nothing) for user in moment.user_ids],
-        dataset.vocabularies,
-        len(dataset.item_ids),
-    )
+    counted = range(len(moment.user_ids)) if users is None else users
+    own = [bought.get(moment.user_ids[row], NO_ROWS) for row in counted]
+    return segments_of(moment.queries[encoding.PROFILE][counted], own, dataset.vocabularies, len(dataset.item_ids))
 
 
 def _has_done_nothing(moment: Moment, row: int) -> bool:

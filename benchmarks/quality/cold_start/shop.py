@@ -17,8 +17,7 @@ from contracts.bundle.manifest import seal, write_bundle
 from contracts.errors import InvalidInput
 from contracts.events.schema import EventType
 from contracts.features import encoding, names
-from contracts.features.names import DAY_SECONDS
-from contracts.ranking.segments import SEGMENT_DAYS, Segments, segments_of
+from contracts.ranking.segments import Segments
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from training.dataset.dataset import Dataset, Moment, Positives
 from training.dataset.purchase_log import PurchaseLog
@@ -28,6 +27,7 @@ from training.features.snapshots import basket, of_type
 from training.ranking.labelled_lists import joined
 from training.ranking.models import NEURAL, train
 from training.ranking.train import lessons
+from training.ranking.without_history import segments_at
 from training.release.bundle import write_shop
 from training.retrieval.embeddings import Embeddings
 from training.retrieval.train import fit_towers
@@ -106,9 +106,7 @@ class Shop(Dataset):
 
     def segments(self) -> Segments:
         """What users who are not new bought lately."""
-        bought = self.bought(self.start - SEGMENT_DAYS * DAY_SECONDS, self.start)
-        own = [bought.get(self.now.user_ids[row], NOTHING) for row in self.known]
-        return segments_of(self.now.queries[encoding.PROFILE][self.known], own, self.vocabularies, len(self.item_ids))
+        return segments_at(self, self.now, self.known)
 
     def companions(self) -> Companions:
         """What users who are not new had bought together."""

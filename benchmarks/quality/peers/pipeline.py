@@ -35,8 +35,8 @@ class PipelineList:
             dataset, moment, users.tolist(), embeddings, settings.ranker, include_seen=self._include_seen
         )
         ranker = workspace.ranker if self._include_seen else ranker_of_unseen(workspace)
-        ranked = [rows for rows, _ in rank_with_scores(drawn, ranker)]
-        served = as_served(ranked, lists_without_history(dataset, moment, users.tolist()))
+        without_history = lists_without_history(dataset, moment, users.tolist())
+        served = as_served(rank_with_scores(drawn, ranker), without_history)
         self._lists = dict(zip(users.tolist(), served, strict=True))
         self._split = split
 

@@ -39,8 +39,9 @@ from training.evaluation.slices import (
     values_of,
     with_intervals,
 )
-from training.evaluation.window import EvaluationWindow, lists_of, sampled, served
+from training.evaluation.window import EvaluationWindow, lists_of, sampled
 from training.metrics.intervals import difference, interval
+from training.ranking.without_history import as_served
 
 USERS = ("ann", "bob")
 BOTH = np.array([1.0, 0.0])
@@ -95,7 +96,7 @@ def test_the_baselines_of_an_origin() -> None:
 def test_who_has_done_nothing_is_judged_by_the_list_that_is_served() -> None:
     """Bob is new: the server asks no model for him."""
     ranked = [(row, np.zeros(len(row), np.float32)) for row in RANKED]
-    assert [own.tolist() for own in served(ORIGIN, ranked)] == [[4, 0, 1], [3, 0]]
+    assert [own.tolist() for own in as_served(ranked, ORIGIN.without_history)] == [[4, 0, 1], [3, 0]]
 
 
 def test_an_interval_holds_its_mean_and_shrinks_with_users() -> None:

@@ -1,7 +1,7 @@
 """Lists of users who have done nothing: as the server makes them, and the ranker's for everybody else."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from contracts.api.requests import RecommendationRequest
 from contracts.features import encoding
-from contracts.features.history import UserHistory
+from contracts.ranking.candidates import allowed_history
 from contracts.ranking.segments import known_profile
 from serving.bundles.bundle import LoadedBundle, load_bundle
 from serving.bundles.release import OneRelease
@@ -39,7 +39,7 @@ def as_newcomer(moment: Moment, row: int) -> Moment:
     sequences = moment.queries[encoding.SEQUENCE].copy()
     sequences[row] = 0
     histories = list(moment.histories)
-    histories[row] = UserHistory(**{each.name: getattr(histories[row], each.name)[:0] for each in fields(UserHistory)})
+    histories[row] = allowed_history(histories[row], np.zeros(len(moment.item_statistics), np.bool_))
     return replace(moment, queries=moment.queries | {encoding.SEQUENCE: sequences}, histories=tuple(histories))
 
 
@@ -68,5 +68,6 @@ def test_who_has_only_looked_is_the_models_to_serve(dataset: Dataset) -> None:
 
 
 def test_ranked_lists_give_way_where_there_is_another() -> None:
-    ranked, other = [np.array([1, 2]), np.array([3])], np.array([4])
+    ranked = [(np.array([1, 2]), np.zeros(2, np.float32)), (np.array([3]), np.zeros(1, np.float32))]
+    other = np.array([4])
     assert [rows.tolist() for rows in as_served(ranked, [None, other])] == [[1, 2], [4]]
