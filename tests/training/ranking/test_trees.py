@@ -58,6 +58,19 @@ def test_the_loss_is_that_of_probabilities() -> None:
     assert 0 < loss < 0.2  # half and half would be ln 2 = 0.69
 
 
+def test_a_leaf_takes_a_newton_step_with_a_penalty_on_its_size() -> None:
+    """Of g / (h + penalty): h is next to nothing where all is certain, and one purchase would be a step of 200."""
+    inputs = np.zeros((40, 5, WIDTH), np.float32)
+    inputs[:, :, PAIR_FEATURES.index("is_repeat")] = 1.0  # so each candidate is learned from
+    inputs[:, 0, COUNT] = 1.0
+    labels = inputs[:, :, COUNT].copy()
+    lists = LabelledLists(tuple(inputs), tuple(labels), (1,) * 40)
+    trees, _ = train_trees(lists, replace(SETTINGS, trees=1))
+    share, bought = 0.2, 40
+    step = 0.1 * bought * (1 - share) / (bought * share * (1 - share) + 0.1)
+    assert trees.scores([inputs[0]])[0][0] == pytest.approx(np.log(share / (1 - share)) + step, abs=1e-5)
+
+
 def exported(trees: TreeRanker, folder: Path, inputs: Floats) -> Floats:
     trees.export(folder)
     (scores,) = onnxruntime.InferenceSession(str(folder / RANKER)).run(None, {"inputs": inputs})
