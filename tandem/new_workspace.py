@@ -10,6 +10,7 @@ import yaml
 from contracts.errors import InvalidInput
 from training.ingest.files.location import NO_DATA, TABLE_SUFFIXES, has_suffix
 from training.ingest.guess.mapping import guessed_mapping
+from training.ingest.guess.parts import joined
 from training.ingest.guess.sample import UNSURE, sample
 
 PACKED: Final = Path(__file__).parent / "workspace"
@@ -37,7 +38,7 @@ def make(folder: Path, raw: list[Path]) -> Made:
     Raises InvalidInput for raw files of no kind that is read, or that lie in several folders.
     """
     files, others = _tables(raw)
-    mapping = guessed_mapping([sample(file) for file in files]) if files else ""
+    mapping = guessed_mapping(joined([sample(file) for file in files])) if files else ""
     contents = {name: _template(name) for name in FEATURE_REPO}
     contents |= {"params.yaml": _params(files), "dvc.yaml": _stages(), ".gitignore": IGNORED}
     if mapping:

@@ -1,7 +1,7 @@
 """What is odd about a readable log, and its consequences: one sentence each."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import pairwise
 
 import ibis
@@ -15,6 +15,7 @@ APART_DAYS = 7
 APART_SHARE = 0.01
 """The last events are astray when this few of all lie behind a gap of this many days, far longer than any other gap."""
 EARLY = date(1990, 1, 1)
+ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def oddities(events: ibis.Table) -> Iterator[str]:
@@ -35,7 +36,19 @@ def oddities(events: ibis.Table) -> Iterator[str]:
         )
     if dates[-1] < EARLY:
         yield f"The last event is of {dates[-1]}. If times are whole numbers, check `epoch_unit` in the mapping file."
+    yield from _zero_times(events, dates[0], sum(rows))
     yield from _stray_end(dates, rows)
+
+
+def _zero_times(events: ibis.Table, first: date, total: int) -> Iterator[str]:
+    if first != ZERO.date():
+        return
+    rows = events.filter(_.event_timestamp == ibis.literal(ZERO)).count().execute()
+    if rows:
+        yield (
+            f"{rows:,} of {total:,} events have the time {ZERO:%Y-%m-%dT%H:%M}, which is a computer's 0. If it stands "
+            "for an unknown time, leave these rows out of the file: they count as of long ago."
+        )
 
 
 def _targets() -> dict[str, ibis.Deferred]:

@@ -501,6 +501,15 @@ def test_ids_longer_than_can_be_asked_for_are_quarantined(tmp_path: Path) -> Non
     assert report.profiles_dropped == {"items": {"id_too_long": 1, "text_too_long": 1}}
 
 
+def test_a_time_of_0_is_named(tmp_path: Path) -> None:
+    lines = "purchase,u,tea,1970-01-01T00:00:00Z,,,\n"
+    lines += "".join(f"purchase,u{at},tea,2024-01-01T00:00:00Z,,,\n" for at in range(9))
+    (warning,) = run(tmp_path, "ecommerce", shop(tmp_path, lines)).warnings
+    assert warning.startswith("1 of 10 events have the time 1970-01-01T00:00")
+    lines = lines.replace("1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z")
+    assert run(tmp_path, "ecommerce", shop(tmp_path, lines)).warnings == ()
+
+
 def test_a_stray_late_date_is_named_and_can_be_left_out(tmp_path: Path) -> None:
     lines = "".join(f"purchase,u{day},tea,2024-01-{day:02}T10:00:00Z,,,\n" for day in range(1, 29))
     folder = shop(tmp_path, lines + "purchase,u,tea,2025-06-01T10:00:00Z,,,\n")

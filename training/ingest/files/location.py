@@ -35,6 +35,20 @@ def _is_left_over(inside: str) -> bool:
     return any(part.startswith(NO_DATA) for part in inside.split("/"))
 
 
+def like(name: str) -> str:
+    """The pattern of the names that a name with stars stands for."""
+    return re.escape(name).replace(r"\*", "[^/]*")
+
+
+def _refuse_others(name: str, parts: Sequence[str], suffixes: Sequence[str]) -> None:
+    """Raises InvalidInput for parts of a table that are of a kind that is not read."""
+    if others := [part for part in parts if not has_suffix(part, suffixes)]:
+        raise InvalidInput(
+            f"{name} holds {_some(others)}: only files of {', '.join(suffixes)} can be read as parts of a table. "
+            "Move everything else to another folder, or export it as one of these."
+        )
+
+
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
 
@@ -116,24 +130,20 @@ class Location:
     shown: str  # as the user gave it
 
     def files(self, name: str, suffixes: Sequence[str] = TABLE_SUFFIXES) -> list[DataFile]:
-        """The files of a table: `name` itself, name plus a suffix, or the parts in a folder `name`; none found: [].
+        """The files of a table; none found: [].
 
-        Raises InvalidInput when several of these exist, as only one can be meant, or when the folder holds a file that
-        cannot be read: its rows would be missing.
+        They are `name` itself, name plus a suffix, the parts in a folder `name`, or all that is like a name with stars.
+        Raises InvalidInput when several of these exist, as only one can be meant, or when a part cannot be read: its
+        rows would be missing.
         """
-        path = self._place(name, suffixes)
-        if not path:
-            return []
-        if not self.filesystem.isdir(path):
-            return [DataFile(self.filesystem, path, folder=self.folder)]
-        return [DataFile(self.filesystem, part, folder=self.folder) for part in self._parts(path, suffixes)]
+        parts = [part for place in self._places(name, suffixes) for part in self._parts(place, suffixes)]
+        return [DataFile(self.filesystem, part, folder=self.folder) for part in parts]
 
     def passed_over(self, name: str, suffixes: Sequence[str] = TABLE_SUFFIXES) -> list[str]:
         """What lies in the folder of a table like a part of it, and is not read for what its name begins with."""
-        path = self._place(name, suffixes)
-        if not path or not self.filesystem.isdir(path):
-            return []
-        return [inside for part, inside in self._inside(path) if _is_left_over(inside) and has_suffix(part, suffixes)]
+        folders = [place for place in self._places(name, suffixes) if self.filesystem.isdir(place)]
+        inside = [one for folder in folders for one in self._inside(folder)]
+        return [below for part, below in inside if _is_left_over(below) and has_suffix(part, suffixes)]
 
     def notes(self, names: Iterable[str]) -> Iterator[str]:
         """One sentence for each table that has such files."""
@@ -144,8 +154,8 @@ class Location:
                     "give a part of the table, or its folder, another name."
                 )
 
-    def _place(self, name: str, suffixes: Sequence[str]) -> str:
-        """Where a table lies: a file or a folder of parts; empty where there is none."""
+    def _places(self, name: str, suffixes: Sequence[str]) -> list[str]:
+        """Where a table lies: a file, a folder of parts, or all that is like a name with stars; empty: nowhere."""
         above, _, last = posixpath.normpath(name).rpartition("/")
         listed = self._listed(above)
         matches = sorted(one for one in listed if one.startswith(last) and one[len(last) :].lower() in ("", *suffixes))
@@ -153,16 +163,23 @@ class Location:
             raise InvalidInput(
                 f"{self.shown} holds {' and '.join(matches)}: keep one, or name the file in the mapping."
             )
-        return "/".join(filter(None, (self.folder, above, *matches))) if matches else ""
+        if not matches and "*" in last:
+            pattern = re.compile(like(last))
+            matches = sorted(one for one in listed if pattern.fullmatch(one) and not one.startswith("."))
+        places = {"/".join(filter(None, (self.folder, above, match))): match for match in matches}
+        if len(places) > 1:
+            _refuse_others(name, [one for place, one in places.items() if not self.filesystem.isdir(place)], suffixes)
+        return list(places)
 
     def _parts(self, folder: str, suffixes: Sequence[str]) -> list[str]:
-        """The files below a folder, those of its folders included: exports of each day often have one of their own."""
+        """The files below a folder, those of its folders included: exports of each day often have one of their own.
+
+        A file has no other part than itself.
+        """
+        if not self.filesystem.isdir(folder):
+            return [folder]
         data = [(path, inside) for path, inside in self._inside(folder) if not _is_left_over(inside)]
-        if others := [inside for path, inside in data if not has_suffix(path, suffixes)]:
-            raise InvalidInput(
-                f"{folder} holds {_some(others)}: only files of {', '.join(suffixes)} can be read as parts of a table. "
-                "Move everything else to another folder, or export it as one of these."
-            )
+        _refuse_others(folder, [inside for _, inside in data], suffixes)
         return [path for path, _ in data]
 
     def _inside(self, folder: str) -> list[tuple[str, str]]:

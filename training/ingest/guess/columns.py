@@ -16,15 +16,18 @@ PRODUCTS: Final = ("item_id", "title", "category", "subcategory", "department", 
 USERS: Final = ("user_id", "age_band", "gender", "region")
 UNITS: Final = ("quantity",)
 NUMBERS: Final = (*UNITS, "price")
-FORMATS: Final = (
-    "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p",
-    "%d/%m/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y %I:%M:%S %p", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S",
-    "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%Y %H:%M", "%m-%d-%Y %H:%M",
-    "%d-%m-%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S", "%d-%b-%Y", "%d-%b-%Y %H:%M", "%d %b %Y", "%d %b %Y %H:%M",
-    "%b %d, %Y", "%b %d, %Y %H:%M", "%b %d, %Y %I:%M %p", "%Y%m%d %H:%M", "%Y%m%d %H:%M:%S", "%Y.%m.%d",
-    "%Y.%m.%d %H:%M", "%Y.%m.%d %H:%M:%S", "%Y年%m月%d日", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日 %H:%M:%S",
-    "%Y年%m月%d日 %H時%M分", "%Y年%m月%d日 %H時%M分%S秒", "%a %b %d %H:%M:%S %z %Y",
+DATES: Final = (
+    "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%Y%m%d",
+    "%Y.%m.%d", "%Y年%m月%d日", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%m-%y", "%m-%d-%y", "%d-%b-%y", "%d %b %y",
 )  # fmt: skip
+CLOCKS: Final = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S.%f")
+FORMATS: Final = (
+    *DATES,
+    *(f"{day}{between}{clock}" for between in (" ", ", ") for clock in CLOCKS for day in DATES),
+    *("%Y年%m月%d日 %H時%M分", "%Y年%m月%d日 %H時%M分%S秒"),
+    *("%a %b %d %H:%M:%S %z %Y", "%a, %d %b %Y %H:%M:%S %z", "%d/%b/%Y:%H:%M:%S %z"),
+)
+"""How times are written that are not ISO 8601; the month comes first where both would fit."""
 EVENTFUL: Final = re.compile(
     "view|click|look|purchas|buy|bought|order|sale|sold|charge|refund|return|cart|basket|like|favo|wish|visit|search|"
     "play|session|scroll|engage",
@@ -63,6 +66,29 @@ def all_read(date_format: str, texts: Sequence[str]) -> bool:
     return all(read(text) != WRONG for text in texts)
 
 
+def formats_of(texts: Sequence[str]) -> tuple[str, ...]:
+    """The fewest formats that read all texts, at most two: a shop's programs change. Empty where none do."""
+    if found := next((one for one in FORMATS if all_read(one, texts)), None):
+        return (found,)
+    pairs = [
+        (one, other)
+        for one in FORMATS
+        if all_read(one, texts[:1])
+        for rest in [[text for text in texts if not all_read(one, [text])]]
+        for other in FORMATS
+        if all_read(other, rest)
+    ]
+    # A program that begins to write 31-12-2024 for 12/31/2024 is rarer than one that changes the sign between.
+    return min(pairs, key=lambda pair: _order(pair[0]) != _order(pair[1]), default=())
+
+
+def _order(date_format: str) -> tuple[bool, ...]:
+    """Whether the day comes before the month, and the year before the day."""
+    day = date_format.index("%d")
+    month = max(date_format.find("%m"), date_format.find("%b"))
+    return day < month, max(date_format.find("%Y"), date_format.find("%y")) < day
+
+
 def _holds_nested(one: Sample, column: str) -> bool:
     return any(is_nested(value) for value in one.values(column))
 
@@ -79,7 +105,7 @@ def _may_be(ours: str, one: Sample, column: str) -> bool:
     if not has_word(ours, column):
         return False
     if ours in NUMBERS:
-        return _are_numbers(values) and not _are_moments(values[:100])
+        return _are_numbers(values) and not _are_moments(values)
     if ours == "event_timestamp":
         return _are_times(one, column)
     return ours != "event_type" or _are_events(values)
@@ -103,7 +129,7 @@ def all_match(pattern: "re.Pattern[str]", values: Sequence[Any]) -> bool:
 
 
 def _are_times(one: Sample, column: str) -> bool:
-    return _are_moments(one.values(column)[:100])
+    return _are_moments(one.values(column))
 
 
 def _are_moments(values: Sequence[Any]) -> bool:
@@ -113,7 +139,7 @@ def _are_moments(values: Sequence[Any]) -> bool:
     texts = [value for value in values if isinstance(value, str) and re.search(r"\d\D+\d", value)]
     if not texts or len(texts) < len(values):
         return False
-    return all_read("", texts) or any(all_read(date_format, texts) for date_format in FORMATS)
+    return all_read("", texts) or bool(formats_of(texts))
 
 
 def _doubt(ours: str, one: Sample, column: str) -> tuple[bool, bool]:

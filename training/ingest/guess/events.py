@@ -26,6 +26,9 @@ MEANINGS: Final = (
 """What the names of events most often mean, the surest first."""
 SHOWN_EVENTS, FEW = 50, 12
 STATES: Final = ("status", "state")
+RATINGS: Final = frozenset({"rating", "ratings", "stars", "score", "overall", "bewertung", "note"})
+GOOD, MARKS = 0.8, 21
+"""Ratings of at least this share of the best are likes: 4 of 5. A column of more different values has none."""
 
 
 def meaning(name: str, meanings: Sequence[tuple[str, str]] = MEANINGS, other: str = IGNORE) -> str:
@@ -68,6 +71,29 @@ def state_lines(one: Sample, found: Mapping[str, str]) -> Iterator[str]:
                 f"  {UNSURE}{named} is {', '.join(values)}. Are rows with {lost[0]} purchases? If not, say "
                 f"`event_type: {named}`, and `event_types: {{{types}}}`"
             )
+
+
+def rating_lines(one: Sample, found: Mapping[str, str]) -> Iterator[str]:
+    """A line for a column of ratings: a film that somebody disliked is nothing to recommend more of."""
+    for column in one.columns:
+        values = [str(value) for value in one.values(column)]
+        marks = sorted(values, key=_mark)
+        if "event_type" in found or not RATINGS.intersection(words_in(column)) or not 1 < len(values) <= MARKS:
+            continue
+        if _mark(marks[0]) < 0:
+            continue
+        good = GOOD * _mark(marks[-1])
+        types = ", ".join(f"{quoted(mark)}: {'like' if _mark(mark) >= good else IGNORE}" for mark in marks)
+        yield (
+            f"  {UNSURE}{quoted(column)} is {marks[0]} to {marks[-1]}: is every row a purchase? To learn from the good "
+            f"ones say `event_type: {quoted(column)}`, `event_types: {{{types}}}`, and in params.yaml "
+            "`features: {target: like}`"
+        )
+
+
+def _mark(text: str) -> float:
+    """A rating; less than nothing for a text that is none."""
+    return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else -1.0
 
 
 def _kept(kind: str) -> str:

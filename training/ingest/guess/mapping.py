@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from training.ingest.guess.columns import EVENTS, NUMBERS, PRODUCTS, UNITS, USERS, columns_of
-from training.ingest.guess.events import event_type_lines, returns_lines, state_lines
+from training.ingest.guess.events import event_type_lines, rating_lines, returns_lines, state_lines
 from training.ingest.guess.rows import (
     identity_lines,
     list_lines,
@@ -50,6 +50,8 @@ def guessed_mapping(samples: Sequence[Sample]) -> str:
     of_events = columns_of(events, EVENTS)
     alone = [of_events[name] for name in EVENTS if name in of_events and name not in PRODUCTS]
     of_products = columns_of(roles.products, PRODUCTS, alone if shared else ())
+    if shared and "title" in of_products and "item_id" not in of_events:  # a shop that knows its things by name
+        of_events["item_id"] = of_products["item_id"] = of_products["title"]
     of_users = _users_of_events(events, of_events, of_products) if roles.users is None else {}
     elsewhere = (*(of_products.values() if shared else ()), *of_users.values())
     clock = clock_of(events, of_events)
@@ -92,7 +94,7 @@ def _unused(one: Sample) -> str:
     columns = ", ".join(map(quoted, one.columns[:SHOWN_COLUMNS])) + (", …" if len(one.columns) > SHOWN_COLUMNS else "")
     return (
         f"{UNSURE}{one.path.name} is not used: it has {columns}. If it lists products or users, name it there as "
-        "`file`; parts of one table belong in a folder"
+        '`file`; parts of one table belong in a folder, or are named with a star, as in `file: "orders_*.csv"`'
     )
 
 
@@ -147,7 +149,8 @@ def _section(
 def _head(table: str, one: Sample, found: dict[str, str], *, shared: bool) -> Iterator[str]:
     """What is said of the table as a whole."""
     yield f"{table}:"
-    yield f"  file: {quoted(one.path.name)}"
+    parts = f"  {UNSURE}{len(one.parts)} files with the same columns: are they parts of one table?" if one.parts else ""
+    yield f"  file: {quoted(one.path.name)}{parts}"
     if one.encoding:
         yield f"  encoding: {one.encoding}  {UNSURE}it is not UTF-8; are the texts below right?"
     if table != "users":
@@ -192,6 +195,7 @@ def _more_of_events(one: Sample, found: dict[str, str], decimal: str) -> Iterato
         yield f'  discount: {{value: ""}}  {UNSURE}"discount" is left out, as {unreadable}'
     yield from identity_lines(one, found)
     yield from state_lines(one, found)
+    yield from rating_lines(one, found)
 
 
 def _no_number(values: Sequence[Any], decimal: str, *, money: bool) -> str | None:
@@ -227,7 +231,7 @@ def _currencies(values: Sequence[Any], decimal: str) -> list[str]:
 def _missing(name: str, one: Sample) -> Iterator[str]:
     if name == "event_type":
         yield f"  event_type: {{value: purchase}}  {UNSURE}no column says it: is every row a purchase?"
-    elif name == "event_timestamp" and (pattern := path_of_days(one.path)) is not None:
+    elif name == "event_timestamp" and (pattern := path_of_days(one)) is not None:
         yield f"  event_timestamp: {{path: {quoted(pattern)}}}  {UNSURE}no column has it: is it the date in the path?"
     else:
         yield f"  {UNSURE}{name}: no column looks like it; name yours here, as in `{name}: COLUMN`"

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from training.ingest.adapters.follow_ups import FILL, KEY
@@ -68,12 +67,10 @@ def identity_lines(one: Sample, found: Mapping[str, str]) -> Iterator[str]:
             yield f'  event_id: {{value: ""}}  {UNSURE}"event_id" names several rows: map what names one, if any does'
 
 
-def path_of_days(folder: Path) -> str | None:
+def path_of_days(one: Sample) -> str | None:
     """The pattern by which the folders or the names of the parts say the day; None where they say none."""
-    part = next((path for path in sorted(folder.rglob("*")) if path.is_file()), None) if folder.is_dir() else None
-    if part is None:
-        return None
-    *folders, name = part.relative_to(folder).parts
+    parts = sorted(path for path in one.path.rglob("*") if path.is_file()) if one.path.is_dir() else []
+    *folders, name = parts[0].relative_to(one.path).parts if parts else (one.parts or (one.path.name,))[:1]
     keys = {key: value for key, sign, value in (one.partition("=") for one in folders) if sign}
     if {"year", "month", "day"} <= keys.keys():
         return "year=*/month=*/day=*"

@@ -41,6 +41,7 @@ class Sample:
     rows: pa.Table
     encoding: str = ""  # which makes text of it; empty: UTF-8
     rows_of: str = ""  # a column with lists, of which each entry is a row here
+    parts: tuple[str, ...] = ()  # names of the files that are one table; empty: the path is the table
 
     @property
     def columns(self) -> list[str]:

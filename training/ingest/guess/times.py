@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from training.ingest.guess.columns import FORMATS, all_match, all_read
+from training.ingest.guess.columns import FORMATS, all_match, all_read, formats_of
 from training.ingest.guess.sample import UNSURE, Sample, quoted
-from training.ingest.values.moment_text import WRONG, ZONELESS, Reading, reader
+from training.ingest.values.moment_text import OR, WRONG, ZONELESS, Reading, reader
 
 CLOCK: Final = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 DAY: Final = "%Y%m%d"
@@ -32,7 +32,7 @@ def time_lines(one: Sample, found: Mapping[str, str], clock: str | None) -> Iter
     """The format, the unit and the zone; nothing where no column has times."""
     if "event_timestamp" not in found:
         return
-    values = one.values(found["event_timestamp"])[:100]
+    values = one.values(found["event_timestamp"])
     if clock is not None:
         values = [f"{value} {one.values(clock)[0]}" for value in values]
     texts = [str(value) for value in values if isinstance(value, str)]
@@ -60,12 +60,19 @@ def _numbers(values: Sequence[Any]) -> Iterator[str]:
 
 def _clocks(texts: Sequence[str]) -> Iterator[str]:
     found = {reader(Reading())(text) for text in texts}
-    chosen = next((one for one in FORMATS if all_read(one, texts)), None) if WRONG in found else None
-    if chosen is not None:
-        twin = next((one for one in FORMATS if one != chosen and all_read(one, texts)), None)
-        doubt = f"  {UNSURE}{twin} would fit as well: is the month or the day first?" if twin else ""
-        yield f"date_format: {quoted(chosen)}{doubt}"
+    chosen = formats_of(texts) if WRONG in found else ()
+    if chosen:
+        yield f"date_format: {quoted(OR.join(chosen))}{_doubt(chosen, texts)}"
     elif WRONG in found:
         like = "like %m/%d/%Y %H:%M, with months as numbers or in English"
         yield f"{UNSURE}date_format: how is {texts[0]!r} written? {like}"
     yield f"time_zone: UTC  {UNSURE}{OF_THE_TIMES if ZONELESS in found or chosen else OF_THE_SHOP}"
+
+
+def _doubt(chosen: Sequence[str], texts: Sequence[str]) -> str:
+    """What a person must look at."""
+    if len(chosen) > 1:
+        odd = next(text for text in texts if not all_read(chosen[0], [text]))
+        return f"  {UNSURE}{texts[0]} and {odd} are written in two ways: is the month or the day first in each?"
+    twin = next((one for one in FORMATS if one != chosen[0] and all_read(one, texts)), None)
+    return f"  {UNSURE}{twin} would fit as well: is the month or the day first?" if twin else ""

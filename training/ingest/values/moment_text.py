@@ -18,6 +18,8 @@ EPOCH_UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}  # per
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WRONG, ZONELESS = "wrong", "zoneless"
 """What stands in place of a moment."""
+OR = " | "
+"""Between the formats of a column that was written in several ways."""
 
 UTC_NAMES = r"[Zz]|[Uu][Tt][Cc]?|[Gg][Mm][Tt]|[Zz][Uu][Ll][Uu]"
 # An abbreviation such as EST or CST is one of several zones: it is not understood.
@@ -64,7 +66,12 @@ class Reading:
 
     time_zone: str = ""  # IANA name, of clocks without a zone
     epoch_unit: str = ""  # of numbers
-    date_format: str = ""  # of texts that are no ISO 8601
+    date_format: str = ""  # of texts that are no ISO 8601; several with OR between them
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats, in the order in which they are tried."""
+        return tuple(self.date_format.split(OR)) if self.date_format else ()
 
     def __post_init__(self) -> None:
         """Raises InvalidInput for an unknown zone, unit or directive."""
@@ -72,8 +79,8 @@ class Reading:
             raise InvalidInput(f"epoch_unit is {self.epoch_unit!r}, expected one of {', '.join(EPOCH_UNITS)}.")
         if self.time_zone and place(self.time_zone) is None:
             raise InvalidInput(f"time_zone is {self.time_zone!r}, expected an IANA name like Europe/Paris or UTC.")
-        if self.date_format:
-            pattern_of(self.date_format)
+        for one in self.formats:
+            pattern_of(one)
 
 
 def reader(reading: Reading) -> Callable[[str], str]:
@@ -87,10 +94,11 @@ def moment_in_utc(reading: Reading, text: str) -> str:
     stripped = text.strip()
     if not stripped:
         return ""
-    own = pattern_of(reading.date_format) if reading.date_format else None
-    match = (own.fullmatch(stripped) if own else None) or ISO.fullmatch(stripped)
-    if match is not None:
-        return _moment(match.groupdict(), place(reading.time_zone) if reading.time_zone else None)
+    shop = place(reading.time_zone) if reading.time_zone else None
+    matches = [match for pattern in (*map(pattern_of, reading.formats), ISO) if (match := pattern.fullmatch(stripped))]
+    if matches:
+        found = (_moment(match.groupdict(), shop) for match in matches)
+        return next((moment for moment in found if moment != WRONG), WRONG)
     if reading.epoch_unit and NUMBER.fullmatch(stripped):
         return _since_1970(Decimal(stripped), reading.epoch_unit)
     return WRONG
@@ -181,7 +189,7 @@ def _spelt(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S.%f}+00:00" if moment.year >= 1000 else WRONG
 
 
-@lru_cache(maxsize=100)
+@lru_cache(maxsize=200)
 def pattern_of(date_format: str) -> "re.Pattern[str]":
     """The pattern of a whole text.
 

@@ -190,6 +190,26 @@ def test_an_array_that_is_cut_short_is_refused(tmp_path: Path) -> None:
             run(tmp_path, "ecommerce", tmp_path / "shop", mapping)
 
 
+def test_a_star_in_a_name_stands_for_the_parts_of_a_table(tmp_path: Path) -> None:
+    folder = write(tmp_path / "shop", products_csv=PRODUCTS, sales_2024_csv="\n".join([HEADER, *LINES[:1]]) + "\n")
+    write(folder, sales_2025_csv="\n".join([HEADER, *LINES[1:]]) + "\n", sales_csv=INTERACTIONS)
+    (folder / ".sales_2026.csv").write_text(INTERACTIONS)
+    mapped: dict[str, Any] = {"interactions": {"file": "sales_*.csv"}}
+    assert read_rows(source_of(tmp_path, "ecommerce", folder, mapped).events, *EVENT) == SHOP_EVENTS
+    part = folder / "sales_2027.csv"
+    part.mkdir()  # a folder may be a part
+    (part / "_a.csv").write_text(INTERACTIONS)
+    (note,) = source_of(tmp_path, "ecommerce", folder, mapped).warnings
+    assert note.startswith("Not read: _a.csv in sales_*.csv.")
+    (folder / "sales_2026.xlsx").write_text("x")
+    with pytest.raises(InvalidInput, match=r"sales_\* holds sales_2026.xlsx: only files of .parquet"):
+        source_of(tmp_path, "ecommerce", folder, {"interactions": {"file": "sales_*"}})
+    with pytest.raises(MissingArtifact, match=r"has no file orders_\*"):
+        source_of(tmp_path, "ecommerce", folder, {"interactions": {"file": "orders_*"}})
+    (folder / "sales_*.csv").write_text(INTERACTIONS)  # what is called so is meant
+    assert read_rows(source_of(tmp_path, "ecommerce", folder, mapped).events, *EVENT) == SHOP_EVENTS
+
+
 def test_parts_lie_in_folders_of_folders_next_to_what_programs_leave_there(tmp_path: Path) -> None:
     folder = write(tmp_path / "shop", products_csv=PRODUCTS)
     for at, line in enumerate(LINES):

@@ -11,6 +11,7 @@ import yaml
 
 from training.ingest.guess.events import meaning
 from training.ingest.guess.mapping import guessed_mapping
+from training.ingest.guess.parts import joined
 from training.ingest.guess.sample import sample
 
 AT = "2024-01-05 10:00:00 +0100"
@@ -24,7 +25,7 @@ def guessed(folder: Path, **files: str | bytes) -> tuple[str, Any]:
         path = folder / f"{stem}.{suffix}"
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         samples.append(sample(path))
-    text = guessed_mapping(samples)
+    text = guessed_mapping(joined(samples))
     return text, yaml.safe_load(text)
 
 
@@ -143,6 +144,92 @@ def test_a_day_that_only_the_path_says_is_found(tmp_path: Path, part: str, patte
     path.write_text("user,sku\nu,s\n")
     interactions = yaml.safe_load(guessed_mapping([sample(tmp_path / "sales")]))["interactions"]
     assert interactions.get("event_timestamp") == (None if pattern is None else {"path": pattern})
+
+
+def test_a_day_that_only_the_name_of_a_file_says_is_found(tmp_path: Path) -> None:
+    _, found = guessed(tmp_path, **{"sales-2024-01-31_csv": "user,sku\nu,s\n"})
+    assert found["interactions"]["event_timestamp"] == {"path": "sales-*.csv"}
+
+
+SALES = "customer,sku,at\nu,s,2024-01-05\n"
+GOODS = "sku,name\ns,Tea\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "others", "file"),
+    [
+        (("sales_2023", "sales_2024"), (), "sales_*.csv"),  # and not sales_202*: 2030 is one, too
+        (("sales_jan", "sales_feb", "sales_march"), (), "sales_*.csv"),
+        (("jan_sales", "feb_sales"), (), "*_sales.csv"),
+        (("january", "february"), (), "*.csv"),
+        (("orders", "orders (1)"), ("goods",), "orders*.csv"),  # *.csv would take goods.csv, too
+        (("north", "south"), ("path",), "north.csv"),  # there is no name for them alone
+        (("sales_2023",), (), "sales_2023.csv"),
+    ],
+)
+def test_files_of_the_same_columns_are_parts_of_one_table(
+    tmp_path: Path, names: tuple[str, ...], others: tuple[str, ...], file: str
+) -> None:
+    files = {f"{name}_csv": SALES for name in names} | {f"{name}_csv": GOODS for name in others}
+    text, found = guessed(tmp_path, **files)
+    assert found["interactions"]["file"] == file
+    assert f"{len(names)} files with the same columns: are they parts of one table?" in text or "*" not in file
+
+
+def test_parts_stay_apart_where_the_same_name_is_of_other_things(tmp_path: Path) -> None:
+    for name, kind in (("a1", pa.string()), ("a2", pa.list_(pa.string()))):
+        values = pa.array(["x"] if kind == pa.string() else [["x"]], kind)
+        pq.write_table(
+            pa.table({"customer": ["u"], "sku": ["s"], "at": [AT], "tags": values}), tmp_path / f"{name}.parquet"
+        )
+    apart = joined([sample(tmp_path / f"{name}.parquet") for name in ("a1", "a2")])
+    assert [one.path.name for one in apart] == ["a1.parquet", "a2.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "date_format", "asked"),
+    [
+        (["01/02/19", "13/02/19"], "%d/%m/%y", ""),
+        (["1-DEC-09"], "%d-%b-%y", ""),
+        (["1/31/2024, 5:03:00 PM"], "%m/%d/%Y, %I:%M:%S %p", ""),
+        (["Fri, 05 Jan 2024 11:00:00 +0100"], "%a, %d %b %Y %H:%M:%S %z", ""),
+        (["31/Jan/2024:11:00:00 +0100"], "%d/%b/%Y:%H:%M:%S %z", ""),
+        (["01/02/2024"], "%m/%d/%Y", "%d/%m/%Y would fit as well"),
+        # A spreadsheet of another country has made some of them its own: 01-05-2024 is of January as well.
+        (["01-05-2024", "1/13/2024"], "%m-%d-%Y | %m/%d/%Y", "01-05-2024 and 1/13/2024 are written in two ways"),
+        (["01-05-2024", "13/1/2024"], "%d-%m-%Y | %d/%m/%Y", "is the month or the day first in each?"),
+    ],
+)
+def test_how_times_are_written_is_known(tmp_path: Path, texts: list[str], date_format: str, asked: str) -> None:
+    text, found = guessed(tmp_path, sales_csv="customer;sku;at\n" + "".join(f"u;s;{one}\n" for one in texts))
+    assert found["date_format"] == date_format
+    assert asked in text
+
+
+def test_things_without_ids_are_known_by_name(tmp_path: Path) -> None:
+    _, found = guessed(tmp_path, till_csv="Member_number,Date,itemDescription\n7,31-12-2024,whole milk\n")
+    assert found["interactions"]["item_id"] == "itemDescription"
+    assert (found["products"]["item_id"], found["products"]["title"]) == ("itemDescription", "itemDescription")
+
+
+@pytest.mark.parametrize(
+    ("marks", "types"),
+    [
+        ((3, 5, 4, 1), '{"1": ignore, "3": ignore, "4": like, "5": like}'),
+        (("0.5", "10.0", "8.0"), '{"0.5": ignore, "8.0": like, "10.0": like}'),
+    ],
+)
+def test_ratings_are_asked_about(tmp_path: Path, marks: tuple[Any, ...], types: str) -> None:
+    rows = "".join(f"u,s{at},{AT},{mark}\n" for at, mark in enumerate(marks))
+    text, found = guessed(tmp_path, log_csv=f"user,movie,at,rating\n{rows}")
+    assert found["interactions"]["event_type"] == {"value": "purchase"}
+    assert f'say `event_type: "rating"`, `event_types: {types}`' in text
+
+
+@pytest.mark.parametrize("rows", ["u,s,{AT},good\nu,s,{AT},bad\n", "u,s,{AT},5\n", "u,s,{AT},-1\nu,s,{AT},1\n"])
+def test_what_is_no_scale_is_no_rating(tmp_path: Path, rows: str) -> None:
+    text, _ = guessed(tmp_path, log_csv="user,movie,at,score\n" + rows.format(AT=AT))
+    assert "To learn from the good ones" not in text
 
 
 def test_columns_in_other_languages_are_known(tmp_path: Path) -> None:

@@ -113,6 +113,10 @@ def test_a_number_is_a_moment_in_its_unit(unit: str, text: str, utc: str) -> Non
         ("%d.%m.%Y %T.%f", "05.01.2024 10:00:00.25", "2024-01-05 10:00:00.250000+00:00"),
         ("%d.%m.%Y", "2024-01-05T10:00:00Z", TEN),  # ISO 8601 stays readable
         ("%d %% %m %Y", "5 % 1 2024", "2024-01-05 00:00:00.000000+00:00"),
+        ("%m/%d/%Y | %m-%d-%y", "1/5/2024", "2024-01-05 00:00:00.000000+00:00"),  # written in two ways
+        ("%m/%d/%Y | %m-%d-%y", "01-05-24", "2024-01-05 00:00:00.000000+00:00"),
+        ("%m/%d/%Y | %d/%m/%Y", "13/1/2024", "2024-01-13 00:00:00.000000+00:00"),  # no month 13: the next is tried
+        ("%m/%d/%Y | %d/%m/%Y", "13/13/2024", WRONG),
     ],
 )
 def test_a_format_of_the_mapping_is_read(date_format: str, text: str, utc: str) -> None:
@@ -126,6 +130,7 @@ def test_a_format_of_the_mapping_is_read(date_format: str, text: str, utc: str) 
         ({"time_zone": "Mars/Olympus"}, "expected an IANA name"),
         ({"date_format": "%Q"}, "date_format has '%Q', which is none of"),
         ({"date_format": "%d %d"}, "or comes twice"),
+        ({"date_format": "%d.%m.%Y | %H"}, "'%H' has no year, month, day"),
         ({"date_format": "%d.%m.%Y %I:%M"}, "has %I, an hour of twelve, without %p: for hours of 24 write %H"),
         ({"date_format": "%H:%M"}, "has no year, month, day"),
     ],
