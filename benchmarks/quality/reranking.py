@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from contracts.arrays import Floats, Rows
-from contracts.ranking.candidates import POPULAR_COLUMN, ItemSide, item_side
+from contracts.ranking.candidates import ItemSide, item_side
 from contracts.rules.rules import rule_set
 from serving.rules.arrangement import arrange
 from serving.rules.compile import CompiledRules, compiled
@@ -72,7 +72,7 @@ def ranked(workspace: Workspace, settings: Settings) -> Ranked:
     embeddings = Embeddings(require(workspace.towers, "tandem train-towers"))
     window = window_at(dataset, embeddings, *dataset.timeline.ranker_windows[-1], settings, USERS)
     catalogue = dataset.catalogue(window.item_statistics)
-    items = item_side(catalogue, embeddings.items(window.start), POPULAR_COLUMN, 1)
+    items = item_side(catalogue, embeddings.items(window.start), 1)
     return Ranked(
         window,
         exported_scores(window.candidates, workspace.judged_ranker(len(dataset.timeline.ranker_windows) - 1)),

@@ -12,6 +12,7 @@ from benchmarks.sized.world import NOW, SizedWorld
 from contracts.bundle import files as parts
 from contracts.bundle.manifest import seal, write_bundle
 from contracts.features import names
+from contracts.ranking.candidates import popularity_of
 from contracts.ranking.inputs import RANKING_FEATURES
 from contracts.ranking.segments import segments_of
 from training.ranking.export import export_ranker
@@ -72,7 +73,7 @@ def _write_items(world: SizedWorld, embeddings: npt.NDArray[np.float32], folder:
         text=world.text,
         prices=prices,
     )
-    segments = segments_of(*world.purchases(), world.vocabularies, world.num_items)
+    segments = segments_of(*world.purchases(), world.vocabularies, popularity_of(world.item_statistics))
     np.savez_compressed(folder / parts.SEGMENTS, rows=segments.rows, buyers=segments.buyers)
     departments = [f"Department {code}" for code in world.content[:, 0].tolist()]
     (folder / parts.DISPLAY).write_text(json.dumps({"title": world.titles, "department": departments}))

@@ -36,8 +36,14 @@ BY_RIGHT: Final = (RULE, CONTEXT, FRESH, ENGAGED, REPEAT, POPULAR, NEIGHBOURS, T
 """What is asked for comes first, and the towers fill what is left."""
 _BIT: Final = {source: np.uint8(1 << bit) for bit, source in enumerate(SOURCES)}
 
-POPULAR_COLUMN: Final = names.ITEM_STATISTICS.index("item_buyers_28d")
-"""The item statistic that orders the popular source."""
+BUYERS_COLUMN: Final = names.ITEM_STATISTICS.index("item_buyers_28d")
+"""The item statistic that says what is bought now."""
+YEAR_COLUMN: Final = names.ITEM_STATISTICS.index("item_buyers_365d")
+PRIOR_BUYERS: Final = 10.0
+"""Popularity counts this many more buyers of the year's bestseller, and of other items their share of it.
+
+Where a month has thousands of buyers, the order is the month's; where it has ten, which is chance, it is the year's.
+"""
 BASKETS_COLUMN: Final = names.USER_STATISTICS.index("user_baskets_365d")
 """The user statistic that UserSide.baskets is."""
 
@@ -82,7 +88,7 @@ class ItemSide:
     catalogue: Catalogue
     scaled_statistics: Floats  # [num_items, len(ITEM_STATISTICS)]
     embeddings: Floats  # [num_items, embedding_dim]
-    popularity: Floats  # [num_items] buyers of the last 28 days
+    popularity: Floats  # [num_items] as `popularity_of` has it
     popular: Rows  # rows by popularity, best first
     prices: Floats  # [num_items] asked now; NaN where no price is known
     in_stock: Mask  # [num_items]
@@ -125,10 +131,16 @@ class Shortlist:
     proposed: Mapping[str, Rows] = field(default_factory=dict)  # by source, in its own order
 
 
+def popularity_of(statistics: Floats) -> Floats:
+    """[num_items] buyers of the last 28 days, a year's as prior; statistics: [num_items, len(ITEM_STATISTICS)]."""
+    month, year = statistics[:, BUYERS_COLUMN], statistics[:, YEAR_COLUMN]
+    popularity: Floats = month + np.float32(PRIOR_BUYERS / max(float(year.max(initial=0.0)), 1.0)) * year
+    return popularity
+
+
 def item_side(
     catalogue: Catalogue,
     embeddings: Floats,
-    popular_column: int,
     max_popular: int,
     prices: Floats | None = None,
     neighbours: Neighbours | None = None,
@@ -137,7 +149,7 @@ def item_side(
 
     prices: [num_items] as the catalogue asks; without them, and where they are NaN, the mean paid over a year is taken.
     """
-    popularity = catalogue.statistics[:, popular_column]
+    popularity = popularity_of(catalogue.statistics)
     paid = catalogue.statistics[:, PRICE_COLUMN]
     paid = np.where(paid > 0, paid, np.float32(np.nan))  # nobody has paid anything yet: not known, and not free
     return ItemSide(

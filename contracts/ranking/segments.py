@@ -64,11 +64,12 @@ def segment_starts(vocabularies: Mapping[str, Vocabulary]) -> dict[str, int]:
 
 
 def segments_of(
-    profile: npt.NDArray[np.int32], bought: list[Rows], vocabularies: Mapping[str, Vocabulary], num_items: int
+    profile: npt.NDArray[np.int32], bought: list[Rows], vocabularies: Mapping[str, Vocabulary], popularity: Floats
 ) -> Segments:
     """Segments from users. profile: [users, len(USER_PROFILE)] codes; bought[i]: distinct rows that user i bought.
 
-    Counts have a Dirichlet prior, whose mean is what all people buy (Zhai and Lafferty, SIGIR 2001, section 3).
+    Counts have a Dirichlet prior, whose mean is popularity, the [num_items] buyers among all people (Zhai and Lafferty,
+    SIGIR 2001, section 3).
     """
     starts = segment_starts(vocabularies)
     count = sum(len(vocabularies[column]) for column in USER_PROFILE)
@@ -78,11 +79,11 @@ def segments_of(
     users = np.repeat(np.arange(len(bought)), [len(own) for own in bought])
     buying = max(sum(len(own) > 0 for own in bought), 1)
     columns = max(sum(len(vocabularies[column].terms) > 0 for column in USER_PROFILE), 1)
-    prior = np.bincount(items, minlength=num_items) * (PRIOR_PEOPLE / columns / buying)
+    prior = popularity * (PRIOR_PEOPLE / columns / buying)
     for at, column in enumerate(USER_PROFILE):
         codes = profile[users, at]
         for code in np.unique(codes):
-            counts = np.bincount(items[codes == code], minlength=num_items) + prior
+            counts = np.bincount(items[codes == code], minlength=len(popularity)) + prior
             best = np.argsort(-counts, kind="stable")[:SEGMENT_ITEMS]
             best = best[counts[best] > 0]
             rows[starts[column] + code, : len(best)] = best

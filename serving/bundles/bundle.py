@@ -22,7 +22,7 @@ from contracts.events.items import SHELVES
 from contracts.events.schema import EventType
 from contracts.features import names
 from contracts.features.vocabulary import Vocabulary, vocabularies_from_json
-from contracts.ranking.candidates import NO_ROWS, POPULAR_COLUMN, CandidatePlan, ItemSide, Mask, item_side
+from contracts.ranking.candidates import NO_ROWS, CandidatePlan, ItemSide, Mask, item_side
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, RANKING_FEATURES, Catalogue
 from contracts.ranking.neighbours import NEIGHBOUR_FEATURES, load_neighbours
 from contracts.ranking.related import Related, load_related
@@ -174,7 +174,7 @@ def from_files(files: SealedFiles) -> LoadedBundle:
         titles=tuple(display["title"]),
         departments=tuple(map(intern, display["department"])),  # few of them, each on thousands of items
         segments=_segments(files.read(parts.SEGMENTS), vocabularies),
-        items=item_side(catalogue, embeddings, POPULAR_COLUMN, len(embeddings), prices, neighbours),
+        items=item_side(catalogue, embeddings, len(embeddings), prices, neighbours),
         plan=plan,
         index=faiss.deserialize_index(np.frombuffer(files.read(parts.INDEX), np.uint8)),
         query_tower=_session(files.read(parts.QUERY_TOWER)),

@@ -11,7 +11,18 @@ from contracts.events.schema import EventType
 from contracts.features.engagements import NO_ENGAGEMENTS, UserEngagements
 from contracts.features.history import UserHistory
 from contracts.features.names import DAY_SECONDS
-from contracts.ranking.candidates import CONTEXT, ENGAGED, NEIGHBOURS, POPULAR, REPEAT, RULE, TWO_TOWER, ItemSide
+from contracts.ranking.candidates import (
+    BUYERS_COLUMN,
+    CONTEXT,
+    ENGAGED,
+    NEIGHBOURS,
+    POPULAR,
+    REPEAT,
+    RULE,
+    TWO_TOWER,
+    YEAR_COLUMN,
+    ItemSide,
+)
 from contracts.ranking.related import Related
 
 DEEDS: Final = {
@@ -97,9 +108,12 @@ def _with(row: int, others: Rows, known: ReasonFacts, whose: str) -> str | None:
 
 
 def _popular(row: int, known: ReasonFacts) -> str | None:
-    buyers = int(known.items.popularity[row])
-    who = "1 customer" if buyers == 1 else f"{buyers:,} customers"
-    return f"Popular this month: {who} {known.did('it')} in 28 days." if buyers > 0 else None
+    statistics = known.items.catalogue.statistics[row]
+    for when, column, days in (("month", BUYERS_COLUMN, 28), ("year", YEAR_COLUMN, 365)):
+        if buyers := int(statistics[column]):
+            who = "1 customer" if buyers == 1 else f"{buyers:,} customers"
+            return f"Popular this {when}: {who} {known.did('it')} in {days} days."
+    return None
 
 
 def _by_others(known: ReasonFacts) -> str:

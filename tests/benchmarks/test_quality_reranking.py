@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.quality.reranking import Ranked, rows
-from contracts.ranking.candidates import POPULAR_COLUMN, item_side
+from contracts.ranking.candidates import item_side
 from training.dataset.dataset import Dataset
 from training.evaluation.window import window_at
 from training.params_file import load_settings
@@ -17,7 +17,7 @@ def test_a_row_a_rule_with_what_it_costs(trained: Workspace) -> None:
     dataset, embeddings = Dataset(trained), Embeddings(trained.towers)
     settings = load_settings(trained.root / "params.yaml")
     window = window_at(dataset, embeddings, *dataset.timeline.ranker_windows[0], settings, 40)
-    items = item_side(dataset.catalogue(window.item_statistics), embeddings.items(window.start), POPULAR_COLUMN, 1)
+    items = item_side(dataset.catalogue(window.item_statistics), embeddings.items(window.start), 1)
     by_count = [one.inputs[:, 1] for one in window.candidates]  # any order will do
     lists = Ranked(window, by_count, items)
     found = rows(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from contracts.arrays import Rows
-from contracts.ranking.candidates import POPULAR, POPULAR_COLUMN, REPEAT, SOURCES, Shortlist, likeliest_repeats, union
+from contracts.ranking.candidates import BUYERS_COLUMN, POPULAR, REPEAT, SOURCES, Shortlist, likeliest_repeats, union
 from training.evaluation.baselines import top_rows
 from training.evaluation.window import EvaluationWindow
 from training.metrics.ranking_metrics import among
@@ -37,7 +37,7 @@ def simple_union_recall(window: EvaluationWindow, num_candidates: int) -> dict[s
 
     recall_simple_union and mean_simple_candidates are of the cut one, those with _uncut of all of it.
     """
-    popular = top_rows(window.item_statistics[:, POPULAR_COLUMN], SIMPLE_POPULAR)
+    popular = top_rows(window.item_statistics[:, BUYERS_COLUMN], SIMPLE_POPULAR)
     unions = [
         union({REPEAT: np.concatenate([likeliest_repeats(history, window.start), known]), POPULAR: popular})[0]
         for history, known in zip(window.histories, window.known, strict=True)

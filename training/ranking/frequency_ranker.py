@@ -10,7 +10,7 @@ import numpy as np
 from onnx import NodeProto, helper
 
 from contracts.bundle.files import RANKER
-from contracts.ranking.candidates import POPULAR_COLUMN, REPEAT_HALF_LIFE_DAYS
+from contracts.ranking.candidates import BUYERS_COLUMN, REPEAT_HALF_LIFE_DAYS
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, PAIR_FEATURES, RANKING_FEATURES
 from training.onnx_graph import save_graph
 
@@ -18,7 +18,7 @@ COLUMNS = {
     "count": PAIR_FEATURES.index("count"),
     "count_91d": PAIR_FEATURES.index("count_91d"),
     "days": PAIR_FEATURES.index("days_since_last"),
-    "buyers": len(PAIR_FEATURES) + POPULAR_COLUMN,
+    "buyers": len(PAIR_FEATURES) + BUYERS_COLUMN,
 }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from contracts.arrays import Floats
-from contracts.ranking.candidates import POPULAR_COLUMN
+from contracts.ranking.candidates import BUYERS_COLUMN
 from contracts.ranking.inputs import PAIR_FEATURES, USER_COLUMNS
 from training.keras2 import keras, tf, tfrs
 from training.progress import Progress
@@ -17,7 +17,7 @@ from training.settings import RankerSettings
 
 MASKED = -1e9
 LEAST_WEIGHT = 1e-9  # no logarithm of 0 where there is no candidate
-POPULARITY_INPUT = len(PAIR_FEATURES) + POPULAR_COLUMN
+POPULARITY_INPUT = len(PAIR_FEATURES) + BUYERS_COLUMN
 SCORED_LISTS = 32  # at once: a call costs as much as some lists, and no candidate's score depends on its list
 CALIBRATION_LISTS = 2000  # evenly spread; enough to fit two dozen numbers
 

@@ -9,7 +9,6 @@ from contracts.events.schema import EventType
 from contracts.features import encoding
 from contracts.ranking.candidates import (
     BASKETS_COLUMN,
-    POPULAR_COLUMN,
     CandidatePlan,
     Mask,
     Shortlist,
@@ -50,7 +49,6 @@ def shortlists(
     items = item_side(
         dataset.catalogue(moment.item_statistics),
         embeddings.items(moment.seconds),
-        POPULAR_COLUMN,
         plan.num_popular,
         neighbours=embeddings.neighbours(moment.seconds),
     )

@@ -12,7 +12,7 @@ from contracts.arrays import Floats, Rows
 from contracts.features import encoding
 from contracts.features.names import DAY_SECONDS, USER_PROFILE
 from contracts.features.vocabulary import OUT_OF_VOCABULARY
-from contracts.ranking.candidates import NO_ROWS, POPULAR_COLUMN
+from contracts.ranking.candidates import NO_ROWS, popularity_of
 from contracts.ranking.segments import SEGMENT_DAYS, SEGMENT_ITEMS, Segments, segments_of
 from training.dataset.dataset import Dataset, Moment
 
@@ -29,7 +29,7 @@ def lists_without_history(dataset: Dataset, moment: Moment, users: Sequence[int]
     if not any(new):
         return [None] * len(users)
     segments = segments_at(dataset, moment)
-    popular = np.argsort(-moment.item_statistics[:, POPULAR_COLUMN], kind="stable")[:SEGMENT_ITEMS]
+    popular = np.argsort(-popularity_of(moment.item_statistics), kind="stable")[:SEGMENT_ITEMS]
 
     @cache  # users are many, and profiles are few
     def list_of(codes: tuple[int, ...]) -> Rows:
@@ -51,7 +51,8 @@ def segments_at(dataset: Dataset, moment: Moment, users: Sequence[int] | None = 
     bought = dataset.bought(moment.seconds - SEGMENT_DAYS * DAY_SECONDS, moment.seconds)
     counted = range(len(moment.user_ids)) if users is None else users
     own = [bought.get(moment.user_ids[row], NO_ROWS) for row in counted]
-    return segments_of(moment.queries[encoding.PROFILE][counted], own, dataset.vocabularies, len(dataset.item_ids))
+    profiles = moment.queries[encoding.PROFILE][counted]
+    return segments_of(profiles, own, dataset.vocabularies, popularity_of(moment.item_statistics))
 
 
 def _has_done_nothing(moment: Moment, row: int) -> bool:

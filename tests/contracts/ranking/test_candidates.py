@@ -25,6 +25,7 @@ from contracts.ranking.candidates import (
     first_allowed,
     item_side,
     likeliest_repeats,
+    popularity_of,
     repeat_candidates,
     repeat_weights,
     shortlist,
@@ -37,7 +38,7 @@ from contracts.ranking.neighbours import NEIGHBOUR_FEATURES, Neighbours
 
 DAY = 86_400.0
 NOW = 182 * DAY
-POPULAR_COLUMN = names.ITEM_STATISTICS.index("item_buyers_28d")
+BUYERS_COLUMN, YEAR_COLUMN = map(names.ITEM_STATISTICS.index, ("item_buyers_28d", "item_buyers_365d"))
 BUYERS = (1, 5, 0, 5, 2, 0)
 PLAN = CandidatePlan(num_candidates=5, num_repeat=10, num_popular=2)
 
@@ -71,11 +72,11 @@ def user_with(history: UserHistory) -> UserSide:
 @pytest.fixture
 def items() -> ItemSide:
     statistics = np.zeros((len(BUYERS), len(names.ITEM_STATISTICS)), np.float32)
-    statistics[:, POPULAR_COLUMN] = BUYERS
+    statistics[:, BUYERS_COLUMN] = BUYERS
     codes = {column: np.arange(len(BUYERS), dtype=np.int32) for column in names.ITEM_CONTENT}
     catalogue = Catalogue(codes, dict.fromkeys(codes, len(BUYERS)), statistics, np.zeros((len(BUYERS), 2), np.float32))
     embeddings = np.arange(2 * len(BUYERS), dtype=np.float32).reshape(-1, 2) ** 2
-    return item_side(catalogue, embeddings, POPULAR_COLUMN, max_popular=4)
+    return item_side(catalogue, embeddings, max_popular=4)
 
 
 def pair_column(candidates: Shortlist, name: str) -> list[float]:
@@ -92,6 +93,19 @@ def test_neighbours_have_more_room_where_repeats_are_left_out() -> None:
 def test_popular_rows_are_by_buyers_with_ties_by_row(items: ItemSide) -> None:
     assert items.popular.tolist() == [1, 3, 4, 0]  # 5, 5, 2, 1 buyers; the fifth is cut
     assert items.popularity.tolist() == list(BUYERS)
+
+
+def test_a_month_of_few_buyers_is_ordered_by_the_year() -> None:
+    """Two people have bought one item each this month; of a year's 40 the bestseller has 20."""
+    statistics = np.zeros((3, len(names.ITEM_STATISTICS)), np.float32)
+    statistics[:, BUYERS_COLUMN], statistics[:, YEAR_COLUMN] = (
+        [1, 0, 1],
+        [1, 20, 19],
+    )
+    assert popularity_of(statistics).tolist() == pytest.approx([1 + 0.5, 0 + 10, 1 + 9.5])
+    statistics[0, BUYERS_COLUMN] = 1000  # a month of many speaks for itself
+    assert popularity_of(statistics)[0] == pytest.approx(1000.5)
+    assert popularity_of(statistics[:0]).tolist() == []
 
 
 def test_union_keeps_the_order_of_first_appearance_and_every_origin() -> None:
@@ -215,10 +229,10 @@ def test_equally_popular_items_are_in_the_order_of_rows() -> None:
     """A size at which an unstable sort swaps equal values."""
     size = 200
     statistics = np.zeros((size, len(names.ITEM_STATISTICS)), np.float32)
-    statistics[::2, POPULAR_COLUMN] = 7
+    statistics[::2, BUYERS_COLUMN] = 7
     codes = {column: np.ones(size, np.int32) for column in names.ITEM_CONTENT}
     catalogue = Catalogue(codes, dict.fromkeys(codes, 2), statistics, np.zeros((size, 2), np.float32))
-    side = item_side(catalogue, np.ones((size, 2), np.float32), POPULAR_COLUMN, size)
+    side = item_side(catalogue, np.ones((size, 2), np.float32), size)
     assert side.popular.tolist() == [*range(0, size, 2), *range(1, size, 2)]
 
 
@@ -234,7 +248,7 @@ def test_what_was_paid_stands_for_a_price_that_is_not_asked(items: ItemSide) -> 
     statistics[:, price] = (0.5, 0, 2, 3, 4, 5)
     asked = np.array([np.nan, np.nan, 1.5, 0, 9, 9])
     catalogue = replace(items.catalogue, statistics=statistics)
-    paid, known = (item_side(catalogue, items.embeddings, POPULAR_COLUMN, 4, prices) for prices in (None, asked))
+    paid, known = (item_side(catalogue, items.embeddings, 4, prices) for prices in (None, asked))
     np.testing.assert_array_equal(paid.prices, np.array([0.5, np.nan, 2, 3, 4, 5], np.float32))
     np.testing.assert_array_equal(known.prices, np.array([0.5, np.nan, 1.5, 0, 9, 9], np.float32))
     assert known.prices.dtype == np.float32

@@ -18,11 +18,15 @@ def rows(*values: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.array(values, np.int64)
 
 
+BUYERS = np.array([1, 0, 0, 2, 2], np.float32)
+"""Of each item, among the three users below."""
+
+
 def three_users() -> Segments:
     """Of the first profile column, two users have value a (code 1) and one has b (code 2); all else is not known."""
     profile = np.zeros((3, len(USER_PROFILE)), np.int32)
     profile[:, 0] = [1, 1, 2]
-    return segments_of(profile, [rows(0, 3), rows(3, 4), rows(4)], VOCABULARIES, num_items=5)
+    return segments_of(profile, [rows(0, 3), rows(3, 4), rows(4)], VOCABULARIES, BUYERS)
 
 
 def test_items_are_ordered_by_buyers_of_the_segment() -> None:
@@ -42,7 +46,7 @@ def test_values_of_several_columns_add_up() -> None:
     """The first column's a has 16.29, 15.29 and 8.14 buyers of 3, 4 and 0; the second's has 14.29, 15.29 and 7.14."""
     profile = np.zeros((3, len(USER_PROFILE)), np.int32)
     profile[:, 0], profile[:, 1] = [1, 1, 2], [0, 0, 1]
-    segments = segments_of(profile, [rows(0, 3), rows(3, 4), rows(4)], VOCABULARIES, num_items=5)
+    segments = segments_of(profile, [rows(0, 3), rows(3, 4), rows(4)], VOCABULARIES, BUYERS)
     found, scores = segments.likeliest({USER_PROFILE[0]: 1, USER_PROFILE[1]: 1})
     assert found.tolist() == [4, 3, 0]
     expected = [15.2857 / 16.2857 + 1, 1 + 14.2857 / 15.2857, 8.1429 / 16.2857 + 7.1429 / 15.2857]
@@ -52,4 +56,7 @@ def test_values_of_several_columns_add_up() -> None:
 
 def test_nobody_bought_anything() -> None:
     profile = np.zeros((1, len(USER_PROFILE)), np.int32)
-    assert segments_of(profile, [rows()], VOCABULARIES, 5).popular(USER_PROFILE[0], 0)[0].tolist() == []
+    assert (
+        segments_of(profile, [rows()], VOCABULARIES, np.zeros(5, np.float32)).popular(USER_PROFILE[0], 0)[0].tolist()
+        == []
+    )

@@ -9,7 +9,16 @@ from contracts.events.schema import EventType
 from contracts.features.engagements import UserEngagements
 from contracts.features.history import UserHistory
 from contracts.features.names import DAY_SECONDS
-from contracts.ranking.candidates import CONTEXT, ENGAGED, POPULAR, REPEAT, RULE, TWO_TOWER
+from contracts.ranking.candidates import (
+    BUYERS_COLUMN,
+    CONTEXT,
+    ENGAGED,
+    POPULAR,
+    REPEAT,
+    RULE,
+    TWO_TOWER,
+    YEAR_COLUMN,
+)
 from contracts.ranking.related import Nearness, Related
 from serving.explanations.sentences import ReasonFacts, reason
 from tests.support.lists.catalogue import IDS, items, rows
@@ -85,9 +94,14 @@ def test_where_likes_are_learned_likes_are_said() -> None:
 
 def test_the_crowd_and_the_shop() -> None:
     assert said("lamp", POPULAR) == "Popular this month: 3 customers bought it in 28 days."
-    one_each = replace(items(), popularity=np.ones(len(IDS), np.float32))
-    known = ReasonFacts(one_each, IDS, BOUGHT, NOW, np.array([], np.int64), {})
+    side = items()
+    statistics = np.zeros_like(side.catalogue.statistics)
+    statistics[:2, YEAR_COLUMN] = 12
+    statistics[0, BUYERS_COLUMN] = 1
+    lately = replace(side, catalogue=replace(side.catalogue, statistics=statistics))
+    known = ReasonFacts(lately, IDS, BOUGHT, NOW, np.array([], np.int64), {})
     assert reason(0, (POPULAR,), (), known) == "Popular this month: 1 customer bought it in 28 days."
+    assert reason(1, (POPULAR,), (), known) == "Popular this year: 12 customers bought it in 365 days."
     assert said("bulb", POPULAR) == "Chosen by what you and others have bought."  # nobody did lately
     assert said("lamp", RULE, rules=("launch",)) == "Chosen by the shop: launch."
 

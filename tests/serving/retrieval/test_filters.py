@@ -11,7 +11,7 @@ import pytest
 from contracts.arrays import Floats
 from contracts.errors import InvalidInput
 from contracts.features.vocabulary import Vocabulary
-from contracts.ranking.candidates import POPULAR_COLUMN, PRICE_COLUMN, Mask, first_allowed, item_side
+from contracts.ranking.candidates import PRICE_COLUMN, Mask, first_allowed, item_side
 from contracts.rules.selection import Filters, Selection
 from serving.retrieval import filters
 from serving.retrieval.search import Way, best, exact_nearest, nearest, searched, way_to_search
@@ -97,8 +97,8 @@ def test_prices_are_the_catalogues_and_else_what_was_paid() -> None:
     asked = np.full(len(IDS), np.nan, np.float32)
     asked[0] = 5
     catalogue = replace(side.catalogue, statistics=statistics)
-    with_prices = item_side(catalogue, side.embeddings, POPULAR_COLUMN, 3, asked).prices[:3]
-    without = item_side(catalogue, side.embeddings, POPULAR_COLUMN, 3).prices[:3]
+    with_prices = item_side(catalogue, side.embeddings, 3, asked).prices[:3]
+    without = item_side(catalogue, side.embeddings, 3).prices[:3]
     np.testing.assert_array_equal(with_prices, np.array([5, 8, np.nan], np.float32))
     np.testing.assert_array_equal(without, np.array([9, 8, np.nan], np.float32))
 

@@ -7,7 +7,7 @@ import numpy as np
 from contracts.features import names
 from contracts.features.text import TEXT_DIM
 from contracts.features.vocabulary import Vocabulary
-from contracts.ranking.candidates import POPULAR_COLUMN, ItemSide, item_side
+from contracts.ranking.candidates import BUYERS_COLUMN, ItemSide, item_side
 from contracts.ranking.inputs import Catalogue
 
 # id, department, category, brand, price (0: unknown), buyers in 28 days. Row i is the i-th line.
@@ -45,13 +45,13 @@ def items(*, out_of_stock: tuple[str, ...] = ()) -> ItemSide:
         "manufacturer": np.ones(len(ITEMS), np.int32),
     }
     statistics = np.zeros((len(ITEMS), len(names.ITEM_STATISTICS)), np.float32)
-    statistics[:, POPULAR_COLUMN] = [item[5] for item in ITEMS]
+    statistics[:, BUYERS_COLUMN] = [item[5] for item in ITEMS]
     sizes = {column: len(known[column]) for column in codes}
     catalogue = Catalogue(codes, sizes, statistics, text=np.zeros((len(ITEMS), TEXT_DIM), np.float32))
     angles = np.deg2rad(10 * np.arange(len(ITEMS)))
     embeddings = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     prices = np.array([item[4] or np.nan for item in ITEMS], np.float32)
-    side = item_side(catalogue, embeddings, POPULAR_COLUMN, len(ITEMS), prices)
+    side = item_side(catalogue, embeddings, len(ITEMS), prices)
     return replace(side, in_stock=np.array([item not in out_of_stock for item in IDS]))
 
 

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 
 from contracts.bundle.files import RANKER
-from contracts.ranking.candidates import POPULAR_COLUMN, Shortlist
+from contracts.ranking.candidates import BUYERS_COLUMN, Shortlist
 from contracts.ranking.inputs import ENGAGEMENT_FEATURES, PAIR_FEATURES, RANKING_FEATURES
 from contracts.ranking.neighbours import NEIGHBOUR_FEATURES
 from training.ranking.frequency_ranker import export_frequency_ranker
@@ -18,7 +18,7 @@ def inputs_of(rows: list[tuple[float, float, float, float]], width: int) -> np.n
     """[1, rows, width] of (count, count in 91 days, days since the last, buyers in 28 days), scaled as contracts do."""
     inputs = np.full((1, len(rows), width), 0.3, np.float32)  # what else there is must not count
     columns = [PAIR_FEATURES.index(name) for name in ("count", "count_91d", "days_since_last")]
-    inputs[0][:, [*columns, len(PAIR_FEATURES) + POPULAR_COLUMN]] = np.log1p(np.array(rows, np.float32))
+    inputs[0][:, [*columns, len(PAIR_FEATURES) + BUYERS_COLUMN]] = np.log1p(np.array(rows, np.float32))
     return inputs
 
 
