@@ -82,7 +82,7 @@ class FeatureSettings:
     """When features are snapshotted."""
 
     test_days: int = 28  # length of the test window at the end, which no model sees
-    ranker_windows: int = 3  # label windows before the cutoff, of test_days each
+    ranker_windows: int = 0  # label windows before the cutoff, of test_days each; 0: chosen by the size of the log
     snapshot_every_days: int = 7  # days between two rows of statistics and sequences
     holidays: str = ""  # country whose public holidays count, like US or DE-BY; empty: none
     two_tower_weeks: int = 0  # weeks before the cutoff that the towers learn from; 0: chosen by the size of the log

@@ -72,6 +72,11 @@ def _what_fits(days: int, windows: int) -> str:
     return f"In params.yaml {' or '.join(choices)} would fit."
 
 
+def history_days(settings: FeatureSettings) -> int:
+    """Days before the first label window that a log must have."""
+    return max(settings.test_days, 2 * WARM_UP_DAYS)
+
+
 def plan_timeline(first: datetime, last: datetime, time_zone: str, settings: FeatureSettings) -> Timeline:
     """Moments for events between first and last (both with a zone).
 
@@ -88,7 +93,7 @@ def plan_timeline(first: datetime, last: datetime, time_zone: str, settings: Fea
     test = settings.test_days
     first_window = test * (settings.ranker_windows + 1)
     tower_start = test + 7 * (settings.two_tower_weeks or LEAST_WEEKS)
-    history = max(test, 2 * WARM_UP_DAYS)
+    history = history_days(settings)
     if first > end - timedelta(days=first_window + history):
         raise DataRejected(
             f"The log spans {(last - first).days} days, and {first_window + history} are needed: "

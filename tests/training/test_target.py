@@ -7,7 +7,7 @@ import pytest
 from contracts.errors import DataRejected, InvalidInput
 from contracts.events.schema import EventType
 from contracts.features.vocabulary import Vocabulary
-from training.features.horizon import tower_weeks
+from training.features.horizon import label_windows, tower_weeks
 from training.settings import FeatureSettings
 from training.target import in_role, require_enough, require_target
 
@@ -55,6 +55,28 @@ def test_weeks_fit_the_log_where_the_settings_do_not_say() -> None:
     assert tower_weeks(settings, days, np.full(400, 1)) == 54  # the whole log: 371 days before the last 28, in weeks
     assert tower_weeks(FeatureSettings(two_tower_weeks=10), days, np.full(400, 1)) == 10
     assert tower_weeks(settings, days[:0], days[:0]) == 26
+
+
+@pytest.mark.parametrize(
+    ("weeks", "days", "users", "windows"),
+    [
+        (100, 1000, [2000] * 20, 3),  # one window has enough, and chance is in one
+        (100, 1000, [300] * 20, 4),
+        (100, 1000, [10] * 20, 12),  # half of the weeks are the towers'
+        (200, 1000, [10] * 20, 13),  # a year
+        (26, 1000, [10] * 20, 3),
+        (26, 139, [300] * 3, 3),  # three windows, the test window and as long a history
+        (26, 138, [300] * 3, 2),
+        (26, 83, [300], 1),
+        (26, 20, [], 1),  # too short for any, which plan_timeline says
+    ],
+)
+def test_label_windows_fit_the_log_where_the_settings_do_not_say(
+    weeks: int, days: int, users: list[int], windows: int
+) -> None:
+    by_window = np.array(users, np.int64)
+    assert label_windows(FeatureSettings(test_days=28), weeks, days, by_window) == windows
+    assert label_windows(FeatureSettings(ranker_windows=5), weeks, days, by_window) == 5
 
 
 def test_one_of_several_categories_finds_the_item() -> None:

@@ -126,7 +126,8 @@ def passed(gate: Mapping[str, Any]) -> str:
         if users < LEAST_USERS
     ]
     judged = len(unsure) < len(most) or not most
-    return "; ".join([*(["no other list is better beyond chance"] if judged else []), *unsure])
+    longer = ["a longer test window has more: features.test_days in params.yaml"] if unsure else []
+    return "; ".join([*(["no other list is better beyond chance"] if judged else []), *unsure, *longer])
 
 
 def _parts(gate: Mapping[str, Any]) -> dict[str, Mapping[str, Mapping[str, float]]]:

@@ -20,7 +20,7 @@ from contracts.features.names import DAY_SECONDS, WINDOWS_DAYS
 from training.engine import materialized, read_parquet, remove, write_parts
 from training.features.activity import activity, activity_by_quarter
 from training.features.holidays import in_run_up, item_holidays, run_up_days
-from training.features.horizon import tower_weeks
+from training.features.horizon import label_windows, tower_weeks
 from training.features.item_features import item_statistics
 from training.features.snapshots import YEAR_DAYS, before, engagements_by_quarter, moment, of_type, within
 from training.features.user_arrays import bought_before, user_history, user_sequence
@@ -60,7 +60,9 @@ def build_features(
     span = events.agg(first=_.seconds.min(), last=_.seconds.max()).execute().iloc[0]
     first, last = (datetime.fromtimestamp(int(span[name]), UTC) for name in ("first", "last"))
     weeks = tower_weeks(settings, *_target_days(events))
-    timeline = plan_timeline(first, last, time_zone, replace(settings, two_tower_weeks=weeks))
+    windows = label_windows(settings, weeks, (last - first).days, _window_users(events, int(span["last"]), settings))
+    chosen = replace(settings, two_tower_weeks=weeks, ranker_windows=windows)
+    timeline = plan_timeline(first, last, time_zone, chosen)
     require_enough(_found(events, timeline), settings.target)
     if extent is Extent.SERVING:
         timeline = timeline.at_end()
@@ -117,6 +119,15 @@ def _target_days(events: ibis.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray
     targets = events.filter(of_type(EventType.PURCHASE))
     days = targets.group_by(day=_.seconds // DAY_SECONDS).agg(rows=_.count()).order_by("day").execute()
     return days["day"].to_numpy(np.int64), days["rows"].to_numpy(np.int64)
+
+
+def _window_users(events: ibis.Table, last: int, settings: FeatureSettings) -> npt.NDArray[np.int64]:
+    """Users with a target in each window of test_days before the test window, the latest first."""
+    window = (last - _.seconds) // (settings.test_days * DAY_SECONDS)
+    targets = events.filter(of_type(EventType.PURCHASE)).mutate(window=window)
+    users = targets.group_by("window").agg(users=_.user_id.nunique()).execute()
+    by_window = np.bincount(users["window"], weights=users["users"], minlength=1).astype(np.int64)
+    return by_window[1:]
 
 
 def _found(events: ibis.Table, timeline: Timeline) -> dict[str, int]:

@@ -231,9 +231,10 @@ def test_a_handful_of_users_refuses_no_release_and_is_said(users: int, refused: 
     assert (bool(losses(everything)), bool(losses(new))) == (refused, refused)
     if not refused:
         few = f"too few users ({users}) to say whether another list is better"
-        assert passed(everything) == f"no other list is better beyond chance; {few}: it takes 30"
-        assert passed(new) == f"no other list is better beyond chance; {few} on what is new to the user: it takes 30"
-        assert passed(comparisons(values, {}, ids, 5, None)) == f"{few}: it takes 30"
+        more = "it takes 30; a longer test window has more: features.test_days in params.yaml"
+        assert passed(everything) == f"no other list is better beyond chance; {few}: {more}"
+        assert passed(new) == f"no other list is better beyond chance; {few} on what is new to the user: {more}"
+        assert passed(comparisons(values, {}, ids, 5, None)) == f"{few}: {more}"
 
 
 def test_a_champion_with_few_users_in_common_refuses_nothing() -> None:
