@@ -3,7 +3,7 @@
 Any CSV, TSV or Parquet files on disk or behind a URL; the mapping file says what they and their columns are called.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from contracts.events.schema import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, E
 from training.ingest.adapters.event_names import event_type
 from training.ingest.adapters.follow_ups import FILL, KEY, OF_AN_ORDER, blank_in_known_orders, with_follow_ups
 from training.ingest.adapters.idle_lines import idle_lines, idle_of_files
+from training.ingest.adapters.joins import Join, joins_of, with_join
 from training.ingest.adapters.mapping import (
     decimal_commas,
     refuse_idle_options,
@@ -26,7 +27,7 @@ from training.ingest.adapters.source import CANCEL, IGNORE, RETURN, Source, Sour
 from training.ingest.adapters.tables import read_table
 from training.ingest.files.encodings import refuse_unknown_encoding
 from training.ingest.files.location import DataFile, Location, has_suffix, locate
-from training.ingest.values.columns import Columns
+from training.ingest.values.columns import Columns, Part
 from training.ingest.values.moments import TIMESTAMP
 
 TABLES = {
@@ -46,7 +47,7 @@ KEYS = (
     *(
         f"{table}.{key}"
         for table, columns in TABLES.items()
-        for key in ("rows", "rows.separator", "encoding", "header", *map("{}.path".format, columns))
+        for key in ("rows", "rows.separator", "encoding", "header", "join.*", *map("{}.path".format, columns))
     ),
     "encoding",
 )
@@ -91,6 +92,7 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
         warnings=(
             *_notes(opened, options.mapping),
             *location.notes(dict.fromkeys(options.mapping.get(f"{table}.file", table) for table in opened)),
+            *location.notes(join.file for table in opened for join in joins_of(options.mapping, table)),
             *_follow_ups(opened["interactions"], options.mapping),
             *idle_lines(options.mapping, opened, TABLES),
         ),
@@ -102,22 +104,33 @@ def read(connection: ibis.BaseBackend, options: SourceOptions) -> Source:
 def _required(connection: ibis.BaseBackend, location: Location, options: SourceOptions, table: str) -> Columns:
     files = _as_written(location.required(options.mapping.get(f"{table}.file", table)), options.mapping, table)
     mapped = [options.mapping.get(f"{table}.{name}", "") for name in (*TABLES[table], "latest_by")]
+    joins = joins_of(options.mapping, table)
+    inside = [name for name in (*mapped, *(join.by for join in joins)) if "." in name]
     in_path = {
         f"{table}.{name}": pattern for name in TABLES[table] if (pattern := options.mapping.get(f"{table}.{name}.path"))
     }
+    commas = decimal_commas(
+        options.mapping, table, [name for name, kind in TABLES[table].items() if kind in ("float64", "int64")]
+    )
     rows, lacking = read_table(
         connection,
         files,
         rows_of=options.mapping.get(f"{table}.rows", ""),
         separator=options.mapping.get(f"{table}.rows.separator", ""),
-        nested=[name for name in mapped if "." in name],
+        nested=[name for name in inside if not any(name.startswith(f"{join.name}.") for join in joins)],
         in_path=list(dict.fromkeys(in_path.values())),
-        wanted=_wanted(options.mapping, table),
-        commas=decimal_commas(
-            options.mapping, table, [name for name, kind in TABLES[table].items() if kind in ("float64", "int64")]
-        ),
+        wanted=_wanted(options.mapping, table) | {join.by for join in joins},
+        commas=commas,
         careful=options.careful,
     )
+    notes: list[str] = []
+    while joins:  # one may be by a column of another, whatever their order
+        join = next((join for join in joins if join.by in rows.columns), joins[0])
+        joins.remove(join)
+        other, missing = _joined(connection, location, options, join, mapped, commas)
+        rows, said = with_join(rows, other, join)
+        lacking |= {f"{join.name}.{column}": parts for column, parts in missing.items()}
+        notes += said
     understood = {
         f"{table}.{name}": alias
         for name in TABLES[table]
@@ -130,8 +143,29 @@ def _required(connection: ibis.BaseBackend, location: Location, options: SourceO
         of_an_order = {ours: names.get(f"{table}.{ours}", ours) for ours in ("basket_id", *OF_AN_ORDER)}
         rows = with_follow_ups(rows, of_an_order, options.mapping.get(KEY, ""))
     columns = Columns(rows, table, names, lacking)
-    columns.note(idle_of_files(options.mapping, files, table))
+    columns.note([*idle_of_files(options.mapping, files, table), *notes])
     return columns
+
+
+def _joined(
+    connection: ibis.BaseBackend,
+    location: Location,
+    options: SourceOptions,
+    join: Join,
+    mapped: Sequence[str],
+    commas: Sequence[str],
+) -> tuple[ibis.Table, dict[str, list[Part]]]:
+    """The table that rows name; see read_table. mapped, commas: columns of the rows, as the mapping has them."""
+    files = _as_written(location.required(join.file), options.mapping, join.section)
+    own = [join.own(name) for name in mapped if name.startswith(f"{join.name}.")]
+    return read_table(
+        connection,
+        files,
+        nested=[name for name in (*own, join.key) if "." in name],
+        wanted={*own, join.key},
+        commas=[join.own(name) for name in commas if name.startswith(f"{join.name}.")],
+        careful=options.careful,
+    )
 
 
 def _wanted(mapping: Mapping[str, str], table: str) -> set[str]:

@@ -1,11 +1,12 @@
 """A mapping file guessed from names and samples; what is unsure is marked for the reader."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from training.ingest.guess.columns import EVENTS, NUMBERS, PRODUCTS, UNITS, USERS, columns_of
 from training.ingest.guess.events import event_type_lines, rating_lines, returns_lines, state_lines
+from training.ingest.guess.links import needed, with_lookups, with_orders
 from training.ingest.guess.rows import (
     identity_lines,
     list_lines,
@@ -44,7 +45,7 @@ class Roles:
 
 def guessed_mapping(samples: Sequence[Sample]) -> str:
     """The text of a mapping file for the ecommerce adapter; `# ?` marks what a person must look at."""
-    roles = _roles(samples)
+    roles = _roles(with_orders(samples))
     events = roles.interactions
     shared = roles.products is events
     of_events = columns_of(events, EVENTS)
@@ -69,7 +70,9 @@ def guessed_mapping(samples: Sequence[Sample]) -> str:
         lines += _section("users", roles.users, columns_of(roles.users, USERS))
     elif of_users:
         lines += _section("users", events, of_users, shared=True)
-    lines += [_unused(one) for one in samples if one not in (events, roles.products, roles.users)]
+    read = {one.path.name for one in (events, roles.products, roles.users) if one is not None}
+    read |= {link.file for one in (events, roles.products) for link in one.links}
+    lines += [_unused(one) for one in samples if one.path.name not in read]
     return "\n".join(lines) + "\n"
 
 
@@ -107,7 +110,10 @@ def _roles(samples: Sequence[Sample]) -> Roles:
     products = [one for one in others if "item_id" in columns_of(one, PRODUCTS) and not _has_key(one, "user_id")]
     free = [one for one in others if not _has_key(one, "item_id") and all(one is not other for other in products)]
     users = [one for one in free if "user_id" in columns_of(one, USERS)]
-    return Roles(interactions, products[0] if products else interactions, users[0] if users else None)
+    if not products:
+        return Roles(interactions, interactions, users[0] if users else None)
+    rest = [one for one in others if all(one is not other for other in (products[0], *users[:1]))]
+    return Roles(interactions, with_lookups(products[0], rest), users[0] if users else None)
 
 
 def _has_key(one: Sample, ours: str) -> bool:
@@ -134,7 +140,7 @@ def _section(
         if name in found:
             yield _line(name, found[name], one, decimal, clock)
         elif name in NEEDED[table]:
-            yield from _missing(name, one)
+            yield from _missing(name, one, found)
     if table == "interactions":
         yield from _more_of_events(one, found, decimal)
     unused = [column for column in one.columns if column not in (*found.values(), clock)]
@@ -151,6 +157,9 @@ def _head(table: str, one: Sample, found: dict[str, str], *, shared: bool) -> It
     yield f"{table}:"
     parts = f"  {UNSURE}{len(one.parts)} files with the same columns: are they parts of one table?" if one.parts else ""
     yield f"  file: {quoted(one.path.name)}{parts}"
+    links = needed(one, list(found.values()))
+    yield from ("  join:" for _ in links[:1])
+    yield from (f"    {link.name}: {link.said()}" for link in links)
     if one.encoding:
         yield f"  encoding: {one.encoding}  {UNSURE}it is not UTF-8; are the texts below right?"
     if table != "users":
@@ -228,10 +237,12 @@ def _currencies(values: Sequence[Any], decimal: str) -> list[str]:
     return sorted(name for name in currencies_in(dict.fromkeys(map(str, values), 1), decimal) if name)
 
 
-def _missing(name: str, one: Sample) -> Iterator[str]:
+def _missing(name: str, one: Sample, found: Mapping[str, str]) -> Iterator[str]:
     if name == "event_type":
         yield f"  event_type: {{value: purchase}}  {UNSURE}no column says it: is every row a purchase?"
     elif name == "event_timestamp" and (pattern := path_of_days(one)) is not None:
         yield f"  event_timestamp: {{path: {quoted(pattern)}}}  {UNSURE}no column has it: is it the date in the path?"
     else:
-        yield f"  {UNSURE}{name}: no column looks like it; name yours here, as in `{name}: COLUMN`"
+        basket = found.get("basket_id") if name == "user_id" else None
+        more = f"; where nobody is known, each basket may be one: `user_id: {quoted(basket)}`" if basket else ""
+        yield f"  {UNSURE}{name}: no column looks like it; name yours here, as in `{name}: COLUMN`{more}"

@@ -34,6 +34,27 @@ PHP: Final = re.compile(r"a:\d+:\{")
 
 
 @dataclass(frozen=True)
+class Link:
+    """A file that rows name, whose columns are called `name.column`."""
+
+    name: str
+    file: str
+    by: str  # the column of the rows
+    key: str  # the file's column with the same values
+    encoding: str = ""
+
+    def owns(self, column: str) -> bool:
+        """Whether a column is one of the file's."""
+        return column.startswith(f"{self.name}.")
+
+    def said(self) -> str:
+        """What the mapping says of it."""
+        options = {"file": self.file, "by": self.by, "key": self.key, "encoding": self.encoding}
+        named = {name: value for name, value in options.items() if value and (name != "key" or value != self.by)}
+        return "{" + ", ".join(f"{name}: {quoted(value)}" for name, value in named.items()) + "}"
+
+
+@dataclass(frozen=True)
 class Sample:
     """Names of the columns and the first rows of a file, or of the first part of a folder of parts."""
 
@@ -42,6 +63,7 @@ class Sample:
     encoding: str = ""  # which makes text of it; empty: UTF-8
     rows_of: str = ""  # a column with lists, of which each entry is a row here
     parts: tuple[str, ...] = ()  # names of the files that are one table; empty: the path is the table
+    links: tuple[Link, ...] = ()  # files whose columns are among the columns
 
     @property
     def columns(self) -> list[str]:

@@ -25,7 +25,8 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
               "prijs", "単価", "価格", "单价", "价格"),
     "title": ("title", "name", "productname", "itemname", "description", "headline", "desc", "bezeichnung",
               "artikelbezeichnung", "artikelname", "titel", "titre", "titulo", "libelle", "商品名", "产品名称"),
-    "category": ("category", "categorycode", "genre", "group", "class", "kategorie", "warengruppe", "categorie",
+    "category": ("category", "categorycode", "productline",
+                 "genre", "group", "class", "kategorie", "warengruppe", "categorie",
                  "categoria", "カテゴリ", "カテゴリー", "类别"),
     "subcategory": ("subcategory", "producttype"),
     "department": ("department", "section", "aisle", "abteilung"),
@@ -41,6 +42,8 @@ KEYS: Final = "id|no|nr|num|number|nummer|code|key|uri|uuid|ref|sku|コード|�
 """What follows the name of a thing where a column holds what it is called by."""
 MAIL: Final = ("email", "mail", "emailaddress", "customeremail", "billingemail")
 """Which customers have and shops know them by, where they have no number."""
+PEOPLE: Final = re.compile("first|last|middle|contact|company|surname|nickname|username|customer|user|member|employee")
+"""In the name of a column with names of people, which are no titles."""
 LINE: Final = ("line", "lines")
 """Of an order: what is said of it is said of an item."""
 OF_ITEMS: Final = ("title", "category", "subcategory", "department", "brand", "price", "quantity")
@@ -82,6 +85,8 @@ def is_of_an_item(ours: str, column: str) -> bool:
 def has_word(ours: str, column: str) -> bool:
     """Whether a word of ours is in the name, and its last word means nothing else of ours."""
     if not any(len(word) > 3 and word in plain(column) for word in WORDS[ours]):
+        return False
+    if ours == "title" and PEOPLE.search(plain(column)):
         return False
     head = _head(column)
     if ours not in NUMBERED and head in KEYS.split("|"):
