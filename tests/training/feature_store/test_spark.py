@@ -217,10 +217,12 @@ def test_a_shops_own_texts_are_read_the_same_on_spark(tmp_path: Path, spark: ibi
         "u3;milk;waved;2024-01-02 10:00;1;1\n"
     )
     (shop / "products.csv").write_text(
-        'item_id;title;category\ntea;Tea;"[""hot"", ""leaves""]"\nmilk;Milk;cold\nsalt;Salt;\n'
+        'item_id;title;category;hall\ntea;Tea;"[""hot"", ""leaves""]";1\nmilk;Milk;cold;2\nsalt;Salt;;9\n'
     )
+    (shop / "halls.csv").write_text("hall;name\n1;Dry\n2;Fresh\n")
     (shop / "mapping.yaml").write_text(
         'event_types: {köpa: purchase}\ndecimal: ","\ntime_zone: Europe/Stockholm\nreturns: cancel\n'
+        "products: {join: {hall: {file: halls.csv, by: hall}}, department: hall.name}\n"
     )
     given = str(shop / "mapping.yaml")
     settings = IngestSettings(adapter="ecommerce", path=str(shop), mapping=given, max_dropped_share=1.0)
@@ -230,6 +232,8 @@ def test_a_shops_own_texts_are_read_the_same_on_spark(tmp_path: Path, spark: ibi
         reports.append(ingest(workspace, settings, connection))
         found.append({table: rows(workspace.ingested(table)) for table in ("events", "items", "users")})
     assert (reports[0].events_in, reports[0].events_kept) == (reports[1].events_in, reports[1].events_kept) == (7, 3)
+    assert [report.warnings[-1] for report in reports] == [reports[0].warnings[-1]] * 2
+    assert found[0]["items"]["department"].tolist().count("Dry") == 1
     for table, expected in found[0].items():
         pd.testing.assert_frame_equal(found[1][table][expected.columns], expected, check_dtype=False)
 
