@@ -75,6 +75,8 @@ def connect_spark(master: str) -> ibis.BaseBackend:
         # Spark's default writes nanoseconds in a legacy type that other readers do not know.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.ui.showConsoleProgress": "false",
+        # Feast's store switches it on, and leaves it so: a name with a dot is then a pattern.
+        "spark.sql.parser.quotedRegexColumnNames": "false",
     }
     for name, value in settings.items():
         builder = builder.config(name, value)

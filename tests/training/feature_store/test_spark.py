@@ -202,7 +202,8 @@ def test_files_behind_a_url_are_read_on_spark(tmp_path: Path, spark: ibis.BaseBa
     assert (report.events_in, report.events_kept, report.items) == (2, 2, 1)
 
 
-def test_a_shops_own_texts_are_read_the_same_on_spark(tmp_path: Path, spark: ibis.BaseBackend) -> None:
+@pytest.mark.usefixtures("spark")
+def test_a_shops_own_texts_are_read_the_same_on_spark(tmp_path: Path) -> None:
     """Functions of ours read times, numbers, lists and names of events; Spark hands over one text, or a null."""
     shop = tmp_path / "shop"
     shop.mkdir()
@@ -227,8 +228,8 @@ def test_a_shops_own_texts_are_read_the_same_on_spark(tmp_path: Path, spark: ibi
     given = str(shop / "mapping.yaml")
     settings = IngestSettings(adapter="ecommerce", path=str(shop), mapping=given, max_dropped_share=1.0)
     found, reports = [], []
-    for name, connection in (("duckdb", connect(Engine.DUCKDB, "")), ("spark", spark)):
-        workspace = Workspace(tmp_path / name)
+    for engine in (Engine.DUCKDB, Engine.SPARK):  # as a command connects, after Feast has used the session
+        workspace, connection = Workspace(tmp_path / engine), connect(engine, "local-cluster[2,1,1024]")
         reports.append(ingest(workspace, settings, connection))
         found.append({table: rows(workspace.ingested(table)) for table in ("events", "items", "users")})
     assert (reports[0].events_in, reports[0].events_kept) == (reports[1].events_in, reports[1].events_kept) == (7, 3)
