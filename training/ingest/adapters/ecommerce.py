@@ -3,7 +3,7 @@
 Any CSV, TSV or Parquet files on disk or behind a URL; the mapping file says what they and their columns are called.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -105,6 +105,7 @@ def _required(connection: ibis.BaseBackend, location: Location, options: SourceO
     files = _as_written(location.required(options.mapping.get(f"{table}.file", table)), options.mapping, table)
     mapped = [options.mapping.get(f"{table}.{name}", "") for name in (*TABLES[table], "latest_by")]
     joins = joins_of(options.mapping, table)
+    wanted = _wanted(options.mapping, table) | {join.by for join in joins}
     inside = [name for name in (*mapped, *(join.by for join in joins)) if "." in name]
     in_path = {
         f"{table}.{name}": pattern for name in TABLES[table] if (pattern := options.mapping.get(f"{table}.{name}.path"))
@@ -119,16 +120,18 @@ def _required(connection: ibis.BaseBackend, location: Location, options: SourceO
         separator=options.mapping.get(f"{table}.rows.separator", ""),
         nested=[name for name in inside if not any(name.startswith(f"{join.name}.") for join in joins)],
         in_path=list(dict.fromkeys(in_path.values())),
-        wanted=_wanted(options.mapping, table) | {join.by for join in joins},
+        wanted=wanted,
         commas=commas,
         careful=options.careful,
     )
     notes: list[str] = []
+    named = {*wanted, *mapped}
     while joins:  # one may be by a column of another, whatever their order
         join = next((join for join in joins if join.by in rows.columns), joins[0])
         joins.remove(join)
-        other, missing = _joined(connection, location, options, join, mapped, commas)
-        rows, said = with_join(rows, other, join)
+        own = join.own(named)
+        other, missing = _joined(connection, location, options, join, own, join.own(commas))
+        rows, said = with_join(rows, other, join, own)
         lacking |= {f"{join.name}.{column}": parts for column, parts in missing.items()}
         notes += said
     understood = {
@@ -152,18 +155,18 @@ def _joined(
     location: Location,
     options: SourceOptions,
     join: Join,
-    mapped: Sequence[str],
-    commas: Sequence[str],
+    own: Collection[str],
+    commas: Collection[str],
 ) -> tuple[ibis.Table, dict[str, list[Part]]]:
-    """The table that rows name; see read_table. mapped, commas: columns of the rows, as the mapping has them."""
+    """The table that rows name; see read_table. own: what is read of it."""
     files = _as_written(location.required(join.file), options.mapping, join.section)
-    own = [join.own(name) for name in mapped if name.startswith(f"{join.name}.")]
+    wanted = {*own, join.key}
     return read_table(
         connection,
         files,
-        nested=[name for name in (*own, join.key) if "." in name],
-        wanted={*own, join.key},
-        commas=[join.own(name) for name in commas if name.startswith(f"{join.name}.")],
+        nested=[name for name in wanted if "." in name],
+        wanted=wanted,
+        commas=commas,
         careful=options.careful,
     )
 

@@ -1,6 +1,6 @@
 """Tables that the rows of another table name: the order of each line, the genre of each track."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,9 +31,10 @@ class Join:
         """Where the mapping has it."""
         return f"{self.table}.join.{self.name}"
 
-    def own(self, column: str) -> str:
-        """What the mapping's name of one of its columns is called in its file."""
-        return column.removeprefix(f"{self.name}.")
+    def own(self, columns: Iterable[str]) -> set[str]:
+        """Those of the mapping's columns that are its own, as its file calls them."""
+        start = f"{self.name}."
+        return {column.removeprefix(start) for column in columns if column.startswith(start)}
 
 
 def joins_of(mapping: Mapping[str, str], table: str) -> list[Join]:
@@ -56,18 +57,21 @@ def joins_of(mapping: Mapping[str, str], table: str) -> list[Join]:
     return [Join(table, name, one["file"], one["by"], one.get("key", one["by"])) for name, one in said.items()]
 
 
-def with_join(rows: ibis.Table, other: ibis.Table, join: Join) -> tuple[ibis.Table, Iterator[str]]:
-    """(the rows with the columns of the table that they name, null where it lacks what they name; what to note).
+def with_join(
+    rows: ibis.Table, other: ibis.Table, join: Join, wanted: Collection[str]
+) -> tuple[ibis.Table, Iterator[str]]:
+    """(the rows with the wanted columns of the table that they name, null where it lacks what they name; notes).
 
     Rows of the other table that cannot be read are added, so that they are counted.
-    Raises InvalidInput for a column that is not there, DataRejected where the other table has a key twice.
+    Raises InvalidInput for a column that is not there, DataRejected where the other table has a key twice and says two
+    things of it.
     """
-    for table, shown, column, option in ((rows, join.table, join.by, "by"), (other, join.file, join.key, "key")):
-        if column not in table.columns:
-            there = ", ".join(as_in_file(name) for name in table.columns if name not in (FAULT, RAW))
-            raise InvalidInput(f"{join.section}.{option} is {column!r}; {shown} has {there}.")
-    own = [column for column in other.columns if column not in (FAULT, RAW)]
-    fine = other.filter(other[FAULT].isnull()).select(own).distinct()
+    _refuse_missing(rows, join.table, join.by, f"{join.section}.by")
+    _refuse_missing(other, join.file, join.key, f"{join.section}.key")
+    own = sorted(wanted)
+    for column in own:
+        _refuse_missing(other, join.file, column, f"{join.name}.{column} of {join.table}")
+    fine = other.filter(other[FAULT].isnull()).select(list(dict.fromkeys([join.key, *own]))).distinct()
     _refuse_twice(fine, join)
     named = fine.select(
         **{KEY: as_id(fine[join.key]), FOUND: True}, **{f"{join.name}.{column}": fine[column] for column in own}
@@ -80,6 +84,12 @@ def with_join(rows: ibis.Table, other: ibis.Table, join: Join) -> tuple[ibis.Tab
     nothing = {name: ibis.null(kind) for name, kind in joined.schema().items() if name not in (FAULT, RAW)}
     everything = joined.union(faulty.select(**nothing, **{FAULT: _[FAULT], RAW: _[RAW]}).select(*joined.columns))
     return everything, _unnamed(lost, rows, join)
+
+
+def _refuse_missing(table: ibis.Table, shown: str, column: str, said: str) -> None:
+    if column not in table.columns:
+        there = ", ".join(as_in_file(name) for name in table.columns if name not in (FAULT, RAW))
+        raise InvalidInput(f"{said} is {column!r}; {shown} has {there}.")
 
 
 def _refuse_twice(table: ibis.Table, join: Join) -> None:

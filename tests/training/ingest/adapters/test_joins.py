@@ -101,6 +101,8 @@ def test_an_order_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
 def test_an_order_is_there_once(tmp_path: Path) -> None:
     copied = ORDERS + ORDERS.splitlines()[1] + "\n"
     assert run(tmp_path, "ecommerce", shop(tmp_path, orders_csv=copied), MAPPING).events_kept == 3  # an exact copy
+    paid = "id,buyer,day,paid by\n1,ann,2024-01-05,card\n1,ann,2024-01-05,voucher\n2,bob,2024-01-06,card\n"
+    assert run(tmp_path, "ecommerce", shop(tmp_path, orders_csv=paid), MAPPING).events_kept == 3  # not read
     with pytest.raises(DataRejected, match=r"orders\.csv has 2 different rows whose id is 1\. It must have one"):
         run(tmp_path, "ecommerce", shop(tmp_path, orders_csv=ORDERS + "1,cid,2024-01-07\n"), MAPPING)
 
@@ -123,3 +125,17 @@ def test_a_join_needs_a_file_and_a_column(tmp_path: Path, join: dict[str, Any]) 
     mapping = MAPPING | {"interactions": MAPPING["interactions"] | {"join": join}}
     with pytest.raises(InvalidInput, match=r"needs file and by, as in `interactions: \{join: \{order: \{file:"):
         source_of(tmp_path, "ecommerce", shop(tmp_path), mapping)
+
+
+def test_a_column_that_the_other_file_lacks_is_named(tmp_path: Path) -> None:
+    mapping = MAPPING | {"interactions": MAPPING["interactions"] | {"user_id": "order.byer"}}
+    with pytest.raises(InvalidInput, match=r"order\.byer of interactions is 'byer'; orders\.csv has id, buyer, day\."):
+        source_of(tmp_path, "ecommerce", shop(tmp_path), mapping)
+
+
+def test_a_clock_of_the_order_is_read(tmp_path: Path) -> None:
+    timed = "id,buyer,day,clock\n1,ann,2024-01-05,10:30\n2,bob,2024-01-06,11:00\n"
+    said = {"event_timestamp": {"column": "order.day", "time": "order.clock"}}
+    mapping = MAPPING | {"interactions": MAPPING["interactions"] | said}
+    source = source_of(tmp_path, "ecommerce", shop(tmp_path, orders_csv=timed), mapping)
+    assert f"{read_rows(source.events, 'event_timestamp')[0][0]:%H:%M}" == "10:30"
