@@ -108,6 +108,6 @@ def _unnamed(lost: ibis.Table, rows: ibis.Table, join: Join) -> Iterator[str]:
     if count:
         first: Any = lost.select(BY).order_by(BY).limit(1).execute().iloc[0, 0]
         yield (
-            f"{count:,} of {int(rows.count().execute()):,} rows of {join.table} have a {join.by} that {join.file} "
-            f"lacks, {first} first. Its columns are null there."
+            f"{count:,} of {int(rows.count().execute()):,} rows of {join.table} name by {join.by} what "
+            f"{join.file} lacks, {first} first. Its columns are null there."
         )

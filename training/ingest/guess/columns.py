@@ -7,7 +7,17 @@ from functools import partial
 from typing import Any, Final
 
 from training.ingest.guess.sample import Sample, is_nested
-from training.ingest.guess.words import MAIL, NUMBERED, ends_in, has_word, is_called, is_key_of, is_of_an_item, plain
+from training.ingest.guess.words import (
+    MAIL,
+    NUMBERED,
+    ends_in,
+    has_word,
+    is_called,
+    is_key_of,
+    is_of_an_item,
+    plain,
+    whole_names,
+)
 from training.ingest.values.moment_text import WRONG, Reading, reader
 from training.ingest.values.numbers import amount
 
@@ -53,6 +63,7 @@ def _ways(one: Sample, ours: Sequence[str]) -> Iterator[tuple[str, Callable[[str
     yield from ((name, partial(_is_called_and_may_be, name, one)) for name in ours)
     yield from ((name, partial(is_key_of, name)) for name in NUMBERED)
     yield from ((name, partial(ends_in, name)) for name in NUMBERED)
+    yield from ((name, partial(_is_key_of_file, name, one)) for name in NUMBERED)
     yield "event_timestamp", lambda column: _may_be("event_timestamp", one, column) or _are_times(one, column)
     yield "event_timestamp", partial(has_word, "event_timestamp")
     yield from ((name, partial(_may_be, name, one)) for name in ours)
@@ -97,6 +108,11 @@ def _is_called_and_may_be(ours: str, one: Sample, column: str) -> bool:
     """An event's name is a type of event where some value says what was done."""
     doubtful = ours == "event_type" and plain(column).endswith("name")
     return is_called(ours, column) and (not doubtful or _are_events(one.values(column)))
+
+
+def _is_key_of_file(ours: str, one: Sample, column: str) -> bool:
+    """Whether it is the id of a file of such things: of customers.csv who bought."""
+    return any(is_called(ours, name) for name in whole_names(one.path.stem, column))
 
 
 def _may_be(ours: str, one: Sample, column: str) -> bool:

@@ -1,6 +1,5 @@
 """Which files name rows of other files: lines their order, items their category."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -9,13 +8,11 @@ import pyarrow as pa
 
 from training.ingest.guess.columns import EVENTS, PRODUCTS, columns_of
 from training.ingest.guess.sample import Link, Sample
-from training.ingest.guess.words import is_called, is_key_of, plain, words_in
+from training.ingest.guess.words import is_called, is_key_of, plain, whole_names, words_in
 
 ORDER: Final = "order"
 BOUGHT: Final = {"user_id", "event_timestamp"}
 """What an order says of all its lines."""
-BARE: Final = ("id", "key", "code", "number")
-"""Names of keys that do not say whose they are."""
 
 
 def with_orders(samples: Sequence[Sample]) -> list[Sample]:
@@ -70,16 +67,8 @@ def _keys(one: Sample, other: Sample, of: str = "") -> Iterator[tuple[str, str]]
         called = column.rpartition(".")[2]
         is_key = is_called(of, called) or is_key_of(of, called) if of else _is_key(called)
         for key in other.columns if is_key else ():
-            if (called == key or plain(called) in _names(other, key)) and _each_once(other, key):
+            if plain(called) in (whole_names(other.path.stem, key) or {plain(key)}) and _each_once(other, key):
                 yield column, key
-
-
-def _names(other: Sample, key: str) -> set[str]:
-    """What the key of a file is called elsewhere: order_id and orders_id, of id in orders.csv; empty: it has a name."""
-    if plain(key) not in BARE:
-        return set()
-    many = (words_in(other.path.stem) or [""])[-1]
-    return {f"{name}{plain(key)}" for name in (many, many.removesuffix("s"), re.sub("ies$", "y", many))}
 
 
 def _is_key(column: str) -> bool:

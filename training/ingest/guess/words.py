@@ -40,6 +40,8 @@ NUMBERED: Final = ("user_id", "item_id", "basket_id")
 """What is called by a key of its own."""
 KEYS: Final = "id|no|nr|num|number|nummer|code|key|uri|uuid|ref|sku|コード|番号|编号|编码"
 """What follows the name of a thing where a column holds what it is called by."""
+BARE: Final = ("id", "key", "code", "number")
+"""Keys that do not say whose they are: the file does."""
 MAIL: Final = ("email", "mail", "emailaddress", "customeremail", "billingemail")
 """Which customers have and shops know them by, where they have no number."""
 PEOPLE: Final = re.compile("first|last|middle|contact|company|surname|nickname|username|customer|user|member|employee")
@@ -64,6 +66,14 @@ def is_called(ours: str, column: str) -> bool:
 def is_key_of(ours: str, column: str) -> bool:
     """Whether the name ends in what the thing is called by: Hotel Code, Belegnr."""
     return any(re.fullmatch(rf".*{word}s?({KEYS})", plain(column)) is not None for word in WORDS[ours])
+
+
+def whole_names(stem: str, key: str) -> set[str]:
+    """What a bare key of a file is called elsewhere: orderid, of id in orders.csv; empty for another key."""
+    if plain(key) not in BARE:
+        return set()
+    many = (words_in(stem) or [""])[-1]
+    return {f"{name}{plain(key)}" for name in (many, many.removesuffix("s"), re.sub("ies$", "y", many))}
 
 
 def ends_in(ours: str, column: str) -> bool:

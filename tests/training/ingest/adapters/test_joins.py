@@ -89,7 +89,7 @@ def test_a_line_without_its_order_is_counted_and_named(tmp_path: Path) -> None:
     assert (report.events_in, report.events_kept, report.events_dropped) == (5, 3, {"missing_id": 2})
     (note,) = report.warnings
     assert note == (
-        "1 of 5 rows of interactions have a order that orders.csv lacks, 9 first. Its columns are null there."
+        "1 of 5 rows of interactions name by order what orders.csv lacks, 9 first. Its columns are null there."
     )
 
 

@@ -70,3 +70,21 @@ def test_a_file_in_which_a_key_is_there_twice_is_not_joined(tmp_path: Path) -> N
     twice = ORDERS + "7,4,2009-01-05 00:00:00,1\n"
     _, found = guessed(tmp_path, Invoice=twice, InvoiceLine=LINES, Track=TRACKS)
     assert "join" not in found["interactions"]
+
+
+def test_a_bare_id_is_of_what_its_file_holds(tmp_path: Path) -> None:
+    """As frameworks name the keys of their tables; ids of two files are no key of each other."""
+    _, found = guessed(
+        tmp_path,
+        categories="id,name\n5,Drinks\n6,China\n",
+        customers="id,email,city\n1,a@x,Paris\n2,b@x,Rome\n",
+        order_items="id,order_id,product_id,price\n1,7,1,2.5\n2,7,2,3\n3,8,1,2.5\n",
+        orders="id,customer_id,created_at\n7,1,2024-01-05 10:00:00\n8,2,2024-01-06 11:00:00\n",
+        products="id,name,category_id\n1,Tea,5\n2,Cup,6\n",
+    )
+    assert found["interactions"]["join"] == {"order": {"file": "orders.csv", "by": "order_id", "key": "id"}}
+    assert found["interactions"]["item_id"] == "product_id"
+    products, users = found["products"], found["users"]
+    assert products["join"] == {"categories": {"file": "categories.csv", "by": "category_id", "key": "id"}}
+    assert (products["file"], products["item_id"], products["category"]) == ("products.csv", "id", "categories.name")
+    assert (users["file"], users["user_id"], users["region"]) == ("customers.csv", "id", "city")
