@@ -1,7 +1,7 @@
 """What is odd about a readable log, and its consequences: one sentence each."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from itertools import pairwise
 
 import ibis
@@ -9,13 +9,13 @@ import pyarrow as pa
 from ibis import _
 
 from contracts.events.schema import EventType
+from training.ingest.values.moment_text import EPOCH
 from training.target import TARGETS
 
 APART_DAYS = 7
 APART_SHARE = 0.01
 """The last events are astray when this few of all lie behind a gap of this many days, far longer than any other gap."""
 EARLY = date(1990, 1, 1)
-ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def oddities(events: ibis.Table) -> Iterator[str]:
@@ -41,12 +41,12 @@ def oddities(events: ibis.Table) -> Iterator[str]:
 
 
 def _zero_times(events: ibis.Table, first: date, total: int) -> Iterator[str]:
-    if first != ZERO.date():
+    if first != EPOCH.date():
         return
-    rows = events.filter(_.event_timestamp == ibis.literal(ZERO)).count().execute()
+    rows = events.filter(_.event_timestamp == ibis.literal(EPOCH)).count().execute()
     if rows:
         yield (
-            f"{rows:,} of {total:,} events have the time {ZERO:%Y-%m-%dT%H:%M}, which is a computer's 0. If it stands "
+            f"{rows:,} of {total:,} events have the time {EPOCH:%Y-%m-%dT%H:%M}, which is a computer's 0. If it stands "
             "for an unknown time, leave these rows out of the file: they count as of long ago."
         )
 

@@ -37,7 +37,8 @@ def with_lookups(items: Sample, others: Sequence[Sample]) -> Sample:
         if other is None or by is None:
             return _trimmed(items, list(columns_of(items, PRODUCTS).values()))
         left = [one for one in left if one is not other]
-        name = (words_in(other.path.stem) or [ORDER])[-1]
+        *rest, last = words_in(other.path.stem) or [ORDER]
+        name = last if all(link.name != last for link in items.links) else "_".join([*rest, last])
         items = _linked(items, other, Link(name, other.path.name, *by, other.encoding))
 
 

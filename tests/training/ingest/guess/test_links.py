@@ -88,3 +88,15 @@ def test_a_bare_id_is_of_what_its_file_holds(tmp_path: Path) -> None:
     assert products["join"] == {"categories": {"file": "categories.csv", "by": "category_id", "key": "id"}}
     assert (products["file"], products["item_id"], products["category"]) == ("products.csv", "id", "categories.name")
     assert (users["file"], users["user_id"], users["region"]) == ("customers.csv", "id", "city")
+
+
+def test_joined_files_have_names_of_their_own(tmp_path: Path) -> None:
+    _, found = guessed(
+        tmp_path,
+        brand_names="BrandCode,Brand\nx,Leaf\ny,Clay\n",
+        kind_names="KindCode,Category\n5,Drinks\n6,China\n",
+        products="ProductId,Title,BrandCode,KindCode\n1,Tea,x,5\n2,Cup,y,6\n",
+        sales="CustomerId,ProductId,OrderDate\n1,1,2024-01-05\n",
+    )
+    products = found["products"]
+    assert (products["brand"], products["category"]) == ("names.Brand", "kind_names.Category")
