@@ -88,8 +88,8 @@ run "ten_thousand_requests_a_second" {
   }
 
   assert {
-    condition     = local.max_pods == 27 && local.nodes == 11
-    error_message = "10,000 requests a second do not get 27 pods and 11 nodes."
+    condition     = local.max_pods == 28 && local.nodes == 11
+    error_message = "10,000 requests a second do not get 28 pods and 11 nodes."
   }
 }
 
