@@ -27,6 +27,11 @@ this weight: most of them are easy, and they are the majority."""
 LEAF_PENALTY = 0.1
 """L2 on a leaf's value. Without it, a leaf of one purchase among 200 candidates that nobody buys took a step of 217
 log-odds, and the next tree one of 60,999 back. With it, the step is of 1."""
+GRID = 255
+"""Values that a feature may have among the rows that trees learn from: as many as scikit-learn has bins for."""
+SORTED_ONCE_BEYOND = 200_000
+"""Rows from which on scikit-learn takes its bins from a sample. Of fewer rows with weights, its versions 1.8 and 1.9
+sort each feature once a bin, which took nine tenths of a fit. Features with no more values than bins are not sorted."""
 PARITY_ROWS = 1000
 LOSS_ROWS = 100_000  # of users in random order: the loss is for people to read
 
@@ -63,7 +68,7 @@ def train_trees(lists: LabelledLists, settings: RankerSettings) -> tuple[TreeRan
         early_stopping=False,
         random_state=settings.seed,
     )
-    trees.fit(inputs, labels, sample_weight=weights)
+    trees.fit(on_a_grid(inputs, weights), labels, sample_weight=weights)
     ranker = TreeRanker(trees, inputs[:PARITY_ROWS])
     (scores,) = ranker.scores([inputs[:LOSS_ROWS]])
     losses = np.logaddexp(0, scores) - labels[:LOSS_ROWS] * scores
@@ -85,3 +90,20 @@ def _thinned(lists: LabelledLists, settings: RankerSettings) -> tuple[Floats, np
         if rows >= settings.tree_rows:
             break
     return np.concatenate(inputs), np.concatenate(labels), np.concatenate(weights)
+
+
+def on_a_grid(inputs: Floats, weights: Floats) -> Floats:
+    """[n, features] with each value moved to the nearest of its feature's quantiles.
+
+    The trees' thresholds lie half way between two values, so a row takes the same branches before and after.
+    """
+    if len(inputs) > SORTED_ONCE_BEYOND:
+        return inputs
+    moved = inputs.copy()
+    for column in moved.T:
+        if len(np.unique(column)) <= GRID:
+            continue
+        quantiles = np.quantile(column, np.linspace(0, 1, GRID), weights=weights, method="inverted_cdf")
+        grid = np.unique(quantiles).astype(np.float64)
+        column[:] = grid[np.searchsorted((grid[1:] + grid[:-1]) / 2, column)]
+    return moved

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from contracts.arrays import Floats
 from contracts.bundle.files import RANKER
@@ -19,7 +20,7 @@ from training.ranking import models as ranking_models
 from training.ranking.forest_onnx import check_parity
 from training.ranking.labelled_lists import LabelledLists, joined
 from training.ranking.models import NEURAL, TREES, Choice, choose, train
-from training.ranking.trees import TreeRanker, train_trees
+from training.ranking.trees import TreeRanker, on_a_grid, train_trees
 from training.settings import RankerSettings
 
 WIDTH = len(RANKING_FEATURES)
@@ -111,6 +112,21 @@ def test_a_forest_that_says_something_else_is_refused(trees: TreeRanker) -> None
 def test_beyond_their_rows_trees_learn_from_some_users() -> None:
     few, _ = train_trees(world(60, seed=1), replace(SETTINGS, tree_rows=200))
     assert few.trees.n_features_in_ == WIDTH
+
+
+def test_values_on_a_grid_take_the_branches_of_the_values_themselves() -> None:
+    draw = np.random.default_rng(1)
+    inputs = draw.normal(size=(2000, 3)).astype(np.float32)
+    inputs[:, 1] = np.round(inputs[:, 1])
+    weights = np.where(inputs[:, 0] > 0, 4, 1).astype(np.float32)
+    grid = on_a_grid(inputs, weights)
+    assert len(np.unique(grid[:, 2])) == 255
+    assert (np.unique(grid[:, 0]) > 0).mean() == pytest.approx(4 / 5, abs=0.02)  # of the weight, not of the rows
+    np.testing.assert_array_equal(grid[:, 1], inputs[:, 1])
+    trees = HistGradientBoostingClassifier(max_iter=5).fit(grid, inputs[:, 0] * inputs[:, 2] > 0, sample_weight=weights)
+    np.testing.assert_array_equal(trees.decision_function(inputs), trees.decision_function(grid))
+    many = np.tile(inputs, (101, 1))
+    assert on_a_grid(many, np.tile(weights, 101)) is many  # scikit-learn sorts a sample of these
 
 
 @pytest.mark.tf
