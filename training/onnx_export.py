@@ -31,7 +31,11 @@ def export_model(name: str, model: keras.Model, inputs: dict[str, tf.TensorSpec]
 
     signature = [tf.TensorSpec(spec.shape, spec.dtype, name=key) for key, spec in inputs.items()]
     function = tf.function(call, input_signature=signature)
-    tf.saved_model.save(model, str(folder / SAVED_MODELS / name), signatures=function)
+    function.get_concrete_function()  # a model has its weights once it was called
+    # Not the model itself: Keras would trace each layer's own functions as well, which nobody calls.
+    saved = tf.Module()
+    saved.weights = model.weights
+    tf.saved_model.save(saved, str(folder / SAVED_MODELS / name), signatures=function)
     path = folder / f"{name}.onnx"
     tf2onnx.convert.from_function(function, input_signature=signature, opset=ONNX_OPSET, output_path=str(path))
     _check_parity(path, function, inputs)

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from contracts.bundle.files import CANDIDATE_TOWER, QUERY_TOWER, RANKER
+from contracts.bundle.files import CANDIDATE_TOWER, QUERY_TOWER, RANKER, SAVED_MODELS
 from contracts.errors import InvalidInput
 from contracts.features import encoding, names
 from contracts.ranking.candidates import Shortlist
@@ -287,6 +287,9 @@ def test_ranker_answers_the_same_in_tensorflow_and_onnx_runtime(tmp_path: Path) 
     export_ranker(ranker, tmp_path)
     (found,) = onnxruntime.InferenceSession(str(tmp_path / RANKER)).run(None, {"inputs": inputs[np.newaxis]})
     assert np.abs(found[0] - expected).max() < 1e-4
+    saved = tf.saved_model.load(str(tmp_path / SAVED_MODELS / "ranker")).signatures["serving_default"]
+    (found,) = saved(inputs=tf.constant(inputs[np.newaxis])).values()
+    assert np.abs(found[0].numpy() - expected).max() < 1e-4
 
 
 def test_who_has_had_the_whole_catalogue_has_an_empty_list(tmp_path: Path) -> None:
