@@ -30,7 +30,7 @@ def export_model(name: str, model: keras.Model, inputs: dict[str, tf.TensorSpec]
         return model(named if len(named) > 1 else tensors[0])
 
     signature = [tf.TensorSpec(spec.shape, spec.dtype, name=key) for key, spec in inputs.items()]
-    function = tf.function(call, input_signature=signature)
+    function = tf.function(call, input_signature=signature, autograph=False)
     function.get_concrete_function()  # a model has its weights once it was called
     # Not the model itself: Keras would trace each layer's own functions as well, which nobody calls.
     saved = tf.Module()

@@ -196,12 +196,14 @@ def _train_step(ranker: Ranker, optimizer: keras.optimizers.Optimizer) -> tf.typ
 
     # One signature: lists of any length share a trace.
     shapes = [None, None, width], [None, None, heads], [None, None]
-    return tf.function(step, input_signature=[tf.TensorSpec(shape, tf.float32) for shape in shapes])
+    signature = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
+    return tf.function(step, input_signature=signature, autograph=False)
 
 
 def scores_of(ranker: Ranker, inputs: Sequence[Floats]) -> list[Floats]:
     """[k_i] scores for each list of [k_i, features]."""
-    score = tf.function(ranker.call, input_signature=[tf.TensorSpec([None, None, len(ranker.mean)], tf.float32)])
+    signature = [tf.TensorSpec([None, None, len(ranker.mean)], tf.float32)]
+    score = tf.function(ranker.call, input_signature=signature, autograph=False)
     scores = list[Floats]()
     for at in range(0, len(inputs), SCORED_LISTS):
         some = inputs[at : at + SCORED_LISTS]

@@ -44,7 +44,7 @@ class FullSoftmaxTraining:
         self.batch_weight = float(examples.weights.sum()) / max(self.steps, 1)
         self.optimizer = _optimizer(settings, self.steps * settings.epochs)
         self.random = np.random.default_rng(settings.seed)
-        self._traced_step = tf.function(self._step, reduce_retracing=True)
+        self._traced_step = tf.function(self._step, reduce_retracing=True, autograph=False)
 
     def epoch(self) -> float:
         """Mean loss of a positive in one pass over all examples."""
