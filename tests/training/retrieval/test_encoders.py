@@ -19,11 +19,10 @@ from training.settings import Encoder, TwoTowerSettings
 
 pytestmark = pytest.mark.tf
 NUM_ITEMS, NUM_USERS, ROWS = 40, 6, 5
-CHOICES = [  # the mean with side features is the default, which test_two_tower.py exports
+CHOICES = [  # the mean with side features is the default, which test_two_tower.py exports; test_recipes.py, a bias
     {"encoder": Encoder.MEAN, "side_features": False},
-    {"encoder": Encoder.MEAN, "side_features": False, "item_bias": True},
-    {"encoder": Encoder.GRU, "side_features": True},
-    {"encoder": Encoder.ATTENTION, "side_features": True},
+    {"encoder": Encoder.GRU, "profile_codes": 1, "content_codes": 1},  # a source without profiles and content
+    {"encoder": Encoder.ATTENTION, "encoder_blocks": 1},
 ]
 
 
@@ -42,14 +41,14 @@ def towers_of(profile_codes: int = 3, content_codes: int = 4, **choice: Any) -> 
     return Towers(model, content, text, np.arange(1, NUM_ITEMS + 1, dtype=np.int32), tf.distribute.get_strategy())
 
 
-def queries() -> encoding.Inputs:
+def queries(profile_codes: int = 3) -> encoding.Inputs:
     """Users with sequences of every length, the first without one."""
     random = np.random.default_rng(4)
     shape = (ROWS, names.SEQUENCE_LENGTH)
     present = np.arange(names.SEQUENCE_LENGTH) < np.array([[0], [1], [3], [20], [names.SEQUENCE_LENGTH]])
     return {
         encoding.USER: np.arange(ROWS, dtype=np.int32),
-        encoding.PROFILE: random.integers(0, 3, (ROWS, len(names.USER_PROFILE))).astype(np.int32),
+        encoding.PROFILE: random.integers(0, profile_codes, (ROWS, len(names.USER_PROFILE))).astype(np.int32),
         encoding.STATISTICS: random.random((ROWS, len(names.USER_STATISTICS))).astype(np.float32),
         encoding.SEQUENCE: np.where(present, random.integers(1, NUM_ITEMS, shape), 0).astype(np.int32),
         encoding.SEQUENCE_TYPES: np.where(present, random.integers(1, 6, shape), 0).astype(np.int32),
@@ -59,19 +58,14 @@ def queries() -> encoding.Inputs:
     }
 
 
-def test_a_source_without_profiles_and_content_exports(tmp_path: Path) -> None:
-    towers = towers_of(profile_codes=1, content_codes=1)  # the code of the unknown alone
-    export_towers(towers, tmp_path)
-    assert (tmp_path / QUERY_TOWER).exists() and (tmp_path / CANDIDATE_TOWER).exists()
-
-
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
 def test_every_choice_answers_the_same_in_tensorflow_and_onnx_runtime(choice: dict[str, Any], tmp_path: Path) -> None:
     towers = towers_of(**choice)
     export_towers(towers, tmp_path)  # raises where ONNX Runtime does not run it
-    (found,) = onnxruntime.InferenceSession(str(tmp_path / QUERY_TOWER)).run(None, queries())
+    users = queries(choice.get("profile_codes", 3))
+    (found,) = onnxruntime.InferenceSession(str(tmp_path / QUERY_TOWER)).run(None, users)
     assert found.shape == (ROWS, 16)
-    assert np.abs(found - towers.embed_queries(queries())).max() < 1e-5
+    assert np.abs(found - towers.embed_queries(users)).max() < 1e-5
     statistics = np.ones((NUM_ITEMS, len(names.ITEM_STATISTICS)), np.float32)
     inputs = {
         encoding.ITEM: towers.known_items,
