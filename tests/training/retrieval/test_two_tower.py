@@ -21,6 +21,7 @@ from training.ranking.export import export_ranker
 from training.ranking.labelled_lists import BOUGHT, LABEL_LEVELS, VIEWED, LabelledLists, labelled_lists
 from training.ranking.neural import Ranker, scores_of, train_ranker
 from training.ranking.scoring import rank_with_scores
+from training.retrieval import index
 from training.retrieval.export import export_towers
 from training.retrieval.fit import Towers, _taught, _weights, epochs_for, fit, new_towers
 from training.retrieval.towers import COLD, scale_of
@@ -145,16 +146,17 @@ def test_an_untrained_sequence_is_the_mean_of_its_items_whatever_their_types_and
 @pytest.mark.parametrize(
     "choice",
     [
-        {"uniform_negatives": 64},
         {"hard_negatives": 64, "uniform_negatives": 64},
-        {"encoder": Encoder.ATTENTION, "optimizer": Optimizer.ADAM, "learning_rate": 0.005},
+        {"uniform_negatives": 64, "encoder": Encoder.ATTENTION, "encoder_blocks": 1, "optimizer": Optimizer.ADAM,
+         "learning_rate": 0.005},
         {"loss": Loss.FULL, "side_features": False, "learning_rate": 0.2, "batch_size": 32},
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_every_way_to_train_the_pipelines_towers_learns(
-    dataset: Dataset, first_baskets: Positives, choice: dict[str, Any]
+    dataset: Dataset, first_baskets: Positives, choice: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(index, "FLAT_BELOW", 10**6)  # of hard negatives; test_index.py has inverted files
     settings = TwoTowerSettings(**{"batch_size": 256, "seed": 5, **choice})
     towers = new_towers(dataset, first_baskets, settings)
     seen: list[str] = []
