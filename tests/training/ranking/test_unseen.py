@@ -99,7 +99,7 @@ def test_neither_group_pays_for_the_other(popular: NeuralRanker) -> None:
 
 
 def test_nothing_is_chosen_without_a_window_to_judge_by(untrained: NeuralRanker) -> None:
-    lists = world(TASTE)
+    lists = world(TASTE, users=6)
     trees, _ = train_trees(lists, SETTINGS)
     for judged, last in ((None, lists), (trees, lists), (untrained, NOBODY)):
         assert chosen_discount(judged, last, last, SETTINGS) == Discount()
