@@ -52,7 +52,7 @@ def test_the_first_trial_is_what_params_say(settings: TwoTowerSettings) -> None:
 
 def test_a_trial_is_a_run_with_its_recall(trained: Workspace) -> None:
     settings = load_settings(trained.root / "params.yaml")
-    quick = Settings(two_tower=replace(settings.two_tower, epochs=1, hidden_units=(8,)))
+    quick = Settings(two_tower=replace(settings.two_tower, epochs=1, hidden_units=(8,), side_features=False))
     seen: list[tuple[int, int]] = []
     tuned = tune(trained, quick, 1, lambda done, total, what: seen.append((done, total)))
     assert (tuned.trials, tuned.stopped_early) == (1, 0)
