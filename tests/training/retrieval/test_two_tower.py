@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from contracts.arrays import Floats
 from contracts.bundle.files import CANDIDATE_TOWER, QUERY_TOWER, RANKER, SAVED_MODELS
 from contracts.errors import InvalidInput
 from contracts.features import encoding, names
@@ -24,6 +26,7 @@ from training.ranking.scoring import rank_with_scores
 from training.retrieval import index
 from training.retrieval.export import export_towers
 from training.retrieval.fit import Towers, _taught, _weights, epochs_for, fit, new_towers
+from training.retrieval.hard_negatives import HardNegatives
 from training.retrieval.towers import COLD, scale_of
 from training.settings import Encoder, Loss, Optimizer, RankerSettings, TwoTowerSettings
 from training.workspace import Workspace
@@ -157,12 +160,22 @@ def test_every_way_to_train_the_pipelines_towers_learns(
     dataset: Dataset, first_baskets: Positives, choice: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index, "FLAT_BELOW", 10**6)  # of hard negatives; test_index.py has inverted files
+    mined: list[Floats] = []
+    renew = HardNegatives.renew
+
+    def renewed(self: HardNegatives, queries: Floats, items: Floats) -> None:
+        mined.append(items)
+        renew(self, queries, items)
+
+    monkeypatch.setattr(HardNegatives, "renew", renewed)
     settings = TwoTowerSettings(**{"batch_size": 256, "seed": 5, **choice})
     towers = new_towers(dataset, first_baskets, settings)
     seen: list[str] = []
     losses = fit(towers, first_baskets, 0, 2**40, 2, settings, lambda done, total, what: seen.append(what))
     assert losses[1] < losses[0]
     assert seen[-1] == "epoch 2 of 2"
+    assert len(mined) == (2 if settings.hard_negatives else 0)  # once an epoch, by what is known by then
+    assert not any(np.array_equal(before, later) for before, later in pairwise(mined))
 
 
 def test_looks_weigh_less_than_purchases_and_nothing_where_their_weight_is_zero(positives: Positives) -> None:
