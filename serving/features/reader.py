@@ -44,6 +44,9 @@ class FeastReader:
         self._store = store
         self._service = service
         self._join_key = join_key
+        # Else the first read loads the client of every store that Feast knows, DynamoDB's and its certificates for
+        # half a second, to learn whether this one has versions of views. Ours have none; with one, Feast refuses it.
+        store._get_provider().online_store._versioned_read_supported = False
 
     def read(self, entity_id: str) -> dict[str, Any]:
         """Feature name to value, None where nothing is known."""

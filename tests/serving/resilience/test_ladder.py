@@ -168,7 +168,10 @@ def breaker_open(registry: CollectorRegistry, part: str) -> float | None:
     return registry.get_sample_value("tandem_breaker_open", {"part": part})
 
 
-def test_the_direct_reader_gives_what_feast_gives(workspace: Workspace, redis: RedisServer, users: list[str]) -> None:
+def test_the_direct_reader_gives_what_feast_gives(
+    workspace: Workspace, redis: RedisServer, users: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("feast.infra.online_stores.online_store.OnlineStore._is_versioned_read_supported")  # not asked
     store = open_store(workspace)
     service = store.get_feature_service(names.ONLINE_SERVICE)
     direct = RedisReader(store, service, names.USER_ID, TIMEOUT_SECONDS)
