@@ -1,6 +1,6 @@
 """`python -m serving`: settings from TANDEM_* environment variables, one bundle, KServe's model server."""
 
-from serving.runtime import feast_import  # noqa: F401 - before anything imports Feast
+from serving.runtime import feast_import, kserve_import  # noqa: F401 - before anything imports Feast or KServe
 
 # isort: split
 import gc
@@ -77,6 +77,7 @@ def serve(settings: ServingSettings) -> None:
         service.worker.submit(warm_up, service).result()
         gc.collect()
         gc.freeze()  # what is loaded by now stays; looking through it for garbage would hold up requests for 0.1 s
+        gc.set_threshold(700, 10, 10)  # as Python has it: it was looked for seldom while modules were loaded
         give_back_memory()  # Feast's start takes as much for a moment as a bundle does
         use_huge_pages()
         Watch(service.releases).start()

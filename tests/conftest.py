@@ -1,6 +1,6 @@
 """A small but real pipeline run, shared by every test that needs one."""
 
-from serving.runtime import feast_import  # noqa: F401 - before anything imports Feast
+from serving.runtime import feast_import, kserve_import  # noqa: F401 - before anything imports Feast or KServe
 from tests.support.suite import threads  # noqa: F401 - before anything loads TensorFlow or OpenMP
 
 # isort: split
