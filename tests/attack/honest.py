@@ -46,4 +46,4 @@ class Honest:
                 self.seconds.append(time.perf_counter() - started)
                 self.answers += 1
                 self.failures += not is_right
-                self._stop.wait(0.02)
+                self._stop.wait(0.1)

@@ -57,7 +57,7 @@ def attacked(root: Path, event_log: str, folder: Path, group: Path | None = None
     settings = {
         "FEATURE_REPO": root / "feature_repo",
         "BUNDLE_DIR": root / "bundles" / "current",
-        "BUNDLE_CACHE": folder / "cache",
+        "BUNDLE_CACHE": root / "data" / "bundle-cache",  # where it is noted that the bundle was tried
         "HTTP_PORT": port,
         "GRPC_PORT": grpc_port,
         "CLOCK": "data",

@@ -17,7 +17,7 @@ from training.workspace import Workspace
 def test_no_attack_is_a_server_error_and_no_event_is_lost(
     trained: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [str(trained.root), "--times", "1", "--fuzzed", "400", "--kills", "1", "--events", "1000"]
+    arguments = [str(trained.root), "--times", "1", "--fuzzed", "200", "--kills", "1", "--events", "1000"]
     code = main(arguments)
     said = capsys.readouterr().out
     assert code == 0, said
