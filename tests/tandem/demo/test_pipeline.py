@@ -5,6 +5,8 @@ import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from onnxruntime import InferenceSession
@@ -41,13 +43,18 @@ from training.retrieval.title_towers import export_title_towers
 from training.settings import IndexSettings, Settings
 from training.workspace import Workspace
 
+HOUSEHOLDS = 100
+FEW_ROWS = SLICE.replace("ranker: {", "ranker: {trees: 10, tree_rows: 5000, ")
+"""The slice's parameters, with trees that learn in a second: how good they are shows nothing here."""
+
 
 @dataclass
 class FakeStages:
-    """Stages whose outputs are the trained slice's."""
+    """Stages whose outputs are the trained slice's, after an ingest of fewer purchases."""
 
     workspace: Workspace
     trained: Workspace
+    purchases: Path
     due: set[str] = field(default_factory=lambda: {RAW_FILES, INGEST, *FULL_STAGES})
     ran: list[str] = field(default_factory=list)
     breaks: str = ""
@@ -61,7 +68,7 @@ class FakeStages:
         self.ran.append(name)
         self.due.remove(name)
         if name == INGEST:
-            shutil.copytree(self.trained.data / "ingested", self.workspace.data / "ingested", dirs_exist_ok=True)
+            shutil.copytree(self.purchases, self.workspace.data / "ingested", dirs_exist_ok=True)
         if name == "bundle":
             version = json.loads(self.trained.bundle_receipt.read_text())["bundle_version"]
             shutil.copytree(self.trained.bundles / version, self.workspace.bundles / version)
@@ -80,10 +87,25 @@ def demo_in(workspace: Workspace, stages: FakeStages) -> Demo:
 
 
 @pytest.fixture(scope="module")
-def first(trained: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+def purchases(trained: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ingest writes of some of the slice's households, and of the items that they bought."""
+    folder = tmp_path_factory.mktemp("purchases") / "ingested"
+    shutil.copytree(trained.data / "ingested", folder)
+    users = pq.read_table(folder / "users.parquet")[:HOUSEHOLDS]
+    events = pq.read_table(folder / "events.parquet")
+    events = events.filter(pc.is_in(events["user_id"], users["user_id"]))
+    items = pq.read_table(folder / "items.parquet")
+    pq.write_table(users, folder / "users.parquet")
+    pq.write_table(events, folder / "events.parquet")
+    pq.write_table(items.filter(pc.is_in(items["item_id"], events["item_id"])), folder / "items.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(trained: Workspace, purchases: Path, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """A demo that has made its first bundle, of the slice's purchases."""
-    workspace = new_workspace(tmp_path_factory.mktemp("demo"), SLICE)
-    demo = demo_in(workspace, FakeStages(workspace, trained))
+    workspace = new_workspace(tmp_path_factory.mktemp("demo"), FEW_ROWS)
+    demo = demo_in(workspace, FakeStages(workspace, trained, purchases))
     build(demo, Step.FIRST)
     return demo
 
@@ -198,17 +220,19 @@ def test_the_stages_are_those_of_dvc_yaml_in_its_order() -> None:
     assert [*stages] == [RAW_FILES, INGEST, *FULL_STAGES]
 
 
-def test_a_start_with_nothing_to_do_does_nothing(finished: Demo, trained: Workspace) -> None:
+def test_a_start_with_nothing_to_do_does_nothing(finished: Demo, trained: Workspace, purchases: Path) -> None:
     before, served = history_of(finished), steps_of(finished)
-    stages = FakeStages(finished.workspace, trained, due=set())
+    stages = FakeStages(finished.workspace, trained, purchases, due=set())
     again = demo_in(finished.workspace, stages)
     build(again, Step.FULL)
     assert stages.ran == [] and history_of(again) == before and steps_of(again) == served
 
 
-def test_an_ingest_that_finds_the_same_data_takes_no_step_back(finished: Demo, trained: Workspace) -> None:
+def test_an_ingest_that_finds_the_same_data_takes_no_step_back(
+    finished: Demo, trained: Workspace, purchases: Path
+) -> None:
     before, served = history_of(finished), steps_of(finished)
-    stages = FakeStages(finished.workspace, trained, due={INGEST})
+    stages = FakeStages(finished.workspace, trained, purchases, due={INGEST})
     again = demo_in(finished.workspace, stages)
     build(again, Step.FULL)
     assert stages.ran == [INGEST] and history_of(again) == before and steps_of(again) == served
@@ -216,10 +240,10 @@ def test_an_ingest_that_finds_the_same_data_takes_no_step_back(finished: Demo, t
 
 
 def test_a_stage_that_fails_leaves_what_serves_and_is_where_the_next_start_goes_on(
-    finished: Demo, trained: Workspace
+    finished: Demo, trained: Workspace, purchases: Path
 ) -> None:
     serves = current_version(finished.workspace.bundles)
-    stages = FakeStages(finished.workspace, trained, due={"train-ranker", "evaluate"}, breaks="evaluate")
+    stages = FakeStages(finished.workspace, trained, purchases, due={"train-ranker", "evaluate"}, breaks="evaluate")
     failing = demo_in(finished.workspace, stages)
     with pytest.raises(TandemError, match="the disk is full"):
         build(failing, Step.FULL)
@@ -231,9 +255,9 @@ def test_a_stage_that_fails_leaves_what_serves_and_is_where_the_next_start_goes_
 
 
 def test_new_data_that_was_broken_off_begins_with_its_first_bundle(
-    empty_workspace: Workspace, trained: Workspace
+    empty_workspace: Workspace, trained: Workspace, purchases: Path
 ) -> None:
-    stages = FakeStages(empty_workspace, trained, breaks=INGEST)
+    stages = FakeStages(empty_workspace, trained, purchases, breaks=INGEST)
     demo = demo_in(empty_workspace, stages)
     with pytest.raises(TandemError, match="the disk is full"):
         build(demo, Step.FIRST)
