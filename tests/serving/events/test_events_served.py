@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
@@ -99,9 +100,12 @@ def times_bought(stack: Stack, user_id: str, item_id: str) -> int:
     return sum(item["count"] for item in items if item["item_id"] == item_id)
 
 
+loaded = cache(load_bundle)
+
+
 def content_of(workspace: Workspace, item_id: str) -> dict[str, str]:
     """The content columns of an item, in the words of the catalogue."""
-    bundle = load_bundle(workspace.bundles / "current")
+    bundle = loaded((workspace.bundles / "current").resolve())
     row = bundle.item_ids.index(item_id)
     codes = {column: bundle.items.catalogue.codes[column][row] for column in names.ITEM_CONTENT}
     return {column: bundle.vocabularies[column].terms[code - 1] for column, code in codes.items() if code}
@@ -301,25 +305,25 @@ def post_until_gone(stack: Stack, batches: list[list[dict[str, Any]]], acknowled
 
 
 def kill_in_the_middle(stack: Stack, kill: Callable[[], None]) -> set[str]:
-    """Ids that were acknowledged out of 10,000 events, when something was killed after 3,000 of them."""
+    """Ids that were acknowledged out of 4,000 events, when something was killed after 1,000 of them."""
     acknowledged: set[str] = set()
-    events = [event(f"user-{n % 500}", "819063", basket_id=str(n)) for n in range(10_000)]
+    events = [event(f"user-{n % 500}", "819063", basket_id=str(n)) for n in range(4000)]
     batches = [events[at : at + 50] for at in range(0, len(events), 50)]
     with ThreadPoolExecutor(4) as pool:
         posting = [pool.submit(post_until_gone, stack, batches[at::4], acknowledged) for at in range(4)]
-        until(lambda: len(acknowledged) >= 3000)
+        until(lambda: len(acknowledged) >= 1000)
         kill()
         for one in posting:
             one.result()
     return acknowledged
 
 
-def test_killing_redis_among_ten_thousand_events_loses_none_that_was_acknowledged(stack: Stack) -> None:
+def test_killing_redis_among_thousands_of_events_loses_none_that_was_acknowledged(stack: Stack) -> None:
     redis = stack.redis
     if redis is None:
         pytest.skip("SQLite has no process of its own; the next test kills the one it is in")
     acknowledged = kill_in_the_middle(stack, redis.kill)
-    assert 3000 <= len(acknowledged) < 10_000
+    assert 1000 <= len(acknowledged) < 4000
     refused = stack.post(event("user-1", "819063"))
     assert (refused.status_code, "did not answer" in refused.json()["error"]) == (503, True)
     redis.start()
@@ -327,7 +331,7 @@ def test_killing_redis_among_ten_thousand_events_loses_none_that_was_acknowledge
     until(lambda: "tandem_event_lag 0.0" in asking.get(f"{stack.url}/metrics").text)
 
 
-def test_killing_the_server_among_ten_thousand_events_loses_none_that_was_acknowledged(stack: Stack) -> None:
+def test_killing_the_server_among_thousands_of_events_loses_none_that_was_acknowledged(stack: Stack) -> None:
     acknowledged = kill_in_the_middle(stack, stack.process.kill)
-    assert 3000 <= len(acknowledged) < 10_000
+    assert 1000 <= len(acknowledged) < 4000
     assert acknowledged <= stack.logged()
