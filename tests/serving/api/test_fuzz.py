@@ -23,7 +23,7 @@ from training.release.publish import publish
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.tf
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5"))
 """Requests for each operation; `.ci/full` searches longer."""
 SETTINGS = settings(
     max_examples=EXAMPLES,

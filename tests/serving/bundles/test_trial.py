@@ -69,8 +69,8 @@ def test_what_a_small_loop_gives_is_no_reason_to_refuse(source: Path, width: int
 
 def test_a_loop_without_end_is_refused(source: Path, width: int, tmp_path: Path) -> None:
     sealed = with_file(source, tmp_path, parts.RANKER, looping(width))
-    with pytest.raises(BundleRefused, match=f"Bundle {sealed.name} is refused: it did not load and answer within 4 s"):
-        Loader(DirectorySource(sealed), trial=Trial(TrialLimits(seconds=4))).load()
+    with pytest.raises(BundleRefused, match=f"Bundle {sealed.name} is refused: it did not load and answer within 2 s"):
+        Loader(DirectorySource(sealed), trial=Trial(TrialLimits(seconds=2))).load()
 
 
 def test_a_model_that_asks_for_more_memory_than_it_may_is_refused(source: Path, width: int, tmp_path: Path) -> None:
