@@ -6,9 +6,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -46,6 +47,7 @@ SECOND_WAS = "1014"
 ODD = "zébra'7/%27\"\\ 🦓;--"  # in no file by chance, and all that SQL, JSON, URLs and paths may stumble over
 SECOND = 'ärgerlich"%2F?#\\ 🐘--'
 SECONDS = 60
+AT_ONCE = 1000
 OF_MODELS = (".npy", ".onnx", ".faiss", ".pb", ".data-00000-of-00001")  # nine tenths of the workspace's 400 MB
 BOTH_STORES = pytest.mark.parametrize("shop", ["sqlite", "redis"], indirect=True)
 """For tests that read what the online store and the event log hold; the others ask what is the same for both."""
@@ -151,7 +153,7 @@ def shop(request: pytest.FixtureRequest, template: Workspace, tmp_path: Path) ->
     server: RedisServer | None = None
     event_log = workspace.event_log
     if request.param == "redis":
-        server = request.getfixturevalue("redis_server")(*DURABLE)
+        server = request.getfixturevalue("redis_server")(*DURABLE, "--rdbcompression", "no")  # dumps show ids
         use_redis(workspace.feature_repo / "feature_store.yaml", server.connection_string)
         (workspace.feature_repo / "data" / "online.db").unlink()
         materialized(workspace)
@@ -201,6 +203,13 @@ COUNTED: dict[tuple[int, int, str], int] = {}
 """Of (inode, time of change, id): a file that is as it was has as many, and is the same one in each test's copy."""
 
 
+def batched(keys: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
+    """Lists of up to this size."""
+    left = iter(keys)
+    while taken := list(islice(left, size)):
+        yield taken
+
+
 def occurrences(shop: Shop, user_id: str) -> dict[str, int]:
     """How often the id is in each file of the workspace, bytes and decoded Parquet both, and in Redis."""
     found = {}
@@ -211,13 +220,22 @@ def occurrences(shop: Shop, user_id: str) -> dict[str, int]:
             COUNTED[version] = count_in(path, user_id)
         if count := COUNTED[version]:
             found[str(path.relative_to(shop.root))] = count
-    if shop.redis is not None:
-        with closing(redis.Redis.from_url(shop.redis.url)) as client:
-            asked: Any = client  # typed for both of its kinds
-            for key in each(asked.scan_iter()):
-                content = key + (asked.dump(key) or b"")
-                if count := sum(content.count(one) for one in spellings(user_id)):
-                    found[f"redis {key!r}"] = count
+    return found | (in_redis(shop.redis.url, user_id) if shop.redis is not None else {})
+
+
+def in_redis(url: str, user_id: str) -> dict[str, int]:
+    """How often the id is in each key and its value."""
+    found, names = {}, spellings(user_id)
+    with closing(redis.Redis.from_url(url)) as client:
+        asked: Any = client  # typed for both of its kinds
+        for keys in each(batched(asked.scan_iter(count=AT_ONCE), AT_ONCE)):
+            with asked.pipeline(transaction=False) as dumps:
+                for key in keys:
+                    dumps.dump(key)
+                for key, dump in zip(keys, dumps.execute(), strict=True):
+                    content = key + (dump or b"")
+                    if count := sum(content.count(one) for one in names):
+                        found[f"redis {key!r}"] = count
     return found
 
 
