@@ -30,7 +30,7 @@ help: ## Show this list
 demo: $(INSTALLED) ## Serve real purchases on http://127.0.0.1:8080/ and train meanwhile (CHECK=1: ask once and exit; CHECK=full: trained)
 	tandem demo $(if $(CHECK),--check $(if $(filter full,$(CHECK)),full,first)) --port $(or $(PORT),8080)
 
-test: $(INSTALLED) test-tools ## Run all tests, with real servers: 8 to 10 minutes on two cores (WORKERS=2)
+test: $(INSTALLED) test-tools ## Run all tests, with real servers: 6 to 7 minutes on two cores (WORKERS=2)
 	pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-fast: $(INSTALLED) ## Run the tests that need no TensorFlow, Evidently, Feast, DuckDB or server: 45 seconds
