@@ -125,11 +125,10 @@ def _required(connection: ibis.BaseBackend, location: Location, options: SourceO
         careful=options.careful,
     )
     notes: list[str] = []
-    named = {*wanted, *mapped}
     while joins:  # one may be by a column of another, whatever their order
         join = next((join for join in joins if join.by in rows.columns), joins[0])
         joins.remove(join)
-        own = join.own(named)
+        own = join.own(wanted)
         other, missing = _joined(connection, location, options, join, own, join.own(commas))
         rows, said = with_join(rows, other, join, own)
         lacking |= {f"{join.name}.{column}": parts for column, parts in missing.items()}
