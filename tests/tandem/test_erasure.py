@@ -6,10 +6,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -203,13 +202,6 @@ COUNTED: dict[tuple[int, int, str], int] = {}
 """Of (inode, time of change, id): a file that is as it was has as many, and is the same one in each test's copy."""
 
 
-def batched(keys: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
-    """Lists of up to this size."""
-    left = iter(keys)
-    while taken := list(islice(left, size)):
-        yield taken
-
-
 def occurrences(shop: Shop, user_id: str) -> dict[str, int]:
     """How often the id is in each file of the workspace, bytes and decoded Parquet both, and in Redis."""
     found = {}
@@ -228,14 +220,14 @@ def in_redis(url: str, user_id: str) -> dict[str, int]:
     found, names = {}, spellings(user_id)
     with closing(redis.Redis.from_url(url)) as client:
         asked: Any = client  # typed for both of its kinds
-        for keys in each(batched(asked.scan_iter(count=AT_ONCE), AT_ONCE)):
-            with asked.pipeline(transaction=False) as dumps:
-                for key in keys:
-                    dumps.dump(key)
-                for key, dump in zip(keys, dumps.execute(), strict=True):
-                    content = key + (dump or b"")
-                    if count := sum(content.count(one) for one in names):
-                        found[f"redis {key!r}"] = count
+        keys = each(asked.scan_iter(count=AT_ONCE))
+        with asked.pipeline(transaction=False) as dumps:
+            for key in keys:
+                dumps.dump(key)
+            for key, dump in zip(keys, dumps.execute(), strict=True):
+                content = key + (dump or b"")
+                if count := sum(content.count(one) for one in names):
+                    found[f"redis {key!r}"] = count
     return found
 
 
