@@ -51,6 +51,7 @@ from serving.retrieval.index_recall import IndexRecall
 from serving.rules.rule_file import RuleBook
 from serving.runtime.background import Background
 from serving.runtime.clock import Now, frozen_clock, wall_clock
+from serving.runtime.feast_import import GC_THRESHOLD
 from serving.runtime.huge_pages import use_huge_pages
 from serving.runtime.list_ids import ListIds
 from serving.runtime.screen import keep_libraries_quiet
@@ -77,7 +78,7 @@ def serve(settings: ServingSettings) -> None:
         service.worker.submit(warm_up, service).result()
         gc.collect()
         gc.freeze()  # what is loaded by now stays; looking through it for garbage would hold up requests for 0.1 s
-        gc.set_threshold(700, 10, 10)  # as Python has it: it was looked for seldom while modules were loaded
+        gc.set_threshold(*GC_THRESHOLD)
         give_back_memory()  # Feast's start takes as much for a moment as a bundle does
         use_huge_pages()
         Watch(service.releases).start()

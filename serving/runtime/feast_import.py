@@ -24,6 +24,8 @@ def unchecked(target: Any = None, **options: Any) -> Any:
     return target if target is not None else unchecked
 
 
+GC_THRESHOLD = gc.get_threshold()
+"""As Python has it, for once all is loaded."""
 gc.set_threshold(50_000)
 if "feast" not in sys.modules:
     typeguard.typechecked = unchecked

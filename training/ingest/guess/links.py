@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from training.ingest.guess.columns import EVENTS, PRODUCTS, columns_of
 from training.ingest.guess.sample import Link, Sample
-from training.ingest.guess.words import is_called, is_key_of, plain, whole_names, words_in
+from training.ingest.guess.words import is_called, is_key, is_key_of, plain, whole_names, words_in
 
 ORDER: Final = "order"
 BOUGHT: Final = {"user_id", "event_timestamp"}
@@ -66,14 +66,10 @@ def _keys(one: Sample, other: Sample, of: str = "") -> Iterator[tuple[str, str]]
     """
     for column in one.columns:
         called = column.rpartition(".")[2]
-        is_key = is_called(of, called) or is_key_of(of, called) if of else _is_key(called)
-        for key in other.columns if is_key else ():
+        fits = is_called(of, called) or is_key_of(of, called) if of else is_key(called)
+        for key in other.columns if fits else ():
             if plain(called) in (whole_names(other.path.stem, key) or {plain(key)}) and _each_once(other, key):
                 yield column, key
-
-
-def _is_key(column: str) -> bool:
-    return (words_in(column) or [""])[-1] in ("id", "key", "code", "no", "nr", "number")
 
 
 def _each_once(one: Sample, column: str) -> bool:

@@ -39,9 +39,9 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
 NUMBERED: Final = ("user_id", "item_id", "basket_id")
 """What is called by a key of its own."""
 KEYS: Final = "id|no|nr|num|number|nummer|code|key|uri|uuid|ref|sku|コード|番号|编号|编码"
-"""What follows the name of a thing where a column holds what it is called by."""
-BARE: Final = ("id", "key", "code", "number")
-"""Keys that do not say whose they are: the file does."""
+"""What follows the name of a thing where a column holds what it is called by; alone, the file says whose it is."""
+PLURALS: Final = ("s", "es", "n", "en")
+"""How names of several things end: orders, pedidos, Bestellungen."""
 MAIL: Final = ("email", "mail", "emailaddress", "customeremail", "billingemail")
 """Which customers have and shops know them by, where they have no number."""
 PEOPLE: Final = re.compile("first|last|middle|contact|company|surname|nickname|username|customer|user|member|employee")
@@ -64,16 +64,25 @@ def is_called(ours: str, column: str) -> bool:
 
 
 def is_key_of(ours: str, column: str) -> bool:
-    """Whether the name ends in what the thing is called by: Hotel Code, Belegnr."""
-    return any(re.fullmatch(rf".*{word}s?({KEYS})", plain(column)) is not None for word in WORDS[ours])
+    """Whether the name ends in what the thing is called by, Hotel Code, Belegnr; or is id_pedido, the key before it."""
+    return any(re.fullmatch(rf".*{word}s?({KEYS})|({KEYS}){word}s?", plain(column)) for word in WORDS[ours])
+
+
+def is_key(column: str) -> bool:
+    """Whether the name begins or ends in what any thing is called by: id_categoria, Zone Code, kategorienr."""
+    words = words_in(column) or [""]
+    whole = re.fullmatch(rf"(.+?)({KEYS})", words[-1])  # paid ends in id too, but pa means nothing
+    return not {words[0], words[-1]}.isdisjoint(KEYS.split("|")) or (
+        whole is not None and any(_means(ours, whole[1]) for ours in WORDS)
+    )
 
 
 def whole_names(stem: str, key: str) -> set[str]:
-    """What a bare key of a file is called elsewhere: orderid, of id in orders.csv; empty for another key."""
-    if plain(key) not in BARE:
+    """What a bare key of a file is called elsewhere: orderid or idorder, of id in orders.csv; empty for another key."""
+    bare = plain(key)
+    if bare not in KEYS.split("|"):
         return set()
-    many = (words_in(stem) or [""])[-1]
-    return {f"{name}{plain(key)}" for name in (many, many.removesuffix("s"), re.sub("ies$", "y", many))}
+    return {whole for name in _one_of((words_in(stem) or [""])[-1]) for whole in (f"{name}{bare}", f"{bare}{name}")}
 
 
 def ends_in(ours: str, column: str) -> bool:
@@ -94,12 +103,12 @@ def is_of_an_item(ours: str, column: str) -> bool:
 
 def has_word(ours: str, column: str) -> bool:
     """Whether a word of ours is in the name, and its last word means nothing else of ours."""
-    if not any(len(word) > 3 and word in plain(column) for word in WORDS[ours]):
+    if not any((len(word) > 3 or not word.isascii()) and word in plain(column) for word in WORDS[ours]):
         return False
     if ours == "title" and PEOPLE.search(plain(column)):
         return False
     head = _head(column)
-    if ours not in NUMBERED and head in KEYS.split("|"):
+    if ours not in NUMBERED and is_key(column):
         return False
     return _means(ours, head) or not any(_means(other, head) for other in WORDS if other != ours)
 
@@ -132,7 +141,12 @@ def _is_kana(sign: str) -> bool:
 
 
 def _means(ours: str, word: str) -> bool:
-    return word in WORDS[ours] or word.removesuffix("s") in WORDS[ours]
+    return not _one_of(word).isdisjoint(WORDS[ours])
+
+
+def _one_of(many: str) -> set[str]:
+    """The word, and what a single one may be called where it names several."""
+    return {many, re.sub("ies$", "y", many), *(many.removesuffix(plural) for plural in PLURALS)}
 
 
 def _is_item(word: str) -> bool:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from training.ingest.guess.mapping import guessed_mapping
@@ -88,6 +89,33 @@ def test_a_bare_id_is_of_what_its_file_holds(tmp_path: Path) -> None:
     assert products["join"] == {"categories": {"file": "categories.csv", "by": "category_id", "key": "id"}}
     assert (products["file"], products["item_id"], products["category"]) == ("products.csv", "id", "categories.name")
     assert (users["file"], users["user_id"], users["region"]) == ("customers.csv", "id", "city")
+
+
+@pytest.mark.parametrize(
+    ("key", "order", "kind"),  # the key in its own file; and what lines and items call it
+    [
+        ("id", "id_pedido", "id_categoria"),
+        ("nr", "bestellungnr", "kategorienr"),
+        ("ref", "order_ref", "category_ref"),
+        ("no", "OrderNo", "CategoryNo"),
+        ("编号", "订单编号", "类别编号"),
+    ],
+)
+def test_keys_are_known_in_the_ways_in_which_shops_write_them(key: str, order: str, kind: str, tmp_path: Path) -> None:
+    """Before or after the name, as one word or two, in any of the languages; bare in a file of its own."""
+    stems = {"id": ("pedidos", "categorias"), "nr": ("bestellungen", "kategorien"), "编号": ("订单", "类别")}
+    orders, kinds = stems.get(key, ("orders", "categories"))
+    _, found = guessed(
+        tmp_path,
+        **{
+            kinds: f"{key},name\n5,Drinks\n6,China\n",
+            "lines": f"{order},sku,price\n7,a,2.5\n7,b,3\n8,a,2.5\n",
+            orders: f"{key},customer_id,created_at\n7,1,2024-01-05 10:00:00\n8,2,2024-01-06 11:00:00\n",
+            "products": f"sku,title,{kind}\na,Tea,5\nb,Cup,6\n",
+        },
+    )
+    assert found["interactions"]["join"] == {"order": {"file": f"{orders}.csv", "by": order, "key": key}}
+    assert found["products"]["join"] == {kinds: {"file": f"{kinds}.csv", "by": kind, "key": key}}
 
 
 def test_joined_files_have_names_of_their_own(tmp_path: Path) -> None:
