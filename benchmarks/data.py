@@ -30,6 +30,7 @@ import yaml
 
 from benchmarks.process_cost import Cost, cost_of
 from contracts.features import names
+from serving.runtime.screen import keep_libraries_quiet
 from tests.support.real_parts.redis_server import RedisServer, missing
 from tests.support.real_parts.servers import free_port
 from tests.support.workspaces.workspace import new_workspace
@@ -217,7 +218,7 @@ def _timed(work: Callable[..., Any], *arguments: Any) -> tuple[float, float]:
 
 def _in_own_process(work: Callable[..., Result], *arguments: Any) -> Result:
     """The result; what the work held in memory is gone with its process."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), keep_libraries_quiet) as pool:
         return pool.submit(work, *arguments).result()
 
 

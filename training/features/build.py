@@ -41,7 +41,8 @@ class Extent(StrEnum):
 
 
 SEASON_DAYS = 28
-SNAPSHOTS_AT_ONCE = 4  # forty sums a user and snapshot: all snapshots at once took 6 GB for 200,000 users
+ROWS_AT_ONCE = 800_000
+"""Of a user and a snapshot, with forty sums: all snapshots at once took 6 GB for 200,000 users."""
 
 
 def build_features(
@@ -91,7 +92,7 @@ def build_features(
     tables = (materialized(table, path, connection) for table, path in zip(found, scratch, strict=True))
     pairs, visits, engagements, of_users, of_items = tables
     at = timeline.snapshots
-    some = [at[first : first + SNAPSHOTS_AT_ONCE] for first in range(0, len(at), SNAPSHOTS_AT_ONCE)]
+    some = _in_parts(at, visits.user_id)
     write(names.USER_STATISTICS_VIEW, *(user_statistics(visits, pairs, items, snapshots) for snapshots in some))
     write(names.ITEM_STATISTICS_VIEW, item_statistics(engagements, pairs, items, timeline))
     write(names.USER_HISTORY_VIEW, user_history(pairs, timeline))
@@ -102,11 +103,18 @@ def build_features(
             (names.USER_ACTIVITY_VIEW, "user_id", of_users, names.USER_ACTIVITY_VALUES),
             (names.ITEM_ACTIVITY_VIEW, "item_id", of_items, names.ITEM_ACTIVITY_VALUES),
         ):
+            some = _in_parts(at, counts[key])
             write(view, *(activity(counts, key, values, snapshots) for snapshots in some))
     for path in scratch:
         remove(path)
     timeline.write(workspace.timeline)
     return timeline
+
+
+def _in_parts(snapshots: tuple[int, ...], keys: ibis.Column) -> list[tuple[int, ...]]:
+    """The snapshots in as few parts as have at most ROWS_AT_ONCE rows each. Keys: of every user or item of a row."""
+    at_once = max(ROWS_AT_ONCE // max(int(keys.nunique().execute()), 1), 1)
+    return [snapshots[first : first + at_once] for first in range(0, len(snapshots), at_once)]
 
 
 def _counts(events: ibis.Table) -> dict[str, int]:

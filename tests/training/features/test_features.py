@@ -329,14 +329,17 @@ def test_arrays_of_another_version_are_refused_with_the_command_that_mends_them(
         features_as_of(open_store(empty_workspace), names.QUERY_SERVICE, names.USER_ID, ["u1"], timeline.cutoff)
 
 
-def test_tables_of_several_parts_are_read_as_one(tmp_path: Any) -> None:
-    """More snapshots than are worked on at once; a second run leaves nothing of the first."""
+def test_tables_of_several_parts_are_read_as_one(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More snapshots than are worked on at once; a second run, in one part, leaves nothing of the first."""
     workspace = new_workspace(tmp_path / "root", "{}")
-    for every_days, snapshots in ((1, 15), (7, 3)):
+    for every_days, snapshots, rows_at_once in ((1, 15, 8), (7, 3, 800)):
+        monkeypatch.setattr("training.features.build.ROWS_AT_ONCE", rows_at_once)
         write_ingested(workspace, PURCHASES)
         settings = replace(SETTINGS, snapshot_every_days=every_days)
         timeline = build_features(workspace, settings, connect_duckdb(), lambda _: None)
-        rows = pq.read_table(workspace.feature_table(names.USER_STATISTICS_VIEW)).to_pylist()
+        table = workspace.feature_table(names.USER_STATISTICS_VIEW)
+        assert table.is_dir() == (rows_at_once == 8)
+        rows = pq.read_table(table).to_pylist()
         u1 = sorted(row["event_timestamp"].timestamp() for row in rows if row[names.USER_ID] == "u1")
         assert u1 == list(timeline.snapshots)
         assert len(u1) >= snapshots
