@@ -333,7 +333,8 @@ def test_tables_of_several_parts_are_read_as_one(tmp_path: Any, monkeypatch: pyt
     """More snapshots than are worked on at once; a second run, in one part, leaves nothing of the first."""
     workspace = new_workspace(tmp_path / "root", "{}")
     for every_days, snapshots, rows_at_once in ((1, 15, 8), (7, 3, 800)):
-        monkeypatch.setattr("training.features.build.ROWS_AT_ONCE", rows_at_once)
+        for limit in ("ROWS_AT_ONCE", "PURCHASES_AT_ONCE"):
+            monkeypatch.setattr(f"training.features.build.{limit}", rows_at_once)
         write_ingested(workspace, PURCHASES)
         settings = replace(SETTINGS, snapshot_every_days=every_days)
         timeline = build_features(workspace, settings, connect_duckdb(), lambda _: None)
