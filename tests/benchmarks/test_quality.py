@@ -67,7 +67,7 @@ def test_factorisations_find_the_hidden_item() -> None:
         assert recall.mean() > 0.5  # one of eleven at random
 
 
-@pytest.mark.parametrize("peer", [GpTopFreq(), TifuKnn(neighbours=1), Popularity()], ids=str)
+@pytest.mark.parametrize("peer", [GpTopFreq(), TifuKnn(neighbours=1), TifuKnn(), Popularity()], ids=str)
 def test_peers_of_baskets_repeat_what_is_bought_often(peer: Peer) -> None:
     often, once = [np.array([3, 4])] * 3, [np.array([5])]
     histories = [once + often] * 3

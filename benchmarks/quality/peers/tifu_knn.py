@@ -35,9 +35,10 @@ class TifuKnn:
         own = self._vectors[users]
         distances = self._squares[np.newaxis] - 2.0 * np.asarray((own @ self._vectors.T).todense())
         distances[np.arange(len(users)), users] = np.inf  # a user is not a neighbour of their own
-        nearest = np.argpartition(distances, self.neighbours, axis=1)[:, : self.neighbours]
-        rows = np.repeat(np.arange(len(users)), self.neighbours)
-        shares = np.full(nearest.size, 1.0 / self.neighbours, np.float32)
+        k = min(self.neighbours, distances.shape[1] - 1)
+        nearest = np.argpartition(distances, k, axis=1)[:, :k]
+        rows = np.repeat(np.arange(len(users)), k)
+        shares = np.full(nearest.size, 1.0 / k, np.float32)
         mixing = sp.csr_matrix((shares, (rows, nearest.ravel())), (len(users), self._vectors.shape[0]))
         mixed = self.own_share * own + (1.0 - self.own_share) * (mixing @ self._vectors)
         scores: Scores = np.asarray(mixed.todense(), dtype=np.float32)
