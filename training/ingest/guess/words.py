@@ -38,8 +38,10 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 NUMBERED: Final = ("user_id", "item_id", "basket_id")
 """What is called by a key of its own."""
-KEYS: Final = "id|no|nr|num|number|nummer|code|key|uri|uuid|ref|sku|コード|番号|编号|编码"
+KEYS: Final = ("id", "no", "nr", "num", "number", "nummer", "code", "key", "uri", "uuid", "ref", "sku",
+               "コード", "番号", "编号", "编码")  # fmt: skip
 """What follows the name of a thing where a column holds what it is called by; alone, the file says whose it is."""
+A_KEY: Final = f"({'|'.join(KEYS)})"
 PLURALS: Final = ("s", "es", "n", "en")
 """How names of several things end: orders, pedidos, Bestellungen."""
 MAIL: Final = ("email", "mail", "emailaddress", "customeremail", "billingemail")
@@ -65,14 +67,14 @@ def is_called(ours: str, column: str) -> bool:
 
 def is_key_of(ours: str, column: str) -> bool:
     """Whether the name ends in what the thing is called by, Hotel Code, Belegnr; or is id_pedido, the key before it."""
-    return any(re.fullmatch(rf".*{word}s?({KEYS})|({KEYS}){word}s?", plain(column)) for word in WORDS[ours])
+    return any(re.fullmatch(rf".*{word}s?{A_KEY}|{A_KEY}{word}s?", plain(column)) for word in WORDS[ours])
 
 
 def is_key(column: str) -> bool:
     """Whether the name begins or ends in what any thing is called by: id_categoria, Zone Code, kategorienr."""
     words = words_in(column) or [""]
-    whole = re.fullmatch(rf"(.+?)({KEYS})", words[-1])  # paid ends in id too, but pa means nothing
-    return not {words[0], words[-1]}.isdisjoint(KEYS.split("|")) or (
+    whole = re.fullmatch(rf"(.+?){A_KEY}", words[-1])  # paid ends in id too, but pa means nothing
+    return not {words[0], words[-1]}.isdisjoint(KEYS) or (
         whole is not None and any(_means(ours, whole[1]) for ours in WORDS)
     )
 
@@ -80,7 +82,7 @@ def is_key(column: str) -> bool:
 def whole_names(stem: str, key: str) -> set[str]:
     """What a bare key of a file is called elsewhere: orderid or idorder, of id in orders.csv; empty for another key."""
     bare = plain(key)
-    if bare not in KEYS.split("|"):
+    if bare not in KEYS:
         return set()
     return {whole for name in _one_of((words_in(stem) or [""])[-1]) for whole in (f"{name}{bare}", f"{bare}{name}")}
 
